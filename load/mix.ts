@@ -1,39 +1,45 @@
+import exec from 'k6/execution';
 import { apiKeyCaller, calendar, profile, sessionCaller, settings, signIn } from './account-steps.ts';
+import { mixShares, type StepName } from './mix-shares.ts';
 import { batch, calibrate, forecast, impliedVolatility, pricingJob, single } from './pricing-steps.ts';
 import { oneOf, random } from './random.ts';
 import { indexes, pages, read, symbols } from './read-steps.ts';
 
-type Step = { readonly share: number; readonly run: () => void };
+/** The steps of the usual traffic. Their shares are in mix-shares.ts. */
+const steps: Readonly<Record<StepName, () => void>> = {
+  price: () => single('price'),
+  greeks: () => single('greeks'),
+  impliedVolatility,
+  batchOf10: () => batch(10),
+  batchOf100: () => batch(100),
+  batchOf1000: () => batch(1_000),
+  forecast,
+  calibrate,
+  pricingJob,
+  asset: () => read(`/assets/${oneOf(symbols)}`, '/assets/{symbol}'),
+  assets: () => read('/assets', '/assets'),
+  indexValues: () => read(`/indexes/${oneOf(indexes)}/values?limit=100`, '/indexes/{code}/values'),
+  pages,
+  models: () => read('/pricing/models', '/pricing/models'),
+  profile,
+  settings,
+  apiKeyCaller,
+  sessionCaller,
+  signIn,
+  calendar,
+};
 
-/** The steps of the usual traffic with their shares. */
-const mix: readonly Step[] = [
-  { share: 30, run: () => single('price') },
-  { share: 12, run: () => single('greeks') },
-  { share: 4, run: impliedVolatility },
-  { share: 8, run: () => batch(10) },
-  { share: 4, run: () => batch(100) },
-  { share: 2, run: () => batch(1_000) },
-  { share: 1, run: forecast },
-  { share: 1, run: calibrate },
-  { share: 1, run: pricingJob },
-  { share: 8, run: () => read(`/assets/${oneOf(symbols)}`, '/assets/{symbol}') },
-  { share: 6, run: () => read('/assets', '/assets') },
-  { share: 7, run: () => read(`/indexes/${oneOf(indexes)}/values?limit=100`, '/indexes/{code}/values') },
-  { share: 5, run: pages },
-  { share: 3, run: () => read('/pricing/models', '/pricing/models') },
-  { share: 3, run: profile },
-  { share: 2, run: settings },
-  { share: 2, run: apiKeyCaller },
-  { share: 2, run: sessionCaller },
-  { share: 1, run: signIn },
-  { share: 1, run: calendar },
-];
-const whole = mix.reduce((sum, { share }) => sum + share, 0);
+const names = Object.keys(mixShares) as StepName[];
+const whole = names.reduce((sum, name) => sum + mixShares[name].share, 0);
 
+/** Runs one step, drawn by its share. Its requests have the tag `caller`. */
 export const runOne = (): void => {
   let drawn = random() * whole;
-  for (const { share, run } of mix) {
+  for (const name of names) {
+    const { share, caller } = mixShares[name];
     drawn -= share;
-    if (drawn < 0) return run();
+    if (drawn >= 0) continue;
+    exec.vu.metrics.tags['caller'] = caller;
+    return steps[name]();
   }
 };

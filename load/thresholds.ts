@@ -1,4 +1,5 @@
 import type { Options } from 'k6/options';
+import { sentThresholds } from './mix-shares.ts';
 import { scenarioName, stressSteps } from './scenarios.ts';
 
 type Generated = {
@@ -47,10 +48,11 @@ const rareRoutes: readonly string[] = [
 ];
 
 /** A step that was left out must not look like a step that passed. A short run may miss a rare one by chance. */
-const perRoute = (): Thresholds => {
+const perStepOfMix = (): Thresholds => {
   const isComplete = __ENV['LOAD_PEOPLE'] !== undefined && __ENV['CALENDAR'] === 'true' && scenarioName !== 'smoke';
-  return Object.fromEntries(
-    rareRoutes.map((route) => [`http_reqs{route:${route}}`, [isComplete ? 'count>0' : 'count>=0']]),
+  return sentThresholds(
+    rareRoutes.map((route) => `route:${route}`),
+    isComplete,
   );
 };
 
@@ -74,7 +76,7 @@ export const thresholds = (): Thresholds => {
     options_priced: ['count>0'],
     rolled_back_refreshes: ['count>=0'],
     stale_answers: ['count>=0'],
-    ...perRoute(),
+    ...perStepOfMix(),
   };
   if (scenarioName === 'stress') return { ...answered, ...perStep() };
   if (scenarioName === 'breakpoint') return { ...answered, ...levels(true) };

@@ -1,18 +1,20 @@
-/** `npm run check:structure`: import directions, import cycles, sizes, lists that must match, links, regular expressions, prototypes. */
+/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes. */
 import { dashboardFaults } from './dashboard-faults.ts';
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
 import { prototypeFaults } from './code/prototypes.ts';
-import { mixedFaults, readFaults } from './reads.ts';
+import { mixedFaults, readFaults } from './code/reads.ts';
 import { expressionFaults } from './code/regular-expressions.ts';
 import { sizeFaults } from './sizes.ts';
+import { sqlFaults } from './code/sql-reasons.ts';
 
 const faults = [
   ...importFaults(readImportGraph()),
   ...readFaults(),
   ...mixedFaults(),
+  ...sqlFaults(),
   ...sizeFaults(),
   ...completenessFaults(),
   ...linkFaults(),

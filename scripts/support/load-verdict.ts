@@ -39,13 +39,13 @@ const knee = (summary: Summary): string[] => {
   ];
 };
 
-/** The number of requests of each route that has a threshold of its own. */
-const perRoute = (summary: Summary): string[] => {
-  const counts = Object.entries(summary.metrics).flatMap(([metric, { values }]) => {
-    const route = /^http_reqs\{route:(.+)\}$/.exec(metric)?.[1];
-    return route === undefined ? [] : [`${route} ${figure(values['count'] ?? 0)}`];
-  });
-  return counts.length === 0 ? [] : [`  requests by route: ${counts.join(', ')}`];
+/** The number of requests of each value of a tag that has thresholds of its own. */
+const perTag = (summary: Summary, tag: 'route' | 'caller'): string[] => {
+  const start = `http_reqs{${tag}:`;
+  const counts = Object.entries(summary.metrics)
+    .filter(([metric]) => metric.startsWith(start))
+    .map(([metric, { values }]) => `${metric.slice(start.length, -1)} ${figure(values['count'] ?? 0)}`);
+  return counts.length === 0 ? [] : [`  requests by ${tag}: ${counts.join(', ')}`];
 };
 
 /** Reads the summary of k6. Returns which thresholds passed, and the most important figures. */
@@ -70,7 +70,8 @@ export const verdict = (scenario: string, summary: Summary): Verdict => {
         `failed ${figure((values('http_req_failed')['rate'] ?? 0) * 100, ' %')}`,
       `  ${figure(values('options_priced')['rate'])} options/s, ${figure(values('stale_answers')['count'] ?? 0)} stale answers, ` +
         `${figure(values('rolled_back_refreshes')['count'] ?? 0)} refreshes rolled back`,
-      ...perRoute(summary),
+      ...perTag(summary, 'route'),
+      ...perTag(summary, 'caller'),
       ...broken,
       ...(scenario === 'stress' ? knee(summary) : []),
     ],

@@ -8,6 +8,8 @@ import type { DocumentReads, Row } from './document-reads.ts';
 import type { DocumentShape, Documents } from './document.ts';
 import { propertyName, tableOf, type AccountsEntityName } from './entities.ts';
 
+// SQL: the first row of a document is inserted in one step, and must not fail when another transaction was first.
+
 export type DocumentChangesDeps<Shape extends DocumentShape> = {
   readonly entity: AccountsEntityName;
   readonly shape: Shape;

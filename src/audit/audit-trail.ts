@@ -15,6 +15,8 @@ import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
 
+// SQL: the hash chain takes its next number under the lock of the stream in one step.
+
 export type AuditTrailDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;

@@ -1,6 +1,8 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: a window is created or found in one step, and retention deletes sets.
+
 /**
  * Refusals are caused by callers that nobody knows, and events are kept for good. So a stream records so many of them
  * in an hour, and counts the rest; the count becomes one event of the same chain.

@@ -67,6 +67,8 @@ import { createTokenVerifier } from './tokens/token-verifier.ts';
 import { createUsageLog } from './api-keys/usage-log.ts';
 import { createPages } from '#src/kernel/lists/pages.ts';
 
+// SQL: the times of use of many sessions and keys are written at once, and an older time does not replace a newer one.
+
 export type AuthDeps = {
   readonly settings: AuthSettings;
   readonly keyRing: KeyRing;

@@ -8,6 +8,8 @@ import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
 import { removeOldRegistrationCountsSql } from './users/registration-quota.ts';
 import type { UsageLog } from './api-keys/usage-log.ts';
 
+// SQL: retention deletes sets.
+
 export type MaintenanceDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly clock: Clock;

@@ -5,6 +5,8 @@ import type { Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.t
 import type { ConnectionStatus } from './entities.ts';
 import type { Revocations } from './revocations.ts';
 
+// SQL: all consents of the owner are deleted at once.
+
 export type Connection = {
   readonly id: string;
   readonly status: ConnectionStatus;

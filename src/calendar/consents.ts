@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -7,11 +8,15 @@ import type { Owner, Owners, StoringCaller } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { CalendarConnectionEntity } from './entities.ts';
 import type { GoogleCalendar } from './google/google-calendar.ts';
 import { badResponse } from './google/google-http.ts';
 import type { GoogleTokens } from './google/google-oauth.ts';
 import { calendarScope, includesEvents } from './google/scopes.ts';
 import { placeOf, type TokenCipher } from './tokens/token-cipher.ts';
+
+// SQL: a state is used in the statement that finds it, and the consents and revocations of an owner are deleted as
+// sets.
 
 /** Who comes back from Google: a caller with credentials, a browser with the cookie of its consent, or both. */
 type Returning = {
@@ -127,38 +132,32 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
     { refreshToken, accessToken, expiresIn, scopes }: GoogleTokens,
   ): Promise<void> =>
     unitOfWork.run({ operation: 'calendar.connection' }, async (transaction) => {
-      const { query } = transaction;
+      const { em, query } = transaction;
       await owners.assertMayStore(query, owner, caller);
       await takeOwnerTurn(query, `calendar of ${owner.kind}:${owner.id}`);
-      const [known] = await query<{ id: string }>(
-        'select id from calendar_connection where owner_kind = $1 and owner_id = $2',
-        [owner.kind, owner.id],
-      );
+      const ownedBy = { ownerKind: owner.kind, ownerId: owner.id };
+      const lockMode = LockMode.PESSIMISTIC_WRITE;
+      const known = await em.findOne(CalendarConnectionEntity, ownedBy, { lockMode });
       const id = known?.id ?? ids();
       const now = clock.now();
-      const expiresAt = new Date(now.getTime() + expiresIn * 1_000);
-      // The versions grow, so that a refresh or sync that began with the old tokens is not stored. Without sync token
-      // the next sync is a full one, because the calendar may be another one.
-      await query(
-        `insert into calendar_connection (id, owner_kind, owner_id, status, scopes, refresh_token, access_token,
-           access_expires_at, connected_at)
-         values ($1, $2, $3, 'connected', $4, $5, $6, $7, $8)
-         on conflict (owner_kind, owner_id) do update set status = 'connected', scopes = excluded.scopes, account = null,
-           refresh_token = excluded.refresh_token, access_token = excluded.access_token,
-           access_expires_at = excluded.access_expires_at, connected_at = excluded.connected_at, sync_token = null,
-           token_version = calendar_connection.token_version + 1, sync_version = calendar_connection.sync_version + 1,
-           refresh_lease = null, refresh_lease_until = null`,
-        [
-          id,
-          owner.kind,
-          owner.id,
-          scopes ?? [calendarScope],
-          cipher.encrypt(refreshToken!, placeOf.refreshToken(id)),
-          cipher.encrypt(accessToken, placeOf.accessToken(id)),
-          expiresAt,
-          now,
-        ],
-      );
+      // Without sync token the next sync is a full one, because the calendar may be another one.
+      const values = {
+        status: 'connected' as const,
+        scopes: [...(scopes ?? [calendarScope])],
+        account: null,
+        refreshToken: cipher.encrypt(refreshToken!, placeOf.refreshToken(id)),
+        accessToken: cipher.encrypt(accessToken, placeOf.accessToken(id)),
+        accessExpiresAt: new Date(now.getTime() + expiresIn * 1_000),
+        connectedAt: now,
+        syncToken: null,
+        refreshLease: null,
+        refreshLeaseUntil: null,
+      };
+      if (known) {
+        // The versions grow, so that a refresh or sync that began with the old tokens is not stored.
+        const versions = { tokenVersion: known.tokenVersion + 1, syncVersion: known.syncVersion + 1 };
+        em.assign(known, { ...values, ...versions });
+      } else em.create(CalendarConnectionEntity, { id, ...ownedBy, ...values });
       // Google ends the whole consent when one token of it is revoked, so an earlier revocation must not run any more.
       await query('delete from calendar_revocation where owner_kind = $1 and owner_id = $2', [owner.kind, owner.id]);
       await audit.record(transaction, {
@@ -167,7 +166,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
         outcome: 'success',
         actor: { kind: owner.kind, subject: owner.id },
         target: id,
-        data: { owner_kind: owner.kind, owner_id: owner.id, again: known !== undefined },
+        data: { owner_kind: owner.kind, owner_id: owner.id, again: known !== null },
       });
     });
 

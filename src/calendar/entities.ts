@@ -5,7 +5,7 @@ export const connectionStatuses = ['connected', 'reauthorization_required'] as c
 export type ConnectionStatus = (typeof connectionStatuses)[number];
 
 /** The calendar of an owner. Both tokens are encrypted. */
-const CalendarConnectionEntity = defineEntity({
+export const CalendarConnectionEntity = defineEntity({
   name: 'CalendarConnection',
   tableName: 'calendar_connection',
   uniques: [{ name: 'calendar_connection_owner_unique', properties: ['ownerKind', 'ownerId'] }],

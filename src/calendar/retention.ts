@@ -3,6 +3,8 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addRevocationSql } from './revocations.ts';
 
+// SQL: retention and the end of an owner delete sets.
+
 /** Google ends a refresh token that was not used for six months, so a revocation is given up before. */
 const revocationDays = 30;
 

@@ -6,6 +6,8 @@ import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-
 import type { GoogleCalendar } from './google/google-calendar.ts';
 import { placeOf, type TokenCipher } from './tokens/token-cipher.ts';
 
+// SQL: one statement moves the token, so that it is never in both tables and never in none.
+
 export type RevocationsDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;

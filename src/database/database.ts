@@ -23,6 +23,7 @@ import { createReplicas, type ReplicaOptions, type Replicas } from './connection
 import { differentTypes } from './column-types.ts';
 import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts';
 import { createMeasureMaintenance, type MeasureMaintenance } from './maintenance.ts';
+import { startPauses } from './start-pauses.ts';
 import { createTransfer, type Transfer } from './transfer/transfer.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
@@ -72,10 +73,6 @@ export type Database = {
   /** Waits until all connections in use are released, and closes them. */
   readonly close: () => Promise<void>;
 };
-
-const backOffMs = { first: 250, max: 5_000 };
-/** Between half and all of `limitMs`, so that instances that start together do not connect at the same moments. */
-const startPauseMs = (limitMs: number): number => Math.round(limitMs * (0.5 + Math.random() / 2));
 
 /** A read changes nothing, so it runs once more on another connection if its connection turns out to be broken. */
 const createReader = (pool: Pool): Reader => ({
@@ -207,8 +204,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
       return [known, ...types.filter((each) => !known.includes(each.slice(0, -1)))].filter(Boolean).join('\n');
     },
     waitUntilReady: async ({ signal }) => {
-      for (let delay = backOffMs.first; ; delay = Math.min(backOffMs.max, delay * 2)) {
-        const pause = startPauseMs(delay);
+      for (const pause of startPauses()) {
         try {
           await orAbort(checkDatabaseServer(), signal);
           if (migrate) await orAbort(migrator.up(), signal);

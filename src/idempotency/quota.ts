@@ -2,6 +2,8 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: expired keys are deleted as a set.
+
 export type IdempotencyQuotaDeps = { readonly maxKeysPerOwner: number; readonly abuse: AbuseReport };
 
 export type IdempotencyQuota = {

@@ -1,5 +1,7 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: retention and the end of a subject delete sets.
+
 /** Removes expired keys. @returns their number */
 export const removeExpiredKeys = async ({ query }: Transaction): Promise<number> =>
   (await query('delete from idempotency_key where expires_at <= now() returning 1')).length;

@@ -1,5 +1,7 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: retention and the end of a user delete sets.
+
 /**
  * Removes messages that are older than `hours`, also waiting ones, whose retries are over by then.
  * @returns the number of messages

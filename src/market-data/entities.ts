@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { RefreshSource } from './providers/provider.ts';
 import type { SeriesSource } from './providers/series-sources.ts';
-import type { UniverseDocument } from './universes/universe-document.ts';
+import type { StoredDefinition } from './universes/stored-definition.ts';
 import type { DivisorChange } from './indexes/calculation/index-run.ts';
 import type { IndexMethod } from './indexes/index-methods.ts';
 import type { universeOrigins, UniverseSource } from './indexes/universes.ts';
@@ -180,7 +180,7 @@ const PriceQuarantineEntity = defineEntity({
   },
 });
 
-const UniverseEntity = defineEntity({
+export const UniverseEntity = defineEntity({
   name: 'Universe',
   tableName: 'universe',
   properties: {
@@ -189,7 +189,7 @@ const UniverseEntity = defineEntity({
     origin: p.text().$type<(typeof universeOrigins)[number]>(),
     source: p.text().$type<UniverseSource>(),
     interval: p.text().$type<Interval>(),
-    definition: p.json().$type<UniverseDocument>(),
+    definition: p.json().$type<StoredDefinition>(),
     createdAt: p.datetime(),
     updatedAt: p.datetime(),
   },

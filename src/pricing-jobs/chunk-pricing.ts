@@ -7,6 +7,8 @@ import { watchChunk } from './chunk-watch.ts';
 import type { ChunkOutcome, MeasureChunk } from './measured-chunk.ts';
 import { readStoredBytes } from './stored-bytes.ts';
 
+// SQL: chunks hold megabytes, which must not be in an identity map.
+
 type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
 
 type ChunkJob = {

@@ -12,6 +12,8 @@ import { PricingJobEntity } from './entities.ts';
 import type { PricingJobQuota } from './quota.ts';
 import { readStoredBytes } from './stored-bytes.ts';
 
+// SQL: chunks are deleted as sets and hold megabytes, which must not be in an identity map.
+
 type PricingJob = {
   readonly id: string;
   readonly status: 'open' | 'running' | 'completed' | 'cancelled';

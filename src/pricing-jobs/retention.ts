@@ -1,5 +1,7 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: retention and the end of a subject delete sets.
+
 /** Removes jobs that were opened more than `hours` ago, with their data. @returns their number */
 export const removeOldPricingJobs = async ({ query }: Transaction, hours: number): Promise<number> =>
   (await query(`delete from pricing_job where created_at < now() - $1 * interval '1 hour' returning 1`, [hours]))

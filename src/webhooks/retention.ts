@@ -2,6 +2,8 @@ import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: retention and the end of an owner delete sets.
+
 /** Removes events that are older than `days`, with their deliveries. @returns the number of events */
 export const removeOldWebhookEvents = async ({ query }: Transaction, days: number): Promise<number> =>
   (await query(`delete from webhook_event where occurred_at < now() - $1 * interval '1 day' returning 1`, [days]))

@@ -10,14 +10,32 @@ import { captureSpans } from '#testkit/spans.ts';
 const operation = 'retention';
 const canary = `canary-'"\\?$1-7f3a9c51e2`;
 const number = 1_987_654_321;
-/** The forms in which the values would stand in a statement. */
-const traces = ['7f3a9c51e2', Buffer.from(canary).toString('hex'), String(number), '2031-07-17', '8e29a1c4'];
+/** The forms in which the values of each round would stand in a statement, a log line or a span. */
+const traces = [
+  '7f3a9c51e2',
+  Buffer.from(canary).toString('hex'),
+  [...Buffer.from('7f3a9c51e2')].join(','),
+  String(number).slice(0, -2),
+  '2031-07-1',
+  '8e29a1c4',
+];
 
-/** A database whose pool logs the text of every statement. */
+/** The JSON of an error is empty without this. */
+const withErrors = (_: string, value: unknown): unknown =>
+  value instanceof Error
+    ? Object.assign({}, value, { message: value.message, stack: value.stack, cause: value.cause })
+    : value;
+
+/** A database whose pool logs the text of every statement. `shown` is the text of all log lines and spans. */
 const watched = async (t: ExecutionContext) => {
   const { url } = await setupDatabase(t);
+  const spans = captureSpans(t);
   const statements: string[] = [];
-  const note = ({ statement }: LogFields): void => void (typeof statement === 'string' && statements.push(statement));
+  const lines: string[] = [];
+  const note = (fields: LogFields, message: string): void => {
+    lines.push(JSON.stringify([fields, message], withErrors));
+    if (typeof fields['statement'] === 'string') statements.push(fields['statement']);
+  };
   const database = await createDatabase({
     ...databaseSettings(url),
     entities,
@@ -25,7 +43,25 @@ const watched = async (t: ExecutionContext) => {
     slow: { afterMs: -1, describe: (statement) => statement },
   });
   t.teardown(() => database.close());
-  return { ...database, statements };
+  const shown = (): string[] => [
+    ...lines,
+    ...spans
+      .all()
+      .map(({ name, attributes, events, links, status }) =>
+        JSON.stringify({ name, attributes, events, links, status }),
+      ),
+  ];
+  return { ...database, statements, spans, shown };
+};
+
+/** No log line and no span has a value. */
+const assertNothingShown = (t: ExecutionContext, shown: readonly string[]): void => {
+  for (const trace of traces)
+    t.deepEqual(
+      shown.filter((each) => each.includes(trace)),
+      [],
+      trace,
+    );
 };
 
 type Property = {
@@ -77,7 +113,7 @@ for (const { meta } of entities.filter((each) => !each.meta.tableName.startsWith
   test.serial(
     `${meta.tableName}: a managed write is stored as it is, and none of its values is in a statement`,
     async (t) => {
-      const { unitOfWork, statements } = await watched(t);
+      const { unitOfWork, statements, spans, shown } = await watched(t);
       const written = await unitOfWork.run({ operation }, async ({ em }) => {
         const entity = create(em, name);
         await em.flush();
@@ -101,24 +137,34 @@ for (const { meta } of entities.filter((each) => !each.meta.tableName.startsWith
       await unitOfWork.run({ operation }, async ({ em }) => em.remove(await em.findOneOrFail(entityName, key)));
       t.is(await unitOfWork.run({ operation }, ({ em }) => em.count(entityName)), 0);
 
+      const again = Object.fromEntries(
+        properties.map((each) => [each.name, each.kind === 'scalar' ? valueOf(each, 1) : written[each.name]]),
+      );
+      // The first one inserts, the second one finds the row.
+      for (let times = 0; times < 2; times += 1) {
+        await unitOfWork.run({ operation }, ({ em }) => em.upsert(entityName, again));
+        t.is(await unitOfWork.run({ operation }, ({ em }) => em.count(entityName)), 1);
+      }
+      t.is(await unitOfWork.run({ operation }, ({ em }) => em.nativeDelete(entityName, key)), 1);
+
       const verbs = ['insert into', 'delete from', ...(changed.length > 0 ? ['update'] : [])];
       for (const verb of verbs)
         t.true(
           statements.some((each) => each.startsWith(`${verb} "${meta.tableName}"`)),
           verb,
         );
-      for (const trace of traces)
-        t.deepEqual(
-          statements.filter((each) => each.includes(trace)),
-          [],
-          trace,
-        );
+      t.true(
+        statements.some((each) => each.includes('on conflict')),
+        'upsert',
+      );
+      t.true(spans.named(`db.transaction ${operation}`).length >= 6);
+      assertNothingShown(t, shown());
     },
   );
 }
 
 test.serial('lists, JSON, raw SQL and named parameters are bound too', async (t) => {
-  const { unitOfWork, statements } = await watched(t);
+  const { unitOfWork, statements, shown } = await watched(t);
   await unitOfWork.run({ operation }, async ({ em }) => {
     const name = 'Asset' as unknown as EntityName<Entity>;
     await em.find(name, { symbol: [canary, `${canary} 2`] });
@@ -128,17 +174,11 @@ test.serial('lists, JSON, raw SQL and named parameters are bound too', async (t)
     t.deepEqual(await em.execute(`select '\\?' as mark, ?::bigint as value`, [12n]), [{ mark: '?', value: '12' }]);
   });
   t.true(statements.some((each) => each.includes('in ($1, $2)')));
-  for (const trace of traces)
-    t.deepEqual(
-      statements.filter((each) => each.includes(trace)),
-      [],
-      trace,
-    );
+  assertNothingShown(t, shown());
 });
 
-test.serial('a refused write leaves no value in the span of its transaction', async (t) => {
-  const { unitOfWork, statements } = await watched(t);
-  const spans = captureSpans(t);
+test.serial('a refused write leaves no value in a log line or a span', async (t) => {
+  const { unitOfWork, spans, shown } = await watched(t);
   const write = unitOfWork.run({ operation }, async ({ em }) => {
     create(em, 'Asset');
     await em.flush();
@@ -146,13 +186,8 @@ test.serial('a refused write leaves no value in the span of its transaction', as
     create(em, 'Asset');
   });
   await t.throwsAsync(write);
-  const shown = JSON.stringify([
-    spans
-      .named(`db.transaction ${operation}`)
-      .map(({ attributes, events, status }) => ({ attributes, events, status })),
-    statements,
-  ]);
-  for (const trace of traces) t.false(shown.includes(trace), trace);
+  t.is(spans.named(`db.transaction ${operation}`).length, 1);
+  assertNothingShown(t, shown());
 });
 
 test.serial('a value that PostgreSQL refuses is a fault of the request, also in a flush', async (t) => {

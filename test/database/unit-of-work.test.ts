@@ -20,9 +20,10 @@ const Account = defineEntity({
 const operation = 'refresh.apply';
 const transactions = 'volwatch_db_transactions_total';
 const spanName = 'db.transaction refresh.apply';
+const isDuration = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value < 60_000;
 
 test.serial('a commit: rows, span, counter, duration and Server-Timing', async (t) => {
-  const { database, admin, metrics } = await setup(t, { entities: [Account] });
+  const { database, admin, metrics, lines } = await setup(t, { entities: [Account] });
   const spans = captureSpans(t);
   const timings: { db?: number } = {};
   const context = { requestId: 'r', traceId: 't', clientIp: '::1', signal: AbortSignal.timeout(5_000), timings };
@@ -54,6 +55,10 @@ test.serial('a commit: rows, span, counter, duration and Server-Timing', async (
     2,
   );
   t.true((timings.db ?? 0) > 0);
+  const ended = lines.filter((line) => line['operation'] === operation);
+  t.is(ended.length, 1);
+  t.like(ended[0], { level: 'debug', outcome: 'committed', reason: '' });
+  t.true(isDuration(ended[0]?.['duration_ms']));
 });
 
 test.serial('a rollback: unchanged rows, span, counter with the reason, the same error', async (t) => {
@@ -78,6 +83,7 @@ test.serial('a rollback: unchanged rows, span, counter with the reason, the same
   t.is(metrics.value(transactions, { operation, outcome: 'rolled_back', reason: 'external_api_bad_response' }), 1);
   t.is(metrics.value(transactions), 1);
   t.like(lines.at(-1), { level: 'warn', operation, outcome: 'rolled_back', reason: 'external_api_bad_response' });
+  t.true(isDuration(lines.at(-1)?.['duration_ms']));
 });
 
 test.serial('a refusal of the caller rolls back, is no fault, and leaves the span status unset', async (t) => {
@@ -95,6 +101,7 @@ test.serial('a refusal of the caller rolls back, is no fault, and leaves the spa
   t.is(metrics.value(transactions, { operation, outcome: 'refused', reason: 'precondition_failed' }), 1);
   t.is(metrics.value(transactions, { outcome: 'rolled_back' }), 0);
   t.like(lines.at(-1), { level: 'debug', operation, outcome: 'refused', reason: 'precondition_failed' });
+  t.true(isDuration(lines.at(-1)?.['duration_ms']));
 });
 
 test('an unexpected error is thrown unchanged and counts as internal_error', async (t) => {

@@ -59,7 +59,13 @@ test.serial(
     });
     t.is(metrics.value('volwatch_errors_total', { code: error.code, category: 'database', http_route: '' }), 1);
 
-    for (const code of ['external_api_bad_response', 'external_api_timeout', 'internal_error'] as const) {
+    const codes = [
+      'external_api_bad_response',
+      'external_api_timeout',
+      'internal_error',
+      'refresh_in_progress',
+    ] as const;
+    for (const code of codes) {
       faults.set('provider.fetch', { mode: 'error', probability: 1, delay_ms: 0, error_code: code });
       const failed = await post({ universe: 'tech5' }, { Prefer: 'wait=10' });
       const { status, category } = errorTable[code];

@@ -10,7 +10,8 @@ import {
 } from '../../scripts/check/completeness.ts';
 import { findCircles, shortestCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
 import { importFaults } from '../../scripts/check/imports.ts';
-import { mixedFaults, readFaults } from '../../scripts/check/reads.ts';
+import { mixedFaults, readFaults } from '../../scripts/check/code/reads.ts';
+import { sqlFaults } from '../../scripts/check/code/sql-reasons.ts';
 
 const graph = (edges: Readonly<Record<string, readonly string[]>>): ImportGraph => new Map(Object.entries(edges));
 
@@ -56,8 +57,26 @@ test('a file of accounts, auth or webhooks that reads and changes names the file
     'src/auth/both.ts reads and changes: move the reads to src/auth/both-reads.ts.',
     'src/auth/passed-on.ts reads and changes: move the reads to src/auth/passed-on-reads.ts.',
     'src/auth/joins.ts reads and changes: move the reads to src/auth/joins-reads.ts.',
-    'src/auth/key-reads.ts does not read and change: remove its exception from scripts/check/reads.ts.',
+    'src/auth/key-reads.ts does not read and change: remove its exception from scripts/check/code/reads.ts.',
   ]);
+});
+
+test('a file that writes with SQL and gives no reason is named', (t) => {
+  t.deepEqual(sqlFaults(), []);
+  const statement = 'query(`update asset set name = $1`)';
+  const texts: Readonly<Record<string, string>> = {
+    'src/reason.ts': `// SQL: one statement changes all assets.\n${statement}`,
+    'src/because.ts': `/** This is SQL, because a row needs not be read. */\n${statement}`,
+    'src/read.ts': '/** How to update a set. */ query(`select 1 from asset for update`)',
+    'src/word.ts': `// The SQL of assets\n${statement}`,
+    'src/next-line.ts': 'const text = `\n  insert into asset (name)\n  values ($1)`',
+    'src/alias.ts': 'query(`update asset as one set name = $1`)',
+    'src/inner.ts': 'query(`with gone as (delete from ${table} returning 1) select 1`)',
+  };
+  t.deepEqual(
+    sqlFaults(Object.keys(texts), (file) => texts[file]!).map((fault) => fault.split(' ')[0]),
+    ['src/word.ts', 'src/next-line.ts', 'src/alias.ts', 'src/inner.ts'],
+  );
 });
 
 test('a metric without a panel names the files to add one to', (t) => {

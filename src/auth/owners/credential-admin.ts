@@ -15,6 +15,8 @@ import {
 import { disableUser, enableUser } from './disabled-users.ts';
 import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
 
+// SQL: all keys of the erased owner get the same name at once.
+
 export type CredentialAdminDeps = EndCredentialsDeps &
   CredentialOwnerReadsDeps & {
     readonly unitOfWork: UnitOfWork;

@@ -8,6 +8,8 @@ import type { OwnerEndReason } from '../entities.ts';
 import { endOfEarlierTokens, endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
 import { endKeys } from './end-keys.ts';
 
+// SQL: the end of an owner decides and writes in one step, and the later time wins.
+
 export type EndCredentialsDeps = {
   readonly audit: AuditTrail;
   readonly clock: Clock;

@@ -1,6 +1,8 @@
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: all keys of an owner, a user or a client end at once.
+
 export type EndKeysOptions = {
   readonly audit: AuditTrail;
   /** Undefined: the caller of the request. */

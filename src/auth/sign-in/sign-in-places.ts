@@ -2,6 +2,8 @@ import { createHmac } from 'node:crypto';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
+// SQL: the first one that stores a place is found in one step, and old places are deleted as a set.
+
 export type SignInPlaces = {
   /** A keyed hash of the account and its network. It reveals neither. */
   readonly hashOf: (account: string, clientIp: string) => Buffer;

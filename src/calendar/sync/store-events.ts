@@ -1,8 +1,12 @@
+import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SyncState } from '../connections.ts';
+import { CalendarConnectionEntity } from '../entities.ts';
 import type { CalendarEvent } from '../google/event-wire.ts';
 import type { EventQuota } from './event-quota.ts';
+
+// SQL: events are compared and written as sets.
 
 /** All changes of one sync, collected before the transaction begins. */
 export type FetchedChanges = {
@@ -88,17 +92,18 @@ const countDeleted = (statement: string): string =>
  *   `quota_exceeded`
  */
 export const storeEvents = async (
-  { query }: Transaction,
+  { em, query }: Transaction,
   state: SyncState,
   { full, events, cancelled, syncToken, account }: FetchedChanges,
   { now, assertQuota }: { readonly now: Date; readonly assertQuota: EventQuota },
 ): Promise<SyncCounts> => {
-  const [current] = await query<{ sync_version: number }>(
-    'select sync_version from calendar_connection where id = $1 for update',
-    [state.id],
+  const connection = await em.findOne(
+    CalendarConnectionEntity,
+    { id: state.id },
+    { lockMode: LockMode.PESSIMISTIC_WRITE },
   );
-  if (!current) throw new AppError('calendar_not_connected', 'The calendar was disconnected during the sync');
-  if (current.sync_version !== state.sync_version) throw new StaleSync();
+  if (!connection) throw new AppError('calendar_not_connected', 'The calendar was disconnected during the sync');
+  if (connection.syncVersion !== state.sync_version) throw new StaleSync();
 
   const [removed] = full
     ? await query<{ deleted: number }>(countDeleted(deleteOthersSql), [state.id, [...events.keys()]])
@@ -117,10 +122,10 @@ export const storeEvents = async (
     [state.id],
   );
   assertQuota(stored!.total);
-  await query(
-    `update calendar_connection set sync_token = $2, sync_version = sync_version + 1, last_sync_at = $3,
-       account = coalesce($4, account), full_sync_at = case when $5 then $3 else full_sync_at end where id = $1`,
-    [state.id, syncToken, now, account ?? null, full],
-  );
+  connection.syncToken = syncToken;
+  connection.syncVersion += 1;
+  connection.lastSyncAt = now;
+  if (account != null) connection.account = account;
+  if (full) connection.fullSyncAt = now;
   return { created, updated, deleted: removed!.deleted, unchanged: stored!.total - created - updated };
 };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LockMode } from '@mikro-orm/core';
 import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { orAbort } from '#src/kernel/abort.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
@@ -9,6 +10,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { readConnection, type SyncState } from '../connections.ts';
+import { CalendarConnectionEntity } from '../entities.ts';
 import type { GoogleCalendar } from '../google/google-calendar.ts';
 import type { GoogleTokens } from '../google/google-oauth.ts';
 import { consentTooNarrow, includesEvents } from '../google/scopes.ts';
@@ -47,6 +49,7 @@ const renewMs = 1_500;
 const pollMs = 100;
 
 const operation = 'calendar.token';
+const lockMode = LockMode.PESSIMISTIC_WRITE;
 
 export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
   const { unitOfWork, audit, google, cipher, clock, metrics, logger } = deps;
@@ -56,6 +59,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
   const isUsable = ({ access_expires_at, token_version }: SyncState, rejected: AccessToken | undefined): boolean =>
     access_expires_at.getTime() - marginMs > clock.now().getTime() && token_version !== rejected?.version;
 
+  // SQL: the lease is taken, renewed and released in one statement each, because the clock of the server decides.
   /** The lease is a row and no lock of a session, because a lock would hold a connection while Google answers. */
   const takeLease = (state: SyncState, lease: string): Promise<boolean> =>
     unitOfWork.run({ operation }, async ({ query }) => {
@@ -86,33 +90,34 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
       ),
     );
 
-  /** One statement stores both tokens and ends the lease, so that a rotated refresh token is not lost. */
-  const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<unknown> =>
-    unitOfWork.run({ operation }, ({ query }) => {
-      const current = refreshToken ?? cipher.decrypt(state.refresh_token, placeOf.refreshToken(state.id));
-      return query(
-        `update calendar_connection set access_token = $3, access_expires_at = $4, refresh_token = $5,
-           token_version = token_version + 1, refresh_lease = null, refresh_lease_until = null
-         where id = $1 and token_version = $2`,
-        [
-          state.id,
-          state.token_version,
-          cipher.encrypt(accessToken, placeOf.accessToken(state.id)),
-          new Date(clock.now().getTime() + expiresIn * 1_000),
-          // Encrypted again in any case, so that it gets the current key.
-          cipher.encrypt(current, placeOf.refreshToken(state.id)),
-        ],
-      );
+  /** One transaction stores both tokens and ends the lease, so that a rotated refresh token is not lost. */
+  const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<void> =>
+    unitOfWork.run({ operation }, async ({ em }) => {
+      const { id, token_version: tokenVersion } = state;
+      const current = refreshToken ?? cipher.decrypt(state.refresh_token, placeOf.refreshToken(id));
+      const connection = await em.findOne(CalendarConnectionEntity, { id, tokenVersion }, { lockMode });
+      if (!connection) return;
+      em.assign(connection, {
+        accessToken: cipher.encrypt(accessToken, placeOf.accessToken(id)),
+        accessExpiresAt: new Date(clock.now().getTime() + expiresIn * 1_000),
+        // Encrypted again in any case, so that it gets the current key.
+        refreshToken: cipher.encrypt(current, placeOf.refreshToken(id)),
+        tokenVersion: tokenVersion + 1,
+        refreshLease: null,
+        refreshLeaseUntil: null,
+      });
     });
 
   const markRefused = ({ id, token_version }: Pick<SyncState, 'id' | 'token_version'>): Promise<void> =>
     unitOfWork.run({ operation }, async (transaction) => {
-      const marked = await transaction.query(
-        `update calendar_connection set status = 'reauthorization_required', refresh_lease = null,
-           refresh_lease_until = null where id = $1 and token_version = $2 and status = 'connected' returning 1`,
-        [id, token_version],
-      );
-      if (marked.length === 0) return;
+      const current = { id, tokenVersion: token_version, status: 'connected' } as const;
+      const connection = await transaction.em.findOne(CalendarConnectionEntity, current, { lockMode });
+      if (!connection) return;
+      transaction.em.assign(connection, {
+        status: 'reauthorization_required',
+        refreshLease: null,
+        refreshLeaseUntil: null,
+      });
       await audit.record(transaction, {
         stream: `calendar:${id}`,
         action: 'calendar.reauthorization_required',

@@ -4,6 +4,8 @@ import type { IndexPlan } from './calculation/index-plan.ts';
 import { checkpointDays, type Checkpoint, type DivisorChange } from './calculation/index-run.ts';
 import { decodeState, emptyState, type IndexState } from './calculation/index-state.ts';
 
+// SQL: checkpoints and divisors are written and deleted as sets.
+
 type Query = Pick<Transaction, 'query'>;
 
 /** The state of the last checkpoint before the day. Without one, a state before the first day. */

@@ -22,7 +22,9 @@ export const definitionDigest = (definition: IndexDefinition): string => {
   );
 };
 
-/** SQL: number and digest of the values of the index $1. It notices values that another program has changed. */
+// SQL: values are written as sets, and their digest is calculated in the statement that stores it.
+
+/** SQL of the number and digest of the values of the index $1. It notices values that another program has changed. */
 const digest = `select count(*) || ' ' || coalesce(bit_xor(hash_record_extended(row(date, value), 0)), 0)
   from index_value where index_id = $1`;
 

@@ -8,6 +8,8 @@ import type { HeldBackSeries, ReplacedSeries } from '../series/series-plan.ts';
 import { instant } from '../sql.ts';
 import type { RowCounts } from '../uploads/row-error.ts';
 
+// SQL: the progress is written often and must not lock the record for the transaction of the refresh.
+
 export type RefreshTrigger = (typeof refreshTriggers)[number];
 type RefreshStatus = (typeof refreshStatuses)[number];
 /** `rows_read` are bars of the provider, or rows of the uploaded file. */

@@ -2,6 +2,8 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { Universe } from '../indexes/universes.ts';
 
+// SQL: assets, indexes and constituents of a universe are written as sets.
+
 /** Database ids by symbol and by index code. */
 export type EnsuredIds = {
   readonly assets: ReadonlyMap<string, number>;

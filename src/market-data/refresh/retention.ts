@@ -3,6 +3,8 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 import { committed } from './refresh-records.ts';
 
+// SQL: retention deletes sets.
+
 /**
  * Removes ended refresh records that are older than `days`, except the newest success of each universe.
  * @returns the number of removed records

@@ -33,7 +33,7 @@ type AcceptedSeries = FetchedSeries & { readonly asset: number; readonly from: s
 /**
  * Stores the splits and dividends of series whose source tells them: from the first day of the answer on, the answer is the
  * truth. Data of an earlier fetch (`isCurrent` is false) add actions, and remove and change none. Numbers of shares stay.
- * These are writes of sets, so they are SQL.
+ * This is SQL, because these are writes of sets.
  * @returns the first day on which indexes can change; null if nothing has changed
  */
 export const storeFetchedActions = async (

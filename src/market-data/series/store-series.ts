@@ -11,6 +11,8 @@ import { removeOtherActions, storeFetchedActions } from './fetched-actions.ts';
 import { readStoredSeries } from './stored-series.ts';
 import { removeBars, removeSeries, rescaleBefore, writeBars, writeQuarantine } from './write-series.ts';
 
+// SQL: one statement marks all assets of a batch.
+
 export type StoreRequest = {
   readonly refreshId: string;
   readonly universe: Pick<Universe, 'from' | 'interval'>;

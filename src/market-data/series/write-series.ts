@@ -3,6 +3,8 @@ import type { PriceBar } from '../providers/provider.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { QuarantinedPrice } from './series-plan.ts';
 
+// SQL: bars are written as sets of up to 100,000 rows.
+
 type Query = Pick<Transaction, 'query'>;
 
 /** A row of a series: the id of its asset with a bar, a date or something else of the asset. */

@@ -13,14 +13,18 @@ import type { UniverseDocument } from './universe-document.ts';
 import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import {
   changesTurn,
+  deleteUniverse,
   lockUniverse,
   otherSeries,
+  releaseUniverse,
   removeUnusedIndexes,
   removeUnusedSeries,
   takenCodes,
   writeUniverse,
   type StoredUniverse,
 } from './universe-rows.ts';
+
+// SQL: the name of a bundled universe is stored in one step, which shows whether it was the first time.
 
 export type UniverseChangesDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -205,10 +209,7 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
       return origin === 'bundled' ? transact(put) : change(name, put);
     },
 
-    release: (name) =>
-      change(name, async ({ query }) => {
-        await query(`update universe set origin = 'api' where name = $1 and origin = 'file'`, [name]);
-      }),
+    release: (name) => change(name, (transaction) => releaseUniverse(transaction, name)),
 
     remove: (name, expected) =>
       change(name, async (transaction) => {
@@ -216,7 +217,7 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
         if (!before) throw new AppError('resource_not_found', 'There is no such universe');
         assertExpected(before, expected);
         if (before.origin === 'file') throw new AppError('universe_managed_by_file');
-        await transaction.query('delete from universe where name = $1', [name]);
+        await deleteUniverse(transaction, name);
         await schedules.remove(transaction, name);
         await removeFetchedSeries(transaction, name);
         const indexesRemoved = await removeUnusedIndexes(transaction, name);

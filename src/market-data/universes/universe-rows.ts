@@ -1,9 +1,15 @@
+import { LockMode, type InferEntity } from '@mikro-orm/core';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { UniverseEntity } from '../entities.ts';
 import type { UniverseOrigin } from '../indexes/universes.ts';
 import { instant } from '../sql.ts';
+import { documentOf, storedFormOf } from './stored-definition.ts';
 import type { UniverseDocument } from './universe-document.ts';
 
+// SQL: symbols, codes, and the series and indexes that nobody uses, are sets of up to thousands of rows.
+
 type Query = Pick<Transaction, 'query'>;
+type Managed = Pick<Transaction, 'em'>;
 
 /** A universe as it is stored. */
 export type StoredUniverse = {
@@ -18,43 +24,63 @@ export type StoredUniverse = {
 /** Changes of universes take turns under this name. */
 export const changesTurn = 'universes';
 
-/**
- * SQL of the definition. Members that are null are not stored, because the previous release refuses members that it does
- * not know while both run. It stores `"schedule": null` in each definition, where null has no meaning, so a universe that is
- * never refreshed is stored with `"schedule": "none"`.
- */
+/** SQL of the definition: the rule of `StoredDefinition`. */
 export const definitionSql = `('{"exchange": null}'::jsonb || case definition -> 'schedule'
   when 'null' then definition - 'schedule' when '"none"' then definition || '{"schedule": null}' else definition end)`;
 export const definitionColumn = `${definitionSql} as definition`;
 
 export const universeColumns = `name, version, origin, ${definitionColumn}, ${instant('created_at')}, ${instant('updated_at')}`;
 
-/** The row of the universe, locked until the end of the transaction. */
-export const lockUniverse = async ({ query }: Query, name: string): Promise<StoredUniverse | undefined> =>
-  (await query<StoredUniverse>(`select ${universeColumns} from universe where name = $1 for update`, [name]))[0];
+type Universe = InferEntity<typeof UniverseEntity>;
 
-const storedForm = ({ exchange, ...definition }: UniverseDocument): string =>
-  JSON.stringify({
-    ...definition,
-    ...(exchange !== null && { exchange }),
-    ...(definition.schedule === null && { schedule: 'none' }),
-  });
+const lockMode = LockMode.PESSIMISTIC_WRITE;
 
+/** The managed universe, locked until the end of the transaction. */
+const findLocked = ({ em }: Managed, name: string): Promise<Universe | null> =>
+  em.findOne(UniverseEntity, { name }, { lockMode });
+
+const storedOf = ({ name, version, origin, definition, createdAt, updatedAt }: Universe): StoredUniverse => ({
+  name,
+  version,
+  origin,
+  definition: documentOf(definition),
+  created_at: createdAt.toISOString(),
+  updated_at: updatedAt.toISOString(),
+});
+
+/** The universe as it is stored. Its row is locked until the end of the transaction. */
+export const lockUniverse = async (transaction: Managed, name: string): Promise<StoredUniverse | undefined> => {
+  const found = await findLocked(transaction, name);
+  return found ? storedOf(found) : undefined;
+};
+
+/** A universe of UNIVERSES_FILE becomes one of the API. */
+export const releaseUniverse = async (transaction: Managed, name: string): Promise<void> => {
+  const found = await findLocked(transaction, name);
+  if (found?.origin === 'file') found.origin = 'api';
+};
+
+/** Deletes a universe that the transaction has locked. The database deletes its assets and indexes, which are sets. */
+export const deleteUniverse = async ({ em }: Managed, name: string): Promise<void> => {
+  await em.remove(await em.findOneOrFail(UniverseEntity, { name })).flush();
+};
+
+/** Creates a universe or replaces one that the transaction has locked, and the sets of its symbols and codes. */
 export const writeUniverse = async (
-  { query }: Query,
+  { em, query }: Pick<Transaction, 'em' | 'query'>,
   universe: Pick<StoredUniverse, 'name' | 'version' | 'origin' | 'definition'>,
   at: string,
 ): Promise<StoredUniverse> => {
   const { name, version, origin, definition } = universe;
   const { assets, indexes, source, interval } = definition;
-  const [row] = await query<StoredUniverse>(
-    `insert into universe (name, version, origin, source, interval, definition, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6::jsonb, $7, $7)
-     on conflict (name) do update set version = $2, origin = $3, source = $4, interval = $5, definition = $6::jsonb,
-       updated_at = $7
-     returning ${universeColumns}`,
-    [name, version, origin, source, interval, storedForm(definition), at],
-  );
+  const updatedAt = new Date(at);
+  const values = { version, origin, source, interval, definition: storedFormOf(definition), updatedAt };
+  const known = await em.findOne(UniverseEntity, { name });
+  const written = known
+    ? em.assign(known, values)
+    : em.create(UniverseEntity, { name, createdAt: updatedAt, ...values });
+  // The sets refer to the row.
+  await em.flush();
   const symbols = assets.map(({ symbol }) => symbol);
   const codes = indexes.map(({ code }) => code);
   await query('delete from universe_asset where universe = $1 and symbol <> all($2::text[])', [name, symbols]);
@@ -64,7 +90,7 @@ export const writeUniverse = async (
   ]);
   await query('delete from universe_index where universe = $1 and code <> all($2::text[])', [name, codes]);
   await query('insert into universe_index select *, $1 from unnest($2::text[]) on conflict do nothing', [name, codes]);
-  return row!;
+  return storedOf(written);
 };
 
 /** Codes of the list that another universe has. */

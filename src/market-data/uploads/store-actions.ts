@@ -5,6 +5,8 @@ import { actionColumns } from './columns.ts';
 import { stagedActions } from './splits/staged-actions.ts';
 import type { StagedUpload } from './upload.ts';
 
+// SQL: the rows of a file are compared with the stored ones and written as sets.
+
 /**
  * Stores dividends, splits and numbers of shares of the series. The file is the truth for the columns that it has: between
  * the first and the last date of a series, and with the mode `replace` at all times. The other columns stay.

@@ -24,6 +24,8 @@ import type { UploadedSeries } from './series-check.ts';
 import { unadjustUpload } from './splits/unadjust-upload.ts';
 import { stagingTable, type StagedUpload } from './upload.ts';
 
+// SQL: the rows of a file are compared with the stored ones and written as sets.
+
 type Query = Pick<Transaction, 'query'>;
 
 export type StoreUploadRequest = {

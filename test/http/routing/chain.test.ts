@@ -1,5 +1,7 @@
 import test from 'ava';
+import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { jsonBody, serve } from '../support.ts';
 import { routes } from './routes.ts';
@@ -44,6 +46,43 @@ test('the chain authenticates, asks the limit of the caller, then CSRF', async (
   t.deepEqual(asked, ['authenticate {"scope":"ml:read"}', 'limit caller 127.0.0.1 c1', 'csrf DELETE']);
   t.is(lines[0]?.['principal_kind'], 'client');
   t.regex(String(lines[0]?.['client_ip_hash']), /^[0-9a-f]{16}$/);
+});
+
+test('CSRF comes before validation: a bad body without a CSRF token is 403, and the handler does not run', async (t) => {
+  let runs = 0;
+  const route = defineRoute({
+    method: 'POST',
+    path: '/guarded',
+    tag: 'test',
+    summary: 'For tests',
+    auth: 'public',
+    rateLimit: 'none',
+    load: 'none',
+    errors: [],
+    request: { body: z.strictObject({ spot: z.number() }) },
+    responses: { 204: null },
+    handler: async () => {
+      runs += 1;
+      return { status: 204, body: null };
+    },
+  });
+  const { call } = await serve(t, {
+    routes: [route],
+    csrf: async ({ headers }) => {
+      if (headers['x-csrf-token'] !== 'right') throw new AppError('csrf_token_invalid');
+    },
+  });
+  const send = async (body: string, token: string) => {
+    const answer = await call('/api/v1/guarded', jsonBody(body, { 'X-CSRF-Token': token }));
+    return answer.status;
+  };
+  for (const body of ['{"spot":"text"}', '{"spot":1,"other":2}', '{']) t.is(await send(body, 'wrong'), 403, body);
+  t.is(await send('{"spot":1}', 'wrong'), 403);
+  t.is(runs, 0);
+  t.is(await send('{"spot":"text"}', 'right'), 422);
+  t.is(runs, 0);
+  t.is(await send('{"spot":1}', 'right'), 204);
+  t.is(runs, 1);
 });
 
 test('refused credentials count against the address', async (t) => {

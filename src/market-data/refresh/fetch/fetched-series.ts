@@ -4,6 +4,8 @@ import type { Universe } from '../../indexes/universes.ts';
 import type { FetchedSeries, PriceBar } from '../../providers/provider.ts';
 import type { SeriesSource } from '../../providers/series-sources.ts';
 
+// SQL: fetched series are written and deleted as sets.
+
 /** Older series are fetched again, because newer bars can exist. */
 const maxAgeHours = 6;
 /** The series of one statement are in memory at a time. */

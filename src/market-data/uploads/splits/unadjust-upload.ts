@@ -6,6 +6,8 @@ import { refused } from '../refusals.ts';
 import { stagingTable, type StagedUpload } from '../upload.ts';
 import { maxSplits, maxSplitsPerSeries, stagedActions } from './staged-actions.ts';
 
+// SQL: all staged rows of a file are changed at once.
+
 /** Far outside of what shares have had. It keeps all prices in the range of numbers. */
 const maxFactor = 1e9;
 const minPrice = 1e-100;

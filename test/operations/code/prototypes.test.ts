@@ -1,5 +1,5 @@
 import test from 'ava';
-import { prototypeFaults } from '../../scripts/check/code/prototypes.ts';
+import { prototypeFaults } from '../../../scripts/check/code/prototypes.ts';
 
 test('no object of the service inherits from an object of a request, a span or a metric', (t) => {
   t.deepEqual(prototypeFaults(), []);

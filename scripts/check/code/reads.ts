@@ -39,6 +39,6 @@ export const mixedFaults = (
       .map((file) => `${file} reads and changes: move the reads to ${file.replace(/\.ts$/, '-reads.ts')}.`),
     ...Object.keys(exceptions)
       .filter((file) => !mixed.includes(file))
-      .map((file) => `${file} does not read and change: remove its exception from scripts/check/reads.ts.`),
+      .map((file) => `${file} does not read and change: remove its exception from scripts/check/code/reads.ts.`),
   ];
 };

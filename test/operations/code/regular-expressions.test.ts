@@ -1,5 +1,5 @@
 import test from 'ava';
-import { expressionFaults } from '../../scripts/check/code/regular-expressions.ts';
+import { expressionFaults } from '../../../scripts/check/code/regular-expressions.ts';
 
 test('the time of every regular expression of the service is linear in its input', (t) => {
   t.deepEqual(expressionFaults(), []);
