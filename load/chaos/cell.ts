@@ -25,8 +25,8 @@ export type Group = (typeof groups)[number];
 
 /**
  * The type of requests that the client of a cell sends all the time: reads from the primary, other reads, refreshes,
- * refreshes of a universe that is fetched in parts, uploads, changes of a universe, single prices, batches, calendar syncs, messages that reset a password, or new and old
- * access tokens that are used at all instances.
+ * refreshes of a universe that is fetched in parts, uploads, changes of a universe, single prices, batches, calendar
+ * syncs, messages that reset a password, or new and old access tokens that are used at all instances.
  */
 export type ProbeName =
   | 'database'

@@ -155,6 +155,18 @@ for (const [type] of textFormats) {
   });
 }
 
+test('a record of two lines has no empty line', async (t) => {
+  let refused = 0;
+  const file = Buffer.from(csvHeader + '"A\nB",2024-01-02,1\n'.repeat(12_000));
+  const read = readPiece(
+    readCsv,
+    file,
+    () => (refused += 1),
+    () => undefined,
+  );
+  t.is((await read) + refused, 12_000);
+});
+
 test('an open quoted value longer than a line may be ends the file', async (t) => {
   const source = async function* (): AsyncGenerator<Buffer> {
     yield Buffer.from(`${csvHeader}AAA,"`);

@@ -24,7 +24,8 @@ const splitPlain = (text: string, before: number): Split => {
     }
     start = next + 1;
   }
-  return { lines, rows, lineCount: line - before };
+  const lineCount = line - before;
+  return { lines, rows, lineCount, blankLineCount: lineCount - rows.length };
 };
 
 /** As `splitQuoted`, with the lines of the file. */
@@ -56,11 +57,11 @@ export const readCsv: ReadRows = async function* (pieces, refuse) {
   const blankLines = createBlankLines();
   const parseText = (text: string): Split =>
     text.includes('"') ? splitWithQuotes(text, before) : splitPlain(text, before);
-  const batchOf = ({ lines, rows, lineCount }: Split) => {
+  const batchOf = ({ lines, rows, lineCount, blankLineCount }: Split) => {
     const first = columns === undefined ? 1 : 0;
     if (columns === undefined && rows.length > 0) columns = headerOf(rows[0]!, lines[0]!);
     before += lineCount;
-    blankLines(lineCount - rows.length);
+    blankLines(blankLineCount);
     const width = columns?.length ?? 0;
     const kept: number[] = [];
     for (let index = first; index < rows.length; index += 1) {

@@ -7,6 +7,8 @@ export type Split = {
   readonly lines: number[];
   readonly rows: string[][];
   readonly lineCount: number;
+  /** Lines that are no records and no part of one. */
+  readonly blankLineCount: number;
 };
 
 const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 11 || code === 12 || code === 13;
@@ -21,6 +23,7 @@ export const splitQuoted = (text: string): Split | number => {
   const rows: string[][] = [];
   let row: string[] = [];
   let line = 1;
+  let blankLineCount = 0;
   let at = 0;
   const { length } = text;
 
@@ -58,7 +61,10 @@ export const splitQuoted = (text: string): Split | number => {
 
   const add = (values: readonly string[], isQuoted: boolean, isLast: boolean): void => {
     const isEmptyLine = isLast && row.length === 0 && values.length === 1 && values[0] === '' && !isQuoted;
-    if (isEmptyLine) return;
+    if (isEmptyLine) {
+      blankLineCount += 1;
+      return;
+    }
     row.push(...values);
     if (!isLast) return;
     lines.push(line);
@@ -80,5 +86,5 @@ export const splitQuoted = (text: string): Split | number => {
     if (code === newLine && at < length) line += 1;
     at += 1;
   }
-  return { lines, rows, lineCount: line - 1 };
+  return { lines, rows, lineCount: line - 1, blankLineCount };
 };
