@@ -14,23 +14,31 @@ const makeUploader = async ({ people, port, sql }: Field): Promise<Uploader> => 
   const tag = randomBytes(3).toString('hex');
   const path = `/api/v1/universes/attacked-${tag}`;
   const symbol = tag.toUpperCase();
-  const created = await fetch(`http://127.0.0.1:${port}${path}`, {
-    method: 'PUT',
-    headers: {
-      'Content-Type': 'application/json',
-      'If-None-Match': '*',
-      'X-Forwarded-For': person!.address,
-      Authorization: `Bearer ${token}`,
-    },
-    body: JSON.stringify({
-      title: 'Attacked',
-      source: 'upload',
-      interval: '1day',
-      assets: [{ symbol }],
-      indexes: [{ code: `EW_${symbol}`, name: 'All', method: 'equal_weighted', constituents: [{ symbol }] }],
-    }),
-    signal: AbortSignal.timeout(20_000),
-  });
+  const create = (): Promise<Response> =>
+    fetch(`http://127.0.0.1:${port}${path}`, {
+      method: 'PUT',
+      headers: {
+        'Content-Type': 'application/json',
+        'If-None-Match': '*',
+        'X-Forwarded-For': person!.address,
+        Authorization: `Bearer ${token}`,
+      },
+      body: JSON.stringify({
+        title: 'Attacked',
+        source: 'upload',
+        interval: '1day',
+        assets: [{ symbol }],
+        indexes: [{ code: `EW_${symbol}`, name: 'All', method: 'equal_weighted', constituents: [{ symbol }] }],
+      }),
+      signal: AbortSignal.timeout(20_000),
+    });
+  let created = await create();
+  // Other attacks of the mixed run have begun already, so a busy service may refuse this at first.
+  for (let attempt = 0; attempt < 10 && (created.status === 429 || created.status === 503); attempt += 1) {
+    await created.arrayBuffer();
+    await sleep(1_000);
+    created = await create();
+  }
   if (created.status !== 201) throw new Error(`no universe: ${created.status} ${await created.text()}`);
   return { person: person!, token, path };
 };
