@@ -86,14 +86,17 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
       ),
     );
 
-  /** One statement stores both tokens and ends the lease, so that a rotated refresh token is not lost. */
-  const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<unknown> =>
-    unitOfWork.run({ operation }, ({ query }) => {
+  /**
+   * One statement stores both tokens and ends the lease, so that a rotated refresh token is not lost.
+   * @returns false if nothing was stored, because a newer token or consent is there
+   */
+  const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<boolean> =>
+    unitOfWork.run({ operation }, async ({ query }) => {
       const current = refreshToken ?? cipher.decrypt(state.refresh_token, placeOf.refreshToken(state.id));
-      return query(
+      const updated = await query(
         `update calendar_connection set access_token = $3, access_expires_at = $4, refresh_token = $5,
            token_version = token_version + 1, refresh_lease = null, refresh_lease_until = null
-         where id = $1 and token_version = $2`,
+         where id = $1 and token_version = $2 returning 1`,
         [
           state.id,
           state.token_version,
@@ -103,6 +106,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
           cipher.encrypt(current, placeOf.refreshToken(state.id)),
         ],
       );
+      return updated.length > 0;
     });
 
   const markRefused = ({ id, token_version }: Pick<SyncState, 'id' | 'token_version'>): Promise<void> =>
@@ -128,8 +132,10 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
     try {
       const tokens = await google.refresh(cipher.decrypt(state.refresh_token, placeOf.refreshToken(state.id)), signal);
       // Stored in any case, because a rotated refresh token is needed to revoke the consent.
-      await store(state, tokens);
-      if (!includesEvents(tokens.scopes)) {
+      const stored = await store(state, tokens);
+      // The version after this one is of this answer only if its tokens were stored. Else it is of another consent or
+      // process, whose token is used.
+      if (stored && !includesEvents(tokens.scopes)) {
         await markRefused({ id: state.id, token_version: state.token_version + 1 });
         throw consentTooNarrow();
       }
