@@ -80,6 +80,36 @@ test('invalid_grant asks for a new consent, without retries, and a new consent e
   t.like((await syncNow(service, ada)).body, { created: 0, unchanged: 1, full: true });
 });
 
+test('an answer without the calendar does not end a consent that was given while Google answered', async (t) => {
+  const stage = t.context;
+  const { service, google, stored } = stage;
+  const ada = await connectedPerson(stage);
+  await expireAccessToken(stage);
+  let reconnected: number | undefined;
+  const reconnect = async (): Promise<void> => {
+    google.faults = {};
+    reconnected = (await connect(stage, ada)).status;
+    // From now on the answers are those to the old consent, whose calendar the user has withdrawn.
+    google.grantedScopes = 'openid';
+  };
+  google.faults = { token: { kind: 'before', act: reconnect } };
+  const { status, text } = await syncNow(service, ada);
+  t.is(reconnected, 200);
+  t.is(status, 200, text);
+  t.is((await ask(service, 'GET', '/connection', ada.authorization)).body['status'], 'connected');
+  const actions = await stored.query(
+    `select action from audit_event where stream = (select 'calendar:' || id from calendar_connection) order by sequence`,
+  );
+  t.deepEqual(
+    actions.map(({ action }) => action),
+    ['calendar.connected', 'calendar.connected'],
+  );
+
+  await expireAccessToken(stage);
+  t.like((await syncNow(service, ada)).body, { status: 409, code: 'calendar_reauthorization_required' });
+  t.is((await ask(service, 'GET', '/connection', ada.authorization)).body['status'], 'reauthorization_required');
+});
+
 test('faults of the token endpoint have their codes, and the next sync is right', async (t) => {
   const stage = t.context;
   const { service, google } = stage;

@@ -170,7 +170,7 @@ test('what runs before an attempt runs before each retry too, and its error ends
 });
 
 test('what runs before an attempt does not run while the circuit is open, and its error neither opens nor closes it', async (t) => {
-  const { policy } = setup({ retries: 0, breaker: { failures: 2, resetMs: 60 } });
+  const { policy } = setup({ retries: 0, breaker: { failures: 2, resetMs: 1_000 } });
   let taken = 0;
   const beforeAttempt = async (): Promise<void> => void (taken += 1);
   const spent = async (): Promise<void> => {
@@ -183,7 +183,8 @@ test('what runs before an attempt does not run while the circuit is open, and it
   for (let failed = 0; failed < 5; failed += 1) await codeOfRun(policy, down, { ...call(), beforeAttempt });
   t.is(policy.state(), 'open');
   t.is(taken, 2);
-  await sleep(80);
+  // The time is the subject: the circuit lets a probe through after one second.
+  await sleep(1_100);
   await codeOfRun(policy, async () => 'ok', { ...call(), beforeAttempt: spent });
   t.is(policy.state(), 'open', 'a probe that was not sent proves nothing');
   t.is(await codeOfRun(policy, async () => 'ok', { ...call(), beforeAttempt }), 'ok');

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Call, Policy } from '#src/kernel/ports/policy.ts';
@@ -52,13 +52,22 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     assertOutsideTransaction('Calling Google');
     const startedAt = clock.monotonic();
     const deadline = startedAt + timeoutMs;
+    let failure: ErrorCode | undefined;
+    /** Notes failures of requests only: a spent quota, a full bulkhead or an open circuit says nothing new about Google. */
+    const attempt = async (attemptSignal: AbortSignal): Promise<T> => {
+      try {
+        return await work(attemptSignal);
+      } catch (error) {
+        failure = codeOf(attemptSignal.aborted ? attemptSignal.reason : error);
+        throw error;
+      }
+    };
     try {
-      const value = await policy.run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, work);
+      const value = await policy.run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, attempt);
       lastFailure = undefined;
       return value;
     } catch (error) {
-      const code = codeOf(error);
-      if (errorTable[code].category === 'external_api') lastFailure = code;
+      if (failure !== undefined && errorTable[failure].category === 'external_api') lastFailure = failure;
       throw error;
     } finally {
       addTiming('external', clock.monotonic() - startedAt);

@@ -90,13 +90,16 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
       ),
     );
 
-  /** One transaction stores both tokens and ends the lease, so that a rotated refresh token is not lost. */
-  const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<void> =>
+  /**
+   * One transaction stores both tokens and ends the lease, so that a rotated refresh token is not lost.
+   * @returns false if nothing was stored, because a newer token or consent is there
+   */
+  const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<boolean> =>
     unitOfWork.run({ operation }, async ({ em }) => {
       const { id, token_version: tokenVersion } = state;
       const current = refreshToken ?? cipher.decrypt(state.refresh_token, placeOf.refreshToken(id));
       const connection = await em.findOne(CalendarConnectionEntity, { id, tokenVersion }, { lockMode });
-      if (!connection) return;
+      if (!connection) return false;
       em.assign(connection, {
         accessToken: cipher.encrypt(accessToken, placeOf.accessToken(id)),
         accessExpiresAt: new Date(clock.now().getTime() + expiresIn * 1_000),
@@ -106,6 +109,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
         refreshLease: null,
         refreshLeaseUntil: null,
       });
+      return true;
     });
 
   const markRefused = ({ id, token_version }: Pick<SyncState, 'id' | 'token_version'>): Promise<void> =>
@@ -133,8 +137,10 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
     try {
       const tokens = await google.refresh(cipher.decrypt(state.refresh_token, placeOf.refreshToken(state.id)), signal);
       // Stored in any case, because a rotated refresh token is needed to revoke the consent.
-      await store(state, tokens);
-      if (!includesEvents(tokens.scopes)) {
+      const stored = await store(state, tokens);
+      // The version after this one is of this answer only if its tokens were stored. Else it is of another consent or
+      // process, whose token is used.
+      if (stored && !includesEvents(tokens.scopes)) {
         await markRefused({ id: state.id, token_version: state.token_version + 1 });
         throw consentTooNarrow();
       }
