@@ -9,7 +9,6 @@ import { createTiingoHttp } from '#src/market-data/providers/tiingo-http.ts';
 import { createTiingo } from '#src/market-data/providers/tiingo.ts';
 import { createCredits } from '#src/redis/credits.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
-import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { startTiingoServer, tiingoBar, tiingoKey, type TiingoFault } from '#testkit/servers/providers/tiingo-server.ts';
 
@@ -40,7 +39,7 @@ const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perH
     dependency: 'tiingo',
     attemptTimeoutMs: timeoutMs / (retries + 1),
     retries,
-    breaker: { failures: 3, resetMs: 200 },
+    breaker: { failures: 3, resetMs: 60_000 },
     bulkhead: { concurrent: 4, waiting: 4 },
     logger: silentLogger,
     metrics,
@@ -231,6 +230,13 @@ test('a spent limit is told with the time of the next attempt: 429, a text with 
   t.is(server.requests.length, 3);
 });
 
+test('a retry costs a credit, and is not sent without one', async (t) => {
+  const { server, refused } = await setup(t, { retries: 1, perHour: 1 });
+  server.fault = { kind: 'status', status: 503 };
+  t.like(await refused(), { code: 'external_api_unavailable', retryAfter: 600 });
+  t.is(server.requests.length, 1);
+});
+
 test('a part has at most ten symbols, and not more than the requests of an hour', async (t) => {
   t.is((await setup(t)).provider.maxAssetsPerFetch, 10);
   t.is((await setup(t, { perHour: 4 })).provider.maxAssetsPerFetch, 4);
@@ -248,11 +254,9 @@ test('an answer that hangs or drips ends at the timeout', async (t) => {
 
 test('a retry answers a temporary fault, and the circuit opens after repeated ones', async (t) => {
   const { server, fetch, refused, provider } = await setup(t, { retries: 1 });
-  server.fault = { kind: 'status', status: 503 };
-  const fetching = fetch();
-  await eventually(() => server.requests.length > 0, 'the first attempt is sent');
-  server.fault = undefined;
-  await t.notThrowsAsync(fetching);
+  server.fault = { kind: 'status', status: 503, answers: 1 };
+  await t.notThrowsAsync(fetch());
+  t.is(server.requests.length, 3, 'the first symbol is asked for twice');
   server.fault = { kind: 'status', status: 503 };
   t.is((await refused()).code, 'external_api_bad_response');
   await refused();

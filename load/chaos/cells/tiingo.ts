@@ -64,8 +64,9 @@ export const tiingoCells: readonly Cell[] = [
 /** The process is killed while it waits for the second part. It is a process cell, because it replaces the process. */
 export const killBetweenParts = (): Cell => {
   let sentBefore = 0;
+  let killedAtSeconds = Infinity;
   const how =
-    'killed after the first part of a fetch was stored, then started again: only the second part is fetched again';
+    'killed after the first part of a fetch was stored, then started again: the fetch continues with the second part';
   return betweenParts(
     'SIGKILL',
     how,
@@ -85,6 +86,8 @@ export const killBetweenParts = (): Cell => {
           'the second part is asked for',
           10_000,
         );
+        // The start time in the metric is rounded to seconds.
+        killedAtSeconds = Math.floor(Date.now() / 1_000);
         world.service().process.kill('SIGKILL');
         await world.service().exited;
         sentBefore = tiingo.requests.length;
@@ -95,7 +98,7 @@ export const killBetweenParts = (): Cell => {
       },
       hasEffect: (_, now, { tiingo }) => {
         const first = tiingo.requests[sentBefore];
-        const hasRestarted = now.sum('process_start_time_seconds') > Date.now() / 1_000 - 15;
+        const hasRestarted = now.sum('process_start_time_seconds') >= killedAtSeconds;
         return hasRestarted && first !== undefined && isInSecondPart(first.ticker);
       },
     },

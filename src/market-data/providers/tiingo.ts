@@ -60,12 +60,14 @@ export const createTiingo = ({ http, policy, credits, timeoutMs, clock }: Tiingo
     await waitForCredits(1, { credits, clock, waitUntil, signal: outer });
     const deadline = isPatient ? clock.monotonic() + timeoutMs : waitUntil;
     let attempts = 0;
-    const body = await policy.run({ signal: outer, deadline, idempotent: true }, async (signal) => {
-      // A retry counts for the limit again. It does not wait, because the first attempt may not have counted.
-      if (attempts > 0) await credits.take(1);
+    /** A retry costs a credit too, and is not sent without one. */
+    const beforeAttempt = async ({ signal }: { readonly signal: AbortSignal }): Promise<void> => {
       attempts += 1;
-      return http.prices(providerSymbol, from, signal);
-    });
+      if (attempts > 1) await waitForCredits(1, { credits, clock, waitUntil: deadline, signal });
+    };
+    const body = await policy.run({ signal: outer, deadline, idempotent: true, beforeAttempt }, (signal) =>
+      http.prices(providerSymbol, from, signal),
+    );
     if (body === undefined) throw badResponse(`does not know the symbol ${symbol}`);
     return readTiingoBars(body);
   };

@@ -40,6 +40,27 @@ export const movedWithoutSplit = (
   return movedTooFar(bar, scaledPrices(reference, 1 / splitFactor), maxFactor) && moved;
 };
 
+/**
+ * Judges a bar of a source that tells splits and dividends, and whose prices are as they were traded. `previous` is the bar
+ * before it. The price must fit the split: a wrong factor changes all earlier prices that are read.
+ */
+export const movedAgainstSplit = (bar: PriceBar, previous: ReferenceBar, maxFactor: number): Comparison | undefined =>
+  movedTooFar(bar, scaledPrices(previous, 1 / (bar.splitFactor ?? 1)), maxFactor);
+
+/**
+ * A dividend that is not below the close before it, because no share can pay its whole price. Without a bar before it, the
+ * limit is the close of the reference, multiplied by `maxFactor`.
+ */
+export const excessiveDividend = (
+  { dividend, splitFactor }: PriceBar,
+  { previous, reference }: { readonly previous: ReferenceBar | undefined; readonly reference: ReferenceBar },
+  maxFactor: number,
+): Comparison | undefined => {
+  if (dividend === undefined || dividend === null) return undefined;
+  const limit = previous ? previous.close / (splitFactor ?? 1) : reference.close * maxFactor;
+  return dividend < limit ? undefined : { price: dividend, reference: limit };
+};
+
 /** Relative difference that comes from the rounding of the provider. */
 const rounding = 1e-9;
 

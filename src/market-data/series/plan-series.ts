@@ -1,5 +1,15 @@
 import type { FetchedSeries, PriceBar } from '../providers/provider.ts';
-import { contradictionIn, median, movedWithoutSplit, sameBar, scaledBar, type ReferenceBar } from './bars.ts';
+import {
+  contradictionIn,
+  excessiveDividend,
+  median,
+  movedAgainstSplit,
+  movedWithoutSplit,
+  sameBar,
+  scaledBar,
+  type Comparison,
+  type ReferenceBar,
+} from './bars.ts';
 import { periodOf } from './periods.ts';
 import { findRestatement, type Restatement } from './restatement.ts';
 import type { HeldBackSeries, PlanContext, QuarantinedPrice, SeriesPlan, StoredSeries } from './series-plan.ts';
@@ -56,18 +66,45 @@ const possibleBars = function* ({ symbol, prices }: FetchedSeries, { interval }:
   return { byPeriod, held };
 };
 
+/** What a bar is compared with. `own` is the stored bar of its period, `opening` stands for the bar before the first one. */
+type References = {
+  readonly own: PriceBar | undefined;
+  readonly previous: ReferenceBar | undefined;
+  readonly opening: ReferenceBar;
+};
+type Limits = Pick<PlanContext, 'quarantineFactor' | 'tellsActions'>;
+type Fault = Comparison & { readonly reason: 'moved_too_far' | 'impossible' };
+
+const faultOf = (
+  bar: PriceBar,
+  { own, previous, opening }: References,
+  { quarantineFactor: maxFactor, tellsActions = false }: Limits,
+): Fault | undefined => {
+  const reference = previous ?? opening;
+  const hasSplit = tellsActions && (bar.splitFactor ?? 1) !== 1;
+  // A new bar with a split is compared with the bar before it in the new unit only.
+  const isNewAfterSplit = hasSplit && own === undefined && previous !== undefined;
+  const moved =
+    (isNewAfterSplit ? undefined : movedWithoutSplit(bar, own ?? reference, maxFactor)) ??
+    (hasSplit && previous ? movedAgainstSplit(bar, previous, maxFactor) : undefined);
+  if (moved) return { ...moved, reason: 'moved_too_far' };
+  const dividend = tellsActions ? excessiveDividend(bar, { previous, reference }, maxFactor) : undefined;
+  return dividend && { ...dividend, reason: 'impossible' };
+};
+
 /**
  * Compares each bar with the stored bar of its period, and a new bar with the bar before it. The first bar is compared
- * with `before`, or with the median of the first five closes.
+ * with `before`, or with the median of the first five closes. Splits and dividends are compared with the bar before.
  */
 const judge = function* (
   symbol: string,
   rows: readonly Row[],
   before: ReferenceBar | undefined,
-  maxFactor: number,
+  limits: Limits,
 ): Steps<Judged> {
-  const opening = median(rows.slice(0, openingCloses).map(({ bar }) => bar.close));
-  let reference: ReferenceBar = before ?? { open: null, high: null, low: null, close: opening };
+  const close = median(rows.slice(0, openingCloses).map(({ bar }) => bar.close));
+  const opening: ReferenceBar = { open: null, high: null, low: null, close };
+  let previous = before;
   const accepted: PriceBar[] = [];
   const held: QuarantinedPrice[] = [];
   const kept: PriceBar[] = [];
@@ -76,18 +113,18 @@ const judge = function* (
   for (const [index, { bar, stored, factor }] of rows.entries()) {
     if (index % barsOfStep === 0) yield;
     const own = stored && (factor === 1 ? stored : scaledBar(stored, factor));
-    const comparison = movedWithoutSplit(bar, own ?? reference, maxFactor);
+    const fault = faultOf(bar, { own, previous, opening }, limits);
     if (own) compared += 1;
-    if (comparison === undefined) {
+    if (fault === undefined) {
       accepted.push(bar);
-      reference = bar;
+      previous = bar;
       continue;
     }
-    held.push({ symbol, date: bar.date, ...comparison, reason: 'moved_too_far' });
+    held.push({ symbol, date: bar.date, ...fault });
     if (own) {
-      moved += 1;
+      if (fault.reason === 'moved_too_far') moved += 1;
       kept.push(own);
-      reference = own;
+      previous = own;
     }
   }
   return { accepted, held, kept, incoherent: isIncoherent(moved, compared) };
@@ -98,7 +135,7 @@ export const replaceSeries = function* (fetched: FetchedSeries, context: PlanCon
   const { symbol } = fetched;
   const { byPeriod, held: impossible } = yield* possibleBars(fetched, context);
   const rows = [...byPeriod.values()].map((bar) => ({ bar, stored: undefined, factor: 1 }));
-  const { accepted, held } = yield* judge(symbol, rows, undefined, context.quarantineFactor);
+  const { accepted, held } = yield* judge(symbol, rows, undefined, context);
   const nothing = accepted.length === 0;
   return {
     symbol,
@@ -178,7 +215,7 @@ const updateSeries = function* (fetched: FetchedSeries, stored: StoredSeries, co
     factor: factors.get(period) ?? 1,
   }));
   const before = stored.before && scaledBar(stored.before, oldest);
-  const judged = yield* judge(symbol, rows, before, quarantineFactor);
+  const judged = yield* judge(symbol, rows, before, context);
   if (judged.incoherent) return holdBack('moved_too_far');
 
   yield;

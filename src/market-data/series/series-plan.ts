@@ -53,6 +53,8 @@ export type PlanContext = {
   readonly isPart?: boolean;
   /** The answer is the end of a series that must be stored already, from the same source. Default: false. */
   readonly isTail?: boolean;
+  /** The bars have the prices as they were traded, with all splits and dividends, so these are judged too. Default: false. */
+  readonly tellsActions?: boolean;
   /** A price, or a whole series, that changes by more than this factor is held back. */
   readonly quarantineFactor: number;
 };

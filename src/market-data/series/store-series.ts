@@ -1,6 +1,6 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
-import type { FetchedSeries, FetchedUniverse } from '../providers/provider.ts';
+import { tellsActions, type FetchedSeries, type FetchedUniverse } from '../providers/provider.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { Universe } from '../indexes/universes.ts';
@@ -106,14 +106,22 @@ const planBatch = async (
   for (const [asset, each] of withIds) {
     const known = stored.get(asset)!;
     const isTail = each.since !== undefined;
-    const tailContext = { ...context, isTail, isPart: isTail && known.before !== undefined };
+    const tailContext = {
+      ...context,
+      isTail,
+      isPart: isTail && known.before !== undefined,
+      tellsActions: tellsActions(each),
+    };
     plans.push([asset, await runInTurns(planSeries(each, known, tailContext), turns)]);
     await turns.give();
   }
   return plans;
 };
 
-/** Writes what the plans say. */
+/**
+ * Writes what the plans say.
+ * @returns the first day on which a split or dividend of another source was removed; null if there was none
+ */
 export const writePlans = async (
   { query }: Pick<Transaction, 'query'>,
   plans: Plans,
@@ -125,15 +133,19 @@ export const writePlans = async (
     readonly universe: Pick<Universe, 'interval'>;
   },
   from: string,
-): Promise<void> => {
+): Promise<string | null> => {
   const listOf = <T>(items: (plan: SeriesPlan) => readonly T[]): (readonly [number, T])[] =>
     plans.flatMap(([asset, plan]) => items(plan).map((item) => [asset, item] as const));
   const assetsOf = (selects: (plan: SeriesPlan) => boolean): number[] =>
     plans.filter(([, plan]) => selects(plan)).map(([asset]) => asset);
 
-  const emptied = assetsOf(({ removesAll }) => removesAll);
-  await removeSeries({ query }, emptied);
-  await removeOtherActions({ query }, emptied, source);
+  await removeSeries(
+    { query },
+    assetsOf(({ removesAll }) => removesAll),
+  );
+  const stored = assetsOf(({ accepted }) => accepted > 0);
+  // Without a source, the recorded one stays.
+  const firstRemoved = source === null ? null : await removeOtherActions({ query }, stored, source);
   await rescaleBefore(
     { query },
     listOf(({ rescaleBefore: factor }) => present([factor])),
@@ -155,8 +167,9 @@ export const writePlans = async (
   await query(
     `update asset set price_source = coalesce($2, price_source), price_interval = $3
      where id = any($1::int[]) and (price_source is distinct from $2 or price_interval is distinct from $3)`,
-    [arrayLiteral(assetsOf(({ accepted }) => accepted > 0)), source, universe.interval],
+    [arrayLiteral(stored), source, universe.interval],
   );
+  return firstRemoved;
 };
 
 /** The result with the plans added. */
@@ -194,16 +207,19 @@ export const storeSeries = async (
   let result = nothingStored;
   for await (const batch of batchesOf(request.fetched.series)) {
     const plans = await planBatch(transaction, batch, request, from);
-    await writePlans(transaction, plans, request, from);
+    const removedActions = await writePlans(transaction, plans, request, from);
     await markHistories(transaction, batch, plans, request);
     const accepted = batch.flatMap((series, index) => {
-      const [asset, { heldBack }] = plans[index]!;
-      return heldBack === undefined ? [{ ...series, asset, from: series.since ?? from }] : [];
+      const [asset, plan] = plans[index]!;
+      return plan.heldBack === undefined ? [{ ...series, asset, plan, from: series.since ?? from }] : [];
     });
-    const isCurrent = request.fetched.source === 'provider';
-    const changedActions = await storeFetchedActions(transaction, accepted, isCurrent);
+    const changedActions = await storeFetchedActions(transaction, accepted, {
+      interval: request.universe.interval,
+      isCurrent: request.fetched.source === 'provider',
+    });
     result = withPlans(result, plans);
-    result = { ...result, firstChanged: earlier(changedActions, result.firstChanged) };
+    const firstAction = earlier(removedActions, changedActions);
+    result = { ...result, firstChanged: earlier(firstAction, result.firstChanged) };
   }
   return result;
 };

@@ -196,8 +196,9 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
   }
   for (const batch of batchesOf(others)) {
     const plans = await planBatch(transaction, batch, request);
-    await writePlans(transaction, plans, { ...request, source }, minDay);
+    const removedActions = await writePlans(transaction, plans, { ...request, source }, minDay);
     result = withPlans(result, plans);
+    result = { ...result, firstChanged: earlier(removedActions, result.firstChanged) };
     batch.forEach((series, index) => {
       if (plans[index]![1].heldBack === undefined) accepted.add(series);
     });

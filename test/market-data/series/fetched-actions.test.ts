@@ -1,94 +1,8 @@
-import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '#src/kernel/ports/clock.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
-import type { Universe } from '#src/market-data/indexes/universes.ts';
+import test from 'ava';
 import type { FetchedSeries, MarketDataProvider } from '#src/market-data/providers/provider.ts';
-import { createTiingoHttp } from '#src/market-data/providers/tiingo-http.ts';
-import { createTiingo } from '#src/market-data/providers/tiingo.ts';
-import { createRefreshService, type RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
-import { createCredits } from '#src/redis/credits.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
-import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
-import { startTiingoServer, tiingoBar, tiingoKey, weekdays } from '#testkit/servers/providers/tiingo-server.ts';
-import { setup } from '../setup.ts';
-
-const symbols = Array.from({ length: 12 }, (_, place) => `T${place}`);
-const universeOf = (count: number): Universe => ({
-  name: 'acting',
-  interval: '1day',
-  from: '2000-01-03',
-  assets: symbols.slice(0, count).map((symbol) => ({ symbol, name: symbol, exchange: 'X', currency: 'USD' })),
-  indexes: [
-    { code: 'PLAIN', name: 'Price', method: 'price_weighted', constituents: ['T0'] },
-    { code: 'TOTAL', name: 'Total', method: 'price_weighted', returnType: 'total', constituents: ['T0'] },
-  ],
-});
-const days = weekdays('2000-01-03', 40);
-const fixedPrice = (from: number, to: number, close: number) =>
-  days.slice(from, to).map((date) => tiingoBar(date, close));
-
-/** Refreshes from a Tiingo server over HTTP into a database. */
-const setupActions = async (t: ExecutionContext, count = 1) => {
-  const server = await startTiingoServer(t);
-  for (const symbol of symbols) server.bars.set(symbol, fixedPrice(0, 30, 100));
-  const http = createTiingoHttp({ baseUrl: server.url, apiKey: tiingoKey, connectTimeoutMs: 2_000 });
-  t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'tiingo',
-    attemptTimeoutMs: 10_000,
-    retries: 0,
-    breaker: { failures: 100, resetMs: 200 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics: recordMetrics(),
-    clock: systemClock,
-  });
-  const credits = createCredits({ name: 'test', max: 10_000, period: 'hour', redis: undefined, clock: systemClock });
-  const provider = createTiingo({ http, policy, credits, timeoutMs: 10_000, clock: systemClock });
-  const { deps, admin, database } = await setup(t);
-  const refresh = (from: MarketDataProvider = provider, more: Partial<RefreshServiceDeps> = {}) => {
-    const service = createRefreshService({
-      ...deps,
-      provider: from,
-      universes: fixedUniverses([universeOf(count)]),
-      historyDays: 7,
-      timeouts: { fetchMs: 15_000, applyMs: 20_000, creditsMs: 15_000 },
-      ...more,
-    });
-    t.teardown(() => service.close());
-    return service.run({ universe: 'acting', trigger: 'schedule' });
-  };
-  const actions = async (symbol = 'T0'): Promise<string[]> =>
-    (
-      await admin.query(
-        `select concat_ws(' ', date, 'dividend', dividend, 'split', split_factor, 'shares', shares) as action
-         from corporate_actions join asset on id = asset_id where symbol = $1 order by date`,
-        [symbol],
-      )
-    ).map(({ action }) => String(action));
-  const lastValue = async (code: string): Promise<number> => {
-    const [row] = await admin.query(
-      'select value from index_value join market_index on id = index_id where code = $1 order by date desc limit 1',
-      [code],
-    );
-    return Math.round(Number(row?.['value']) * 1e6) / 1e6;
-  };
-  return { server, provider, refresh, actions, lastValue, admin, database, deps };
-};
-
-/** A source with the same prices that tells no actions. */
-const plainProvider = (close: number): MarketDataProvider => ({
-  source: 'twelve_data',
-  fetch: async ({ assets }) => ({
-    source: 'provider',
-    series: assets.map(({ symbol }) => ({
-      symbol,
-      prices: days.slice(0, 30).map((date) => ({ date, open: null, high: null, low: null, close, volume: null })),
-    })),
-  }),
-});
+import { tiingoBar } from '#testkit/servers/providers/tiingo-server.ts';
+import { days, fixedPrice, plainProvider, setupActions, universeOf } from './setup-actions.ts';
 
 test('prices are stored as they were traded: reads adjust for splits, and dividends feed the total return', async (t) => {
   const { server, refresh, actions, lastValue, database } = await setupActions(t);
@@ -200,6 +114,37 @@ test('data of an earlier fetch add actions, and remove and change none', async (
   const cached: MarketDataProvider = { source: 'tiingo', fetch: async () => ({ source: 'cache', series: earlier }) };
   t.like(await refresh(cached), { status: 'succeeded' });
   t.deepEqual(await actions(), [`${days[24]} dividend 10 split shares`, `${days[27]} dividend 2 split shares`]);
+});
+
+test('data of an earlier fetch add no action to a month that has one', async (t) => {
+  const { server, provider, refresh, actions } = await setupActions(t, 1, '1month');
+  const bars = server.bars.get('T0')!;
+  bars[27]!.divCash = 10;
+  const fetch = () =>
+    provider
+      .fetch(universeOf(1, '1month'), new AbortController().signal, { fallback: false })
+      .then(({ series }) => series);
+  const newest = bars.pop()!;
+  const earlier = await fetch();
+  t.like(earlier[0]?.prices.at(-1), { date: days[28], dividend: 10 });
+  bars.push(newest);
+  await refresh();
+  t.deepEqual(await actions(), [`${days[29]} dividend 10 split shares`]);
+  t.like(await refresh({ source: 'tiingo', fetch: async () => ({ source: 'cache', series: earlier }) }), {
+    status: 'succeeded',
+  });
+  t.deepEqual(await actions(), [`${days[29]} dividend 10 split shares`]);
+});
+
+test('a series whose source is not known loses its actions when it gets one, with the indexes', async (t) => {
+  const { server, refresh, actions, lastValue, admin } = await setupActions(t);
+  server.bars.get('T0')![24]!.divCash = 10;
+  await refresh();
+  t.is(await lastValue('TOTAL'), 1_100);
+  await admin.query('update asset set price_source = null');
+  t.like(await refresh(plainProvider(100)), { status: 'succeeded', series_replaced: [] });
+  t.deepEqual(await actions(), []);
+  t.is(await lastValue('TOTAL'), 1_000);
 });
 
 test('prices of another source are not adjusted by the splits of the former one', async (t) => {

@@ -16,13 +16,17 @@ export type TiingoBar = {
 };
 
 /** The fault of the next answers; with `undefined` they are as documented. */
-export type TiingoFault =
+export type TiingoFault = (
   | { readonly kind: 'throttle'; readonly retryAfter?: string }
   /** A spent limit as a text with status 200. */
   | { readonly kind: 'limit_text' }
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: BrokenKind }
-  | { readonly kind: 'change'; readonly change: (bars: Record<string, unknown>[]) => unknown };
+  | { readonly kind: 'change'; readonly change: (bars: Record<string, unknown>[]) => unknown }
+) & {
+  /** Number of answers with the fault. The server removes it then. Default: no limit. */
+  readonly answers?: number;
+};
 
 export type TiingoServer = {
   readonly url: string;
@@ -117,8 +121,12 @@ export const startTiingoServer = async (t: Pick<ExecutionContext, 'teardown'>): 
     if (!all) return refuse(404, 'Not found.');
     // Without a start date the provider answers the newest bar only.
     const from = url.searchParams.get('startDate') ?? all.at(-1)?.date ?? '';
+    const fault = server.failing && !server.failing(ticker) ? undefined : server.fault;
+    if (fault?.answers !== undefined) {
+      server.fault = fault.answers > 1 ? { ...fault, answers: fault.answers - 1 } : undefined;
+    }
     respond(
-      server.failing && !server.failing(ticker) ? undefined : server.fault,
+      fault,
       withAdjusted(all).filter(({ date }) => String(date) >= from),
       response,
     );
