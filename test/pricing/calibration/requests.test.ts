@@ -192,8 +192,11 @@ test.serial(
 test.serial('work above the limit is refused by its estimate and reported', async (t) => {
   refusals.length = 0;
   const large = Array.from({ length: maxQuotes }, () => quote);
+  const failed = { operation: 'calibrate', model: 'heston', outcome: 'failed' };
+  const before = metrics.value('volwatch_pricing_options_total', failed);
   const error = await refusal({ ...market, quotes: large, bounds: { sigma: { upper: 100 } } });
   t.is(error.code, 'pricing_work_too_large');
+  t.is(metrics.value('volwatch_pricing_options_total', failed) - before, maxQuotes);
   t.deepEqual(
     refusals.map(({ kind }) => kind),
     ['work_estimate'],
