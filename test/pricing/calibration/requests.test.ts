@@ -231,8 +231,10 @@ test.serial(
     };
     t.deepEqual(await answerWith({ maxMs: 60_000, handBackMs: 8 }), { handedBack: true });
     const refused = await answerWith({ maxMs: 8 });
-    t.is('refusal' in refused ? refused.refusal.code : '', 'pricing_work_too_large');
-    t.true('calibration' in (await answerWith({ maxMs: 60_000 })));
+    t.like(refused, { refusal: { code: 'pricing_work_too_large', abuse: undefined } });
+    // A quarter of 200 ms is passed by the estimate of the first start, so no other is begun.
+    t.like(await answerWith({ maxMs: 200 }), { calibration: { starts: 1, evaluations: 501 } });
+    t.like(await answerWith({ maxMs: 60_000 }), { calibration: { starts: 4, evaluations: 2_004 } });
   },
 );
 
