@@ -57,7 +57,6 @@ const workers = createPricingWorkers({
 const callsPerSecond = async (bytes: Buffer, calls: number): Promise<number> => {
   const run = () =>
     workers.calibrate({ bytes, input: 'quotes', jsonDepth }, { caller: 'bench', kind: 'batch', maxMs: 60_000 });
-  for (let call = 0; call < 10; call++) await run();
   const begun = performance.now();
   const lane = async () => {
     for (let call = 0; call < calls / 4; call++) await run();
@@ -65,6 +64,12 @@ const callsPerSecond = async (bytes: Buffer, calls: number): Promise<number> => 
   await Promise.all([lane(), lane(), lane(), lane()]);
   return (1_000 * calls) / (performance.now() - begun);
 };
+
+const medianOf = (values: readonly number[]): number =>
+  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)]!;
+
+/** Fits and calls take turns, so that other load of the machine changes both figures. */
+const rounds = 5;
 
 console.log('quotes           noise  median ms  evaluations  stop            calls/s of one process');
 for (const [expiries, strikes, noise, calls] of [
@@ -74,14 +79,19 @@ for (const [expiries, strikes, noise, calls] of [
 ] as const) {
   const body = bodyOf(expiries, strikes, noise);
   const times: number[] = [];
-  for (let round = 0; round < Math.max(9, calls / 4); round++) {
-    const begun = performance.now();
-    calibrate(body);
-    times.push(performance.now() - begun);
-  }
-  const median = times.toSorted((left, right) => left - right)[Math.floor(times.length / 2)]!;
+  const rates: number[] = [];
   const { evaluations, stop_reason: reason } = calibrate(body);
-  const perSecond = await callsPerSecond(body, calls);
+  await callsPerSecond(body, calls);
+  for (let round = 0; round < rounds; round++) {
+    for (let fit = 0; fit < calls / 2; fit++) {
+      const begun = performance.now();
+      calibrate(body);
+      times.push(performance.now() - begun);
+    }
+    rates.push(await callsPerSecond(body, calls));
+  }
+  const median = medianOf(times);
+  const perSecond = medianOf(rates);
   console.log(
     `${`${expiries} x ${strikes}`.padEnd(16)} ${`${100 * noise} %`.padEnd(6)} ${median.toFixed(1).padEnd(10)} ` +
       `${String(evaluations).padEnd(12)} ${reason.padEnd(15)} ${perSecond.toFixed(1)}`,

@@ -159,7 +159,10 @@ export const calibrationAnswer = z
     }),
     gradient_norm: z
       .number()
-      .describe('Max derivative of the root mean square error by a parameter that can move, each scaled to length 1'),
+      .describe(
+        'Max derivative of half the mean square error by a parameter that can move, each scaled so that the root mean ' +
+          'square of the derivatives of the errors is 1. It is 0 at a min',
+      ),
     condition_number: z
       .number()
       .nullable()

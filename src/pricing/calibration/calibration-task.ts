@@ -10,14 +10,24 @@ export type CalibrationRequest = {
   readonly jsonDepth: number;
 };
 
+/**
+ * Share of the max work after which no other start is begun. One more start of 1,000 quotes with the max iterations then
+ * still ends before the deadline, which would discard all finished starts. It is a share of estimated work and not of
+ * measured time, so that the same request has the same answer on a busy machine.
+ */
+const RESTART_SHARE = 1 / 4;
+
 /** Usual max number of points at which a fit calculates all prices. Nearly all fits need fewer than 30. */
 const usualEvaluations = 60;
 
-/**
- * Estimates the duration of a calibration. Wide bounds allow slow prices, so they count with the max cost. A process stops
- * a fit that takes longer.
- */
-const estimateCalibration = ({ quotes, upper, maxIterations }: CalibrationInputs): WorkEstimate => {
+type Costs = {
+  /** Of the prices of all quotes at one point. */
+  readonly evaluationMs: number;
+  readonly maxRowMs: number;
+};
+
+/** Wide bounds allow slow prices, so they count with the max cost. */
+const costsOf = ({ quotes, upper }: CalibrationInputs): Costs => {
   const heston = Object.fromEntries(hestonNames.map((name, k) => [name, upper[k]]));
   let microseconds = 0;
   let maxMicroseconds = 0;
@@ -26,8 +36,13 @@ const estimateCalibration = ({ quotes, upper, maxIterations }: CalibrationInputs
     microseconds += cost;
     maxMicroseconds = Math.max(maxMicroseconds, cost);
   }
+  return { evaluationMs: microseconds / 1_000, maxRowMs: maxMicroseconds / 1_000 };
+};
+
+/** Estimates the duration of a calibration. A process stops a fit that takes much longer. */
+const estimateCalibration = (maxIterations: number, { evaluationMs, maxRowMs }: Costs): WorkEstimate => {
   const evaluations = Math.min(maxIterations + 1, usualEvaluations);
-  return { totalMs: (microseconds * evaluations) / 1_000, maxRowMs: maxMicroseconds / 1_000, model: 'heston' };
+  return { totalMs: evaluationMs * evaluations, maxRowMs, model: 'heston' };
 };
 
 export type OpenCalibration = {
@@ -36,8 +51,20 @@ export type OpenCalibration = {
   readonly steps: Generator<undefined, Calibration, undefined>;
 };
 
-/** @throws AppError `malformed_body`, `validation_failed` */
-export const openCalibration = ({ jsonDepth }: CalibrationRequest, body: Uint8Array): OpenCalibration => {
+/**
+ * @param maxMs max work of the task, in milliseconds
+ * @throws AppError `malformed_body`, `validation_failed`
+ */
+export const openCalibration = (
+  { jsonDepth }: CalibrationRequest,
+  body: Uint8Array,
+  maxMs: number,
+): OpenCalibration => {
   const inputs = readCalibration(body, jsonDepth);
-  return { quotes: inputs.quotes.length, estimate: estimateCalibration(inputs), steps: calibrationSteps(inputs) };
+  const costs = costsOf(inputs);
+  return {
+    quotes: inputs.quotes.length,
+    estimate: estimateCalibration(inputs.maxIterations, costs),
+    steps: calibrationSteps(inputs, (RESTART_SHARE * maxMs) / costs.evaluationMs),
+  };
 };

@@ -3,6 +3,7 @@ import { createHestonGradient, hestonNames, type HestonName } from '../engines/h
 import type { HestonInputs } from '../models/engine.ts';
 import { diagnose, type Diagnostics } from './diagnostics.ts';
 import { fitLeastSquares, type LeastSquaresFit, type Residuals } from './fit/levenberg-marquardt.ts';
+import { isBetterFit } from './is-better-fit.ts';
 import type { CalibrationInputs } from './read-calibration.ts';
 import { startsOf } from './starts.ts';
 import { surfacePoint, volatilityOf, type SurfacePoint } from './surface.ts';
@@ -37,8 +38,6 @@ export type Calibration = Diagnostics & {
 const GOOD_VOLATILITY = 1e-3;
 /** Below this error, as a volatility or as a share of the spot, the fit is as exact as the prices. */
 const SMALL_RESIDUAL = 1e-11;
-/** A fit that is better by less than this share of the squares does not replace one that has converged. */
-const CLEARLY_BETTER = 1e-3;
 
 const modelAt = (point: Float64Array): HestonInputs =>
   Object.fromEntries(hestonNames.map((name, k) => [name, point[k]])) as Record<HestonName, number>;
@@ -58,9 +57,13 @@ const factorsOf = (points: readonly SurfacePoint[], { objective, spot }: Calibra
 /**
  * Fits the parameters of Heston to quotes, in small steps: each calculates the price of one quote. A fit that is not good
  * is begun again from other points, and the best one is answered.
+ * @param maxRestartEvaluations after this number of evaluations no other start is begun
  * @throws AppError `pricing_calculation_failed` if the prices converge at no start
  */
-export const calibrationSteps = function* (inputs: CalibrationInputs): Generator<undefined, Calibration, undefined> {
+export const calibrationSteps = function* (
+  inputs: CalibrationInputs,
+  maxRestartEvaluations = Infinity,
+): Generator<undefined, Calibration, undefined> {
   const { spot, rate, dividendYield, quotes, guess, lower, upper, maxIterations } = inputs;
   const gradientOf = createHestonGradient();
   const buffer = new Float64Array(1 + hestonNames.length);
@@ -100,11 +103,7 @@ export const calibrationSteps = function* (inputs: CalibrationInputs): Generator
     });
 
   type Found = { readonly fit: LeastSquaresFit; readonly diagnostics: Diagnostics };
-  const isBetter = (found: Found, best: Found | undefined): boolean => {
-    if (best === undefined) return true;
-    const share = best.diagnostics.converged && !found.diagnostics.converged ? 1 - CLEARLY_BETTER : 1;
-    return found.fit.sumOfSquares < share * best.fit.sumOfSquares;
-  };
+  const comparedOf = ({ fit: { sumOfSquares }, diagnostics: { converged } }: Found) => ({ sumOfSquares, converged });
   const isGood = ({ fit, diagnostics }: Found): boolean => {
     const errors = Array.from(points, ({ vega }, i) => fit.residuals[i]! / factors[i]! / vega);
     return diagnostics.converged && rootMeanSquare(errors) <= GOOD_VOLATILITY;
@@ -116,12 +115,16 @@ export const calibrationSteps = function* (inputs: CalibrationInputs): Generator
     starts += 1;
     const problem = { residuals: residualsAt, count: points.length, start, lower, upper };
     const fit = yield* fitLeastSquares({ ...problem, maxIterations, smallResidual: SMALL_RESIDUAL });
-    if (fit === undefined) continue;
+    if (fit === undefined) {
+      // The point of the start was calculated, at least in part.
+      evaluations += 1;
+      continue;
+    }
     iterations += fit.iterations;
     evaluations += fit.evaluations;
     const found = { fit, diagnostics: diagnose(fit, lower, upper) };
-    if (isBetter(found, best)) best = found;
-    if (isGood(found)) break;
+    if (best === undefined || isBetterFit(comparedOf(found), comparedOf(best))) best = found;
+    if (isGood(found) || evaluations >= maxRestartEvaluations) break;
   }
   if (best === undefined) {
     throw new AppError(

@@ -8,7 +8,8 @@ import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { startChildSpan } from '#src/kernel/spans.ts';
 import { computationTime } from '../request/computation-time.ts';
 import { outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
-import type { PricingWorkers } from '../workers/pool.ts';
+import type { PricingWorkers, WorkOptions } from '../workers/pool.ts';
+import type { TaskSummary } from '../workers/protocol.ts';
 import type { Calibration } from './calibration.ts';
 
 export type CalibratorDeps = {
@@ -43,10 +44,14 @@ const labels = { operation: 'calibrate', model: 'heston' } as const;
 export const createCalibrator = (deps: CalibratorDeps): Calibrator => {
   const { workers, tracer, clock, metrics, faults, logger, abuse, callerOf, maxWorkMs, jsonDepth } = deps;
 
-  const run = async (bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Calibration> => {
+  const run = async (
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+    onSummary: NonNullable<WorkOptions['onSummary']>,
+  ): Promise<Calibration> => {
     await faults.reach('pricing.engine', signal);
     const request = { bytes, input: 'quotes', jsonDepth } as const;
-    return workers.calibrate(request, { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs });
+    return workers.calibrate(request, { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs, onSummary });
   };
 
   return {
@@ -54,8 +59,13 @@ export const createCalibrator = (deps: CalibratorDeps): Calibrator => {
       const started = clock.monotonic();
       const span = startChildSpan(tracer, 'pricing.calibrate');
       span.setAttribute('pricing.model', labels.model);
+      // The quotes are known once a process has read the body. A request that cannot be read counts as one.
+      let read = 1;
+      const onSummary = ({ rows }: TaskSummary): void => {
+        read = rows;
+      };
       try {
-        const fitted = await context.with(trace.setSpan(context.active(), span), () => run(bytes, signal));
+        const fitted = await context.with(trace.setSpan(context.active(), span), () => run(bytes, signal, onSummary));
         const { converged, stop_reason: reason, evaluations, quotes, starts } = fitted;
         metrics.count('volwatch_pricing_options_total', { ...labels, outcome: 'ok' }, quotes.length);
         metrics.count('volwatch_pricing_calibrations_total', { stop_reason: reason });
@@ -80,7 +90,7 @@ export const createCalibrator = (deps: CalibratorDeps): Calibrator => {
       } catch (error) {
         reportAbuse(error, abuse);
         const outcome = outcomeOf(reportFailure(error, span, logger));
-        metrics.count('volwatch_pricing_options_total', { ...labels, outcome });
+        metrics.count('volwatch_pricing_options_total', { ...labels, outcome }, read);
         throw error;
       } finally {
         const elapsed = clock.monotonic() - started;

@@ -11,7 +11,10 @@ export type Diagnostics = {
   readonly stop_reason: CalibrationStopReason;
   readonly at_bounds: readonly { readonly parameter: HestonName; readonly bound: 'lower' | 'upper' }[];
   readonly feller: { readonly satisfied: boolean; readonly ratio: number };
-  /** Max derivative of the root mean square error by a parameter that can move, each scaled to length 1. */
+  /**
+   * Max derivative of half the mean square error by a parameter that can move. Each is scaled so that the root mean square
+   * of the derivatives of the errors is 1.
+   */
   readonly gradient_norm: number;
   /** Condition number of the derivatives, each scaled to length 1. Null if they do not determine all parameters. */
   readonly condition_number: number | null;
@@ -19,8 +22,10 @@ export type Diagnostics = {
   readonly standard_errors: Readonly<Record<HestonName, number | null>>;
 };
 
-/** A parameter is at a bound if it is within this share of the distance of the bounds. */
-const BOUND_SHARE = 1e-6;
+/** A parameter is at a bound if it is within this share of the distance of the bounds, */
+const DISTANCE_SHARE = 1e-6;
+/** and within this share of the bound, because far bounds leave many usual values within the other share of a small one. */
+const BOUND_SHARE = 1e-3;
 /** Above this condition number changes of the parameters are below the accuracy of the prices. */
 const MAX_CONDITION = 1e8;
 
@@ -46,13 +51,19 @@ const stopReasonOf = (
   return isAtBound ? 'at_bound' : stopReason;
 };
 
+/** Only rho can have the bound 0. Its other values are not small beside the distance of its bounds. */
+const isNear = (value: number, bound: number, distance: number): boolean => {
+  const near = DISTANCE_SHARE * distance;
+  return Math.abs(value - bound) <= (bound === 0 ? near : Math.min(near, BOUND_SHARE * Math.abs(bound)));
+};
+
 /** What a fit says about its parameters. */
 export const diagnose = (fit: LeastSquaresFit, lower: Float64Array, upper: Float64Array): Diagnostics => {
   const { point, columns, residuals, sumOfSquares, gradient } = fit;
   const bounds = hestonNames.map((_, k) => {
-    const near = BOUND_SHARE * (upper[k]! - lower[k]!);
-    if (point[k]! - lower[k]! <= near) return 'lower';
-    return upper[k]! - point[k]! <= near ? 'upper' : undefined;
+    const distance = upper[k]! - lower[k]!;
+    if (isNear(point[k]!, lower[k]!, distance)) return 'lower';
+    return isNear(point[k]!, upper[k]!, distance) ? 'upper' : undefined;
   });
   const atBounds = hestonNames.flatMap((parameter, k) => {
     const bound = bounds[k];

@@ -232,21 +232,35 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
  */
 const rowLimitMs = 3_000;
 
+const secondsOf = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);
+
+/**
+ * Ends work that was underestimated. This is no abuse, because the caller sent a request with a small estimate.
+ * @throws AppError `pricing_work_too_large`
+ */
+export const checkWorkDone = (workedMs: number, maxMs: number): void => {
+  if (workedMs <= maxMs) return;
+  throw new AppError(
+    'pricing_work_too_large',
+    `The calculation has taken ${secondsOf(workedMs)} s of a processor without a result, and at most ` +
+      `${secondsOf(maxMs)} s are allowed: send fewer rows, or ask for less precision or fewer steps`,
+  );
+};
+
 /** @throws AppError `pricing_work_too_large`, because the same request cannot succeed later and a retry is useless */
 export const checkWork = ({ totalMs, maxRowMs }: WorkEstimate, maxMs: number): void => {
-  const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);
   const refuse = (what: string, remedy: string): never => {
     throw new AppError('pricing_work_too_large', `${what} are allowed: ${remedy}`, { abuse: 'work_estimate' });
   };
   if (totalMs > maxMs) {
     refuse(
-      `The calculation would take about ${seconds(totalMs)} s of a processor, and at most ${seconds(maxMs)} s`,
+      `The calculation would take about ${secondsOf(totalMs)} s of a processor, and at most ${secondsOf(maxMs)} s`,
       'send fewer rows, ask for less precision or fewer steps, or use a pricing job',
     );
   }
   if (maxRowMs > rowLimitMs) {
     refuse(
-      `One option would take about ${seconds(maxRowMs)} s of a processor, and at most ${seconds(rowLimitMs)} s`,
+      `One option would take about ${secondsOf(maxRowMs)} s of a processor, and at most ${secondsOf(rowLimitMs)} s`,
       'ask for fewer steps, fewer dividends or less precision',
     );
   }

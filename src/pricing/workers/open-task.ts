@@ -6,7 +6,7 @@ import type { Calibration } from '../calibration/calibration.ts';
 import { openCalibration, type CalibrationRequest } from '../calibration/calibration-task.ts';
 import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
-import { checkWork, type WorkEstimate } from '../models/cost.ts';
+import { checkWork, checkWorkDone, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
 import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
@@ -90,7 +90,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   };
 
   const startCalibration = (given: CalibrationRequest): Answer | undefined => {
-    const { quotes, estimate, steps } = openCalibration(given, bytes!);
+    const { quotes, estimate, steps } = openCalibration(given, bytes!, limits.maxMs);
     bytes = undefined;
     calibrating = steps;
     return announce(estimate, { format: 'calibration', rows: quotes });
@@ -99,7 +99,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   /** @returns the answer if the task has taken so much longer than its estimate that this process must not go on */
   const checkWorked = (): Answer | undefined => {
     if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
-    checkWork({ totalMs: workedMs / estimateTolerance, maxRowMs: 0, model: 'unknown' }, limits.maxMs);
+    checkWorkDone(workedMs, limits.maxMs * estimateTolerance);
     return undefined;
   };
 

@@ -14,7 +14,7 @@ import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents } from './lane.ts';
 import type { LaneTask } from './lane-task.ts';
-import type { BatchOutcome } from './protocol.ts';
+import type { BatchOutcome, TaskSummary } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
 export type PricingWorkersDeps = {
@@ -51,6 +51,8 @@ export type WorkOptions = {
   readonly estimate?: WorkEstimate;
   /** Estimated milliseconds above which the work is refused. */
   readonly maxMs: number;
+  /** Called at the end with the facts about the task, unless no process has read its body. */
+  readonly onSummary?: (summary: TaskSummary) => void;
 };
 
 type PoolForecast = ForecastRequest & { readonly bytes: Uint8Array };
@@ -210,6 +212,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       return await task.outcome;
     } finally {
       signal?.removeEventListener('abort', cancel);
+      if (task.summary !== undefined) options.onSummary?.(task.summary);
     }
   };
 

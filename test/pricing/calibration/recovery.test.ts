@@ -1,6 +1,7 @@
 import test from 'ava';
 import { hestonNames } from '#src/pricing/engines/heston/heston-gradient.ts';
 import type { HestonInputs } from '#src/pricing/models/engine.ts';
+import { isBetterFit } from '#src/pricing/calibration/is-better-fit.ts';
 import { calibrated, distances, market, quotesOf, times } from './surfaces.ts';
 
 /** Sets of parameters. The first is that of Cui, del Bano Rollin and Germano (2017), the fourth that of Lewis. */
@@ -128,6 +129,43 @@ test('a parameter at a bound is named, and the fit is not called converged', (t)
   }
   const short = calibrated({ ...market, quotes: quotesOf(model), max_iterations: 1 });
   t.like(short, { converged: false, stop_reason: 'max_iterations', starts: 4 });
+});
+
+test('a small variance far from a small bound is not at the bound, also where the other bound is far away', (t) => {
+  const model = { v0: 5e-5, kappa: 3, theta: 0.1, sigma: 0.25, rho: -0.8 };
+  const fit = calibrated({ ...market, quotes: quotesOf(model), bounds: { v0: { upper: 100 } } });
+  t.like(fit, { converged: true, at_bounds: [] });
+  t.true(Math.abs(fit.heston.v0 - model.v0) < 1e-9);
+});
+
+test('a converged fit is preferred to one that is hardly better, whichever was found first', (t) => {
+  const min = { sumOfSquares: 1.000_000_1, converged: true };
+  for (const [other, isOtherBetter] of [
+    [{ sumOfSquares: 1, converged: false }, false],
+    [{ sumOfSquares: 0.99, converged: false }, true],
+    [{ sumOfSquares: 1, converged: true }, true],
+    [{ sumOfSquares: 2, converged: true }, false],
+  ] as const) {
+    t.is(isBetterFit(other, min), isOtherBetter);
+    t.is(isBetterFit(min, other), !isOtherBetter);
+  }
+  const exact = { sumOfSquares: 0, converged: true };
+  t.true(isBetterFit(exact, { sumOfSquares: 0, converged: false }));
+});
+
+test('a start where the prices do not converge counts as one evaluation', (t) => {
+  const [model] = sets as [HestonInputs];
+  const extreme = { v0: 100, theta: 100, kappa: 1e-6, sigma: 100, rho: 0.9999 };
+  const bounds = {
+    v0: { upper: 100 },
+    theta: { upper: 100 },
+    kappa: { lower: 1e-6 },
+    sigma: { upper: 100 },
+    rho: { upper: 0.9999 },
+  };
+  const quotes = quotesOf(model);
+  const fit = calibrated({ ...market, quotes, bounds, initial_guess: extreme, max_iterations: 1 });
+  t.like(fit, { starts: 4, iterations: 3, evaluations: 7 });
 });
 
 test('the answer agrees with itself, and a model price with the published one of Lewis', (t) => {

@@ -192,8 +192,11 @@ test.serial(
 test.serial('work above the limit is refused by its estimate and reported', async (t) => {
   refusals.length = 0;
   const large = Array.from({ length: maxQuotes }, () => quote);
+  const failed = { operation: 'calibrate', model: 'heston', outcome: 'failed' };
+  const before = metrics.value('volwatch_pricing_options_total', failed);
   const error = await refusal({ ...market, quotes: large, bounds: { sigma: { upper: 100 } } });
   t.is(error.code, 'pricing_work_too_large');
+  t.is(metrics.value('volwatch_pricing_options_total', failed) - before, maxQuotes);
   t.deepEqual(
     refusals.map(({ kind }) => kind),
     ['work_estimate'],
@@ -228,8 +231,10 @@ test.serial(
     };
     t.deepEqual(await answerWith({ maxMs: 60_000, handBackMs: 8 }), { handedBack: true });
     const refused = await answerWith({ maxMs: 8 });
-    t.is('refusal' in refused ? refused.refusal.code : '', 'pricing_work_too_large');
-    t.true('calibration' in (await answerWith({ maxMs: 60_000 })));
+    t.like(refused, { refusal: { code: 'pricing_work_too_large', abuse: undefined } });
+    // A quarter of 200 ms is passed by the estimate of the first start, so no other is begun.
+    t.like(await answerWith({ maxMs: 200 }), { calibration: { starts: 1, evaluations: 501 } });
+    t.like(await answerWith({ maxMs: 60_000 }), { calibration: { starts: 4, evaluations: 2_004 } });
   },
 );
 
