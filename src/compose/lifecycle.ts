@@ -138,6 +138,7 @@ export const createLifecycle = (deps: LifecycleDeps): Lifecycle => {
     stopped.abort(new Error(`stopping: ${reason}`));
     const graceMs = config.SHUTDOWN_REFRESH_GRACE_MS;
     await Promise.all([endRequests(), ...background.map((part) => part.close({ graceMs }))]);
+    telemetry.stopMetricCollection();
     for (const part of deps.parts) await part.close();
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);

@@ -21,6 +21,8 @@ export type TelemetryRuntime = {
   readonly exportLine: ((line: LogLine) => void) | undefined;
   /** Begins to export metrics over OTLP, if OTEL_METRICS_EXPORTER asks for it. */
   readonly startMetricExport: (source: MetricSource) => void;
+  /** Must be called before the dependencies that `collect` of the source asks are closed. Exports go on without it. */
+  readonly stopMetricCollection: () => void;
   /** Exports the queued spans and lines, and the metrics. Resolves after `timeoutMs` at the latest, and never rejects. */
   readonly forceFlush: (timeoutMs: number) => Promise<void>;
   /**
@@ -51,6 +53,7 @@ export const createIdleRuntime = (serviceName: string, instanceId: string): Tele
   recordsChildren: false,
   exportLine: undefined,
   startMetricExport: () => {},
+  stopMetricCollection: () => {},
   forceFlush: async () => {},
   shutdown: async () => {},
   onDropped: () => {},

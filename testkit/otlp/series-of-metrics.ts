@@ -61,12 +61,12 @@ export const seriesOfMetrics = ({ resourceMetrics }: MetricsRequest): Map<string
 /** Labels that the Collector adds to each series. */
 const ofCollector = /^(?:job|instance|otel_scope_.*)$/;
 
-/** The series of a text in the format of Prometheus, without empty labels. Exemplars are left out. */
+/** The series of a text in the format of Prometheus, without empty labels. Exemplars and values of NaN are left out. */
 export const seriesOfText = (exposition: string): Map<string, number> => {
   const series = new Map<string, number>();
   for (const line of exposition.split('\n')) {
     const [, name, labels = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*?)\})? ([^\s#]+)(?:\s|$)/.exec(line) ?? [];
-    if (name === undefined || line.startsWith('#')) continue;
+    if (name === undefined || line.startsWith('#') || value === 'NaN' || value === 'Nan') continue;
     const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)]
       .map(([, label, text]) => [label!, text!] as const)
       .filter(([label, text]) => text !== '' && !ofCollector.test(label));

@@ -13,13 +13,21 @@ export type OtlpReceiver = {
   readonly ofSignal: (signal: 'traces' | 'metrics' | 'logs') => readonly Buffer[];
   /** Waits for a span of this trace. @throws Error if none arrives within `timeoutMs` */
   readonly received: (traceId: string, timeoutMs?: number) => Promise<void>;
+  /** Ends the outage of a receiver that was started with `down`. */
+  readonly recover: () => void;
 };
 
-/**
- * An OpenTelemetry collector that accepts everything and keeps it.
- * @param port default: a free one
- */
-export const startOtlpReceiver = async (t: Teardown, port = 0): Promise<OtlpReceiver> => {
+export type OtlpReceiverOptions = {
+  /** Closes each connection at once, until `recover` is called. The port is held meanwhile. */
+  readonly down?: boolean;
+};
+
+/** An OpenTelemetry collector that accepts everything and keeps it. */
+export const startOtlpReceiver = async (
+  t: Teardown,
+  { down = false }: OtlpReceiverOptions = {},
+): Promise<OtlpReceiver> => {
+  let isDown = down;
   const bodies: Buffer[] = [];
   const paths: string[] = [];
   const server = createServer((request, response) => {
@@ -31,7 +39,13 @@ export const startOtlpReceiver = async (t: Teardown, port = 0): Promise<OtlpRece
       response.writeHead(200, { 'Content-Type': request.headers['content-type'] ?? 'application/x-protobuf' }).end();
     });
   });
-  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
+  server.on('connection', (socket) => {
+    if (isDown) socket.destroy();
+  });
+  await new Promise<void>((done, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', done);
+  });
   t.teardown(() => {
     server.close();
     server.closeAllConnections();
@@ -43,6 +57,9 @@ export const startOtlpReceiver = async (t: Teardown, port = 0): Promise<OtlpRece
     bytes: () => Buffer.concat(bodies),
     bodies: () => bodies,
     ofSignal,
+    recover: () => {
+      isDown = false;
+    },
     received: (traceId, timeoutMs) =>
       eventually(
         () => Buffer.concat(ofSignal('traces')).includes(Buffer.from(traceId, 'hex')),

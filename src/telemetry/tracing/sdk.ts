@@ -94,6 +94,7 @@ export const startTelemetrySdk = (options: TelemetrySdkOptions): TelemetryRuntim
       recordsChildren: sampler.startsWith('parentbased_') || sampler === 'always_on',
       exportLine: logs?.emit,
       startMetricExport: (source) => metrics?.start(source),
+      stopMetricCollection: () => metrics?.stopCollecting(),
       forceFlush: async (timeoutMs) => {
         await Promise.all([
           pipeline && within(timeoutMs, pipeline.forceFlush()),

@@ -2,10 +2,11 @@ import { JsonMetricsSerializer, ProtobufMetricsSerializer } from '@opentelemetry
 import { emptyResource, resourceFromAttributes } from '@opentelemetry/resources';
 import { DataPointType, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import test from 'ava';
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { createMetrics } from '#src/telemetry/metrics/metrics.ts';
+import { jsonWithExemplars } from '#src/telemetry/metrics/otlp/json-serializer.ts';
 import { readMetricData, type HistogramPoint } from '#src/telemetry/metrics/otlp/metric-data.ts';
-import { jsonWithExemplars, protobufWithExemplars } from '#src/telemetry/metrics/otlp/metrics-serializer.ts';
+import { protobufWithExemplars } from '#src/telemetry/metrics/otlp/metrics-serializer.ts';
 import { createProtobufWriter } from '#src/telemetry/metrics/otlp/protobuf-writer.ts';
 
 const times = {
@@ -94,6 +95,23 @@ test('an exemplar is a message of its own in its point', async (t) => {
   t.deepEqual(json.resourceMetrics[0]!.scopeMetrics[0]!.metrics[0]!.histogram.dataPoints[0]!.exemplars, [
     { timeUnixNano: '1700000030000000005', asDouble: 0.004, traceId: exemplar.traceId, spanId: exemplar.spanId },
   ]);
+});
+
+test('a gauge that is NaN or infinite has no data point, and a metric without data points is left out', async (t) => {
+  const registry = new Registry();
+  new Gauge({ name: 'nodejs_eventloop_lag_mean', help: 'A mean.', registers: [registry] }).set(NaN);
+  const some = new Gauge({ name: 'volwatch_some', help: 'Some.', labelNames: ['of'], registers: [registry] });
+  some.set({ of: 'nothing' }, NaN);
+  some.set({ of: 'all' }, Infinity);
+  some.set({ of: 'one' }, 1);
+  const metrics = await readMetricData(registry, times);
+  const scope = { name: 'volwatch', version: '1.0.0' };
+  const json = String(jsonWithExemplars.serializeRequest({ resource, scopeMetrics: [{ scope, metrics }] }));
+  t.false(json.includes('null'), json);
+  t.deepEqual(
+    metrics.map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints.map(({ value }) => value)]),
+    [['volwatch.some', [1]]],
+  );
 });
 
 test('the writer grows, and its numbers have the lengths of protobuf', (t) => {

@@ -85,8 +85,11 @@ const histogramPoints = (values: readonly Value[], times: Times): HistogramPoint
   return points;
 };
 
+/** NaN and infinite values are left out, because JSON has no numbers for them. A gauge without a reading is NaN. */
 const numberPoints = (values: readonly Value[], { startTime, endTime }: Times): DataPoint<number>[] =>
-  values.map(({ labels, value }) => ({ startTime, endTime, attributes: otlpAttributes(labels), value }));
+  values
+    .filter(({ value }) => Number.isFinite(value))
+    .map(({ labels, value }) => ({ startTime, endTime, attributes: otlpAttributes(labels), value }));
 
 const metricDataOf = ({ name: prometheusName, help, type, values }: Snapshot, times: Times): MetricData => {
   const { name, unit, addable } = otlpMetricName(prometheusName, type);
@@ -107,14 +110,15 @@ const metricDataOf = ({ name: prometheusName, help, type, values }: Snapshot, ti
 /** Not sent, because the resource of OTLP says the same, and receivers make this metric of it. */
 const ofResource = 'target_info';
 
-/** Reads the registry as metrics of OTLP. Metrics without a series are left out. */
+/** Reads the registry as metrics of OTLP. Metrics without a data point are left out. */
 export const readMetricData = async (registry: Registry, times: Times): Promise<MetricData[]> => {
   const metrics: MetricData[] = [];
   for (const { name } of registry.getMetricsAsArray()) {
     if (name === ofResource) continue;
     const metric = registry.getSingleMetric(name) as unknown as { readonly get: () => Promise<Snapshot> };
     const snapshot = await metric.get();
-    if (snapshot.values.length > 0) metrics.push(metricDataOf(snapshot, times));
+    const data = metricDataOf(snapshot, times);
+    if (data.dataPoints.length > 0) metrics.push(data);
   }
   return metrics;
 };

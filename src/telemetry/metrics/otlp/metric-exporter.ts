@@ -4,7 +4,8 @@ import { convertLegacyOtlpGrpcOptions, createOtlpGrpcExportDelegate } from '@ope
 import { MetricsExporterMetricsHelper } from '@opentelemetry/otlp-transformer';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { OtlpProtocol } from '../../export/otlp-protocol.ts';
-import { jsonWithExemplars, protobufWithExemplars } from './metrics-serializer.ts';
+import { jsonWithExemplars } from './json-serializer.ts';
+import { protobufWithExemplars } from './metrics-serializer.ts';
 
 const signal = 'METRICS';
 

@@ -1,6 +1,5 @@
 import type { Attributes, HrTime } from '@opentelemetry/api';
 import {
-  JsonMetricsSerializer,
   ProtobufMetricsSerializer,
   type IExportMetricsServiceResponse,
   type ISerializer,
@@ -16,9 +15,9 @@ import {
 import type { HistogramPoint, OtlpExemplar } from './metric-data.ts';
 import { createProtobufWriter, type ProtobufWriter } from './protobuf-writer.ts';
 
-type MetricsSerializer = ISerializer<ResourceMetrics, IExportMetricsServiceResponse>;
+export type MetricsSerializer = ISerializer<ResourceMetrics, IExportMetricsServiceResponse>;
 
-const nanoseconds = ([seconds, rest]: HrTime): bigint => BigInt(seconds) * 1_000_000_000n + BigInt(rest);
+export const nanoseconds = ([seconds, rest]: HrTime): bigint => BigInt(seconds) * 1_000_000_000n + BigInt(rest);
 const cumulative = 2;
 
 /** An `AnyValue`. Attributes of metrics and of the resource are texts, whole numbers, booleans, and lists of texts. */
@@ -131,38 +130,4 @@ export const protobufWithExemplars: MetricsSerializer = {
     return writer.finish();
   },
   deserializeResponse: (bytes) => ProtobufMetricsSerializer.deserializeResponse(bytes),
-};
-
-type JsonRequest = {
-  readonly resourceMetrics: readonly {
-    readonly scopeMetrics: readonly {
-      readonly metrics: readonly { readonly histogram?: { readonly dataPoints: { exemplars?: unknown }[] } }[];
-    }[];
-  }[];
-};
-
-/** Adds the exemplars to what the serializer of the SDK writes. */
-export const jsonWithExemplars: MetricsSerializer = {
-  serializeRequest: (metrics) => {
-    const bytes = JsonMetricsSerializer.serializeRequest(metrics);
-    if (bytes === undefined) return undefined;
-    const request = JSON.parse(Buffer.from(bytes).toString()) as JsonRequest;
-    for (const [index, { metrics: written }] of (request.resourceMetrics[0]?.scopeMetrics ?? []).entries()) {
-      for (const [at, { histogram }] of written.entries()) {
-        const points = metrics.scopeMetrics[index]!.metrics[at]!.dataPoints as readonly HistogramPoint[];
-        histogram?.dataPoints.forEach((point, number) => {
-          const { exemplars } = points[number]!;
-          if (exemplars === undefined) return;
-          point.exemplars = exemplars.map(({ time, value, traceId, spanId }) => ({
-            timeUnixNano: String(nanoseconds(time)),
-            asDouble: value,
-            traceId,
-            spanId,
-          }));
-        });
-      }
-    }
-    return Buffer.from(JSON.stringify(request));
-  },
-  deserializeResponse: (bytes) => JsonMetricsSerializer.deserializeResponse(bytes),
 };
