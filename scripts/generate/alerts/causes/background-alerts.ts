@@ -95,7 +95,7 @@ export const backgroundAlerts: readonly CauseAlert[] = [
     summary:
       '{{ $labels.instance }} drops {{ $value | humanize }} {{ $labels.signal }} per second ({{ $labels.reason }})',
     description:
-      'The Collector does not take what the service sends. Requests are not affected; what is told by signal has gaps.',
+      'The Collector does not take what the service sends. Requests are not affected. Spans, metrics or log lines are lost.',
     proof: {
       series: {
         [`volwatch_telemetry_dropped_total{${i1},signal="traces",reason="export_failed"}`]: '0x10 0+60x10 600x20',
