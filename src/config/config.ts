@@ -74,8 +74,12 @@ const redisFaults = ({ REDIS_URL, REDIS_URLS, REDIS_SENTINEL_URLS }: Config): st
 };
 
 const providerFaults = ({ MARKET_DATA_PROVIDER: provider, TWELVE_DATA_API_KEY, TIINGO_API_KEY }: Config): string[] => {
-  const keys = { sample: {}, twelve_data: { TWELVE_DATA_API_KEY }, tiingo: { TIINGO_API_KEY } };
-  return Object.entries(keys[provider])
+  // A refused value of the variable is undefined here.
+  const keys: Readonly<Record<string, object | undefined>> = {
+    twelve_data: { TWELVE_DATA_API_KEY },
+    tiingo: { TIINGO_API_KEY },
+  };
+  return Object.entries(keys[provider] ?? {})
     .filter(([, key]) => key === undefined)
     .map(([name]) => `${name} is required with MARKET_DATA_PROVIDER=${provider}`);
 };
