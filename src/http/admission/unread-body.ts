@@ -47,7 +47,8 @@ const linger = (request: IncomingMessage, maxDiscardBytes: number): void => {
     socket.once('close', () => clearTimeout(timer));
     socket.end();
     request.on('data', () => {
-      if (socket.bytesRead - before > maxDiscardBytes) socket.destroy();
+      // The client has the rest of the time to read the answer: a reset at once could overtake it.
+      if (socket.bytesRead - before > maxDiscardBytes) request.pause();
     });
     request.once('end', closeSoon);
     request.resume();
