@@ -68,7 +68,7 @@ export const createUploadAttacks = () => {
   return {
     bombs: attack({
       name: 'uploads of gzip bombs',
-      orKinds: ['concurrency_by_caller'],
+      orKinds: ['concurrency_by_caller', 'body_structure'],
       parallel: 1,
       upload: (number) => ({
         headers: { ...(number % 2 === 0 ? csv : arrow), 'Content-Encoding': 'gzip' },

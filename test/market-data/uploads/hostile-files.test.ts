@@ -150,6 +150,7 @@ for (const [type] of textFormats) {
       t.is(await read(10_000, empty), 0);
       const error = await t.throwsAsync(read(10_001, empty), { instanceOf: AppError });
       t.is(error.code, 'malformed_body');
+      t.is(error.abuse, 'body_structure');
       t.is(error.message, 'The file has more than 10000 empty lines: remove them');
     }
   });

@@ -15,7 +15,9 @@ export const createBlankLines = (): ((count: number) => void) => {
   return (count) => {
     total += count;
     if (total <= maxBlankLines) return;
-    throw new AppError('malformed_body', `The file has more than ${maxBlankLines} empty lines: remove them`);
+    throw new AppError('malformed_body', `The file has more than ${maxBlankLines} empty lines: remove them`, {
+      abuse: 'body_structure',
+    });
   };
 };
 
