@@ -93,8 +93,12 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         .catch(() => {})
         .finally(() => (reporting = false));
     };
-    const staged = await step('read_upload', 'upload.read', signal, () =>
-      stageUpload(transaction, { universe, upload, signal, progress }, rows),
+    // The statement timeout of the COPY does not end a read of the file that waits.
+    const limit = { timeoutMs: timeoutOf(upload), code: 'database_timeout', outer: signal } as const;
+    const staged = await withDeadline(limit, (limited) =>
+      step('read_upload', 'upload.read', limited, () =>
+        stageUpload(transaction, { universe, upload, signal: limited, progress }, rows),
+      ),
     );
     // The splits of a file of adjusted prices are checked later, together with the stored splits.
     if (!staged.isAdjusted) upload.onAccepted();

@@ -133,6 +133,21 @@ for (const point of [
   });
 }
 
+test.serial(
+  'an upload whose read waits without an end is refused within its timeout, and frees the universe',
+  async (t) => {
+    const { send, contents, faults } = await setupUploads(t, {}, { timeouts: { fetchMs: 5_000, applyMs: 2_000 } });
+    t.is((await send(header + row)).status, 200);
+    const before = await contents();
+    faults.set('upload.read', { mode: 'hang', count: 1, probability: 1, delay_ms: 0 });
+    const failed = await send(`${header}AAA,2024-01-02,101\n`);
+    t.is(failed.status, 503, JSON.stringify(failed.body));
+    t.is(failed.body['code'], 'database_timeout');
+    t.is(await contents(), before);
+    t.is((await send(`${header}AAA,2024-01-03,102\n`)).status, 200);
+  },
+);
+
 test.serial('a million bad lines give a bounded answer, and are not all read', async (t) => {
   const { send, metrics, kinds, contents } = await setupUploads(t, {}, { maxRefusedRows: 1_000 });
   t.is((await send(header + row)).status, 200);
