@@ -1,15 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Client } from 'pg';
 import { scrape, type Scrape } from '#load/chaos/scrape.ts';
 import type { Scope } from '#load/chaos/scope.ts';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { startService, type Service } from '#testkit/service.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import { createPeople, type People } from './people.ts';
 
 export type World = {
@@ -46,11 +42,7 @@ const statement =
  * @param changes environment variables that differ from the defaults
  */
 export const startWorld = async (scope: Scope, changes: Readonly<Record<string, string>> = {}): Promise<World> => {
-  const directory = mkdtempSync(join(tmpdir(), 'volwatch-attack-'));
-  chmodSync(directory, 0o711);
-  scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger, durable: false });
-  scope.teardown(postgres.stop);
+  const postgres = await startTemporaryPostgres(scope, { name: 'attack' });
   const redis = await startRedisServer(scope);
   const [port, adminPort] = [await freePort(), await freePort()];
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

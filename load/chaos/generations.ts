@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { FetchedSeries } from '#src/market-data/providers/provider.ts';
-import type { WireBar } from '#testkit/servers/twelve-data-server.ts';
+import type { WireBar } from '#testkit/servers/providers/twelve-data-server.ts';
 
 /**
  * Each generation changes every price and every index value of the provider. A state that mixes two refreshes is

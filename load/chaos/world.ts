@@ -7,7 +7,7 @@ import { startSmtpServer, type SmtpTestServer } from '#testkit/servers/smtp-serv
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
 import { startTiingoServer, tiingoKey, type TiingoServer } from '#testkit/servers/providers/tiingo-server.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
 import { partsBars, partsSymbols } from './parts-state.ts';
 import type { Scope } from './scope.ts';

@@ -4,15 +4,11 @@
  * without changes, of the events of an asset, and the max resident memory of the service. The exit status is 1 if a median is
  * above its target.
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
-import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { call, settings, takeToken, type Answer } from '#testkit/running-service.ts';
 import { startGoogleServer } from '#testkit/servers/google-server.ts';
 import { startService } from '#testkit/service.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import { withScope } from '../verify/scope.ts';
 
 const eventCount = Number(process.env['EVENTS'] ?? 10_000);
@@ -39,23 +35,14 @@ const resident = (pid: number, field: 'VmRSS' | 'VmHWM'): number =>
 const resetMax = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');
 
 await withScope(async (scope) => {
-  const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-  chmodSync(directory, 0o711);
-  scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  const postgres = await startEmbeddedPostgres({
-    directory: join(directory, 'postgres'),
-    logger,
-    metrics,
-    durable: true,
-  });
-  scope.teardown(() => postgres.stop());
+  const { url, directory } = await startTemporaryPostgres(scope, { name: 'bench', durable: true });
   const google = await startGoogleServer(scope);
   google.pageSize = 2_500;
   const service = await startService({
     environment: {
       ...settings,
       ...google.environment,
-      DATABASE_URL: postgres.url,
+      DATABASE_URL: url,
       VOLWATCH_DIRECTORY: directory,
       OTEL_SDK_DISABLED: 'true',
       CALENDAR_EVENTS_PER_OWNER: String(eventCount),

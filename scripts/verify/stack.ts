@@ -2,7 +2,7 @@ import { startReplicated, statementOn } from '#testkit/servers/replica.ts';
 import { createTcpProxy, type TcpProxy } from '#testkit/servers/tcp-proxy.ts';
 import { startRedisServer, type RedisServer } from '#testkit/servers/redis-server.ts';
 import { startService, type Service } from '#testkit/service.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
 import { startSmtpServer, type SmtpTestServer } from '#testkit/servers/smtp-server.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';

@@ -11,7 +11,7 @@ import { createCredits } from '#src/redis/credits.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataFault } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataFault } from '#testkit/servers/providers/twelve-data-server.ts';
 
 const [tech5, sp500] = bundledUniverses as [Universe, Universe];
 const noFallback = { fallback: false };

@@ -22,7 +22,7 @@ import {
   type TiingoFault,
   type TiingoServer,
 } from '#testkit/servers/providers/tiingo-server.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 import type { Service } from '#testkit/service.ts';
 
 type Context = {

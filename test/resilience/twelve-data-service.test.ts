@@ -22,7 +22,7 @@ import {
   startTwelveDataServer,
   type TwelveDataFault,
   type TwelveDataServer,
-} from '#testkit/servers/twelve-data-server.ts';
+} from '#testkit/servers/providers/twelve-data-server.ts';
 
 type Context = {
   readonly service: Service;

@@ -2,7 +2,7 @@ import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, json, serve, takeToken } from '#testkit/running-service.ts';
-import { apiKey, startTwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey, startTwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 import { startReceiver } from '#testkit/servers/webhook-receiver.ts';
 
 const traceId = 'c0ffee'.padEnd(32, '0');

@@ -1,4 +1,4 @@
-import type { TwelveDataFault } from '#testkit/servers/twelve-data-server.ts';
+import type { TwelveDataFault } from '#testkit/servers/providers/twelve-data-server.ts';
 import type { Cell } from '../cell.ts';
 import type { Scrape } from '../scrape.ts';
 

@@ -6,15 +6,10 @@
  * was the slower one of its pair: 50 % tells nothing.
  */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
-import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { call, json, settings } from '#testkit/running-service.ts';
 import { startSmtpServer } from '#testkit/servers/smtp-server.ts';
 import { startService } from '#testkit/service.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import { withScope } from '../../verify/scope.ts';
 
 const pairCount = Number(process.env['PAIRS'] ?? 150);
@@ -53,21 +48,12 @@ const report = (title: string, pairs: readonly Pair[]): void => {
 };
 
 await withScope(async (scope) => {
-  const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-  chmodSync(directory, 0o711);
-  scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  const postgres = await startEmbeddedPostgres({
-    directory: join(directory, 'postgres'),
-    logger,
-    metrics,
-    durable: true,
-  });
-  scope.teardown(() => postgres.stop());
+  const { url, directory } = await startTemporaryPostgres(scope, { name: 'bench', durable: true });
   const smtp = await startSmtpServer(scope);
   const service = await startService({
     environment: {
       ...settings,
-      DATABASE_URL: postgres.url,
+      DATABASE_URL: url,
       VOLWATCH_DIRECTORY: directory,
       OTEL_SDK_DISABLED: 'true',
       SMTP_URL: smtp.url,

@@ -1,17 +1,15 @@
 import test, { type ExecutionContext } from 'ava';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { createTwelveDataHttp } from '#src/market-data/providers/twelve-data-http.ts';
 import { createTwelveData } from '#src/market-data/providers/twelve-data.ts';
 import { removeOldFetchedSeries } from '#src/market-data/refresh/fetch/fetched-series.ts';
 import { createRefreshService, type RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
-import { apiKey } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey } from '#testkit/servers/providers/twelve-data-server.ts';
 import { setupPair, wireBar } from './setup.ts';
+import { createPatientPolicy } from './patient-policy.ts';
 
 const symbols = Array.from({ length: 30 }, (_, asset) => `P${asset}`);
 const thirty: Universe = {
@@ -46,16 +44,7 @@ const setupThirty = async (t: ExecutionContext, waitMs = 20) => {
   }
   const http = createTwelveDataHttp({ baseUrl: server.url, apiKey, connectTimeoutMs: 2_000 });
   t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'twelve_data',
-    attemptTimeoutMs: 10_000,
-    retries: 0,
-    breaker: { failures: 100, resetMs: 200 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics: recordMetrics(),
-    clock: systemClock,
-  });
+  const policy = createPatientPolicy('twelve_data');
   const credits = createTestMinutes(waitMs);
   const provider = createTwelveData({ http, policy, credits, timeoutMs: 10_000, clock: systemClock });
   const serviceOf = (

@@ -1,17 +1,15 @@
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '#src/kernel/ports/clock.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import type { MarketDataProvider } from '#src/market-data/providers/provider.ts';
 import { createTiingoHttp } from '#src/market-data/providers/tiingo-http.ts';
 import { createTiingo } from '#src/market-data/providers/tiingo.ts';
 import { createRefreshService, type RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
 import { createCredits } from '#src/redis/credits.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
 import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 import { startTiingoServer, tiingoBar, tiingoKey, weekdays } from '#testkit/servers/providers/tiingo-server.ts';
 import { setup } from '../setup.ts';
+import { createPatientPolicy } from './patient-policy.ts';
 
 const symbols = Array.from({ length: 12 }, (_, place) => `T${place}`);
 export const universeOf = (count: number, interval: Universe['interval'] = '1day'): Universe => ({
@@ -34,16 +32,7 @@ export const setupActions = async (t: ExecutionContext, count = 1, interval: Uni
   for (const symbol of symbols) server.bars.set(symbol, fixedPrice(0, 30, 100));
   const http = createTiingoHttp({ baseUrl: server.url, apiKey: tiingoKey, connectTimeoutMs: 2_000 });
   t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'tiingo',
-    attemptTimeoutMs: 10_000,
-    retries: 0,
-    breaker: { failures: 100, resetMs: 200 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics: recordMetrics(),
-    clock: systemClock,
-  });
+  const policy = createPatientPolicy('tiingo');
   const credits = createCredits({ name: 'test', max: 10_000, period: 'hour', redis: undefined, clock: systemClock });
   const provider = createTiingo({ http, policy, credits, timeoutMs: 10_000, clock: systemClock });
   const { deps, admin, database } = await setup(t);

@@ -1,16 +1,15 @@
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '#src/kernel/ports/clock.ts';
-import { silentLogger, type LogFields, type Logger } from '#src/kernel/ports/logger.ts';
+import { type LogFields, type Logger } from '#src/kernel/ports/logger.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { createTwelveDataHttp } from '#src/market-data/providers/twelve-data-http.ts';
 import { createTwelveData } from '#src/market-data/providers/twelve-data.ts';
 import type { RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
 import { createCredits } from '#src/redis/credits.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
-import { apiKey, startTwelveDataServer, type WireBar } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey, startTwelveDataServer, type WireBar } from '#testkit/servers/providers/twelve-data-server.ts';
 import { setup } from '../setup.ts';
 import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
+import { createPatientPolicy } from './patient-policy.ts';
 
 /** Two assets with monthly bars, and an index of each kind that tells a wrong price. */
 export const pair: Universe = {
@@ -49,16 +48,7 @@ export const setupPair = async (t: ExecutionContext, overrides: Partial<RefreshS
   const server = await startTwelveDataServer(t);
   const http = createTwelveDataHttp({ baseUrl: server.url, apiKey, connectTimeoutMs: 2_000 });
   t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'twelve_data',
-    attemptTimeoutMs: 10_000,
-    retries: 0,
-    breaker: { failures: 100, resetMs: 200 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics: recordMetrics(),
-    clock: systemClock,
-  });
+  const policy = createPatientPolicy('twelve_data');
   const credits = createCredits({ name: 'test', max: 100_000, period: 'minute', redis: undefined, clock: systemClock });
   const provider = createTwelveData({ http, policy, credits, timeoutMs: 10_000, clock: systemClock });
   const logged: { readonly fields: LogFields; readonly message: string }[] = [];

@@ -2,7 +2,7 @@ import test from 'ava';
 import { setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, metric, refresh, scrape, serve, takeToken } from '#testkit/running-service.ts';
-import { apiKey, startTwelveDataServer } from '#testkit/servers/twelve-data-server.ts';
+import { apiKey, startTwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 
 const seriesOf = (database: TestDatabase) =>
   database.query(

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { answerBroken, type BrokenKind } from './providers/broken-answers.ts';
+import { answerBroken, type BrokenKind } from './broken-answers.ts';
 
 export type WireBar = { datetime: string; open: string; high: string; low: string; close: string; volume?: string };
 
