@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import { createDependencyHealth } from '#src/kernel/dependency-health.ts';
+import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createPolicy } from '#src/resilience/policy.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDependencyHealth } from '#src/kernel/dependency-health.ts';
+import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Call, Policy } from '#src/kernel/ports/policy.ts';

@@ -1,5 +1,5 @@
 import { dayMs, utcDay } from '#src/kernel/calendar.ts';
-import { createDependencyHealth } from '#src/kernel/dependency-health.ts';
+import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';

@@ -1,6 +1,6 @@
-import { codeOf, errorTable, type ErrorCode } from './catalogue/errors.ts';
-import type { Dependency, HealthCheck } from './ports/health.ts';
-import type { Policy } from './ports/policy.ts';
+import { codeOf, errorTable, type ErrorCode } from '../catalogue/errors.ts';
+import type { Dependency, HealthCheck } from '../ports/health.ts';
+import type { Policy } from '../ports/policy.ts';
 
 export type DependencyHealthDeps = {
   readonly dependency: Dependency;
