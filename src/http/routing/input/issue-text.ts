@@ -84,7 +84,7 @@ export const issueText = (issue: RawIssue): string | undefined => {
 };
 
 /** The last member name of a path: a position in a list alone tells a reader nothing. */
-export const nameOfField = (path: readonly PropertyKey[]): string =>
+const nameOfField = (path: readonly PropertyKey[]): string =>
   path.findLast((piece) => typeof piece === 'string') ?? 'The body';
 
 /** A text about a value that is no object, with the members that the object has. */
