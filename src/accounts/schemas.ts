@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defaultModel, modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
 
-const singleLineText = z.string().trim().min(1).max(100).regex(singleLine);
+const singleLineText = z.string().trim().min(1).max(100).regex(singleLine, 'Must have no control characters');
 
 const isTimeZone = (name: string): boolean => {
   try {
@@ -50,7 +50,7 @@ export const profileFields = {
     description: 'Organization, up to 100 characters on one line',
   }),
   time_zone: field({
-    schema: z.string().max(64).refine(isTimeZone, 'Must be an IANA time zone'),
+    schema: z.string().max(64).refine(isTimeZone, 'Must be a name of the IANA database such as Europe/London'),
     default: 'UTC',
     column: 'text',
     description: 'IANA time zone',
@@ -74,7 +74,7 @@ export const settingsFields = {
     description: `Colours of the user interface: ${themes.join(', ')}`,
   }),
   currency: field({
-    schema: z.string().regex(/^[A-Z]{3}$/),
+    schema: z.string().regex(/^[A-Z]{3}$/, 'Must be an ISO 4217 code of three capital letters, such as EUR'),
     default: 'USD',
     column: 'text',
     description: 'ISO 4217 code of the currency that amounts are shown in',
@@ -94,7 +94,7 @@ export const settingsFields = {
   default_universe: field({
     schema: z
       .string()
-      .regex(/^[a-z0-9_][a-z0-9_-]{0,63}$/)
+      .regex(/^[a-z0-9_][a-z0-9_-]{0,63}$/, 'Must be the name of a universe, such as tech5, or null')
       .nullable(),
     default: null,
     column: 'text',

@@ -9,7 +9,7 @@ import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 
 export type AuditRoutesDeps = { readonly queries: AuditQueries; readonly cursors: Cursors };
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'Must be 64 hexadecimal digits in lower case');
 
 const eventSchema = z
   .strictObject({

@@ -1,5 +1,6 @@
 import { createTransport } from 'nodemailer';
-import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
@@ -70,7 +71,7 @@ const optionsOf = ({ url, requireTls, timeoutMs }: SmtpDeps) => {
 export const createSmtp = (deps: SmtpDeps): Smtp => {
   const { from, policy, clock, timeoutMs } = deps;
   const transport = createTransport(optionsOf(deps));
-  let lastFailure: string | undefined;
+  const { watch, healthCheck } = createDependencyHealth({ dependency: 'smtp', policy, work: 'message' });
 
   const attempt = async ({ id, to, subject, text }: Envelope, signal: AbortSignal): Promise<'sent' | 'rejected'> => {
     try {
@@ -87,28 +88,11 @@ export const createSmtp = (deps: SmtpDeps): Smtp => {
   return {
     send: async (envelope, signal) => {
       assertOutsideTransaction('Sending mail');
-      try {
-        // Not idempotent: the server can have taken a message whose answer was lost. The queue retries later.
-        const call = { signal, deadline: clock.monotonic() + timeoutMs, idempotent: false };
-        const result = await policy.run(call, (attemptSignal) => attempt(envelope, attemptSignal));
-        lastFailure = undefined;
-        return result;
-      } catch (error) {
-        const code = codeOf(error);
-        if (errorTable[code].category === 'external_api') lastFailure = code;
-        throw error;
-      }
+      // Not idempotent: the server can have taken a message whose answer was lost. The queue retries later.
+      const call = { signal, deadline: clock.monotonic() + timeoutMs, idempotent: false };
+      return await watch((run) => run(call, (attemptSignal) => attempt(envelope, attemptSignal)));
     },
-    healthCheck: {
-      dependency: 'smtp',
-      required: false,
-      check: async () => {
-        const circuit = policy.state();
-        const detail = `circuit ${circuit}${lastFailure === undefined ? '' : `; last message: ${lastFailure}`}`;
-        if (circuit === 'open') return { status: 'down', detail };
-        return { status: circuit === 'closed' && lastFailure === undefined ? 'up' : 'degraded', detail };
-      },
-    },
+    healthCheck,
     close: () => transport.close(),
   };
 };

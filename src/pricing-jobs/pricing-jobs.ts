@@ -190,7 +190,11 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       if (chunk?.reason) throw failureOf(chunk.reason);
       const length = chunk?.length ?? 0;
       const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
-      if (!output?.length) throw new AppError('resource_not_found', 'This chunk has no result yet');
+      if (!output?.length)
+        throw new AppError(
+          'resource_not_found',
+          'This chunk has no result yet: GET /pricing/jobs/ID says when it is done',
+        );
       return output;
     },
 

@@ -45,8 +45,8 @@ const setup = (bulkhead = { concurrent: 4, waiting: 16 }) => {
   const never = new AbortController().signal;
   return {
     state,
-    call: () =>
-      google.revoke('token', never).then(
+    call: (signal = never) =>
+      google.revoke('token', signal).then(
         () => 'ok',
         (error: unknown) => codeOf(error),
       ),
@@ -73,6 +73,17 @@ test('a full bulkhead is no failure of Google', async (t) => {
   t.is(await call(), 'external_api_unavailable');
   t.is(await health(), 'up');
   t.is(await first, 'ok');
+});
+
+test('an abort by the caller is no failure of Google', async (t) => {
+  const { state, call, health } = setup();
+  const caller = new AbortController();
+  state.server = async () => {
+    caller.abort(new AppError('external_api_timeout'));
+    throw new AppError('external_api_unavailable');
+  };
+  t.is(await call(caller.signal), 'external_api_timeout');
+  t.is(await health(), 'up');
 });
 
 test('a failure of Google stays known when the quota refuses the retry and later calls, until Google answers', async (t) => {

@@ -9,6 +9,7 @@ import { createTiingoHttp } from '#src/market-data/providers/tiingo-http.ts';
 import { createTiingo } from '#src/market-data/providers/tiingo.ts';
 import { createCredits } from '#src/redis/credits.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { startTiingoServer, tiingoBar, tiingoKey, type TiingoFault } from '#testkit/servers/providers/tiingo-server.ts';
 
@@ -235,6 +236,25 @@ test('a retry costs a credit, and is not sent without one', async (t) => {
   server.fault = { kind: 'status', status: 503 };
   t.like(await refused(), { code: 'external_api_unavailable', retryAfter: 600 });
   t.is(server.requests.length, 1);
+});
+
+test('a full bulkhead, spent requests and an abort by the caller are no failures of the provider', async (t) => {
+  const { server, provider, fetch, refused } = await setup(t, { timeoutMs: 30_000, perHour: 11 });
+  const health = async () => (await provider.healthCheck.check(AbortSignal.timeout(100))).status;
+  server.fault = { kind: 'hang' };
+  const caller = new AbortController();
+  const slow = Array.from({ length: 8 }, () => provider.fetch(universe, caller.signal, { fallback: false }));
+  const ended = Promise.allSettled(slow);
+  await eventually(() => server.requests.length === 4, 'all places of the bulkhead are taken');
+  t.is((await refused()).code, 'external_api_unavailable', 'the bulkhead is full');
+  t.is(await health(), 'up');
+  caller.abort(new AppError('shutting_down'));
+  await ended;
+  t.is(await health(), 'up');
+  server.fault = undefined;
+  await t.notThrowsAsync(fetch());
+  t.is((await refused()).code, 'external_api_unavailable', 'the requests are spent');
+  t.is(await health(), 'up');
 });
 
 test('a part has at most ten symbols, and not more than the requests of an hour', async (t) => {

@@ -211,6 +211,25 @@ test('without enough credits a request is refused and not sent', async (t) => {
   t.is(server.requests.length, 1);
 });
 
+test('a full bulkhead, spent credits and an abort by the caller are no failures of the provider', async (t) => {
+  const { server, provider, fetch, refused } = await setup(t, { timeoutMs: 30_000, perMinute: 50 });
+  const health = async () => (await provider.healthCheck.check(AbortSignal.timeout(100))).status;
+  server.fault = { kind: 'hang' };
+  const caller = new AbortController();
+  const slow = Array.from({ length: 8 }, () => provider.fetch(tech5, caller.signal, { fallback: false }));
+  const ended = Promise.allSettled(slow);
+  await eventually(() => server.requests.length === 4, 'all places of the bulkhead are taken');
+  t.is((await refused(tech5)).code, 'external_api_unavailable', 'the bulkhead is full');
+  t.is(await health(), 'up');
+  caller.abort(new AppError('shutting_down'));
+  await ended;
+  t.is(await health(), 'up');
+  server.fault = undefined;
+  await t.notThrowsAsync(fetch(tech5));
+  t.is((await refused(tech5)).code, 'external_api_unavailable', 'the credits are spent');
+  t.is(await health(), 'up');
+});
+
 test('a failing provider opens the circuit, and a successful probe closes it', async (t) => {
   const { server, refused, fetch, metrics, provider } = await setup(t);
   server.fault = { kind: 'status', status: 503 };

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { serve } from '../http/support.ts';
-import { usualMistakes } from '#testkit/mistakes/usual-mistakes.ts';
+import { answerOf, expectedOf, requestOf, usualMistakes } from '#testkit/mistakes/usual-mistakes.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { createNearestOf } from '#src/kernel/lists/near-names.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -8,7 +8,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { call, setup } from './setup.ts';
 
 const nearestAsset = createNearestOf({ read: async () => ['AAPL', 'MSFT'], clock: systemClock });
-const { routes, service, workers } = setup({ closes: async () => undefined, nearestAsset });
+const { routes, calibrationRoute, service, workers } = setup({ closes: async () => undefined, nearestAsset });
 test.after.always(() => workers.close());
 
 type Problem = {
@@ -23,21 +23,15 @@ test('the table has fifty mistakes or more, each with a message of its own title
 });
 
 test('each usual mistake is answered over HTTP with the message of the table', async (t) => {
-  const server = await serve(t, { routes });
+  const server = await serve(t, { routes: [...routes, calibrationRoute] });
   for (const mistake of usualMistakes) {
-    const { title, method, path, json, raw, contentType = 'application/json', ...expected } = mistake;
-    const body = raw ?? JSON.stringify(json);
-    const sent = method === 'GET' ? {} : { method: 'POST', headers: { 'Content-Type': contentType }, body };
-    const response = await server.call(`/api/v1${path}`, sent);
+    const { title, path } = mistake;
+    const response = await server.call(`/api/v1${path}`, requestOf(mistake));
     const problem = (await response.json()) as Problem;
     const [error] = problem.errors ?? [];
     // `detail` may begin with the field, and may end with the number of other errors.
     t.true(error === undefined || problem.detail.includes(error.detail), `${title}: detail is about the first error`);
-    t.deepEqual(
-      { status: response.status, code: problem.code, ...(error && { pointer: error.pointer }), detail: problem.detail },
-      expected,
-      title,
-    );
+    t.deepEqual(answerOf(response.status, problem), expectedOf(mistake), title);
   }
 });
 

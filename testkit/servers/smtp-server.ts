@@ -16,6 +16,8 @@ export type SmtpTestServer = {
   readonly port: number;
   readonly received: ReceivedMail[];
   fault: SmtpFault | undefined;
+  /** Number of deliveries that got no reply. */
+  readonly hanging: number;
   readonly stop: () => Promise<void>;
 };
 
@@ -61,6 +63,7 @@ export const startSmtpServer = async (
   }: { readonly account?: { readonly user: string; readonly password: string }; port?: number } = {},
 ): Promise<SmtpTestServer> => {
   let fault: SmtpFault | undefined;
+  let hanging = 0;
   const received: ReceivedMail[] = [];
   const server = new SMTPServer({
     authOptional: account === undefined,
@@ -73,7 +76,10 @@ export const startSmtpServer = async (
       callback(new Error('wrong account'));
     },
     onRcptTo: ({ address }, _session, callback) => {
-      if (fault === 'hang') return;
+      if (fault === 'hang') {
+        hanging += 1;
+        return;
+      }
       if (fault === undefined) return callback();
       callback(Object.assign(new Error(`no mail for <${address}>`), { responseCode: fault }));
     },
@@ -102,6 +108,9 @@ export const startSmtpServer = async (
     url: `smtp://${login}127.0.0.1:${address.port}`,
     port: address.port,
     received,
+    get hanging() {
+      return hanging;
+    },
     get fault() {
       return fault;
     },

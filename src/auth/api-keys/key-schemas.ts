@@ -26,7 +26,7 @@ export const listedKey = createdKey
 const maxDays = 3_650;
 const dayMs = 86_400_000;
 
-const name = z.string().trim().min(1).max(100).regex(singleLine);
+const name = z.string().trim().min(1).max(100).regex(singleLine, 'Must have no control characters');
 const scopeList = z.array(z.enum(scopes)).max(scopes.length);
 
 const expiresAt = z
@@ -42,7 +42,7 @@ export const wantedKey = z
   })
   .refine((key) => key.expires_in_days === undefined || key.expires_at === undefined, {
     path: ['expires_at'],
-    error: 'Must not be sent together with expires_in_days',
+    error: 'Must not be sent together with expires_in_days: remove one of them',
   })
   .meta({ id: 'ApiKeyRequest' });
 

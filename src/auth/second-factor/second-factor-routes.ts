@@ -74,7 +74,11 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
     load: 'write',
     summary: 'Enable the second factor',
     description: 'Needs a code of the new secret. Only this answer shows the recovery codes.',
-    request: { body: z.strictObject({ code: z.string().regex(/^\d{6}$/) }).meta({ id: 'TotpCode' }) },
+    request: {
+      body: z
+        .strictObject({ code: z.string().regex(/^\d{6}$/, 'Must be the six digits of the authenticator app') })
+        .meta({ id: 'TotpCode' }),
+    },
     responses: { 200: z.strictObject({ recovery_codes: z.array(z.string()) }).meta({ id: 'RecoveryCodeList' }) },
     errors: ['resource_not_found', 'second_factor_enabled'],
     handler: async ({ body: { code }, context }) => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Call, Policy } from '#src/kernel/ports/policy.ts';
@@ -34,7 +34,7 @@ export type GoogleCalendar = GoogleOAuth &
 
 export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar => {
   const { oauth, events, policy, credits, timeoutMs, clock } = deps;
-  let lastFailure: string | undefined;
+  const { watch, healthCheck } = createDependencyHealth({ dependency: 'google_calendar', policy, work: 'call' });
 
   /** Waits for the next minute if the quota is spent and the deadline of the call allows. */
   const takeCredit: NonNullable<Call['beforeAttempt']> = async ({ deadline, signal }) => {
@@ -52,23 +52,8 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     assertOutsideTransaction('Calling Google');
     const startedAt = clock.monotonic();
     const deadline = startedAt + timeoutMs;
-    let failure: ErrorCode | undefined;
-    /** Notes failures of requests only: a spent quota, a full bulkhead or an open circuit says nothing new about Google. */
-    const attempt = async (attemptSignal: AbortSignal): Promise<T> => {
-      try {
-        return await work(attemptSignal);
-      } catch (error) {
-        failure = codeOf(attemptSignal.aborted ? attemptSignal.reason : error);
-        throw error;
-      }
-    };
     try {
-      const value = await policy.run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, attempt);
-      lastFailure = undefined;
-      return value;
-    } catch (error) {
-      if (failure !== undefined && errorTable[failure].category === 'external_api') lastFailure = failure;
-      throw error;
+      return await watch((run) => run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, work));
     } finally {
       addTiming('external', clock.monotonic() - startedAt);
     }
@@ -83,15 +68,6 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     refresh: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.refresh(token, attempt)),
     revoke: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.revoke(token, attempt)),
     page: (request, signal) => call(signal, { idempotent: true }, (attempt) => events.page(request, attempt)),
-    healthCheck: {
-      dependency: 'google_calendar',
-      required: false,
-      check: async () => {
-        const circuit = policy.state();
-        const detail = `circuit ${circuit}${lastFailure === undefined ? '' : `; last call: ${lastFailure}`}`;
-        if (circuit === 'open') return { status: 'down', detail };
-        return { status: circuit === 'closed' && lastFailure === undefined ? 'up' : 'degraded', detail };
-      },
-    },
+    healthCheck,
   };
 };

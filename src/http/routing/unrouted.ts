@@ -33,7 +33,8 @@ export const unrouted =
   ({ abuse }: Deps): HttpMiddleware =>
   async (ctx) => {
     const { match } = ctx.state;
-    if (match.kind === 'none') throw new AppError('route_not_found', 'No route has this path');
+    if (match.kind === 'none')
+      throw new AppError('route_not_found', 'No route has this path: GET /openapi.json lists the paths');
     if (ctx.method !== 'OPTIONS') {
       throw new AppError('method_not_allowed', `Allowed here: ${match.allow}`, { headers: { Allow: match.allow } });
     }

@@ -7,11 +7,13 @@ export const defaultLimit = 100;
 const maxLimit = 1000;
 
 /** Schema of an integer in a query or path. Only decimal digits: `1e3`, `0x10`, `1.0`, blanks and `NaN` are refused. */
-export const integerParameter = (min: number, max: number) =>
-  z.preprocess(
+export const integerParameter = (min: number, max: number) => {
+  const text = `Must be a whole number from ${min} to ${max}`;
+  return z.preprocess(
     (value) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value),
-    z.int().min(min).max(max),
+    z.int(text).min(min, text).max(max, text),
   );
+};
 
 /**
  * Schema of a day in a query. ISO 8601 allows the year 0, PostgreSQL does not; days before the year 1000 are not

@@ -41,9 +41,9 @@ const faultAt = (text: string, index: number, last: number): Fault | undefined =
 /** The first usual mistake outside the texts of a broken JSON body. */
 const usualFault = (text: string): Fault | undefined => {
   const first = text.trimStart()[0];
-  if (first === undefined) return { remedy: 'it is empty: send a JSON object' };
+  if (first === undefined) return { remedy: 'it is empty; send a JSON object' };
   if (first !== '{' && first !== '[' && /^[\w.%+-]+=/.test(text)) {
-    return { remedy: 'it looks like a form: send a JSON object' };
+    return { remedy: 'it looks like a form (name=value); send a JSON object such as {"name": "value"}' };
   }
   const end = Math.min(text.length, maxCharacters);
   let last = -1;
@@ -64,7 +64,7 @@ const parserFault = (text: string, cause: unknown): Fault => {
   const message = cause instanceof Error ? cause.message : '';
   const position = / at position (\d+)/.exec(message)?.[1];
   if (message.startsWith('Unexpected end') || Number(position) >= text.length) {
-    return { remedy: 'it ends too early: a closing bracket or quote is missing' };
+    return { remedy: 'it ends too early; add the closing bracket or quote that is missing' };
   }
   return position === undefined ? {} : { index: Number(position) };
 };

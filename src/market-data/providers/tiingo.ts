@@ -1,4 +1,5 @@
 import { dayMs, utcDay } from '#src/kernel/calendar.ts';
+import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
@@ -6,7 +7,6 @@ import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { firstDayOfPeriod } from '../series/periods.ts';
 import { foldBars } from './fold-bars.ts';
-import { createProviderHealth } from './http/provider-health.ts';
 import { badResponse } from './http/provider-requests.ts';
 import type { FetchedSeries, MarketDataProvider, PriceBar } from './provider.ts';
 import { waitForCredits, type RequestCredits } from './http/request-credits.ts';
@@ -31,7 +31,7 @@ const maxAssetsPerPart = 10;
 
 type Asset = Universe['assets'][number];
 /** `isPatient`: the time of the requests does not count as time of waiting for credits. */
-type Patience = { readonly waitUntil: number; readonly isPatient: boolean };
+type Fetch = { readonly waitUntil: number; readonly isPatient: boolean; readonly run: Policy['run'] };
 
 const assertDays = (symbol: string, bars: readonly PriceBar[], now: Date): void => {
   // In time zones east of UTC it can be tomorrow already. A later date cannot be a trading day yet.
@@ -49,12 +49,12 @@ const assertDays = (symbol: string, bars: readonly PriceBar[], now: Date): void 
  * and dividends.
  */
 export const createTiingo = ({ http, policy, credits, timeoutMs, clock }: TiingoDeps): Tiingo => {
-  const health = createProviderHealth({ dependency: 'tiingo', policy });
+  const health = createDependencyHealth({ dependency: 'tiingo', policy, work: 'fetch' });
 
   const requestBars = async (
     { symbol, providerSymbol = symbol }: Asset,
     from: string,
-    { waitUntil, isPatient }: Patience,
+    { waitUntil, isPatient, run }: Fetch,
     outer: AbortSignal,
   ): Promise<PriceBar[]> => {
     await waitForCredits(1, { credits, clock, waitUntil, signal: outer });
@@ -65,7 +65,7 @@ export const createTiingo = ({ http, policy, credits, timeoutMs, clock }: Tiingo
       attempts += 1;
       if (attempts > 1) await waitForCredits(1, { credits, clock, waitUntil: deadline, signal });
     };
-    const body = await policy.run({ signal: outer, deadline, idempotent: true, beforeAttempt }, (signal) =>
+    const body = await run({ signal: outer, deadline, idempotent: true, beforeAttempt }, (signal) =>
       http.prices(providerSymbol, from, signal),
     );
     if (body === undefined) throw badResponse(`does not know the symbol ${symbol}`);
@@ -75,12 +75,12 @@ export const createTiingo = ({ http, policy, credits, timeoutMs, clock }: Tiingo
   const fetchSeries = async (
     asset: Asset,
     { interval, from }: Universe,
-    { since, ...patience }: Patience & { readonly since: string | undefined },
+    { since, ...fetch }: Fetch & { readonly since: string | undefined },
     signal: AbortSignal,
   ): Promise<FetchedSeries> => {
     const { symbol } = asset;
     const first = firstDayOfPeriod(since ?? from, interval);
-    const daily = await requestBars(asset, first, patience, signal);
+    const daily = await requestBars(asset, first, fetch, signal);
     assertDays(symbol, daily, clock.now());
     const prices = foldBars(
       daily.filter(({ date }) => date >= first),
@@ -99,10 +99,12 @@ export const createTiingo = ({ http, policy, credits, timeoutMs, clock }: Tiingo
       const startedAt = clock.monotonic();
       const patience = { waitUntil: startedAt + (maxWaitMs ?? timeoutMs), isPatient: maxWaitMs !== undefined };
       try {
-        return await health.watch(async () => {
+        return await health.watch(async (run) => {
           const series: FetchedSeries[] = [];
           for (const asset of universe.assets) {
-            series.push(await fetchSeries(asset, universe, { ...patience, since: since?.get(asset.symbol) }, signal));
+            series.push(
+              await fetchSeries(asset, universe, { ...patience, run, since: since?.get(asset.symbol) }, signal),
+            );
           }
           return { source: 'provider', series };
         });

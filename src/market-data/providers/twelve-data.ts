@@ -1,4 +1,5 @@
 import { dayMs, utcDay } from '#src/kernel/calendar.ts';
+import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
@@ -7,7 +8,6 @@ import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { sameBar } from '../series/bars.ts';
 import type { FetchedSeries, MarketDataProvider, PriceBar } from './provider.ts';
-import { createProviderHealth } from './http/provider-health.ts';
 import { waitForCredits, type RequestCredits } from './http/request-credits.ts';
 import type { TwelveDataHttp } from './twelve-data-http.ts';
 import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
@@ -90,17 +90,17 @@ const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): Fetch
  * each.
  */
 export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: TwelveDataDeps): TwelveData => {
-  const health = createProviderHealth({ dependency: 'twelve_data', policy });
+  const health = createDependencyHealth({ dependency: 'twelve_data', policy, work: 'fetch' });
 
   /** `isPatient`: the time of the requests does not count as time of waiting for credits. */
-  type Patience = { readonly waitUntil: number; readonly isPatient: boolean };
+  type Fetch = { readonly waitUntil: number; readonly isPatient: boolean; readonly run: Policy['run'] };
   type Batch = { readonly assets: Universe['assets']; readonly page: Page };
   const symbolOf = ({ symbol, providerSymbol = symbol }: Universe['assets'][number]): string => providerSymbol;
 
   const requestSeries = async (
     { interval }: Universe,
     { assets, page }: Batch,
-    { waitUntil, isPatient }: Patience,
+    { waitUntil, isPatient, run }: Fetch,
     outer: AbortSignal,
   ): Promise<ReadonlyMap<string, WireSeries>> => {
     const symbols = assets.map(symbolOf);
@@ -117,7 +117,7 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     await waitForCredits(symbols.length, { credits, clock, waitUntil, signal: outer });
     const deadline = isPatient ? clock.monotonic() + timeoutMs : waitUntil;
     let attempts = 0;
-    const body = await policy.run({ signal: outer, deadline, idempotent: true }, async (signal) => {
+    const body = await run({ signal: outer, deadline, idempotent: true }, async (signal) => {
       // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
       if (attempts > 0) await credits.take(symbols.length);
       attempts += 1;
@@ -130,13 +130,12 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     universe: Universe,
     signal: AbortSignal,
     since: ReadonlyMap<string, string>,
-    maxWaitMs: number | undefined,
+    request: Fetch,
   ): Promise<FetchedSeries[]> => {
-    const patience = { waitUntil: clock.monotonic() + (maxWaitMs ?? timeoutMs), isPatient: maxWaitMs !== undefined };
     const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
     for (const { assets, from } of groupsOf(universe, since, credits.max)) {
       for (const page of pagesFrom(from, universe.interval, clock.now())) {
-        const found = await requestSeries(universe, { assets, page }, patience, signal);
+        const found = await requestSeries(universe, { assets, page }, request, signal);
         for (const asset of assets) {
           const series = found.get(symbolOf(asset));
           if (series?.currency !== undefined && series.currency !== asset.currency) {
@@ -160,9 +159,10 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     fetch: async (universe, signal, { since = new Map<string, string>(), maxWaitMs }) => {
       assertOutsideTransaction('Calling Twelve Data');
       const startedAt = clock.monotonic();
+      const patience = { waitUntil: startedAt + (maxWaitMs ?? timeoutMs), isPatient: maxWaitMs !== undefined };
       try {
-        return await health.watch(async () => {
-          const series = await fetchAll(universe, signal, since, maxWaitMs);
+        return await health.watch(async (run) => {
+          const series = await fetchAll(universe, signal, since, { ...patience, run });
           const empty = series.find((each) => each.prices.length === 0 && each.since === undefined);
           if (empty) throw badResponse(`no prices for ${empty.symbol}`);
           return { source: 'provider', series };

@@ -17,7 +17,7 @@ export const refuseRepeated = (
 ): void => {
   const seen = new Set<string>();
   for (const [index, name] of names.entries()) {
-    if (seen.has(name)) refuse(pathOf(index), 'Occurs twice');
+    if (seen.has(name)) refuse(pathOf(index), 'Must occur once: remove the second one');
     seen.add(name);
   }
 };
@@ -63,9 +63,16 @@ const checkMemberships = ({ method, constituents }: Index, refuse: Refuse): void
   for (const [index, { day, members, sum }] of days.entries()) {
     const since = day === always ? '' : ` from ${day} on`;
     const isEnd = index === days.length - 1;
-    if (members === 0 && !isEnd) return refuse(['constituents'], `The index has no constituent${since}`);
+    if (members === 0 && !isEnd)
+      return refuse(
+        ['constituents'],
+        `The index has no constituent${since}: its constituents must cover each day until the last one ends`,
+      );
     if (members === 0 || method !== 'fixed_weights' || Math.abs(sum - 1) <= tolerance) continue;
-    return refuse(['constituents'], `The weights must add up to 1, and their sum is ${Number(sum.toFixed(9))}${since}`);
+    return refuse(
+      ['constituents'],
+      `The weights of constituents must add up to 1, and their sum is ${Number(sum.toFixed(9))}${since}`,
+    );
   }
 };
 
@@ -85,15 +92,23 @@ export const checkIndex = (index: Index, known: ReadonlySet<string>, refuse: Ref
     refuse,
   );
   for (const [position, { symbol, weight, from, to }] of constituents.entries()) {
-    if (!known.has(symbol)) refuseMember(position, 'symbol', 'Is no asset of this universe');
-    if (needsWeights && weight === undefined) refuseMember(position, 'weight', `Is required for ${method}`);
-    if (!needsWeights && weight !== undefined) refuseMember(position, 'weight', `Has no meaning for ${method}`);
-    if (from !== undefined && to !== undefined && from > to) refuseMember(position, 'from', 'Must not be after to');
+    if (!known.has(symbol))
+      refuseMember(
+        position,
+        'symbol',
+        'Must be the symbol of an asset of this universe: add the asset to assets, or remove the constituent',
+      );
+    if (needsWeights && weight === undefined)
+      refuseMember(position, 'weight', `Must be sent for ${method}, such as 0.5 for 50 %`);
+    if (!needsWeights && weight !== undefined)
+      refuseMember(position, 'weight', `Must not be sent for ${method}: remove it, or use the method fixed_weights`);
+    if (from !== undefined && to !== undefined && from > to)
+      refuseMember(position, 'from', 'Must not be after to: swap them, or change one');
   }
   if (fits) checkMemberships(index, refuse);
   if (constituents.length > maxConstituents) {
-    const count = maxConstituents === 1 ? 'one constituent' : `at most ${maxConstituents} constituents`;
-    refuse(['constituents'], `A ${method} index has ${count}`);
+    const count = maxConstituents === 1 ? 'one item' : `at most ${maxConstituents} items`;
+    refuse(['constituents'], `Must have ${count} for ${method}, not ${constituents.length}`);
   }
   if (rebalance !== undefined && !rebalances.includes(rebalance)) {
     refuse(['rebalance'], `Must be ${rebalances.join(', ').replace(/, ([^,]*)$/, ' or $1')} for ${method}`);

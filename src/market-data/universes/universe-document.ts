@@ -16,7 +16,9 @@ export type UniverseLimits = { readonly maxAssets: number; readonly maxIndexes: 
 const text = (maxCharacters: number) =>
   z.string().max(maxCharacters).regex(singleLine, 'Must have no control characters');
 
-export const universeName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/);
+export const universeName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'Must be 1 to 63 lower-case letters, digits, _ or -, such as my-stocks');
 
 const assetSchema = z
   .strictObject({
@@ -34,7 +36,7 @@ const constituentSchema = z
     weight: z
       .number()
       .positive()
-      .max(1)
+      .max(1, 'Must be at most 1: send 0.6 for 60 %')
       .optional()
       .describe('For fixed_weights: its part of the index, for example 0.6'),
     from: dateParameter.optional().describe('First day of the membership'),

@@ -101,7 +101,11 @@ const conditions = z.object({
 
 /** @throws AppError `precondition_required`, `precondition_failed` */
 const matchOf = (header: string | undefined): readonly number[] | '*' => {
-  if (header === undefined) throw new AppError('precondition_required', 'If-Match must contain the version');
+  if (header === undefined)
+    throw new AppError(
+      'precondition_required',
+      'The header If-Match is required: send the ETag of GET /universes/NAME, or * to replace any version',
+    );
   const tags = strongTags(header);
   return tags === '*' ? tags : tags.filter((tag) => /^\d{1,9}$/.test(tag)).map(Number);
 };

@@ -41,9 +41,11 @@ export const columnsOf = (names: readonly string[]): readonly UploadColumn[] | s
   for (const [index, name] of names.entries()) {
     const column = columnOf(name);
     if (column === undefined) return `Column ${index + 1} of the header is not known: remove it. ${known}`;
-    if (columns.includes(column)) return `The column ${column} comes twice in the header`;
+    if (columns.includes(column)) return `The column ${column} comes twice in the header: remove one of them`;
     columns.push(column);
   }
   const missing = requiredColumns.filter((column) => !columns.includes(column));
-  return missing.length === 0 ? columns : `The header lacks ${missing.join(', ')}. ${known}`;
+  return missing.length === 0
+    ? columns
+    : `The header lacks ${missing.join(', ')}: add ${missing.length === 1 ? 'this column' : 'these columns'}. ${known}`;
 };

@@ -60,7 +60,10 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
     if (!universe) throw new AppError('resource_not_found', await noSuchText('universe', name, nearestUniverse));
     const { source } = universe.definition;
     if (source === 'upload') return;
-    throw new AppError('series_source_conflict', `The prices of this universe come from ${source}, not from uploads`);
+    throw new AppError(
+      'series_source_conflict',
+      `The prices of this universe come from ${source}: upload to a universe with "source": "upload"`,
+    );
   };
 
   /** Waits for the short refresh that follows a change of the universe, for example its creation. */

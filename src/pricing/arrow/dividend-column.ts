@@ -4,7 +4,7 @@ import type { ColumnType, ListMember } from '#src/kernel/arrow/read-type.ts';
 import { columnError, type Column } from '../batch/columns/columns.ts';
 import { maxDividends } from '../models/inputs.ts';
 import { invalidRequest } from '../request/failures.ts';
-import { dividendNames, unknownMemberOf } from '../request/read-extras.ts';
+import { dividendExample, dividendNames, dividendShape, unknownMemberOf } from '../request/read-extras.ts';
 import { plainColumn } from './plain-column.ts';
 
 type ListType = Extract<ColumnType, { readonly kind: 'list' }>;
@@ -40,7 +40,7 @@ export const dividendTypeErrors = (name: string, { members }: ListType): FieldEr
   const lacking = names.has('amount') ? '' : 'amount';
   const missing = lacking || (names.has('time') || names.has('date') ? '' : 'time (or date)');
   if (missing !== '') {
-    const detail = `${missing} is required: ${name} must be lists of objects with time (or date) and amount`;
+    const detail = `${missing} is required: ${name} must be lists of objects with ${dividendShape}, such as [${dividendExample}]`;
     errors.push(columnError(name, 'required', detail));
   }
   return errors;

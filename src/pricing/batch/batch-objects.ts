@@ -29,7 +29,7 @@ const optionsErrors = (value: unknown): FieldError[] => {
     return error('required', 'options or columns is required: an array of options, or an object of columns');
   if (!Array.isArray(value)) return error('invalid_type', `options must be an array of options, not ${kindOf(value)}`);
   if (value.length >= 1 && value.length <= maxBatchRows) return [];
-  return error('invalid_length', `options must have 1 to ${maxBatchRows} rows`);
+  return error('invalid_length', `options must have 1 to ${maxBatchRows} rows, not ${value.length}`);
 };
 
 type Envelope = {
@@ -89,7 +89,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
   const { options, outputs, strictUnits, units } = readEnvelope(body, defaults);
   checkRowsAlike(options, outputs, engines);
   const wanted = wantedOf(outputs, units);
-  const reading = { inverted: wanted.inverted, strictUnits, own: [idMember] };
+  const reading = { inverted: wanted.inverted, strictUnits, own: [idMember], place: 'row' } as const;
   const buffer = createOutputs();
   const tally = createTally();
   const text = createTextChunks();
@@ -143,7 +143,14 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
     const pointer = `/options/${index}`;
     if (!isRow(row)) {
       model = undefined;
-      write(failedRow(row, 'validation_failed', 'A row must be an object with the inputs of one option', pointer));
+      write(
+        failedRow(
+          row,
+          'validation_failed',
+          `each item of options must be an object with the inputs of one option, not ${kindOf(row)}`,
+          pointer,
+        ),
+      );
       tally.fail(undefined, { index, code: 'validation_failed' });
       return;
     }

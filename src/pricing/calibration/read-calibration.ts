@@ -17,7 +17,7 @@ import {
   type Objective,
 } from './calibration-members.ts';
 import { readNumber, readParameters, refuseUnknown, type ParameterSettings } from './read-parameters.ts';
-import { readQuote, type Market, type Quote } from './read-quote.ts';
+import { quoteExample, readQuote, type Market, type Quote } from './read-quote.ts';
 
 export type { Quote } from './read-quote.ts';
 
@@ -55,10 +55,11 @@ const aliases: Readonly<Record<string, string>> = {
   maxiterations: 'max_iterations',
 };
 
-const tooManyQuotes = (): FieldError => ({
+/** @param count undefined if the quotes are not counted, because there are too many */
+const wrongCount = (count?: number): FieldError => ({
   pointer: '/quotes',
   code: 'invalid_length',
-  detail: `quotes must have 1 to ${maxQuotes} quotes`,
+  detail: `quotes must have 1 to ${maxQuotes} quotes${count === undefined ? '' : `, not ${count}`}`,
 });
 
 /**
@@ -74,7 +75,7 @@ const checkShape = (bytes: Uint8Array, maxDepth: number): void => {
   });
   if (fault === undefined) return;
   const abuse = 'body_structure';
-  if (fault.limit === 'items') throw invalidRequest([tooManyQuotes()], abuse);
+  if (fault.limit === 'items') throw invalidRequest([wrongCount()], abuse);
   throw new AppError('malformed_body', describeJsonShapeFault(fault), { abuse });
 };
 
@@ -102,11 +103,13 @@ const readQuotes = (body: Row, market: Market, errors: FieldError[]): Quote[] =>
   const given = body['quotes'];
   if (!Array.isArray(given)) {
     const detail =
-      given === undefined ? 'quotes is required: an array of quotes' : `quotes must be an array, not ${kindOf(given)}`;
+      given === undefined
+        ? `quotes is required: send an array such as [${quoteExample}]`
+        : `quotes must be an array of quotes, not ${kindOf(given)}`;
     errors.push(memberError('', 'quotes', given === undefined ? 'required' : 'invalid_type', detail));
     return [];
   }
-  if (given.length === 0 || given.length > maxQuotes) errors.push(tooManyQuotes());
+  if (given.length === 0 || given.length > maxQuotes) errors.push(wrongCount(given.length));
   refuseUnusedDates(market.dates, given, errors);
   const quotes: Quote[] = [];
   for (const [index, quote] of given.entries()) {

@@ -3,7 +3,7 @@ import { blackScholesPrice } from '../engines/european/black-scholes.ts';
 import { blackScholesImpliedVolatility } from '../engines/european/implied-black.ts';
 import { impliedRefusal } from '../engines/european/implied.ts';
 import { resolveRow } from '../request/conventions/resolve-row.ts';
-import { memberError } from '../request/messages.ts';
+import { kindOf, memberError, notTogetherText } from '../request/messages.ts';
 import { typeError } from '../request/read-option.ts';
 import { isRow, type Row } from '../request/rows.ts';
 import {
@@ -57,6 +57,9 @@ const aliases: Readonly<Record<string, string>> = {
   w: 'weight',
 };
 
+/** A quote, for messages. */
+export const quoteExample = '{"strike": 105, "time_to_expiry": 0.5, "option_type": "call", "implied_volatility": 0.2}';
+
 const isDated = ({ expiry, contract }: Row): boolean => expiry !== undefined || contract !== undefined;
 
 /** The price and the volatility; undefined if they have an error, which is added. */
@@ -69,13 +72,13 @@ const readValue = (
 ): Pick<Quote, 'price' | 'volatility'> | undefined => {
   const { price: givenPrice, implied_volatility: givenVolatility } = row;
   if (givenPrice !== undefined && givenVolatility !== undefined) {
-    const detail = 'implied_volatility stands in place of price: remove one of them';
+    const detail = notTogetherText('implied_volatility', 'price');
     errors.push(memberError(at, 'implied_volatility', 'conflict', detail));
     return undefined;
   }
   if (givenPrice === undefined && givenVolatility === undefined) {
     errors.push(
-      memberError(at, 'price', 'required', 'price is required: the price of the market, or implied_volatility'),
+      memberError(at, 'price', 'required', 'price is required: send the price of the market, or implied_volatility'),
     );
     return undefined;
   }
@@ -104,7 +107,11 @@ const readValue = (
 export const readQuote = (given: unknown, market: Market, at: string, errors: FieldError[]): Quote | undefined => {
   const before = errors.length;
   if (!isRow(given)) {
-    errors.push({ pointer: at, code: 'invalid_type', detail: 'A quote must be an object with strike, time and price' });
+    errors.push({
+      pointer: at,
+      code: 'invalid_type',
+      detail: `each item of quotes must be an object such as ${quoteExample}, not ${kindOf(given)}`,
+    });
     return undefined;
   }
   refuseUnknown(given, quoteMembers, { at, what: 'a quote', aliases }, errors);

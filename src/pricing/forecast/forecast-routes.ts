@@ -9,7 +9,10 @@ const maxHorizon = 2520;
 
 const body = z
   .strictObject({
-    symbol: z.string().regex(SYMBOL).describe('Symbol of a stored asset'),
+    symbol: z
+      .string()
+      .regex(SYMBOL, 'must be the symbol of an asset, as GET /assets lists it')
+      .describe('Symbol of a stored asset'),
     method: z.enum(forecastMethods).default('garch11'),
     horizon_periods: z
       .int()
@@ -37,15 +40,15 @@ const body = z
   })
   .refine(({ horizon_periods: periods, horizon_days: days }) => periods !== undefined || days !== undefined, {
     path: ['horizon_periods'],
-    message: 'horizon_periods is required',
+    message: 'horizon_periods is required: send a whole number, such as 21 for a month of daily closes',
   })
   .refine(({ horizon_periods: periods, horizon_days: days }) => periods === undefined || days === undefined, {
     path: ['horizon_days'],
-    message: 'stands in place of horizon_periods: remove one of them',
+    message: 'horizon_days and horizon_periods cannot be sent together: remove one of them',
   })
   .refine(({ method, decay }) => decay === undefined || method === 'ewma', {
     path: ['decay'],
-    message: 'goes with method ewma only, because garch11 is fitted',
+    message: 'decay is for the method ewma only: remove it, or send "method": "ewma"',
   })
   .meta({
     id: 'VolatilityForecastRequest',

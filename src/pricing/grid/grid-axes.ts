@@ -49,18 +49,29 @@ const readAxis = (name: AxisName, value: unknown, errors: FieldError[]): readonl
   const { item }: { readonly item: NumberInput } = gridAxes[name];
   if (value === undefined) return [0];
   if (!Array.isArray(value)) {
-    errors.push(memberError('', name, 'invalid_type', `${name} must be an array of numbers, not ${kindOf(value)}`));
+    errors.push(
+      memberError(
+        '',
+        name,
+        'invalid_type',
+        `${name} must be an array of numbers, not ${kindOf(value)}${typeof value === 'number' ? `: send [${value}]` : ''}`,
+      ),
+    );
     return [];
   }
   if (value.length === 0 || value.length > maxBatchRows) {
-    const detail = `${name} must have 1 to ${maxBatchRows} numbers: leave it out for no shift`;
+    const detail = `${name} must have 1 to ${maxBatchRows} numbers, not ${value.length}: leave it out for no shift`;
     errors.push(memberError('', name, 'invalid_length', detail));
     return [];
   }
   const wrong = value.findIndex((shift: unknown) => typeof shift !== 'number' || !isInRange(item, shift));
   if (wrong >= 0) {
     const shown: unknown = value[wrong];
-    const detail = `${item.name} must be a number ${rangeOf(item)}, not ${typeof shown === 'number' ? shown : kindOf(shown)}`;
+    const unit =
+      name === 'spot_shifts' && typeof shown === 'number'
+        ? `; a spot shift is a fraction: for ${shown} % send ${Number((shown / 100).toPrecision(12))}`
+        : '';
+    const detail = `${item.name} must be a number that is ${rangeOf(item)}, not ${kindOf(shown)}${unit}`;
     errors.push({ pointer: memberPointer(`/${name}`, wrong), code: 'out_of_range', detail });
     // An object can have a member `toString` that is no function, so it must not be added to a number.
     return [];

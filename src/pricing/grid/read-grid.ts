@@ -6,15 +6,15 @@ import { maxBatchRows } from '../batch/batch-row.ts';
 import { idError, idMember, isId } from '../batch/row-id.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option } from '../models/engine.ts';
-import { isInRange, rangeOf, type NumberInput } from '../models/inputs.ts';
+import { isInRange, type NumberInput } from '../models/inputs.ts';
 import type { Model } from '../models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from '../models/outputs.ts';
 import { resolveRow } from '../request/conventions/resolve-row.ts';
 import { fillRow, presetMember, readDefaults } from '../request/defaults.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { readUnits, unitsMember, type UnitSystem } from '../request/market-units.ts';
-import { kindOf, lacksOutputText, memberError } from '../request/messages.ts';
-import { readModelName, readOption, readOutputs } from '../request/read-option.ts';
+import { kindOf, lacksOutputText, memberError, notTogetherText } from '../request/messages.ts';
+import { numberError, readModelName, readOption, readOutputs } from '../request/read-option.ts';
 import { isRow, type Row } from '../request/rows.ts';
 import { readStrictUnits, strictUnitsMember } from '../request/strict-units.ts';
 import { unitWarnings, type UnitWarning } from '../request/unit-warnings.ts';
@@ -61,26 +61,34 @@ const unknownMember = (member: string): FieldError => {
 const givenPositions = (body: Row, errors: FieldError[]): readonly (readonly [unknown, string])[] => {
   const { option, positions } = body;
   if (option !== undefined && positions !== undefined) {
-    errors.push(memberError('', 'option', 'conflict', 'option is the only position: remove option or positions'));
+    errors.push(memberError('', 'option', 'conflict', notTogetherText('option', 'positions')));
     return [];
   }
   if (option !== undefined) return [[option, '/option']];
   if (!Array.isArray(positions)) {
-    const detail = 'positions is required: an array of options, each with its quantity; or option, a single one';
+    const detail =
+      positions === undefined
+        ? 'positions is required: send an array of options, each with its quantity, or send option with a single one'
+        : `positions must be an array of options, each with its quantity, not ${kindOf(positions)}`;
     errors.push(memberError('', 'positions', positions === undefined ? 'required' : 'invalid_type', detail));
     return [];
   }
   if (positions.length === 0) {
-    errors.push(memberError('', 'positions', 'invalid_length', 'positions must have at least one position'));
+    errors.push(
+      memberError(
+        '',
+        'positions',
+        'invalid_length',
+        'positions must have at least one position, not 0: send an array with one option or more',
+      ),
+    );
   }
   return positions.map((position: unknown, index) => [position, memberPointer('/positions', index)] as const);
 };
 
 const quantityErrors = (value: unknown, at: string): FieldError[] => {
   if (typeof value === 'number' && isInRange(quantityInput, value)) return [];
-  const shown = typeof value === 'number' ? String(value) : kindOf(value);
-  const detail = `quantity must be a number ${rangeOf(quantityInput)}, not ${shown}`;
-  return [memberError(at, quantityInput.name, typeof value === 'number' ? 'out_of_range' : 'invalid_type', detail)];
+  return [numberError(at, quantityInput, value)];
 };
 
 const readPosition = (
@@ -90,9 +98,10 @@ const readPosition = (
   strictUnits: boolean,
 ): Position | FieldError[] => {
   if (!isRow(given)) {
-    return [
-      { pointer: at, code: 'invalid_type', detail: 'A position must be an object with the inputs of one option' },
-    ];
+    const [place, what] =
+      at === '/option' ? ['option', 'of one option'] : ['each item of positions', 'of one option, with its quantity'];
+    const detail = `${place} must be an object with the inputs ${what}, not ${kindOf(given)}`;
+    return [{ pointer: at, code: 'invalid_type', detail }];
   }
   const { quantity = quantityInput.default, id } = given;
   const errors = quantityErrors(quantity, at);
@@ -102,7 +111,7 @@ const readPosition = (
   if (Array.isArray(resolved)) return [...errors, ...resolved];
   const { row, echo } = resolved;
   const isTimeDated = echo !== undefined && 'expiry' in echo;
-  const option = readOption(row, model, at, { own: ownMembers, strictUnits, isTimeDated });
+  const option = readOption(row, model, at, { own: ownMembers, place: 'position', strictUnits, isTimeDated });
   if (Array.isArray(option)) errors.push(...option);
   if (errors.length > 0 || Array.isArray(option)) return errors;
   return {
@@ -130,7 +139,7 @@ const readSettings = (body: Row, defaults: PricingDefaults | undefined, errors: 
  */
 export const readGrid = (body: unknown, engines: EngineFactory, defaults?: PricingDefaults): Grid => {
   if (!isRow(body)) {
-    const detail = 'The body must be an object with positions or option, and axes';
+    const detail = `The body must be an object with positions or option, and axes, not ${kindOf(body)}`;
     throw invalidRequest([{ pointer: '', code: 'invalid_type', detail }]);
   }
   const errors = Object.keys(body)

@@ -141,8 +141,9 @@ const shortNumber = (value: number): string =>
   Math.abs(value) >= 1e9 ? value.toExponential().replace('+', '') : String(value);
 
 export const rangeOf = ({ integer, exclusiveMinimum, minimum, maximum }: NumberInput): string => {
+  if (integer) return `an integer from ${shortNumber(minimum)} to ${shortNumber(maximum)}`;
   const lower = `${exclusiveMinimum ? 'greater than' : 'at least'} ${shortNumber(minimum)}`;
-  return `${integer ? 'an integer ' : ''}${lower} and at most ${shortNumber(maximum)}`;
+  return `${lower} and at most ${shortNumber(maximum)}`;
 };
 
 /** JSON Schema (2020-12, OpenAPI 3.1) of one numeric member. */

@@ -1,6 +1,8 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
+import { choiceAliases, inputAliases, modelAliases, outputAliases } from './texts/aliases.ts';
+import { memberElsewhereText, type OptionPlace } from './texts/member-elsewhere.ts';
 import type { NumberInput } from '../models/inputs.ts';
 import { rangeOf } from '../models/inputs.ts';
 import { pricingModels, type Model } from '../models/models.ts';
@@ -8,134 +10,6 @@ import { outputNames } from '../models/outputs.ts';
 import { exerciseStyles } from '../models/engine.ts';
 
 /** Texts of the refusals of a pricing request. Each names the field, what is wrong, and the remedy. */
-
-/** Usual names for inputs in other libraries, in lower case without separators. */
-const inputAliases: Readonly<Record<string, string>> = {
-  s: 'spot',
-  s0: 'spot',
-  underlying: 'spot',
-  underlyingprice: 'spot',
-  price0: 'spot',
-  stockprice: 'spot',
-  f: 'forward',
-  k: 'strike',
-  x: 'strike',
-  strikeprice: 'strike',
-  t: 'time_to_expiry',
-  tau: 'time_to_expiry',
-  tte: 'time_to_expiry',
-  ttm: 'time_to_expiry',
-  maturity: 'time_to_expiry',
-  timetomaturity: 'time_to_expiry',
-  yearstoexpiry: 'time_to_expiry',
-  expiration: 'expiry',
-  expirationdate: 'expiry',
-  expirydate: 'expiry',
-  maturitydate: 'expiry',
-  valuationdate: 'valuation_date',
-  asof: 'valuation_date',
-  daycounter: 'day_count',
-  daycountconvention: 'day_count',
-  occ: 'contract',
-  occsymbol: 'contract',
-  contractsymbol: 'contract',
-  optionsymbol: 'contract',
-  r: 'rate',
-  interestrate: 'rate',
-  riskfreerate: 'rate',
-  v: 'volatility',
-  vol: 'volatility',
-  sigma: 'volatility',
-  iv: 'volatility',
-  impliedvolatility: 'volatility',
-  q: 'dividend_yield',
-  dividend: 'dividend_yield',
-  divyield: 'dividend_yield',
-  type: 'option_type',
-  flag: 'option_type',
-  right: 'option_type',
-  callput: 'option_type',
-  putcall: 'option_type',
-  style: 'exercise_style',
-  exercise: 'exercise_style',
-  premium: 'price',
-  optionprice: 'price',
-  marketprice: 'price',
-  n: 'steps',
-  h: 'barrier',
-  barrierlevel: 'barrier',
-  level: 'barrier',
-  barriertype: 'barrier_type',
-  knocktype: 'barrier_type',
-  barrierkind: 'barrier_type',
-  payout: 'cash',
-  cashpayoff: 'cash',
-  cashamount: 'cash',
-  ticker: 'symbol',
-};
-const modelAliases: Readonly<Record<string, string>> = {
-  bs: 'black_scholes',
-  bsm: 'black_scholes',
-  blackscholesmerton: 'black_scholes',
-  black: 'black76',
-  b76: 'black76',
-  normal: 'bachelier',
-  binomial: 'binomial_lr',
-  crr: 'binomial_lr',
-  leisenreimer: 'binomial_lr',
-  tree: 'binomial_lr',
-  fd: 'finite_difference',
-  pde: 'finite_difference',
-  cranknicolson: 'finite_difference',
-  finitedifferences: 'finite_difference',
-  baroneadesiwhaley: 'baw',
-  american: 'andersen_lake',
-  barrieroption: 'barrier',
-  knockout: 'barrier',
-  knockin: 'barrier',
-  digital: 'cash_or_nothing',
-  binary: 'cash_or_nothing',
-};
-const outputAliases: Readonly<Record<string, string>> = {
-  value: 'price',
-  premium: 'price',
-  npv: 'price',
-  nu: 'vega',
-  kappa: 'vega',
-  vomma: 'volga',
-  iv: 'implied_volatility',
-  impliedvol: 'implied_volatility',
-  epsilon: 'dividend_rho',
-  psi: 'dividend_rho',
-  deltadecay: 'charm',
-};
-const choiceAliases: Readonly<Record<string, string>> = {
-  c: 'call',
-  calls: 'call',
-  p: 'put',
-  puts: 'put',
-  a: 'american',
-  am: 'american',
-  e: 'european',
-  eu: 'european',
-  di: 'down_in',
-  do: 'down_out',
-  ui: 'up_in',
-  uo: 'up_out',
-  downandin: 'down_in',
-  downandout: 'down_out',
-  upandin: 'up_in',
-  upandout: 'up_out',
-};
-
-/** Members of other operations, by what a caller must do to use them. */
-const otherOperations: Readonly<Record<string, string>> = {
-  outputs: 'outputs is a member of /pricing/greeks and /pricing/batch: post to one of them, or remove it',
-  options: 'options is a member of /pricing/batch: post to it, or send one option',
-  columns: 'columns is a member of /pricing/batch: post to it, or send one option',
-  price:
-    'price is an input of /pricing/implied-volatility, and of a batch with the output implied_volatility: remove it here',
-};
 
 /** Inputs of which a model has one. */
 const pairedInputs: Readonly<Record<string, string | undefined>> = { spot: 'forward', forward: 'spot' };
@@ -171,6 +45,12 @@ export const unitRemedy = ({ name, unit }: NumberInput, value: number): string |
   return `${name} is a decimal: for ${value} % send ${Number((value / 100).toPrecision(12))}`;
 };
 
+/** The member of a dividend that `date` may stand in place of. */
+const dividendTime = 'time';
+
+/** `Years to expiry` becomes `years to expiry`. */
+const inSentence = (text: string): string => text[0]!.toLowerCase() + text.slice(1);
+
 export const requiredText = ({
   name,
   description,
@@ -180,8 +60,16 @@ export const requiredText = ({
   if (unit !== undefined && name === 'time_to_expiry') {
     return `${name} is required: send years, such as ${unit.example}, or send expiry and valuation_date`;
   }
-  return `${name} is required: ${description[0]!.toLowerCase()}${description.slice(1)}`;
+  const dated = name === dividendTime ? ', or send date, with valuation_date beside dividends' : '';
+  return `${name} is required: send a number (${inSentence(description)})${dated}`;
 };
+
+export const requiredChoiceText = (name: string, choices: readonly string[]): string =>
+  `${name} is required: send ${listed(choices)}`;
+
+/** The text for two members of which only one may be sent. */
+export const notTogetherText = (one: string, other: string): string =>
+  `${one} and ${other} cannot be sent together: remove one of them`;
 
 export const notANumberText = ({ name, unit }: Pick<NumberInput, 'name' | 'unit'>, value: unknown): string => {
   const isNumeric = typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value));
@@ -220,9 +108,14 @@ export const styleText = (model: Model, given: unknown): string => {
   return `exercise_style ${style} needs the model ${able}; ${model.name} prices ${own} options only`;
 };
 
-export const unknownMemberText = (member: string, model: Model, known: readonly string[]): string => {
-  const other = Object.hasOwn(otherOperations, member) ? otherOperations[member] : undefined;
-  if (other !== undefined) return other;
+export const unknownMemberText = (
+  member: string,
+  model: Model,
+  known: readonly string[],
+  place: OptionPlace = 'request',
+): string => {
+  const elsewhere = memberElsewhereText(member, place);
+  if (elsewhere !== undefined) return elsewhere;
   const owners = pricingModels.filter(
     ({ numbers, extras }) => numbers.some(({ name }) => name === member) || extras.some((extra) => extra === member),
   );
@@ -252,8 +145,11 @@ export const unknownColumnText = (name: string, known: readonly string[]): strin
 export const unknownOutputText = (name: unknown, known: readonly string[]): string => {
   if (typeof name !== 'string') return `outputs must have names of outputs, not ${kindOf(name)}`;
   if (known !== outputNames && outputNames.some((output) => output === name)) {
-    const operations = name === 'price' ? '/pricing/price or /pricing/batch' : '/pricing/batch';
-    return `outputs of this operation cannot have ${name}: remove it, or post to ${operations}`;
+    const answered = name === 'price' ? 'price and greeks' : name;
+    return (
+      `outputs has "${name}", and the outputs of this operation are greeks: remove "${name}" from the array; ` +
+      `/pricing/batch answers ${answered}`
+    );
   }
   const near = nearestName(name, known, outputAliases);
   const text = `outputs has ${quoted(name)}, which is not an output`;

@@ -5,7 +5,15 @@ import { unknownFirst } from '#src/kernel/requests/validation-failed.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { dividendMembers, hestonParameters, isInRange, maxDividends, type NumberInput } from '../models/inputs.ts';
-import { choiceText, kindOf, notANumberText, rangeText, requiredText } from './messages.ts';
+import {
+  choiceText,
+  kindOf,
+  notANumberText,
+  notTogetherText,
+  rangeText,
+  requiredChoiceText,
+  requiredText,
+} from './messages.ts';
 import type { ExtraInput } from '../models/models.ts';
 import { isRow, type Row } from './rows.ts';
 
@@ -16,11 +24,12 @@ const nameAt = (pointer: string): string => {
   return /^\d+$/.test(name) ? `each item of ${list}` : name;
 };
 
-/** The members of a dividend, for a message. */
-export const dividendShape = 'time (or date) and amount';
+/** The members of a dividend and an example, for messages. */
+export const dividendShape = 'time in years (or date) and amount';
+export const dividendExample = '{"time": 0.25, "amount": 1.5}';
 const namesOf = (members: readonly NumberInput[]): string[] => members.map(({ name }) => name);
 const membersOf = (members: readonly NumberInput[]): string =>
-  members === dividendMembers ? dividendShape : listed(namesOf(members), 'and');
+  members === dividendMembers ? `${dividendShape}, such as ${dividendExample}` : listed(namesOf(members), 'and');
 
 /** Members of a dividend. `date` stands in place of `time`, and is replaced by it before a dividend is read. */
 export const dividendNames: readonly string[] = [...dividendMembers.map(({ name }) => name), 'date'];
@@ -34,7 +43,7 @@ export const unknownMemberOf = (name: string, known: readonly string[]): string 
 /** The members of an object of numbers, or its errors. */
 const readNumbers = (value: unknown, members: readonly NumberInput[], at: string): Row | FieldError[] => {
   if (value === undefined)
-    return [fieldError(at, 'required', `${nameAt(at)} is required: an object with ${membersOf(members)}`)];
+    return [fieldError(at, 'required', `${nameAt(at)} is required: send an object with ${membersOf(members)}`)];
   if (!isRow(value))
     return [
       fieldError(
@@ -70,14 +79,14 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
       fieldError(
         at,
         'invalid_type',
-        `dividends must be an array of objects with ${dividendShape}, not ${kindOf(value)}`,
+        `dividends must be an array of objects with ${dividendShape}, such as [${dividendExample}], not ${kindOf(value)}`,
       ),
     ];
   if (row['dividend_yield'] !== undefined) {
-    return [fieldError(at, 'conflict', 'dividends stand in place of dividend_yield: remove one of them')];
+    return [fieldError(at, 'conflict', notTogetherText('dividends', 'dividend_yield'))];
   }
   if (value.length > maxDividends) {
-    return [fieldError(at, 'invalid_length', `dividends must have at most ${maxDividends} items`)];
+    return [fieldError(at, 'invalid_length', `dividends must have at most ${maxDividends} items, not ${value.length}`)];
   }
   const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, memberPointer(at, index)));
   const errors = read.filter((item) => Array.isArray(item)).flat();
@@ -100,14 +109,20 @@ export const readExtra = (extra: ExtraInput, row: Row, parent: string): object |
     case 'symbol':
       if (value === undefined) return {};
       if (typeof value === 'string' && SYMBOL.test(value)) return { symbol: value };
-      return [fieldError(at, 'invalid_value', 'symbol must be the symbol of an asset, as GET /assets lists it')];
+      return [
+        fieldError(
+          at,
+          'invalid_value',
+          `symbol must be the symbol of an asset, as GET /assets lists it, not ${kindOf(value)}`,
+        ),
+      ];
     case 'precision':
       if (value === undefined) return { precision: 'default' };
       if (isChoice(precisions, value)) return { precision: value };
       return [fieldError(at, 'invalid_value', choiceText('precision', precisions, value))];
     case 'barrier_type':
       if (isChoice(barrierTypes, value)) return { barrier_type: value };
-      if (value === undefined) return [fieldError(at, 'required', `barrier_type is required: ${listed(barrierTypes)}`)];
+      if (value === undefined) return [fieldError(at, 'required', requiredChoiceText('barrier_type', barrierTypes))];
       return [fieldError(at, 'invalid_value', choiceText('barrier_type', barrierTypes, value))];
     case 'heston': {
       const heston = readNumbers(value, hestonParameters, at);

@@ -1,5 +1,4 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
-import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { exerciseStyles, optionTypes, type ExerciseStyle, type Option } from '../models/engine.ts';
 import { isInRange, isRequired, optionPrice, type NumberInput } from '../models/inputs.ts';
 import { invalidRequest } from './failures.ts';
@@ -12,6 +11,7 @@ import {
   notAnArrayOfOutputsText,
   notANumberText,
   rangeText,
+  requiredChoiceText,
   requiredText,
   styleText,
   unknownMemberText,
@@ -21,6 +21,7 @@ import { conventionNames } from './conventions/convention-members.ts';
 import { chosenModel } from './conventions/model-of-row.ts';
 import { readExtra } from './read-extras.ts';
 import type { Row } from './rows.ts';
+import type { OptionPlace } from './texts/member-elsewhere.ts';
 import { isSuspicious, strictUnitError } from './unit-warnings.ts';
 
 export { isRow, type Row } from './rows.ts';
@@ -29,8 +30,6 @@ export { isRow, type Row } from './rows.ts';
  * Validation of pricing requests without a schema library: one pass per row, for single calls and batches. A general
  * schema library is several times slower on 100,000 rows. The rules come from the inputs that the model declares.
  */
-
-const optionType = { name: 'option_type', description: listed(optionTypes) };
 
 export const numberError = (at: string, input: NumberInput, value: unknown): FieldError => {
   if (value === undefined) return memberError(at, input.name, 'required', requiredText(input));
@@ -42,7 +41,7 @@ export const numberError = (at: string, input: NumberInput, value: unknown): Fie
 
 export const typeError = (at: string, type: unknown): FieldError =>
   type === undefined
-    ? memberError(at, 'option_type', 'required', requiredText(optionType))
+    ? memberError(at, 'option_type', 'required', requiredChoiceText('option_type', optionTypes))
     : memberError(at, 'option_type', 'invalid_value', choiceText('option_type', optionTypes, type));
 
 const styleError = (at: string, model: Model, style: unknown): FieldError => {
@@ -65,6 +64,7 @@ const unknownMembers = (
   numbers: readonly NumberInput[],
   at: string,
   own: readonly string[],
+  place: OptionPlace,
 ): FieldError[] => {
   const known = new Set([
     'model',
@@ -73,11 +73,11 @@ const unknownMembers = (
     ...model.extras,
     ...numbers.map(({ name }) => name),
   ]);
-  const names = [...known, ...conventionNames];
   for (const member of own) known.add(member);
+  const names = [...known, ...conventionNames];
   return Object.keys(row)
     .filter((member) => !known.has(member))
-    .map((member) => memberError(at, member, 'unknown_member', unknownMemberText(member, model, names)));
+    .map((member) => memberError(at, member, 'unknown_member', unknownMemberText(member, model, names, place)));
 };
 
 const withPrice = new Map<Model, readonly NumberInput[]>();
@@ -94,6 +94,8 @@ export const invertedNumbers = (model: Model): readonly NumberInput[] => {
 export type ReadOptions = {
   /** Members that the calling code reads itself. */
   readonly own?: readonly string[];
+  /** Where the option was sent, for messages about members that belong elsewhere. Default: `request`. */
+  readonly place?: OptionPlace;
   /** `price` is read instead of the volatility. */
   readonly inverted?: boolean;
   /** A value that is probably in another unit is an error. */
@@ -109,7 +111,7 @@ export const readOption = (
   row: Row,
   model: Model,
   at: string,
-  { own = noMembers, inverted = false, strictUnits = false, isTimeDated = false }: ReadOptions = {},
+  { own = noMembers, place = 'request', inverted = false, strictUnits = false, isTimeDated = false }: ReadOptions = {},
 ): Option | FieldError[] => {
   let errors: FieldError[] | undefined;
   let known = row['model'] === undefined ? 0 : 1;
@@ -155,7 +157,7 @@ export const readOption = (
   let members = 0;
   for (const _ in row) members++;
   // They come first, because a failed row of a batch shows its first error only.
-  if (members !== known) (errors ??= []).unshift(...unknownMembers(row, model, numbers, at, own));
+  if (members !== known) (errors ??= []).unshift(...unknownMembers(row, model, numbers, at, own, place));
   return errors ?? (option as unknown as Option);
 };
 
@@ -180,7 +182,14 @@ export const readOutputs = (
   if (value === undefined) return { outputs: fallback };
   if (!Array.isArray(value)) return [memberError('', 'outputs', 'invalid_type', notAnArrayOfOutputsText(value))];
   if (value.length === 0)
-    return [memberError('', 'outputs', 'invalid_length', 'outputs must name at least one output')];
+    return [
+      memberError(
+        '',
+        'outputs',
+        'invalid_length',
+        'outputs must name at least one output, such as ["delta"]: leave outputs out for the usual ones',
+      ),
+    ];
   if (value.length > maxOutputs) {
     return [memberError('', 'outputs', 'invalid_length', `outputs must name at most ${maxOutputs} outputs`)];
   }

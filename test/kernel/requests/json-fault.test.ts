@@ -16,10 +16,10 @@ const cases: readonly (readonly [text: string, message: string])[] = [
   ['{"strict_units":True}', ' at line 1, column 17: send true in place of True'],
   ['{"a":[1,2 , ]}', ' at line 1, column 11: remove the comma before ]'],
   ['{"a":1} // why', ' at line 1, column 9: remove the comment, because JSON has no comments'],
-  ['{"a":1', ': it ends too early: a closing bracket or quote is missing'],
+  ['{"a":1', ': it ends too early; add the closing bracket or quote that is missing'],
   ['{"a" 1}', ' at line 1, column 6'],
   [`{"a":"${'x'.repeat(70_000)}" 1}`, ' at character 70009'],
-  [' ', ': it is empty: send a JSON object'],
+  [' ', ': it is empty; send a JSON object'],
 ];
 for (const [text, message] of cases) {
   test(`a body that is not JSON${message}`, (t) => {

@@ -181,10 +181,10 @@ test('a null cell in Arrow is an input that its row does not have; NaN and infin
   };
   const details = [
     null,
-    'spot is required: price of the underlying',
+    'spot is required: send a number (price of the underlying)',
     'spot must be at least 1e-12 and at most 1e12, not NaN',
     'spot must be at least 1e-12 and at most 1e12, not Infinity',
-    'option_type is required: call or put',
+    'option_type is required: send call or put',
   ];
   t.deepEqual(
     readArrow(await sendArrow(arrowStream(columns))),

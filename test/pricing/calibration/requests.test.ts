@@ -149,7 +149,7 @@ const faults: readonly [body: unknown, pointer: string, code: string, detail: Re
     { ...withQuote({ expiry: '2027-11-26' }), valuation_date: '2026-11-26' },
     '/quotes/1/expiry',
     'conflict',
-    /in place of time_to_expiry/,
+    /expiry and time_to_expiry cannot be sent together/,
   ],
 ];
 for (const [index, [body, pointer, code, detail]] of faults.entries()) {

@@ -95,7 +95,7 @@ const refused = [
   [
     { expiry: '2029-01-02' },
     '/expiry',
-    /^expiry must be from 2000-01-01 to 2028-12-31 for BUS\/252, not 2029-01-02: send a day_count without a calendar: ACT\/365F, ACT\/ACT ISDA, ACT\/360 or 30\/360$/,
+    /^expiry must be from 2000-01-01 to 2028-12-31 for BUS\/252, not 2029-01-02: send such a date, or the day_count ACT\/365F, ACT\/ACT ISDA, ACT\/360 or 30\/360$/,
   ],
   [{ valuation_date: '1999-12-31' }, '/valuation_date', /^valuation_date must be from 2000-01-01 to 2028-12-31/],
   [{ expiry: '2027-11-26T16:00:00Z' }, '/expiry', /^BUS\/252 counts whole days: send dates, or another day_count$/],

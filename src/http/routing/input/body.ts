@@ -1,6 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
+import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { malformedJson } from '#src/kernel/requests/json-fault.ts';
 import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import { receive, type ReceiveOptions } from '../../admission/receive.ts';
@@ -11,25 +12,36 @@ import type { BodyReader } from './body-reader.ts';
 import type { HttpContext } from '../types.ts';
 import { parseQuery } from './validation.ts';
 
+/** A media type that a message may repeat. */
+const MEDIA_TYPE = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/;
+
 export const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {
   if (header !== undefined && consumes.includes(header)) return header;
   const [essence = '', ...parameters] = (header ?? '').toLowerCase().split(';');
   const type = essence.trim();
   if (!consumes.includes(type)) {
-    throw new AppError('unsupported_media_type', `Content-Type must be ${consumes.join(' or ')}`, {
+    const sent = MEDIA_TYPE.test(type) ? `, not ${type}` : '';
+    const detail =
+      type === ''
+        ? `The header Content-Type is required: send ${listed(consumes)}`
+        : `The header Content-Type must be ${listed(consumes)}${sent}`;
+    throw new AppError('unsupported_media_type', detail, {
       headers: { Accept: consumes.join(', ') },
     });
   }
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
   if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
-    throw new AppError('unsupported_media_type', 'The charset must be utf-8');
+    throw new AppError(
+      'unsupported_media_type',
+      'The charset in the header Content-Type must be utf-8: encode the body as UTF-8',
+    );
   }
   return type;
 };
 
 export const noBody = ({ consumes }: CompiledRoute): AppError => {
   const kind = consumes.every(isJsonType) ? 'a JSON object' : 'it';
-  return new AppError('malformed_body', `A body is required: send ${kind} with Content-Type ${consumes.join(' or ')}`);
+  return new AppError('malformed_body', `A body is required: send ${kind} with Content-Type ${listed(consumes)}`);
 };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -37,7 +49,7 @@ const textOf = (bytes: Buffer): string => {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
-    throw new AppError('malformed_body', 'The body is not valid UTF-8', { cause });
+    throw new AppError('malformed_body', 'The body is not valid UTF-8: encode it as UTF-8', { cause });
   }
 };
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
+import type { Part } from './pointer-into.ts';
 
 type RawIssue = z.core.$ZodRawIssue;
 
@@ -17,7 +18,7 @@ const formatNames: Readonly<Record<string, string>> = {
   email: 'an e-mail address',
   url: 'a URL',
   uuid: 'a UUID',
-  date: 'a date (YYYY-MM-DD)',
+  date: 'a day of the calendar as YYYY-MM-DD, such as 2026-01-31',
   datetime: 'an instant (RFC 3339, for example 2026-01-31T12:00:00Z)',
 };
 /** Max names that a message lists. */
@@ -63,6 +64,8 @@ export const issueText = (issue: RawIssue): string | undefined => {
   switch (issue.code) {
     case 'invalid_type': {
       const expected = typeNames[String(issue['expected'])];
+      if (issue['expected'] === 'int' && typeof issue.input === 'number')
+        return 'must be a whole number, without decimals';
       return expected === undefined ? undefined : `must be ${expected}, not ${kindOf(issue.input)}`;
     }
     case 'too_small':
@@ -81,13 +84,30 @@ export const issueText = (issue: RawIssue): string | undefined => {
 };
 
 /** The last member name of a path: a position in a list alone tells a reader nothing. */
-export const nameOfField = (path: readonly PropertyKey[]): string =>
+const nameOfField = (path: readonly PropertyKey[]): string =>
   path.findLast((piece) => typeof piece === 'string') ?? 'The body';
 
-/** A text that begins with `must` or `Must`, with the name of its field before it. */
+/** A text about a value that is no object, with the members that the object has. */
+export const withMembers = (text: string, known: readonly string[] = []): string =>
+  known.length === 0 || known.length > maxListed
+    ? text
+    : text.replace('an object', `an object with ${listed(known, 'and')}`);
+
+/** The text for a member that is missing, with what to send if its schema says it. */
+export const requiredText = (part: Part, path: readonly PropertyKey[], issue: z.core.$ZodIssue): string => {
+  const name = nameOfField(path);
+  if (part === 'query') return `${name} is required: add ${name}=... to the query`;
+  const values = issue.code === 'invalid_value' ? listed(issue.values.slice(0, maxListed).map(String)) : undefined;
+  const what = issue.code === 'invalid_type' ? typeNames[issue.expected] : values;
+  return `${name} is required${what === undefined ? '' : `: send ${what}`}`;
+};
+
+/** A text that begins with `must` or `Must`, with the name of its field before it. The item of a list has no name. */
 export const describeField = (path: readonly PropertyKey[], message: string): string => {
   const match = /^must\b/i.exec(message);
-  return match === null ? message : `${nameOfField(path)} must${message.slice(4)}`;
+  if (match === null) return message;
+  const isItem = path.length > 1 && typeof path.at(-1) === 'number';
+  return `${isItem ? 'each item of ' : ''}${nameOfField(path)} must${message.slice(4)}`;
 };
 
 /** The names that an object at `path` of a schema may have; undefined if the schema does not say. */
@@ -112,10 +132,14 @@ export const memberNames = (schema: z.ZodType | undefined, path: readonly Proper
 };
 
 /** The text for a name that is not declared, with the nearest declared one, or all if there are few. */
-export const unknownNameText = (name: string, kind: 'member' | 'parameter', known: readonly string[] = []): string => {
-  const text = `${quoted(name)} is not a ${kind === 'member' ? kind : 'query parameter'} of this request`;
-  const near = nearestName(name, known);
+export const unknownNameText = (name: string, kind: 'member' | 'parameter', known?: readonly string[]): string => {
+  const noun = kind === 'member' ? kind : 'query parameter';
+  const text = `${quoted(name)} is not a ${noun} of this request`;
+  const near = nearestName(name, known ?? []);
   if (near !== undefined) return `${text}; did you mean ${near}?`;
-  const isListed = known.length > 0 && known.length <= maxListed;
-  return isListed ? `${text}: remove it; known: ${known.join(', ')}` : `${text}: remove it`;
+  if (known === undefined || known.length > maxListed) return `${text}: remove it`;
+  if (known.length === 0) return `${text}: remove it, because there are no ${noun}s`;
+  const [only = ''] = known;
+  const list = known.length === 1 ? `the only ${noun} is "${only}"` : `the ${noun}s are ${listed(known, 'and')}`;
+  return `${text}: remove it; ${list}`;
 };

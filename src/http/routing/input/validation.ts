@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { quoted } from '#src/kernel/requests/nearest-name.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
-import { describeField, issueText, memberNames, nameOfField, unknownNameText } from './issue-text.ts';
+import { describeField, issueText, memberNames, requiredText, unknownNameText, withMembers } from './issue-text.ts';
 import { pointerInto, type Part } from './pointer-into.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -56,7 +56,11 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
     return issue.issues.flatMap((inner) => flatten(inner, path, from));
   }
   const code = codeOfIssue(issue, path, input);
-  const detail = code === 'required' ? `${nameOfField(path)} is required` : describeField(path, issue.message);
+  // A rule between members has a text of its own, which says when its field is required.
+  const isMissing = code === 'required' && issue.code !== 'custom';
+  const text = isMissing ? requiredText(part, path, issue) : describeField(path, issue.message);
+  const isNoObject = issue.code === 'invalid_type' && issue.expected === 'object';
+  const detail = isNoObject ? withMembers(text, memberNames(schema, path)) : text;
   return [{ pointer: pointerInto(part, path), code, detail }];
 };
 

@@ -47,9 +47,13 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
           const principal = await authenticate(ctx.req, auth);
           // A second guard: without a principal the request is refused, even if `authenticate` did not throw.
           if (principal === undefined && auth !== 'optional') {
-            throw new AppError('credentials_missing', 'This route needs credentials', {
-              headers: { 'WWW-Authenticate': 'Bearer' },
-            });
+            throw new AppError(
+              'credentials_missing',
+              'This route needs credentials: send the header Authorization: Bearer TOKEN, or sign in',
+              {
+                headers: { 'WWW-Authenticate': 'Bearer' },
+              },
+            );
           }
           if (principal) ctx.state.request.principal = principal;
         } catch (error) {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
 
 /** The name of a pricing preset. */
-export const presetName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
+export const presetName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'Must be 1 to 32 lower-case letters, digits, _ or -, such as fast-tree');

@@ -1,13 +1,18 @@
 import type { AppError, FieldError } from '#src/kernel/catalogue/errors.ts';
-import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { barrierTypes } from '../../engines/exotic/barrier-types.ts';
 import type { EngineFactory } from '../../models/engine-factory.ts';
-import type { ExerciseStyle } from '../../models/engine.ts';
+import { optionTypes, type ExerciseStyle } from '../../models/engine.ts';
 import { hestonParameters, isRequired, type NumberInput } from '../../models/inputs.ts';
 import { defaultModel, type Model } from '../../models/models.ts';
 import type { Wanted } from '../../request/calculate.ts';
 import { invalidRequest } from '../../request/failures.ts';
-import { lacksOutputText, requiredText, styleText, unknownMemberText } from '../../request/messages.ts';
+import {
+  lacksOutputText,
+  requiredChoiceText,
+  requiredText,
+  styleText,
+  unknownMemberText,
+} from '../../request/messages.ts';
 import { invertedNumbers } from '../../request/read-option.ts';
 import { conventionNames } from '../../request/conventions/convention-members.ts';
 import { chosenModelAt } from '../columns/resolve-columns.ts';
@@ -108,12 +113,13 @@ export const checkColumns = (table: ColumnTable, wanted: Wanted, engines: Engine
     const isGiven = new Set(givenBy(table));
     const needed = [
       ...numbersOf(model, wanted).filter(isRequired),
-      { name: 'option_type', description: 'call or put' },
-      ...(model.extras.includes('barrier_type') ? [{ name: 'barrier_type', description: listed(barrierTypes) }] : []),
+      { name: 'option_type', choices: optionTypes },
+      ...(model.extras.includes('barrier_type') ? [{ name: 'barrier_type', choices: barrierTypes }] : []),
     ];
     for (const input of needed) {
-      if (!isGiven.has(input.name) && !hasValues(table, input.name))
-        errors.push(columnError(input.name, 'required', requiredText(input)));
+      if (isGiven.has(input.name) || hasValues(table, input.name)) continue;
+      const detail = 'choices' in input ? requiredChoiceText(input.name, input.choices) : requiredText(input);
+      errors.push(columnError(input.name, 'required', detail));
     }
     errors.push(...styleErrors(table, model));
   }

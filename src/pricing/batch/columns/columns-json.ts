@@ -14,7 +14,7 @@ import {
 import { invalidRequest } from '../../request/failures.ts';
 import { outputNames } from '../../models/outputs.ts';
 import { isRow, readOutputs, type Row } from '../../request/read-option.ts';
-import { dividendShape } from '../../request/read-extras.ts';
+import { dividendExample, dividendShape } from '../../request/read-extras.ts';
 import { presetMember } from '../../request/defaults.ts';
 import { kindOf, memberError } from '../../request/messages.ts';
 import { readUnits, unitsMember } from '../../request/market-units.ts';
@@ -30,7 +30,7 @@ const typeOf = { number: 'number', text: 'string', list: undefined } as const;
 const shapeOf = {
   number: 'an array of values, or a number for all rows',
   text: 'an array of values, or a text for all rows',
-  list: `a list of objects with ${dividendShape} for all rows, or an array with such a list for each row`,
+  list: `a list of objects with ${dividendShape}, such as [${dividendExample}], for all rows, or an array with such a list for each row`,
 } as const;
 
 /** Whether an array of a column of lists is the list of all rows. Then its items are objects and no lists. */
@@ -138,7 +138,13 @@ export const readColumnsJson = (body: Row): ColumnRequest => {
   const asked = readOutputs(body['outputs'], outputNames, ['price']);
   if (Array.isArray(asked)) errors.push(...asked);
   if (!isRow(given)) {
-    errors.push(columnError('', 'invalid_type', 'columns must be an object'));
+    errors.push(
+      columnError(
+        '',
+        'invalid_type',
+        `columns must be an object of arrays such as {"spot": [100, 101]}, not ${kindOf(given)}`,
+      ),
+    );
     throw invalidRequest(errors);
   }
   const size = sizeOf(given, errors);

@@ -132,7 +132,7 @@ export const columnError = (name: string, code: string, detail: string): FieldEr
 /** @throws AppError `validation_failed` unless there are 1 to `maxBatchRows` rows */
 export const checkSize = (size: number): void => {
   if (size >= 1 && size <= maxBatchRows) return;
-  throw invalidRequest([columnError('', 'invalid_length', `columns must have 1 to ${maxBatchRows} rows`)]);
+  throw invalidRequest([columnError('', 'invalid_length', `columns must have 1 to ${maxBatchRows} rows, not ${size}`)]);
 };
 
 /** The number of dividends of a row; undefined if it has none. */

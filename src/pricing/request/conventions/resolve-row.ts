@@ -4,7 +4,7 @@ import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
 import { exchanges, type Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import { timeToExpiry } from '../../models/inputs.ts';
-import { choiceText, kindOf, memberError } from '../messages.ts';
+import { choiceText, kindOf, memberError, notTogetherText } from '../messages.ts';
 import { isRow, type Row } from '../rows.ts';
 import { readContract } from './contract.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from './convention-members.ts';
 import { isOfWholeDays, yearsBetween } from './day-count.ts';
 import { readMoment, type Moment } from './moment.ts';
+import { momentText } from './moment-text.ts';
 
 /** A row whose dates and contract are replaced by the inputs of the models. */
 export type ResolvedRow = {
@@ -47,15 +48,18 @@ const isUsed = ({ contract, expiry, valuation_date: from, day_count: dayCount, c
   calendar !== undefined ||
   (dividends !== undefined && hasDatedDividends({ dividends }));
 
-const momentText = (name: string, value: unknown): string =>
-  `${name} must be a date such as 2026-12-18, or an instant with its offset such as 2026-12-18T16:00:00-05:00, not ${kindOf(value)}`;
-
 const [firstDayMs, lastDayMs] = [Date.parse(calendarYears.from), Date.parse(calendarYears.to)];
 const isInCalendar = ({ ms }: Moment): boolean => ms >= firstDayMs && ms <= lastDayMs;
 const plainDayCounts = listed(dayCounts.filter((name) => name !== 'BUS/252'));
 const calendarText = (name: string, value: unknown): string =>
   `${name} must be from ${calendarYears.from} to ${calendarYears.to} for BUS/252, not ${String(value)}: ` +
-  `send a day_count without a calendar: ${plainDayCounts}`;
+  `send such a date, or the day_count ${plainDayCounts}`;
+
+/** The member that needs the valuation date, for a message. */
+const datedBy = ({ contract, expiry }: Row): string => {
+  if (contract !== undefined) return 'contract';
+  return expiry === undefined ? 'the date of a dividend' : 'expiry';
+};
 
 const readCounting = (row: Row, at: string): Counting | FieldError[] => {
   const { valuation_date: text, day_count: dayCount = defaultDayCount, calendar = defaultCalendar } = row;
@@ -63,7 +67,8 @@ const readCounting = (row: Row, at: string): Counting | FieldError[] => {
   const from = readMoment(text);
   if (text === undefined) {
     const detail =
-      'valuation_date is required with dates: the date or instant for which the option is priced, such as 2026-11-26';
+      `valuation_date is required with ${datedBy(row)}: send the date or instant for which the option is priced, ` +
+      'such as 2026-11-26';
     errors.push(memberError(at, 'valuation_date', 'required', detail));
   } else if (from === undefined) {
     errors.push(memberError(at, 'valuation_date', 'invalid_value', momentText('valuation_date', text)));
@@ -150,7 +155,7 @@ const timesOf = (items: readonly unknown[], counting: Counting, at: string, erro
     if (!isDated(item)) return item;
     const pointer = memberPointer(at, index);
     if (item['time'] !== undefined) {
-      errors.push(memberError(pointer, 'date', 'conflict', 'date stands in place of time: remove one of them'));
+      errors.push(memberError(pointer, 'date', 'conflict', notTogetherText('date', 'time')));
     }
     const time = readYears(counting, 'date', item['date'], pointer);
     if (typeof time !== 'number') errors.push(time);
@@ -177,7 +182,7 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
   const { expiry, dividends } = row;
   const areDividendsDated = hasDatedDividends(row);
   if (expiry === undefined && !areDividendsDated) {
-    const detail = 'has no effect without expiry, contract or a dividend with a date: remove it';
+    const detail = 'has no effect without expiry, contract or a dividend with a date: remove it, or send one of these';
     return (['valuation_date', 'day_count', 'calendar'] as const)
       .filter((name) => row[name] !== undefined)
       .map((name) => memberError(at, name, 'conflict', `${name} ${detail}`));
@@ -190,8 +195,7 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
   const errors: FieldError[] = [];
   if (expiry !== undefined) {
     if (row['time_to_expiry'] !== undefined) {
-      const detail = 'expiry stands in place of time_to_expiry: remove one of them';
-      errors.push(memberError(at, 'expiry', 'conflict', detail));
+      errors.push(memberError(at, 'expiry', 'conflict', notTogetherText('expiry', 'time_to_expiry')));
     }
     const years = readYears(counting, 'expiry', expiry, at);
     if (typeof years !== 'number') errors.push(years);

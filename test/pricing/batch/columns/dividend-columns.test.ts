@@ -127,7 +127,11 @@ test('some rows have dividends and others a dividend yield; a row with both fail
   t.like(answer, {
     succeeded: 2,
     errors: [
-      { index: 2, field: 'dividends', detail: 'dividends stand in place of dividend_yield: remove one of them' },
+      {
+        index: 2,
+        field: 'dividends',
+        detail: 'dividends and dividend_yield cannot be sent together: remove one of them',
+      },
     ],
   });
 });
@@ -141,10 +145,16 @@ const wrong = [
     ],
     'dividends[1]: amount must be at least 0 and at most 1e12, not -1',
   ],
-  [[{ time: 0.1 }], 'dividends[0]: amount is required: amount of the dividend'],
-  [[{ amount: 1 }], 'dividends[0]: time is required: years until the dividend is paid'],
-  [[null], 'dividends[0]: each item of dividends must be an object with time (or date) and amount, not null'],
-  [Array.from({ length: 1_001 }, () => ({ time: 0.1, amount: 0 })), 'dividends must have at most 1000 items'],
+  [[{ time: 0.1 }], 'dividends[0]: amount is required: send a number (amount of the dividend)'],
+  [
+    [{ amount: 1 }],
+    'dividends[0]: time is required: send a number (years until the dividend is paid), or send date, with valuation_date beside dividends',
+  ],
+  [
+    [null],
+    'dividends[0]: each item of dividends must be an object with time in years (or date) and amount, such as {"time": 0.25, "amount": 1.5}, not null',
+  ],
+  [Array.from({ length: 1_001 }, () => ({ time: 0.1, amount: 0 })), 'dividends must have at most 1000 items, not 1001'],
 ] as const;
 
 test('a wrong dividend fails its row in columns and in Arrow, and the text names the item and its member', async (t) => {
@@ -174,7 +184,7 @@ test('a mistake of the whole column is one 422: its type, its members, a model w
   const columns = { ...plain, strike: strikes };
   t.is(
     await detail(service.batch({ columns: { ...columns, dividends: 1 } })),
-    'dividends must be a list of objects with time (or date) and amount for all rows, or an array with such a list for each row, not 1',
+    'dividends must be a list of objects with time in years (or date) and amount, such as [{"time": 0.25, "amount": 1.5}], for all rows, or an array with such a list for each row, not 1',
   );
   t.regex(
     await detail(
