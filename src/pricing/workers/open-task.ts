@@ -90,7 +90,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   };
 
   const startCalibration = (given: CalibrationRequest): Answer | undefined => {
-    const { quotes, estimate, steps } = openCalibration(given, bytes!, limits.maxMs);
+    const { quotes, estimate, steps } = openCalibration(given, bytes!, limits.maxMs, () => workedMs);
     bytes = undefined;
     calibrating = steps;
     return announce(estimate, { format: 'calibration', rows: quotes });
