@@ -164,6 +164,7 @@ const first = (change: (bar: Record<string, unknown>) => void): TiingoFault => (
   },
 });
 
+const nested: unknown = JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`);
 const badAnswers: Readonly<Record<string, TiingoFault>> = {
   'status 500': { kind: 'status', status: 500 },
   'a refused key': { kind: 'status', status: 403 },
@@ -189,6 +190,9 @@ const badAnswers: Readonly<Record<string, TiingoFault>> = {
   'a time of day': first((bar) => (bar['date'] = '2000-01-03T14:30:00.000Z')),
   'a date that does not exist': first((bar) => (bar['date'] = '2000-02-30T00:00:00.000Z')),
   'a price from the future': first((bar) => (bar['date'] = '2999-01-04T00:00:00.000Z')),
+  'a million empty objects': { kind: 'change', change: () => Array(1_000_000).fill({}) },
+  'as many wrong bars as a share can have': { kind: 'change', change: () => Array(50_000).fill({}) },
+  'many levels': { kind: 'change', change: () => nested },
   'two prices for one day': { kind: 'change', change: (bars) => [...bars, bars[0]] },
 };
 

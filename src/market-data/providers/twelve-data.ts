@@ -24,7 +24,6 @@ export type TwelveDataDeps = {
 
 export type TwelveData = MarketDataProvider & { readonly healthCheck: HealthCheck };
 
-const maxBarsPerPage = 5_000;
 /** Number of years whose bars always fit into one page. */
 const yearsPerPage = { '1day': 13, '1week': 90, '1month': 400 } as const;
 
@@ -121,9 +120,9 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
       // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
       if (attempts > 0) await credits.take(symbols.length);
       attempts += 1;
-      return http.get('time_series', query, signal);
+      return http.get('time_series', { query, symbols: symbols.length }, signal);
     });
-    return readTimeSeries({ symbols, interval }, body);
+    return readTimeSeries({ symbols, interval }, body, outer);
   };
 
   const fetchAll = async (
