@@ -168,7 +168,9 @@ test('a refused connection gives external_api_unavailable', async (t) => {
   const metrics = recordMetrics();
   const http = createTwelveDataHttp({ baseUrl: 'http://127.0.0.1:9', apiKey, connectTimeoutMs: 4_000 });
   t.teardown(http.close);
-  const error = await t.throwsAsync(http.get('time_series', {}, AbortSignal.timeout(5_000)), { instanceOf: AppError });
+  const error = await t.throwsAsync(http.get('time_series', { query: {}, symbols: 1 }, AbortSignal.timeout(5_000)), {
+    instanceOf: AppError,
+  });
   t.is(error?.code, 'external_api_unavailable');
   t.is(metrics.value(duration), 0);
 });

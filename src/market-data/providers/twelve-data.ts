@@ -9,7 +9,7 @@ import { sameBar } from '../series/bars.ts';
 import type { FetchedSeries, MarketDataProvider, PriceBar } from './provider.ts';
 import { createProviderHealth } from './http/provider-health.ts';
 import { waitForCredits, type RequestCredits } from './http/request-credits.ts';
-import type { TwelveDataHttp } from './twelve-data-http.ts';
+import { maxBarsPerPage, type TwelveDataHttp } from './twelve-data-http.ts';
 import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
 import type { Universe } from '../indexes/universes.ts';
 
