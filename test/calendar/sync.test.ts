@@ -76,7 +76,7 @@ test('each failure of Google has its code, and changes nothing', async (t) => {
   });
   const manyEvents = (count: number) => ({
     kind: 'change' as const,
-    change: (body: Record<string, unknown>) => ({ ...body, items: Array(count).fill({}) }),
+    change: (body: Record<string, unknown>) => ({ ...body, items: Array.from({ length: count }, () => ({})) }),
   });
   const withoutTokens = (body: Record<string, unknown>): unknown => ({
     ...body,

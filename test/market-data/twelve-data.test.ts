@@ -110,9 +110,11 @@ const badAnswers: Readonly<Record<string, TwelveDataFault>> = {
     values[3]!['last'] = values[3]!['close'];
     delete values[3]!['close'];
   }),
-  'a million empty objects': { kind: 'change', change: () => Array(1_000_000).fill({}) },
+  'a million empty objects': { kind: 'change', change: () => Array.from({ length: 1_000_000 }, () => ({})) },
   'more bars than were asked for': first(({ values }) => values.push(...Array(5_000).fill(values[0]!))),
-  'as many wrong bars as were asked for': first(({ values }) => values.splice(0, 24, ...Array(5_000).fill({}))),
+  'as many wrong bars as were asked for': first(({ values }) =>
+    values.splice(0, 24, ...Array.from({ length: 5_000 }, () => ({}))),
+  ),
   'a symbol less': {
     kind: 'change',
     change: (body) => Object.fromEntries(Object.entries(body).filter(([symbol]) => symbol !== 'MSFT')),

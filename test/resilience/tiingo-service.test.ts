@@ -169,7 +169,7 @@ for (const [name, count] of [
   test.serial(`an answer of empty bars, ${name}, is refused and does not hold the event loop`, async (t) => {
     const { service, provider, token } = t.context;
     await eventually(() => succeeds(t.context), 'a refresh succeeds');
-    provider.fault = { kind: 'change', change: () => Array(count).fill({}) };
+    provider.fault = { kind: 'change', change: () => Array.from({ length: count }, () => ({})) };
     const ended = new AbortController();
     const refused = refresh(service, token, 'tech5').finally(() => ended.abort());
     let longestMs = 0;

@@ -9,17 +9,19 @@ export const estimateSteps = function* (
   rows: Iterator<CostInputs>,
   wanted: Wanted,
 ): Generator<undefined, WorkEstimate, undefined> {
-  let isDone = false;
+  const state = { isDone: false };
   const some = function* (): Generator<CostInputs> {
     for (let count = 0; count < estimatedAtOnce; count++) {
       const next = rows.next();
-      isDone = next.done === true;
-      if (next.done === true) return;
+      if (next.done === true) {
+        state.isDone = true;
+        return;
+      }
       yield next.value;
     }
   };
   let total = estimateOf(some(), wanted);
-  while (!isDone) {
+  while (!state.isDone) {
     yield;
     const part = estimateOf(some(), wanted);
     const slowest = part.maxRowMs > total.maxRowMs ? part : total;
