@@ -21,8 +21,13 @@ const privateDomains = [
 
 /** Whether a host name can never have a public address. A name without a dot is one of the own network. */
 export const isPrivateName = (hostname: string): boolean => {
-  const name = hostname.toLowerCase().replace(/\.+$/, '');
-  return !name.includes('.') || privateDomains.some((domain) => name === domain || name.endsWith(`.${domain}`));
+  // A name may end with a point.
+  const labels = hostname
+    .toLowerCase()
+    .split('.')
+    .filter((label) => label !== '');
+  const name = labels.join('.');
+  return labels.length < 2 || privateDomains.some((domain) => name === domain || name.endsWith(`.${domain}`));
 };
 
 /** Ports below this belong to other protocols, such as SSH, SMTP and LDAP. */
