@@ -70,7 +70,7 @@ test('receivers have the default port or one that no other protocol has', async 
     const address = `https://example.org:${port}/`;
     const answer = await room.call('POST', '/webhooks', 'client:desk', { url: address, events });
     t.is(answer.status, 422, address);
-    t.like(answer.body['errors'], [{ pointer: '/url', detail: 'Must have the default port or one from 1024 on' }]);
+    t.like(answer.body['errors'], [{ pointer: '/url', detail: 'url must have the default port or one from 1024 on' }]);
   }
   for (const address of ['https://example.org:443/', 'http://example.org:80/', 'https://example.org:1024/']) {
     t.is((await room.call('POST', '/webhooks', 'client:desk', { url: address, events })).status, 201, address);
@@ -94,7 +94,7 @@ test('in production names without a public address are refused', async (t) => {
     const body = { url: `https://${name}/`, events };
     const answer = await room.call('POST', '/webhooks', 'client:desk', body);
     t.is(answer.status, 422, name);
-    t.like(answer.body['errors'], [{ pointer: '/url', detail: 'Must not have a name that is not public' }]);
+    t.like(answer.body['errors'], [{ pointer: '/url', detail: 'url must not have a name that is not public' }]);
   }
   for (const name of ['example.org', 'mylocalhost.net', 'internal.example.org']) {
     const body = { url: `https://${name}/`, events };
