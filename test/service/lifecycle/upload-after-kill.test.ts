@@ -20,6 +20,7 @@ test('the key of an upload whose process dies after its 202 is free again, and t
     RATE_LIMIT_ENABLED: 'false',
   };
   const first = await serve(t, environment);
+  await first.logged(({ message }) => message === 'started');
   const token = await takeToken(first);
   const authorization = { Authorization: `Bearer ${token}` };
   const created = await call(`${first.url}/api/v1/universes/desk`, {
@@ -49,6 +50,7 @@ test('the key of an upload whose process dies after its 202 is free again, and t
   t.deepEqual(await stored(), []);
 
   const second = await serve(t, environment);
+  await second.logged(({ message }) => message === 'started');
   let again: Answer | undefined;
   await eventually(
     async () => {
