@@ -20,7 +20,7 @@ const privateDomains = [
 ] as const;
 
 /** Whether a host name can never have a public address. A name without a dot is one of the own network. */
-export const isPrivateName = (hostname: string): boolean => {
+const isPrivateName = (hostname: string): boolean => {
   // A name may end with a point.
   const labels = hostname
     .toLowerCase()

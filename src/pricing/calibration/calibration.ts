@@ -35,7 +35,7 @@ export type Calibration = Diagnostics & {
 };
 
 /** Bounds of the work of all fits of a calibration. */
-export type WorkLimits = {
+type WorkLimits = {
   /** Max number of points at which the prices of all quotes are calculated. */
   readonly maxEvaluations: number;
   /** After this number of evaluations no other start is begun. */

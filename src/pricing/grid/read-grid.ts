@@ -125,7 +125,7 @@ const readSettings = (body: Row, defaults: PricingDefaults | undefined, errors: 
 };
 
 /** What a grid says beside its positions, which are not read yet. */
-export type GridHead = Pick<Grid, 'axes' | 'outputs' | 'units'> & {
+type GridHead = Pick<Grid, 'axes' | 'outputs' | 'units'> & {
   readonly given: ReturnType<typeof givenPositions>;
   readonly strict: boolean;
   readonly values: Parameters<typeof fillRow>[1];
