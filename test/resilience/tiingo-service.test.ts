@@ -164,7 +164,7 @@ test.serial('no log line, span, metric or answer contains the API key', async (t
 /** Both took 15 s of the event loop and more than a gigabyte, or ended the process, when the whole list was checked at once. */
 for (const [name, count] of [
   ['as many as a share can have', 50_000],
-  ['a million', 1_000_000],
+  ['200,000', 200_000],
 ] as const) {
   test.serial(`an answer of empty bars, ${name}, is refused and does not hold the event loop`, async (t) => {
     const { service, provider, token } = t.context;
