@@ -37,9 +37,15 @@ test('the key of an upload whose process dies after its 202 is free again, and t
   const stored = (): Promise<unknown[]> =>
     database.query(`select 1 from price join asset on asset.id = asset_id where symbol = 'AAA'`);
 
+  const ended = `select 1 from refresh where universe = 'desk' and finished_at is not null`;
+  // Otherwise the fault would hold this refresh and its lock.
+  await eventually(
+    async () => (await database.query(ended)).length > 0,
+    'the refresh that follows the creation has ended',
+    30_000,
+  );
   await setFault(first, 'refresh.commit', { mode: 'hang' });
   let answered: Answer | undefined;
-  // The refresh that follows the creation can hold the lock for a moment.
   await eventually(async () => {
     answered = await send(first);
     return answered.status === 202;
