@@ -22,6 +22,8 @@ export type CollectWhenCalmOptions = {
   /** The same growth while the event loop has almost nothing to do. */
   readonly minIdleGrowthBytes: number;
   readonly maxIdleUtilization: number;
+  /** Growth of the resident memory that is worth a collection of 0.1 s at such a time, which also gives free pages back. */
+  readonly minIdleResidentGrowthBytes: number;
 };
 
 /**
@@ -36,6 +38,7 @@ const defaults: CollectWhenCalmOptions = {
   maxUtilization: 0.5,
   minIdleGrowthBytes: 16 * 2 ** 20,
   maxIdleUtilization: 0.02,
+  minIdleResidentGrowthBytes: 128 * 2 ** 20,
 };
 
 /** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */
@@ -44,12 +47,19 @@ const knownBytes = (): number => {
   return heapTotal + external;
 };
 
+type Collect = (options: {
+  readonly type: 'major';
+  readonly execution: 'sync';
+  readonly flavor?: 'last-resort';
+}) => void;
+const ordinary = { type: 'major', execution: 'sync' } as const;
+
 /** V8's own function, which is only there with this flag. */
-const collector = (): (() => void) => {
+const collector = (): Collect => {
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (options: { readonly type: 'major'; readonly execution: 'sync' }) => void;
+  const collect = runInNewContext('gc') as Collect;
   setFlagsFromString('--no-expose-gc');
-  return () => collect({ type: 'major', execution: 'sync' });
+  return collect;
 };
 
 /**
@@ -61,6 +71,7 @@ export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): 
   const { everyMs, maxUtilization, maxIdleUtilization, ...growth } = { ...defaults, ...options };
   const collect = collector();
   let keptBytes = knownBytes();
+  let keptResidentBytes = process.memoryUsage.rss();
   let last: EventLoopUtilization = performance.eventLoopUtilization();
   const look = (): void => {
     const now = performance.eventLoopUtilization();
@@ -69,9 +80,19 @@ export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): 
     const bytes = knownBytes();
     // What V8 has collected by itself is not kept.
     keptBytes = Math.min(keptBytes, bytes);
-    const worthBytes = utilization <= maxIdleUtilization ? growth.minIdleGrowthBytes : growth.minGrowthBytes;
+    const residentBytes = process.memoryUsage.rss();
+    keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
+    const isIdle = utilization <= maxIdleUtilization;
+    if (isIdle && residentBytes - keptResidentBytes >= growth.minIdleResidentGrowthBytes) {
+      collect({ ...ordinary, flavor: 'last-resort' });
+      keptBytes = knownBytes();
+      // What stays is in use, so it is no reason for the next one.
+      keptResidentBytes = process.memoryUsage.rss();
+      return;
+    }
+    const worthBytes = isIdle ? growth.minIdleGrowthBytes : growth.minGrowthBytes;
     if (bytes - keptBytes < worthBytes || utilization > maxUtilization) return;
-    collect();
+    collect(ordinary);
     // Memory outside the heap is freed by another thread: the next look sees it.
     keptBytes = knownBytes();
   };

@@ -104,6 +104,22 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
     else if (key.finishedAt == null) em.remove(key);
   };
 
+  const endAnswered =
+    (reply: StoredReply) =>
+    (key: StoredKey): void => {
+      key.reply = JSON.stringify(reply);
+      key.finishedAt = clock.now();
+    };
+
+  /** Ends the key of an effect that went on after its answer. */
+  const endHeld = async (own: OwnKey, effect: Promise<unknown>, reply: StoredReply): Promise<void> => {
+    await Promise.allSettled([effect]);
+    await end(own, (key, transaction) => {
+      if (key.reply == null) endFailed(key, transaction);
+      else endAnswered(reply)(key);
+    });
+  };
+
   const startRenewal = ({ subject, keyHash, owner }: OwnKey): NodeJS.Timeout =>
     setInterval(() => {
       unitOfWork
@@ -138,19 +154,21 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
         const stored = await findOwn(transaction, ownKey);
         if (stored) transaction.em.remove(stored);
       };
+      const held: { effect?: Promise<unknown> } = {};
+      const holdUntilEnd: IdempotencyClaim['holdUntilEnd'] = (effect) => void (held.effect = effect);
       const timer = startRenewal(ownKey);
       try {
-        const reply = await work({ remember, release });
-        await end(ownKey, (stored) => {
-          stored.reply = JSON.stringify(reply);
-          stored.finishedAt = clock.now();
-        });
+        const reply = await work({ remember, release, holdUntilEnd });
+        if (held.effect) void endHeld(ownKey, held.effect, reply).finally(() => clearInterval(timer));
+        else {
+          await end(ownKey, endAnswered(reply));
+          clearInterval(timer);
+        }
         return { reply, replayed: false };
       } catch (error) {
         await end(ownKey, endFailed);
-        throw error;
-      } finally {
         clearInterval(timer);
+        throw error;
       }
     },
   };

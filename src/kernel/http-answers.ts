@@ -1,4 +1,8 @@
-/** Helpers for the answers of third parties over HTTP. */
+/** Helpers for the answers of third parties over HTTP, who may lie or be somebody else. */
+
+import type { z } from 'zod';
+import { jsonShapeFault, type JsonShapeLimits } from './requests/json-shape.ts';
+import { createTurns } from './streams/turns.ts';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -16,20 +20,27 @@ export const senderTime = (headers: Headers): number => {
   return Number.isNaN(time) ? Date.now() : time;
 };
 
-/** Seconds of `Retry-After`. A date is relative to the time of the sender. Undefined without a valid header. */
+/** A longer wait is not believed. A timer cannot wait for longer than 24 days: it would end at once. */
+const maxRetryAfterSeconds = 86_400;
+const asWait = (seconds: number): number => Math.min(Math.max(1, seconds), maxRetryAfterSeconds);
+
+/**
+ * Seconds of `Retry-After`, one day at most. A date is relative to the time of the sender. Undefined without a valid
+ * header.
+ */
 export const retryAfterSeconds = (headers: Headers): number | undefined => {
   const value = String(headers['retry-after'] ?? '');
-  if (/^\d{1,6}$/.test(value)) return Math.max(1, Number(value));
+  if (/^\d{1,6}$/.test(value)) return asWait(Number(value));
   const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(1, Math.ceil((at - senderTime(headers)) / 1_000));
+  return Number.isNaN(at) ? undefined : asWait(Math.ceil((at - senderTime(headers)) / 1_000));
 };
 
-/** Reads a body of at most `maxBytes` as text. @throws the error of `tooLarge`, and the error of the stream */
-export const readLimitedText = async (
+/** Reads a body of at most `maxBytes`. @throws the error of `tooLarge`, and the error of the stream */
+export const readLimitedBytes = async (
   body: AsyncIterable<Buffer>,
   maxBytes: number,
   tooLarge: () => Error,
-): Promise<string> => {
+): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -37,5 +48,38 @@ export const readLimitedText = async (
     if (size > maxBytes) throw tooLarge();
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
+};
+
+/**
+ * Parses the JSON of an answer whose structure is within limits. A few megabytes of empty objects would exhaust the heap of
+ * this process.
+ * @throws the error of `tooComplex`, and a SyntaxError
+ */
+export const parseLimitedJson = (bytes: Uint8Array, limits: JsonShapeLimits, tooComplex: () => Error): unknown => {
+  if (jsonShapeFault(bytes, limits)) throw tooComplex();
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as unknown;
+};
+
+/**
+ * Checks the items of an answer one after the other, with turns for the event loop. It ends at the first wrong one, because a
+ * schema of the whole list would collect the faults of all items: 15 s for 256 KB of empty objects.
+ * @throws the error of `wrong`, which gets the index of the item
+ */
+export const checkItems = async <Item>(
+  items: readonly unknown[],
+  schema: z.ZodType<Item>,
+  wrong: (error: z.ZodError, index: number) => Error,
+  signal?: AbortSignal,
+): Promise<Item[]> => {
+  const { give } = createTurns(signal ? { signal } : {});
+  const checked: Item[] = [];
+  for (const [index, item] of items.entries()) {
+    const turn = give();
+    if (turn) await turn;
+    const parsed = schema.safeParse(item);
+    if (!parsed.success) throw wrong(parsed.error, index);
+    checked.push(parsed.data);
+  }
+  return checked;
 };

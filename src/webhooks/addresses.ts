@@ -55,8 +55,8 @@ export const addressIn = ({ hostname }: URL): string | undefined => {
 
 export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError';
-  constructor() {
-    super('The receiver has an address that is not public');
+  constructor(message = 'The receiver has an address that is not public') {
+    super(message);
   }
 }
 

@@ -1,13 +1,10 @@
 import { z } from 'zod';
 import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { webhookEventTypes, webhookOutcomes } from '#src/kernel/ports/webhooks.ts';
-import { addressIn, isPublicAddress } from './addresses.ts';
 import { testEventType } from './event-types.ts';
 import { deliveryStates, disabledReasons } from './entities.ts';
+import { receiverFaults, type ReceiverRules } from './receiver-url.ts';
 import type { Delivery, Webhook } from './webhook.ts';
-
-/** Whether receivers may have a URL without TLS (`allowHttp`), and addresses that are not public. */
-export type ReceiverRules = { readonly allowHttp: boolean; readonly privateAddresses: boolean };
 
 const instant = z.iso.datetime();
 const maxUrlCharacters = 2_048;
@@ -65,26 +62,13 @@ export const shownDelivery = ({ attempted_at: attempted, created_at: created, ..
   created_at: created.toISOString(),
 });
 
-/** The URL of a receiver. Addresses of names are checked at each connection, not here. */
-const receiverUrl = ({ allowHttp, privateAddresses }: ReceiverRules) => {
-  const protocols = allowHttp ? ['https:', 'http:'] : ['https:'];
-  return z
+const receiverUrl = (rules: ReceiverRules) =>
+  z
     .string()
     .max(maxUrlCharacters)
     .superRefine((value, issues) => {
-      const refuse = (message: string): void => issues.addIssue({ code: 'custom', message });
-      const url = URL.parse(value);
-      if (!url || !protocols.includes(url.protocol)) {
-        return refuse(`Must be a URL starting with ${protocols.map((each) => `${each}//`).join(' or ')}`);
-      }
-      if (url.username !== '' || url.password !== '') refuse('Must not hold credentials');
-      if (url.hash !== '') refuse('Must not have a fragment');
-      const address = addressIn(url);
-      if (!privateAddresses && address !== undefined && !isPublicAddress(address)) {
-        refuse('Must not have an address that is not public');
-      }
+      for (const message of receiverFaults(value, rules)) issues.addIssue({ code: 'custom', message });
     });
-};
 
 /** The body of a registration. Repeated events are removed; events have the order of the catalogue. */
 export const wantedWebhook = (rules: ReceiverRules) =>

@@ -3,6 +3,7 @@ import { Client, type Dispatcher } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addressIn, AddressRefusedError, createPublicLookup, isPublicAddress, type NameResolver } from './addresses.ts';
+import { isReceiverPort } from './receiver-url.ts';
 
 type Message = {
   readonly url: string;
@@ -47,6 +48,8 @@ export const createSend = ({ timeoutMs, privateAddresses, resolver }: SenderSett
       // For an IP address in the URL there is no lookup, so it is checked here.
       const literal = addressIn(target);
       if (!privateAddresses && literal !== undefined && !isPublicAddress(literal)) throw new AddressRefusedError();
+      // A webhook of an earlier version may have any port.
+      if (!isReceiverPort(target)) throw new AddressRefusedError('The receiver has a port of another protocol');
       // Outside the current span, because the instrumentation of undici would record the whole URL, which may hold a key.
       const answer = await context.with(ROOT_CONTEXT, post);
       await answer.body

@@ -11,8 +11,8 @@ import {
   wantedWebhook,
   webhookSchema,
   withSecret,
-  type ReceiverRules,
 } from './schemas.ts';
+import type { ReceiverRules } from './receiver-url.ts';
 import type { Webhooks } from './webhook.ts';
 import { webhookScope } from '#src/kernel/ports/webhooks.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';

@@ -74,6 +74,10 @@ test('each failure of Google has its code, and changes nothing', async (t) => {
       items: (body['items'] as object[]).map((item) => ({ ...item, ...change })),
     }),
   });
+  const manyEvents = (count: number) => ({
+    kind: 'change' as const,
+    change: (body: Record<string, unknown>) => ({ ...body, items: Array.from({ length: count }, () => ({})) }),
+  });
   const withoutTokens = (body: Record<string, unknown>): unknown => ({
     ...body,
     nextPageToken: undefined,
@@ -89,6 +93,8 @@ test('each failure of Google has its code, and changes nothing', async (t) => {
     ['reset', { kind: 'reset' }, 503, 'external_api_unavailable'],
     ['cut page', { kind: 'truncated' }, 502, 'external_api_bad_response'],
     ['not JSON', { kind: 'not_json' }, 502, 'external_api_bad_response'],
+    ['200,000 empty events', manyEvents(200_000), 502, 'external_api_bad_response'],
+    ['a page of empty events', manyEvents(2_500), 502, 'external_api_bad_response'],
     ['no page token and no sync token', { kind: 'change', change: withoutTokens }, 502, 'external_api_bad_response'],
     [
       'the same page for ever',

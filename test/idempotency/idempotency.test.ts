@@ -9,6 +9,7 @@ import type { IdempotentRequest, StoredReply } from '#src/kernel/ports/idempoten
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
@@ -115,6 +116,51 @@ test('an effect that is committed after its request was answered keeps that answ
   await later!();
   t.is(await effects(), 1);
   t.deepEqual(await idempotency.run(request, work), { reply: given, replayed: true });
+});
+
+test('an effect that goes on after its answer holds the key, which stands for the answer only with the effect', async (t) => {
+  const { idempotency, work, effects, unitOfWork, admin } = await setup(t, { leaseMs: 600 });
+  const reply = { status: 202, body: { id: 1 } };
+  const start = async (key: string, remembers: boolean) => {
+    const gate = Promise.withResolvers<void>();
+    const own = { ...request, key };
+    const first = await idempotency.run(own, async ({ remember, holdUntilEnd }) => {
+      const effect = async (): Promise<void> => {
+        await gate.promise;
+        if (!remembers) throw new Error('no effect');
+        await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+          await transaction.query('insert into effect default values');
+          await remember(transaction, reply);
+        });
+      };
+      holdUntilEnd(effect());
+      return reply;
+    });
+    t.deepEqual(first, { reply, replayed: false });
+    return { own, gate };
+  };
+  const stored = await start('stored', true);
+  const failed = await start('failed', false);
+  // The time is the subject: longer than two leases.
+  await sleep(1_500);
+  for (const { own } of [stored, failed]) t.is(await refused(idempotency.run(own, work)), 'idempotency_in_progress');
+  stored.gate.resolve();
+  failed.gate.resolve();
+  await eventually(
+    async () => (await admin.query('select 1 from idempotency_key where finished_at is null')).length === 0,
+    'both have ended',
+  );
+  t.is(await effects(), 1);
+  t.deepEqual(await idempotency.run(stored.own, work), { reply, replayed: true });
+  t.false((await idempotency.run(failed.own, work)).replayed);
+
+  const dead = await start('dead', true);
+  // As a killed process leaves it: nobody renews the lease, and the effect is not stored.
+  await admin.query(
+    `update idempotency_key set owner = gen_random_uuid(), lease_until = now() - interval '1 s' where finished_at is null`,
+  );
+  t.false((await idempotency.run(dead.own, work)).replayed);
+  dead.gate.resolve();
 });
 
 test('a key ends after its TTL, and after the lease of a dead attempt', async (t) => {

@@ -165,6 +165,7 @@ const first = (change: (bar: Record<string, unknown>) => void): TiingoFault => (
   },
 });
 
+const nested: unknown = JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`);
 const badAnswers: Readonly<Record<string, TiingoFault>> = {
   'status 500': { kind: 'status', status: 500 },
   'a refused key': { kind: 'status', status: 403 },
@@ -190,6 +191,12 @@ const badAnswers: Readonly<Record<string, TiingoFault>> = {
   'a time of day': first((bar) => (bar['date'] = '2000-01-03T14:30:00.000Z')),
   'a date that does not exist': first((bar) => (bar['date'] = '2000-02-30T00:00:00.000Z')),
   'a price from the future': first((bar) => (bar['date'] = '2999-01-04T00:00:00.000Z')),
+  '200,000 empty objects': { kind: 'change', change: () => Array.from({ length: 200_000 }, () => ({})) },
+  'as many wrong bars as a share can have': {
+    kind: 'change',
+    change: () => Array.from({ length: 50_000 }, () => ({})),
+  },
+  'many levels': { kind: 'change', change: () => nested },
   'two prices for one day': { kind: 'change', change: (bars) => [...bars, bars[0]] },
 };
 

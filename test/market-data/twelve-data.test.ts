@@ -110,6 +110,11 @@ const badAnswers: Readonly<Record<string, TwelveDataFault>> = {
     values[3]!['last'] = values[3]!['close'];
     delete values[3]!['close'];
   }),
+  '200,000 empty objects': { kind: 'change', change: () => Array.from({ length: 200_000 }, () => ({})) },
+  'more bars than were asked for': first(({ values }) => values.push(...Array(5_000).fill(values[0]!))),
+  'as many wrong bars as were asked for': first(({ values }) =>
+    values.splice(0, 24, ...Array.from({ length: 5_000 }, () => ({}))),
+  ),
   'a symbol less': {
     kind: 'change',
     change: (body) => Object.fromEntries(Object.entries(body).filter(([symbol]) => symbol !== 'MSFT')),
@@ -165,7 +170,9 @@ test('a refused connection gives external_api_unavailable', async (t) => {
   const metrics = recordMetrics();
   const http = createTwelveDataHttp({ baseUrl: 'http://127.0.0.1:9', apiKey, connectTimeoutMs: 4_000 });
   t.teardown(http.close);
-  const error = await t.throwsAsync(http.get('time_series', {}, AbortSignal.timeout(5_000)), { instanceOf: AppError });
+  const error = await t.throwsAsync(http.get('time_series', { query: {}, symbols: 1 }, AbortSignal.timeout(5_000)), {
+    instanceOf: AppError,
+  });
   t.is(error?.code, 'external_api_unavailable');
   t.is(metrics.value(duration), 0);
 });

@@ -160,3 +160,28 @@ test.serial('no log line, span, metric or answer contains the API key', async (t
   t.false((await scrape(service, openMetrics)).includes(tiingoKey));
   t.false((await call(`${service.url}/health`)).text.includes(tiingoKey));
 });
+
+/** Both took 15 s of the event loop and more than a gigabyte, or ended the process, when the whole list was checked at once. */
+for (const [name, count] of [
+  ['as many as a share can have', 50_000],
+  ['200,000', 200_000],
+] as const) {
+  test.serial(`an answer of empty bars, ${name}, is refused and does not hold the event loop`, async (t) => {
+    const { service, provider, token } = t.context;
+    await eventually(() => succeeds(t.context), 'a refresh succeeds');
+    provider.fault = { kind: 'change', change: () => Array.from({ length: count }, () => ({})) };
+    const ended = new AbortController();
+    const refused = refresh(service, token, 'tech5').finally(() => ended.abort());
+    let longestMs = 0;
+    while (!ended.signal.aborted) {
+      const began = performance.now();
+      t.is((await call(`${service.url}/health/live`)).status, 200);
+      longestMs = Math.max(longestMs, performance.now() - began);
+    }
+    provider.fault = undefined;
+    t.is((await refused).body['code'], 'external_api_bad_response');
+    // The limit is far above the measured time because of busy machines.
+    t.true(longestMs < 3_000, `${longestMs} ms`);
+    t.is(service.process.exitCode, null);
+  });
+}

@@ -64,6 +64,44 @@ test('in production receivers have TLS and public addresses', async (t) => {
   t.is((await room.call('POST', '/webhooks', 'client:desk', { url, events })).status, 201);
 });
 
+test('receivers have the default port or one that no other protocol has', async (t) => {
+  const room = await startRoom(t, { maxPerOwner: 10 });
+  for (const port of [0, 1, 22, 25, 80, 389, 1_023]) {
+    const address = `https://example.org:${port}/`;
+    const answer = await room.call('POST', '/webhooks', 'client:desk', { url: address, events });
+    t.is(answer.status, 422, address);
+    t.like(answer.body['errors'], [{ pointer: '/url', detail: 'url must have the default port or one from 1024 on' }]);
+  }
+  for (const address of ['https://example.org:443/', 'http://example.org:80/', 'https://example.org:1024/']) {
+    t.is((await room.call('POST', '/webhooks', 'client:desk', { url: address, events })).status, 201, address);
+  }
+});
+
+test('in production names without a public address are refused', async (t) => {
+  const room = await startRoom(t, { allowHttp: false, privateAddresses: false });
+  const names = ['localhost', 'LOCALHOST', 'a.localhost.', 'printer.local', 'vault.service.internal', 'nas.home.arpa'];
+  for (const name of [
+    ...names,
+    'a.test',
+    'a.example',
+    'a.invalid',
+    'a.onion',
+    'a.alt',
+    'redis',
+    'redis.',
+    'internal',
+  ]) {
+    const body = { url: `https://${name}/`, events };
+    const answer = await room.call('POST', '/webhooks', 'client:desk', body);
+    t.is(answer.status, 422, name);
+    t.like(answer.body['errors'], [{ pointer: '/url', detail: 'url must not have a name that is not public' }]);
+  }
+  for (const name of ['example.org', 'mylocalhost.net', 'internal.example.org']) {
+    const body = { url: `https://${name}/`, events };
+    t.is((await room.call('POST', '/webhooks', 'client:desk', body)).status, 201, name);
+  }
+});
+
 test("somebody else's webhook is not there", async (t) => {
   const room = await startRoom(t);
   const { id } = await registered(room, url);

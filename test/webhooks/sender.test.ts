@@ -2,6 +2,7 @@ import test from 'ava';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { runInTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createSend, type SenderSettings } from '#src/webhooks/sender.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startNameServer } from './name-server.ts';
 import { startReceiver, type ReceiverFault } from '#testkit/servers/webhook-receiver.ts';
 
@@ -67,7 +68,9 @@ test('a body without an end does not matter once the status is there', async (t)
 });
 
 test('a refused connection is external_api_unavailable, and a stop of the service ends a request', async (t) => {
-  t.is(await post('http://127.0.0.1:1').then(String, codeOf), 'external_api_unavailable');
+  const closed = await t.throwsAsync(post(`http://127.0.0.1:${await freePort()}`));
+  t.is(codeOf(closed), 'external_api_unavailable');
+  t.is(closed?.message, 'The receiver cannot be reached');
   const receiver = await startReceiver(t);
   receiver.fault = 'hang';
   const stop = new AbortController();
@@ -88,6 +91,12 @@ test('private addresses are refused where they are connected to, by address and 
   const local = await t.throwsAsync(post(`http://localhost:${port}/`, { privateAddresses: false }));
   t.is(codeOf(local), 'external_api_unavailable');
   t.is(receiver.connections(), 0);
+});
+
+test('a stored webhook with a port of another protocol is not connected to', async (t) => {
+  const error = await t.throwsAsync(post('http://127.0.0.1:25/'));
+  t.is(codeOf(error), 'external_api_unavailable');
+  t.is(error?.message, 'The receiver has a port of another protocol');
 });
 
 test('a name server that is silent costs no more than the deadline', async (t) => {

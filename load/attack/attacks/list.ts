@@ -10,7 +10,7 @@ import {
   resetMessages,
   wrongPasswords,
 } from './credentials.ts';
-import { connects, jobStorage, manyPages, pipelining, redaction } from './others.ts';
+import { connects, jobStorage, longPipelines, manyPages, redaction, shortPipelines } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { createUploadAttacks } from './uploads.ts';
 import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
@@ -42,7 +42,8 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
 
 /** Request limits stop these attacks, or each request costs little work. No refusal of a specific kind is expected. */
 const withoutKind: readonly Attack[] = [
-  pipelining,
+  shortPipelines,
+  longPipelines,
   registrations,
   manyKeys,
   redaction,

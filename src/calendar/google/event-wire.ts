@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { dayMs, isCalendarDate } from '#src/kernel/calendar.ts';
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import { checkItems } from '#src/kernel/http-answers.ts';
 import { badResponse } from './google-http.ts';
 import { utcOfLocal } from './zoned-time.ts';
 
@@ -66,12 +68,13 @@ const eventSchema = z.object({
 });
 /** Google guarantees only the id of a cancelled event. */
 const cancelledSchema = z.object({ id: identifier, status: z.literal('cancelled') });
+const itemSchema = z.union([cancelledSchema, eventSchema]);
 
 const pageSchema = z.object({
   kind: z.literal('calendar#events').optional(),
   summary: freeText.optional(),
   timeZone: z.string().max(100).optional(),
-  items: z.array(z.union([cancelledSchema, eventSchema])),
+  items: z.array(z.unknown()),
   nextPageToken: token.optional(),
   nextSyncToken: token.optional(),
 });
@@ -116,19 +119,21 @@ const toStored = (event: z.output<typeof eventSchema>, calendarZone: string | un
 };
 
 /** Names the place of a fault without values of the body, because events are personal data. */
-const describe = (error: z.ZodError): string => {
-  const [issue] = error.issues;
-  return `answered with events that do not match their schema at /${issue?.path.map(String).join('/') ?? ''}`;
+const describe = (error: z.ZodError, before: readonly (string | number)[] = []): string => {
+  const path = [...before, ...(error.issues[0]?.path ?? [])];
+  return `answered with events that do not match their schema at /${path.map(String).join('/')}`;
 };
 
 /** @throws AppError `external_api_bad_response` for a body that is not as documented */
-export const readEventPage = (body: unknown): EventPage => {
+export const readEventPage = async (body: unknown, signal: AbortSignal): Promise<EventPage> => {
   const parsed = pageSchema.safeParse(body);
   if (!parsed.success) throw badResponse(describe(parsed.error));
-  const { summary, items, timeZone, nextPageToken, nextSyncToken } = parsed.data;
+  const { summary, items: given, timeZone, nextPageToken, nextSyncToken } = parsed.data;
   if (nextPageToken === undefined && nextSyncToken === undefined) {
     throw badResponse('answered with a page of events that has neither a next page nor a sync token');
   }
+  const wrong = (error: z.ZodError, index: number): AppError => badResponse(describe(error, ['items', index]));
+  const items = await checkItems(given, itemSchema, wrong, signal);
   const events: CalendarEvent[] = [];
   const cancelled: string[] = [];
   for (const item of items) {

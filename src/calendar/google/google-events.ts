@@ -90,6 +90,6 @@ export const createGoogleEvents = ({
     if (answer.status === 401) return 'unauthorized';
     if (answer.status !== 200) throw refusalOf(answer);
     if (answer.body === undefined) throw badResponse('answered with something other than JSON');
-    return { ...readEventPage(answer.body), bytes: answer.bytes };
+    return { ...(await readEventPage(answer.body, signal)), bytes: answer.bytes };
   },
 });

@@ -1,6 +1,11 @@
 import { Agent, request } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { readLimitedText, retryAfterSeconds, secondsToNextMinute } from '#src/kernel/http-answers.ts';
+import {
+  parseLimitedJson,
+  readLimitedBytes,
+  retryAfterSeconds,
+  secondsToNextMinute,
+} from '#src/kernel/http-answers.ts';
 
 type GoogleRequest = {
   readonly url: URL;
@@ -22,8 +27,8 @@ export type GoogleAnswer = {
 export type GoogleHttp = {
   /**
    * Sends one request, without retries and without redirects.
-   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (5xx, incomplete or too
-   *   large body), or the reason of `signal`
+   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (5xx, incomplete, too
+   *   large or too complex body), or the reason of `signal`
    */
   readonly send: (request: GoogleRequest, signal: AbortSignal) => Promise<GoogleAnswer>;
   readonly close: () => Promise<void>;
@@ -36,10 +41,14 @@ export const badResponse = (problem: string, cause?: unknown): AppError =>
 export const throttled = (retryAfter: number): AppError =>
   new AppError('external_api_unavailable', 'The request limit of Google is reached', { retryAfter });
 
-const parse = (text: string): unknown => {
+/** A page has up to 2,500 events at Google, and an event with 200 attendees has about 1,500 values. */
+const shape = { maxDepth: 16, maxItems: 2_500, maxMembers: 500, maxValues: 1_000_000 } as const;
+
+const parse = (bytes: Buffer): unknown => {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
+    return parseLimitedJson(bytes, shape, () => badResponse('answered with more values than were asked for'));
+  } catch (error) {
+    if (error instanceof AppError) throw error;
     return undefined;
   }
 };
@@ -76,9 +85,9 @@ export const createGoogleHttp = ({ connectTimeoutMs, maxBodyBytes }: GoogleHttpS
   return {
     send: async (wanted, signal) => {
       const { statusCode: status, headers, body } = await open(wanted, signal);
-      let text: string;
+      let bytes: Buffer;
       try {
-        text = await readLimitedText(body, maxBodyBytes, () => badResponse('answered with a body that is too large'));
+        bytes = await readLimitedBytes(body, maxBodyBytes, () => badResponse('answered with a body that is too large'));
       } catch (cause) {
         signal.throwIfAborted();
         throw cause instanceof AppError ? cause : badResponse('answered with an incomplete body', cause);
@@ -86,7 +95,7 @@ export const createGoogleHttp = ({ connectTimeoutMs, maxBodyBytes }: GoogleHttpS
       const retryAfter = retryAfterSeconds(headers);
       if (status === 429) throw throttled(retryAfter ?? secondsToNextMinute(Date.now()));
       if (status >= 500) throw badResponse(`answered with status ${status}`);
-      return { status, body: parse(text), bytes: Buffer.byteLength(text), retryAfter };
+      return { status, body: parse(bytes), bytes: bytes.length, retryAfter };
     },
     close: () => agent.destroy(),
   };

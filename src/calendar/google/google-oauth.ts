@@ -44,7 +44,7 @@ const tokenSchema = z.object({
   access_token: z.string().min(1).max(8_192),
   expires_in: z.number().positive().max(31_536_000),
   refresh_token: z.string().min(1).max(8_192).optional(),
-  scope: z.string().optional(),
+  scope: z.string().max(8_192).optional(),
   token_type: z.string().regex(/^bearer$/i),
 });
 const refusalSchema = z.object({ error: z.string() });

@@ -58,5 +58,6 @@ export const calibrationStopReasons = [
   'not_identified',
   'max_iterations',
   'no_progress',
+  'work_limit',
 ] as const;
 export type CalibrationStopReason = (typeof calibrationStopReasons)[number];

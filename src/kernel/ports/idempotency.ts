@@ -21,6 +21,11 @@ export type IdempotencyClaim = {
    * transaction that records the failure. A later request with the key then runs as a new one.
    */
   readonly release: (transaction: Transaction) => Promise<void>;
+  /**
+   * Says that the effect is stored by `effect`, which goes on after the answer. The key stays in use until that ends, or
+   * until the lease of a dead process ends. Then it stands for the answer only if `remember` was called. Else it is free.
+   */
+  readonly holdUntilEnd: (effect: Promise<unknown>) => void;
 };
 
 export type IdempotentRequest = {

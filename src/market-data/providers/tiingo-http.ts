@@ -19,6 +19,11 @@ export type TiingoHttp = {
   readonly close: () => Promise<void>;
 };
 
+/** More days than any share has been traded. */
+const maxBars = 50_000;
+/** A bar has 13 values. */
+const shape = { maxDepth: 4, maxItems: maxBars, maxMembers: 50, maxValues: 20 * maxBars } as const;
+
 /** A spent limit is told as a plain text, in some cases with status 200 in place of 429. */
 const limitText = /^\W{0,10}You have run over your/i;
 
@@ -32,13 +37,13 @@ export const createTiingoHttp = ({ baseUrl, apiKey, connectTimeoutMs }: TiingoHt
       const path = `tiingo/daily/${encodeURIComponent(ticker)}/prices`;
       // The prices are daily ones for each interval, because it is not documented how splits change resampled prices.
       const query = { startDate: from, resampleFreq: 'daily', sort: 'date', format: 'json' };
-      const { statusCode, headers: answered, text } = await requests.get(path, query, signal);
-      if (statusCode === 429 || limitText.test(text)) {
+      const { statusCode, headers: answered, bytes } = await requests.get(path, query, signal);
+      if (statusCode === 429 || limitText.test(bytes.toString('latin1', 0, 64))) {
         throw throttled(retryAfterSeconds(answered) ?? secondsToNextHour(senderTime(answered)));
       }
       if (statusCode === 404) return undefined;
       if (statusCode !== 200) throw badResponse(`answered with status ${statusCode}`);
-      return parseJson(text);
+      return parseJson(bytes, shape);
     },
     close: requests.close,
   };

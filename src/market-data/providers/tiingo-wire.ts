@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import { checkItems } from '#src/kernel/http-answers.ts';
 import type { PriceBar } from './provider.ts';
 import { badResponse } from './http/provider-requests.ts';
 
@@ -30,21 +32,21 @@ const barSchema = z.object({
   splitFactor: z.number(),
 });
 
-const answerSchema = z.array(barSchema);
+const notAsDocumented = (place: string, cause: z.ZodError | undefined): AppError =>
+  badResponse(`answered with a body that does not match its schema at /${place}`, cause);
 
 /**
  * Parses the answer for one ticker.
  * @returns the daily bars, oldest first
  * @throws AppError `external_api_bad_response` if the body is not as documented
  */
-export const readTiingoBars = (body: unknown): PriceBar[] => {
-  const parsed = answerSchema.safeParse(body);
-  if (!parsed.success) {
-    // The path is the place of the fault. The detail must have no values of the body.
-    const place = parsed.error.issues[0]?.path.map(String).join('/') ?? '';
-    throw badResponse(`answered with a body that does not match its schema at /${place}`, parsed.error);
-  }
-  return parsed.data
+export const readTiingoBars = async (body: unknown, signal?: AbortSignal): Promise<PriceBar[]> => {
+  if (!Array.isArray(body)) throw notAsDocumented('', undefined);
+  // The path is the place of the fault. The detail must have no values of the body.
+  const wrong = (error: z.ZodError, index: number): AppError =>
+    notAsDocumented([index, ...(error.issues[0]?.path ?? [])].map(String).join('/'), error);
+  const bars = await checkItems(body, barSchema, wrong, signal);
+  return bars
     .map(({ divCash, splitFactor, volume = null, ...bar }) => ({
       ...bar,
       volume,

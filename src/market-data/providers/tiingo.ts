@@ -69,7 +69,7 @@ export const createTiingo = ({ http, policy, credits, timeoutMs, clock }: Tiingo
       http.prices(providerSymbol, from, signal),
     );
     if (body === undefined) throw badResponse(`does not know the symbol ${symbol}`);
-    return readTiingoBars(body);
+    return readTiingoBars(body, outer);
   };
 
   const fetchSeries = async (

@@ -1,4 +1,5 @@
 import { retryAfterSeconds, secondsToNextMinute, senderTime } from '#src/kernel/http-answers.ts';
+import type { JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import {
   badResponse,
   createProviderRequests,
@@ -14,6 +15,9 @@ export type TwelveDataHttpDeps = {
   readonly connectTimeoutMs: number;
 };
 
+/** `symbols`: their number in the query. */
+type SymbolQuery = { readonly query: Readonly<Record<string, string>>; readonly symbols: number };
+
 export type TwelveDataHttp = {
   /**
    * Sends one GET request, without retries.
@@ -21,9 +25,19 @@ export type TwelveDataHttp = {
    * @throws AppError `external_api_unavailable` (no connection, 429), `external_api_bad_response` (5xx, incomplete
    *   body, not JSON), or the reason of `signal`
    */
-  readonly get: (path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<unknown>;
+  readonly get: (path: string, query: SymbolQuery, signal: AbortSignal) => Promise<unknown>;
   readonly close: () => Promise<void>;
 };
+
+/** Max bars of one symbol in one answer: `outputsize` of a request. */
+export const maxBarsPerPage = 5_000;
+/** A bar has 7 values. */
+const shapeOf = (symbols: number): JsonShapeLimits => ({
+  maxDepth: 6,
+  maxItems: maxBarsPerPage,
+  maxMembers: Math.max(50, symbols),
+  maxValues: symbols * (10 * maxBarsPerPage + 50),
+});
 
 /** Without `Retry-After` the provider renews the credits at the next minute; it says so only in its message. */
 const retryAfterOf = (headers: ProviderAnswer['headers']): number =>
@@ -44,11 +58,11 @@ export const createTwelveDataHttp = ({ baseUrl, apiKey, connectTimeoutMs }: Twel
   const requests = createProviderRequests({ baseUrl, headers, connectTimeoutMs });
 
   return {
-    get: async (path, query, signal) => {
-      const { statusCode, headers: answered, text } = await requests.get(path, query, signal);
+    get: async (path, { query, symbols }, signal) => {
+      const { statusCode, headers: answered, bytes } = await requests.get(path, query, signal);
       if (statusCode === 429) throw throttled(retryAfterOf(answered));
       if (statusCode >= 500) throw badResponse(`answered with status ${statusCode}`);
-      const content = parseJson(text);
+      const content = parseJson(bytes, shapeOf(symbols));
       const code = errorCodeIn(content);
       if (code === 429) throw throttled(retryAfterOf(answered));
       if (code !== undefined && code >= 500) throw badResponse(`answered with error ${code}`);

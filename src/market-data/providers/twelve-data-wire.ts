@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { secondsToNextMinute } from '#src/kernel/http-answers.ts';
+import { checkItems, secondsToNextMinute } from '#src/kernel/http-answers.ts';
 import type { PriceBar } from './provider.ts';
 import { throttled } from './http/provider-requests.ts';
 
@@ -32,7 +32,7 @@ const barSchema = z.object({
 
 const seriesSchema = z.object({
   meta: z.object({ symbol: z.string(), interval: z.string(), currency: z.string().nullish() }),
-  values: z.array(barSchema),
+  values: z.array(z.unknown()),
   status: z.literal('ok'),
 });
 
@@ -50,12 +50,17 @@ const badResponse = (problem: string, cause?: unknown): AppError =>
 const noDataCodes: ReadonlySet<number> = new Set([400, 404]);
 
 /** Describes the place of a schema violation, without values of the body. */
-const describe = (error: z.ZodError): string => {
-  const [issue] = error.issues;
-  return `a body that does not match its schema at /${issue?.path.map(String).join('/') ?? ''}`;
+const describe = (error: z.ZodError, before: readonly (string | number)[] = []): string => {
+  const path = [...before, ...(error.issues[0]?.path ?? [])];
+  return `a body that does not match its schema at /${path.map(String).join('/')}`;
 };
 
-const readSeries = (symbol: string, body: unknown, interval: string): WireSeries | undefined => {
+const readSeries = async (
+  symbol: string,
+  body: unknown,
+  interval: string,
+  signal: AbortSignal,
+): Promise<WireSeries | undefined> => {
   const refused = refusalSchema.safeParse(body);
   if (refused.success) {
     if (noDataCodes.has(refused.data.code)) return undefined;
@@ -67,9 +72,11 @@ const readSeries = (symbol: string, body: unknown, interval: string): WireSeries
   if (!parsed.success) throw badResponse(describe(parsed.error), parsed.error);
   const { meta, values } = parsed.data;
   if (meta.symbol !== symbol || meta.interval !== interval) throw badResponse('a series that was not requested');
+  const wrong = (error: z.ZodError, index: number): AppError => badResponse(describe(error, ['values', index]), error);
+  const bars = await checkItems(values, barSchema, wrong, signal);
   return {
     currency: meta.currency ?? undefined,
-    bars: values.map(({ datetime: date, volume = null, ...prices }) => ({ date, ...prices, volume })),
+    bars: bars.map(({ datetime: date, volume = null, ...prices }) => ({ date, ...prices, volume })),
   };
 };
 
@@ -79,10 +86,11 @@ const readSeries = (symbol: string, body: unknown, interval: string): WireSeries
  * @throws AppError `external_api_bad_response` if the body is not as documented, `external_api_unavailable` for error
  *   429
  */
-export const readTimeSeries = (
+export const readTimeSeries = async (
   { symbols, interval }: SeriesRequest,
   body: unknown,
-): ReadonlyMap<string, WireSeries> => {
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, WireSeries>> => {
   const [first = ''] = symbols;
   const single = symbols.length === 1;
   const answers = z.record(z.string(), z.unknown()).safeParse(single ? { [first]: body } : body);
@@ -91,7 +99,8 @@ export const readTimeSeries = (
   if (!single && refused.success) throw badResponse(`error ${refused.data.code}`);
   const found = new Map<string, WireSeries>();
   for (const symbol of symbols) {
-    const series = readSeries(symbol, answers.data[symbol] ?? { status: 'error', code: 404 }, interval);
+    const answer = answers.data[symbol] ?? { status: 'error', code: 404 };
+    const series = await readSeries(symbol, answer, interval, signal);
     if (series) found.set(symbol, series);
   }
   return found;

@@ -9,7 +9,7 @@ import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { sameBar } from '../series/bars.ts';
 import type { FetchedSeries, MarketDataProvider, PriceBar } from './provider.ts';
 import { waitForCredits, type RequestCredits } from './http/request-credits.ts';
-import type { TwelveDataHttp } from './twelve-data-http.ts';
+import { maxBarsPerPage, type TwelveDataHttp } from './twelve-data-http.ts';
 import { readTimeSeries, type WireSeries } from './twelve-data-wire.ts';
 import type { Universe } from '../indexes/universes.ts';
 
@@ -24,7 +24,6 @@ export type TwelveDataDeps = {
 
 export type TwelveData = MarketDataProvider & { readonly healthCheck: HealthCheck };
 
-const maxBarsPerPage = 5_000;
 /** Number of years whose bars always fit into one page. */
 const yearsPerPage = { '1day': 13, '1week': 90, '1month': 400 } as const;
 
@@ -121,9 +120,9 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
       // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
       if (attempts > 0) await credits.take(symbols.length);
       attempts += 1;
-      return http.get('time_series', query, signal);
+      return http.get('time_series', { query, symbols: symbols.length }, signal);
     });
-    return readTimeSeries({ symbols, interval }, body);
+    return readTimeSeries({ symbols, interval }, body, outer);
   };
 
   const fetchAll = async (

@@ -186,6 +186,8 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
             const failure = final && failureOf(final, applied);
             if (failure) throw failure;
             if (final && seconds > 0) return { status: 200 as const, body: final, headers: applied };
+            // The process may die before the data are stored. Then the key must be free for the file that is sent again.
+            context.idempotency?.holdUntilEnd(ended);
             const reply = accepted(record);
             return { ...reply, headers: { ...reply.headers, ...applied } };
           } finally {

@@ -4,7 +4,9 @@ import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, maxBatchRows } from './batch-row.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
-import { estimateOf } from '../models/cost.ts';
+import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import type { WorkEstimate } from '../models/cost.ts';
+import { estimateSteps } from '../models/estimate-steps.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../models/engine.ts';
 import { invalidRequest } from '../request/failures.ts';
@@ -191,11 +193,18 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
     if (error.cause !== undefined) thrown ??= error;
   };
 
+  const estimating = () => estimateSteps(resolvedRows(options), wanted);
+  let estimate: WorkEstimate | undefined;
+
   return {
     format: 'objects',
     answer: 'json',
     size: options.length,
-    estimate: () => estimateOf(resolvedRows(options), wanted),
+    // The contracts of 100,000 rows take most of a second to read.
+    prepare: function* () {
+      estimate = yield* estimating();
+    },
+    estimate: () => (estimate ??= runAtOnce(estimating())),
     tally,
     run: (from, to) => {
       for (let index = from; index < to; index++) {

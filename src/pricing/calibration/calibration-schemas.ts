@@ -148,7 +148,8 @@ export const calibrationAnswer = z
       .enum(calibrationStopReasons)
       .describe(
         'residual_small, gradient_small and step_small: a min. at_bound and not_identified: a min that does not ' +
-          'determine the parameters. max_iterations and no_progress: no min was found',
+          'determine the parameters. max_iterations and no_progress: no min was found. work_limit: the work of one request ' +
+          'was used up before a min was found',
       ),
     at_bounds: z
       .array(z.strictObject({ parameter: z.enum(hestonNames), bound: z.enum(sides) }).meta({ id: 'ParameterAtBound' }))

@@ -17,6 +17,12 @@ export type CalibrationRequest = {
  */
 const RESTART_SHARE = 1 / 4;
 
+/**
+ * Share of the max work, as measured time, after which the best fit so far is answered. It is for fits whose prices take
+ * much longer than their estimate. The rest is for the wait in the queue and for the time in a process for short work.
+ */
+const TIME_SHARE = 1 / 2;
+
 /** Usual max number of points at which a fit calculates all prices. Nearly all fits need fewer than 30. */
 const usualEvaluations = 60;
 
@@ -39,7 +45,7 @@ const costsOf = ({ quotes, upper }: CalibrationInputs): Costs => {
   return { evaluationMs: microseconds / 1_000, maxRowMs: maxMicroseconds / 1_000 };
 };
 
-/** Estimates the duration of a calibration. A process stops a fit that takes much longer. */
+/** Estimates the duration of a calibration. A fit that takes much longer ends at a limit of `calibrationSteps`. */
 const estimateCalibration = (maxIterations: number, { evaluationMs, maxRowMs }: Costs): WorkEstimate => {
   const evaluations = Math.min(maxIterations + 1, usualEvaluations);
   return { totalMs: evaluationMs * evaluations, maxRowMs, model: 'heston' };
@@ -53,18 +59,24 @@ export type OpenCalibration = {
 
 /**
  * @param maxMs max work of the task, in milliseconds
+ * @param workedMs returns the work on the task so far
  * @throws AppError `malformed_body`, `validation_failed`
  */
 export const openCalibration = (
   { jsonDepth }: CalibrationRequest,
   body: Uint8Array,
   maxMs: number,
+  workedMs: () => number,
 ): OpenCalibration => {
   const inputs = readCalibration(body, jsonDepth);
   const costs = costsOf(inputs);
   return {
     quotes: inputs.quotes.length,
     estimate: estimateCalibration(inputs.maxIterations, costs),
-    steps: calibrationSteps(inputs, (RESTART_SHARE * maxMs) / costs.evaluationMs),
+    steps: calibrationSteps(inputs, {
+      maxEvaluations: Math.max(1, Math.floor(maxMs / costs.evaluationMs)),
+      maxRestartEvaluations: (RESTART_SHARE * maxMs) / costs.evaluationMs,
+      isTimeOver: () => workedMs() > TIME_SHARE * maxMs,
+    }),
   };
 };

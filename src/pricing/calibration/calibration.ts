@@ -34,6 +34,17 @@ export type Calibration = Diagnostics & {
   readonly starts: number;
 };
 
+/** Bounds of the work of all fits of a calibration. */
+type WorkLimits = {
+  /** Max number of points at which the prices of all quotes are calculated. */
+  readonly maxEvaluations: number;
+  /** After this number of evaluations no other start is begun. */
+  readonly maxRestartEvaluations: number;
+  /** Whether the time for the work is over. */
+  readonly isTimeOver: () => boolean;
+};
+const unlimited: WorkLimits = { maxEvaluations: Infinity, maxRestartEvaluations: Infinity, isTimeOver: () => false };
+
 /** A fit with a larger root mean square error of the volatilities is begun again from another point. */
 const GOOD_VOLATILITY = 1e-3;
 /** Below this error, as a volatility or as a share of the spot, the fit is as exact as the prices. */
@@ -56,13 +67,13 @@ const factorsOf = (points: readonly SurfacePoint[], { objective, spot }: Calibra
 
 /**
  * Fits the parameters of Heston to quotes, in small steps: each calculates the price of one quote. A fit that is not good
- * is begun again from other points, and the best one is answered.
- * @param maxRestartEvaluations after this number of evaluations no other start is begun
- * @throws AppError `pricing_calculation_failed` if the prices converge at no start
+ * is begun again from other points, and the best one is answered. At a limit of the work it is the best one so far.
+ * @throws AppError `pricing_calculation_failed` if the prices converge at no start, `pricing_work_too_large` if the limit was
+ *   reached before the prices of one point were known
  */
 export const calibrationSteps = function* (
   inputs: CalibrationInputs,
-  maxRestartEvaluations = Infinity,
+  { maxEvaluations, maxRestartEvaluations, isTimeOver }: WorkLimits = unlimited,
 ): Generator<undefined, Calibration, undefined> {
   const { spot, rate, dividendYield, quotes, guess, lower, upper, maxIterations } = inputs;
   const gradientOf = createHestonGradient();
@@ -74,13 +85,14 @@ export const calibrationSteps = function* (
     const model = modelAt(point);
     for (let i = 0; i < points.length; i++) {
       const { x, time, market } = points[i]!;
-      if (!gradientOf(x, time, model, buffer)) return false;
+      if (!gradientOf(x, time, model, buffer)) return 'not_finite';
       residuals[i] = factors[i]! * (buffer[0]! - market);
-      if (!Number.isFinite(residuals[i]!)) return false;
+      if (!Number.isFinite(residuals[i]!)) return 'not_finite';
       for (let k = 0; k < columns.length; k++) columns[k]![i] = factors[i]! * buffer[k + 1]!;
       yield;
+      if (isTimeOver()) return 'stopped';
     }
-    return true;
+    return 'finite';
   };
 
   /** The quotes under the fitted model. */
@@ -113,18 +125,33 @@ export const calibrationSteps = function* (
   let [iterations, evaluations, starts] = [0, 0, 0];
   for (const start of startsOf(points, guess)) {
     starts += 1;
-    const problem = { residuals: residualsAt, count: points.length, start, lower, upper };
-    const fit = yield* fitLeastSquares({ ...problem, maxIterations, smallResidual: SMALL_RESIDUAL });
+    const fit = yield* fitLeastSquares({
+      residuals: residualsAt,
+      count: points.length,
+      start,
+      lower,
+      upper,
+      maxIterations,
+      maxEvaluations: maxEvaluations - evaluations,
+      smallResidual: SMALL_RESIDUAL,
+    });
     if (fit === undefined) {
       // The point of the start was calculated, at least in part.
       evaluations += 1;
+      if (isTimeOver() || evaluations >= maxRestartEvaluations) break;
       continue;
     }
     iterations += fit.iterations;
     evaluations += fit.evaluations;
     const found = { fit, diagnostics: diagnose(fit, lower, upper) };
     if (best === undefined || isBetterFit(comparedOf(found), comparedOf(best))) best = found;
-    if (isGood(found) || evaluations >= maxRestartEvaluations) break;
+    if (isGood(found) || isTimeOver() || evaluations >= maxRestartEvaluations) break;
+  }
+  if (best === undefined && isTimeOver()) {
+    throw new AppError(
+      'pricing_work_too_large',
+      'The prices of the quotes at one point took longer than a request may take: send fewer quotes, or narrower bounds',
+    );
   }
   if (best === undefined) {
     throw new AppError(

@@ -2,13 +2,15 @@ import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { createTally } from '../batch/batch-tally.ts';
 import type { AnswerSteps, PreparedBatch, Transport } from '../batch/prepared-batch.ts';
-import { estimateOf, type CostInputs, type WorkEstimate } from '../models/cost.ts';
+import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import type { CostInputs, WorkEstimate } from '../models/cost.ts';
+import { estimateSteps } from '../models/estimate-steps.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { PricingEngine } from '../models/engine.ts';
 import { createOutputs, evaluate, wantedOf } from '../request/calculate.ts';
 import { nodesOf, shiftsAt } from './grid-axes.ts';
 import type { GridFailure, GridResult } from './grid-result.ts';
-import { readGrid } from './read-grid.ts';
+import { readGridHead, readPositions, type Grid } from './read-grid.ts';
 import { dividendsCost } from './shift-dividends.ts';
 import { createShiftedOption } from './shift-option.ts';
 
@@ -21,12 +23,13 @@ export type GridDeps = {
 
 /** A grid: row `index` of the batch is position `index / nodes` at node `index % nodes`. */
 export const openGrid = (body: unknown, { engines, defaults, answer, write }: GridDeps): PreparedBatch => {
-  const grid = readGrid(body, engines, defaults);
-  const { axes, positions, units } = grid;
-  const outputs = ['price', ...grid.outputs] as const;
+  const head = readGridHead(body, defaults);
+  const { axes } = head;
+  const outputs = ['price', ...head.outputs] as const;
   const nodes = nodesOf(axes);
-  const size = positions.length * nodes;
-  const wanted = wantedOf(outputs, units);
+  const size = head.given.length * nodes;
+  const wanted = wantedOf(outputs, head.units);
+  let positions: Grid['positions'] = [];
   const buffer = createOutputs();
   const tally = createTally();
   const values = outputs.map(() => new Float64Array(size));
@@ -82,20 +85,29 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
     }
   };
 
-  const estimate = (): WorkEstimate => {
-    const priced = estimateOf(costs(), wanted);
+  type Prepared = { readonly grid: Grid; readonly estimate: WorkEstimate };
+  const preparing = function* (): Generator<undefined, Prepared, undefined> {
+    const grid = yield* readPositions(head, engines);
+    ({ positions } = grid);
+    const priced = yield* estimateSteps(costs(), wanted);
     let microseconds = 0;
     for (const { option } of positions) microseconds += dividendsCost(option, axes.days, nodes);
-    return { ...priced, totalMs: priced.totalMs + microseconds / 1000 };
+    return { grid, estimate: { ...priced, totalMs: priced.totalMs + microseconds / 1000 } };
   };
+  let known: Prepared | undefined;
+  const prepared = (): Prepared => (known ??= runAtOnce(preparing()));
 
   return {
     format: 'grid',
     answer,
     size,
-    estimate,
+    prepare: function* () {
+      known = yield* preparing();
+    },
+    estimate: () => prepared().estimate,
     tally,
     run: (from, to) => {
+      prepared();
       for (let index = from; index < to; index++) {
         try {
           price(index);
@@ -108,7 +120,10 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
     },
     fail: (index, error) => fail(index, error.code, error.message),
     thrown: () => thrown,
-    finish: (computationTimeMs) =>
-      write({ grid, nodes, size, columns: ['value', ...grid.outputs], values, failed, failures, computationTimeMs }),
+    finish: (computationTimeMs) => {
+      const { grid } = prepared();
+      const columns = ['value', ...grid.outputs];
+      return write({ grid, nodes, size, columns, values, failed, failures, computationTimeMs });
+    },
   };
 };

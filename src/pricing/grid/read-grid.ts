@@ -133,11 +133,15 @@ const readSettings = (body: Row, defaults: PricingDefaults | undefined, errors: 
   return { outputs: asked.outputs, strict, units, values: filling.values };
 };
 
-/**
- * The positions and axes of a grid. A mistake in a position refuses the grid, because its totals would have no meaning.
- * @throws AppError `validation_failed`, `pricing_model_unknown`
- */
-export const readGrid = (body: unknown, engines: EngineFactory, defaults?: PricingDefaults): Grid => {
+/** What a grid says beside its positions, which are not read yet. */
+type GridHead = Pick<Grid, 'axes' | 'outputs' | 'units'> & {
+  readonly given: ReturnType<typeof givenPositions>;
+  readonly strict: boolean;
+  readonly values: Parameters<typeof fillRow>[1];
+};
+
+/** @throws AppError `validation_failed` */
+export const readGridHead = (body: unknown, defaults?: PricingDefaults): GridHead => {
   if (!isRow(body)) {
     const detail = `The body must be an object with positions or option, and axes, not ${kindOf(body)}`;
     throw invalidRequest([{ pointer: '', code: 'invalid_type', detail }]);
@@ -156,12 +160,28 @@ export const readGrid = (body: unknown, engines: EngineFactory, defaults?: Prici
     errors.push(memberError('', 'positions', 'invalid_length', detail));
   }
   if (errors.length > 0 || settings === undefined) throw invalidRequest(errors);
-  const { outputs, strict, units, values } = settings;
+  return { axes, given, ...settings };
+};
+
+/** Positions that are read in one step: less than a millisecond. */
+const positionsAtOnce = 20;
+
+/**
+ * Reads the positions of a grid in small steps, because 100,000 of them take seconds. A mistake in a position refuses the
+ * grid, because its totals would have no meaning.
+ * @throws AppError `validation_failed`, `pricing_model_unknown`
+ */
+export const readPositions = function* (
+  { axes, given, outputs, units, strict, values }: GridHead,
+  engines: EngineFactory,
+): Generator<undefined, Grid, undefined> {
+  const errors: FieldError[] = [];
   const positions: Position[] = [];
   const warnings: UnitWarning[] = [];
   let warningCount = 0;
   const lacking = new Map<string, FieldError>();
-  for (const [position, at] of given) {
+  for (const [index, [position, at]] of given.entries()) {
+    if (index % positionsAtOnce === 0) yield;
     const filled = isRow(position) ? fillRow(position, values) : position;
     const read = readPosition(filled, at, engines, strict);
     if (Array.isArray(read)) {

@@ -90,7 +90,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   };
 
   const startCalibration = (given: CalibrationRequest): Answer | undefined => {
-    const { quotes, estimate, steps } = openCalibration(given, bytes!, limits.maxMs);
+    const { quotes, estimate, steps } = openCalibration(given, bytes!, limits.maxMs, () => workedMs);
     bytes = undefined;
     calibrating = steps;
     return announce(estimate, { format: 'calibration', rows: quotes });
@@ -144,7 +144,8 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const stepBatch = (opened: PreparedBatch, turnMs: number, until: number): Answer | undefined => {
     if (slices === undefined) {
       const answer = begin(opened, until);
-      if (answer === 'later' || slices === undefined) return answer === 'later' ? undefined : answer;
+      if (answer === 'later') return checkWorked();
+      if (slices === undefined) return answer;
       // The service must know about a slow row before it starts, because the process is silent during it.
       if (maxRowMs > turnMs) return undefined;
     }

@@ -87,6 +87,39 @@ test('pipelined requests take one slot after the other', async (t) => {
   t.deepEqual(mixed.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200', 'HTTP/1.1 200']);
 });
 
+test('the requests of one piece of data give other connections their turn', async (t) => {
+  let begun = 0;
+  const busy = defineRoute({
+    method: 'GET',
+    path: '/busy',
+    tag: 'test',
+    summary: 'For tests',
+    auth: 'public',
+    rateLimit: 'none',
+    load: 'read',
+    request: {},
+    responses: { 200: z.strictObject({}) },
+    errors: [],
+    handler: async () => {
+      begun += 1;
+      // Time on the event loop, as the code of the service takes it.
+      const end = performance.now() + 2;
+      while (performance.now() < end);
+      return { status: 200 as const, body: {} };
+    },
+  });
+  const { port, call } = await serve(t, { routes: [...bodyRoutes(), busy] });
+  const { answer } = await openSocket(t, { port }, 'GET /api/v1/busy HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(400));
+  await eventually(() => begun > 0, 'the first one has begun');
+  t.is((await call('/api/v1/plain')).status, 200);
+  t.true(begun < 200, `${begun} of 400 were served before another caller`);
+  await eventually(
+    () => served(answer()) === 400,
+    () => `all are served, of which ${served(answer())}`,
+    20_000,
+  );
+});
+
 test('a connection that pipelines without end is cut, and counted', async (t) => {
   const gate = Promise.withResolvers<void>();
   const { port, call, kinds } = await serve(t, { routes: bodyRoutes(() => gate.promise), pipelineLimit: 100 });

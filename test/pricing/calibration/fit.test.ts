@@ -21,9 +21,9 @@ const valley: Residuals = function* (point, residuals, columns) {
   columns[0]!.set([-20 * x, -1]);
   columns[1]!.set([10, 0]);
   yield;
-  return true;
+  return 'finite';
 };
-const fitValley = (lower: number[], upper: number[], maxIterations = 200) =>
+const fitValley = (lower: number[], upper: number[], maxIterations = 200, maxEvaluations = 1_000) =>
   finished(
     fitLeastSquares({
       residuals: valley,
@@ -32,6 +32,7 @@ const fitValley = (lower: number[], upper: number[], maxIterations = 200) =>
       lower: Float64Array.from(lower),
       upper: Float64Array.from(upper),
       maxIterations,
+      maxEvaluations,
       smallResidual: 1e-12,
     }),
   )!;
@@ -48,6 +49,7 @@ test('the fit finds the min inside the bounds, and the min on a bound', (t) => {
   t.is(bounded.point[0], 0.5);
   t.true(Math.abs(bounded.point[1]! - 0.25) < 1e-9);
   t.is(fitValley([-5, -5], [5, 5], 3).stopReason, 'max_iterations');
+  t.like(fitValley([-5, -5], [5, 5], 200, 4), { stopReason: 'work_limit', evaluations: 4 });
 });
 
 test('residuals without a finite value end a fit at the start, and shorten a step later', (t) => {
@@ -55,9 +57,9 @@ test('residuals without a finite value end a fit at the start, and shorten a ste
     yield;
     residuals.set([point[0]! - 3]);
     columns[0]!.set([1]);
-    return point[0]! < 2;
+    return point[0]! < 2 ? 'finite' : 'not_finite';
   };
-  const problem = { residuals: broken, count: 1, maxIterations: 100, smallResidual: 1e-12 };
+  const problem = { residuals: broken, count: 1, maxIterations: 100, maxEvaluations: 200, smallResidual: 1e-12 };
   const bounds = { lower: Float64Array.of(0), upper: Float64Array.of(10) };
   t.is(finished(fitLeastSquares({ ...problem, ...bounds, start: Float64Array.of(5) })), undefined);
   const fit = finished(fitLeastSquares({ ...problem, ...bounds, start: Float64Array.of(0) }))!;

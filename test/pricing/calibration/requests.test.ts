@@ -1,6 +1,7 @@
 import test from 'ava';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { calibrationAnswer } from '#src/pricing/calibration/calibration-schemas.ts';
+import { openCalibration } from '#src/pricing/calibration/calibration-task.ts';
 import { maxExpiries, maxQuotes } from '#src/pricing/calibration/calibration-members.ts';
 import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-forecast.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
@@ -216,7 +217,7 @@ const slowFit = {
 };
 
 test.serial(
-  'a fit that takes longer than its estimate is handed back by a process for short work, and ended by its limit',
+  'a fit that takes longer than its estimate is handed back by a process for short work, and ended at its limit',
   async (t) => {
     const answerWith = async (limits: { maxMs: number; handBackMs?: number }) => {
       const task = createOpenTask(
@@ -230,13 +231,41 @@ test.serial(
       }
     };
     t.deepEqual(await answerWith({ maxMs: 60_000, handBackMs: 8 }), { handedBack: true });
-    const refused = await answerWith({ maxMs: 8 });
-    t.like(refused, { refusal: { code: 'pricing_work_too_large', abuse: undefined } });
-    // A quarter of 200 ms is passed by the estimate of the first start, so no other is begun.
-    t.like(await answerWith({ maxMs: 200 }), { calibration: { starts: 1, evaluations: 501 } });
+    t.like(await answerWith({ maxMs: 40 }), {
+      calibration: { converged: false, stop_reason: 'work_limit', starts: 1 },
+    });
     t.like(await answerWith({ maxMs: 60_000 }), { calibration: { starts: 4, evaluations: 2_004 } });
   },
 );
+
+test('a calibration ends at a number of evaluations, or with the time for its work', (t) => {
+  const fitted = (maxMs: number, workedMs: () => number) => {
+    const body = Buffer.from(JSON.stringify(slowFit));
+    const { steps } = openCalibration({ input: 'quotes', jsonDepth: 20 }, body, maxMs, workedMs);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  };
+  // An evaluation of five quotes counts as 0.125 ms, so 8 ms are 64 evaluations.
+  t.like(
+    fitted(8, () => 0),
+    { converged: false, stop_reason: 'work_limit', starts: 1, evaluations: 64 },
+  );
+  // A quarter of 200 ms is passed by the estimate of the first start, so no other is begun.
+  t.like(
+    fitted(200, () => 0),
+    { stop_reason: 'max_iterations', starts: 1, evaluations: 501 },
+  );
+  let steps = 0;
+  const stepsAsTime = (): number => (steps += 1);
+  const late = fitted(2_000, stepsAsTime);
+  // The time is over after half of 2,000 ms. The fit looks at it after each of its five quotes and after each start.
+  t.like(late, { converged: false, stop_reason: 'work_limit', starts: 1 });
+  t.true(late.evaluations <= 201, `${late.evaluations} evaluations`);
+  t.true(late.quotes.length === 5 && late.rmse_price < 1);
+  t.is(codeOf(t.throws(() => fitted(1, () => 1))), 'pricing_work_too_large');
+});
 
 test.serial('when the caller leaves, the process stops the fit, and the next one is done', async (t) => {
   // Flat quotes take several seconds, because each start goes to its max iterations.

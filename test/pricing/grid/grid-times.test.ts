@@ -145,3 +145,24 @@ test.serial('v0 of heston has its max after the shift too', async (t) => {
   t.regex(errors[0]!.detail, /^v0 must be at least 0 and at most 10000/);
   t.regex(errors[1]!.detail, /^The square root of v0 must be at least 0/);
 });
+
+test('the positions of a grid are read in small steps, and the estimate is made in small steps', (t) => {
+  const stepsOf = (body: object): number => {
+    const grid = open(body);
+    return [...grid.prepare!()].length;
+  };
+  t.true(stepsOf({ positions: many(10_000).map(() => call) }) >= 500);
+  t.true(stepsOf({ option: call, spot_shifts: many(50_000) }) >= 50);
+  const wrong = open({ positions: [...many(50).map(() => call), { ...call, strike: -1 }] });
+  const steps = wrong.prepare!();
+  t.is(steps.next().done, false, 'the wrong position is not read yet');
+  t.throws(() => [...steps], { message: /.+/ });
+});
+
+test('a grid has the same estimate and prices with and without its steps', (t) => {
+  const body = { positions: [call, { ...call, strike: 90, model: 'binomial_lr' }], spot_shifts: many(2_000) };
+  const [stepped, whole] = [open(body), open(body)];
+  for (const step of stepped.prepare!()) t.is(step, undefined);
+  t.deepEqual(stepped.estimate(), whole.estimate());
+  t.true(whole.estimate().totalMs > 0);
+});

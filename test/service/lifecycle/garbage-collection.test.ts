@@ -5,7 +5,7 @@ import { eventually } from '#testkit/eventually.ts';
 const mebibyte = 2 ** 20;
 const held = (): number => process.memoryUsage().arrayBuffers;
 
-test('garbage outside the heap is collected although nothing is allocated any more', async (t) => {
+test.serial('garbage outside the heap is collected although nothing is allocated any more', async (t) => {
   const end = collectWhenCalm({
     everyMs: 50,
     minGrowthBytes: 8 * mebibyte,
@@ -21,6 +21,29 @@ test('garbage outside the heap is collected although nothing is allocated any mo
   await eventually(
     () => held() - before < 8 * mebibyte,
     () => `the garbage is collected: ${(held() - before) / mebibyte} MiB are left`,
+    20_000,
+  );
+});
+
+test.serial('the pages of a large heap are given back while the event loop has nothing to do', async (t) => {
+  const resident = (): number => process.memoryUsage.rss();
+  const before = resident();
+  // Only the resident memory can be the reason for a collection.
+  const end = collectWhenCalm({
+    everyMs: 100,
+    minGrowthBytes: Infinity,
+    minIdleGrowthBytes: Infinity,
+    maxIdleUtilization: 0.9,
+    minIdleResidentGrowthBytes: 48 * mebibyte,
+  });
+  t.teardown(end);
+  let objects: unknown[] = Array.from({ length: 2_000_000 }, (_, index) => ({ index, text: `${index}` }));
+  t.true(resident() - before > 96 * mebibyte);
+  objects = [];
+  t.is(objects.length, 0);
+  await eventually(
+    () => resident() - before < 64 * mebibyte,
+    () => `the pages are given back: ${Math.round((resident() - before) / mebibyte)} MiB are left`,
     20_000,
   );
 });

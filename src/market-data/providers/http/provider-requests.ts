@@ -1,6 +1,7 @@
 import { Agent, request, type Dispatcher } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { readLimitedText } from '#src/kernel/http-answers.ts';
+import { parseLimitedJson, readLimitedBytes } from '#src/kernel/http-answers.ts';
+import type { JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 
 /** Keys go into `headers`, because URLs are written to logs and spans. */
 export type ProviderRequestsDeps = {
@@ -9,7 +10,7 @@ export type ProviderRequestsDeps = {
   readonly connectTimeoutMs: number;
 };
 
-export type ProviderAnswer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'> & { readonly text: string };
+export type ProviderAnswer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'> & { readonly bytes: Buffer };
 
 export type ProviderRequests = {
   /**
@@ -32,11 +33,11 @@ export const throttled = (retryAfter: number): AppError =>
   new AppError('external_api_unavailable', 'The request limit of the market data provider is reached', { retryAfter });
 
 /** @throws AppError `external_api_bad_response` */
-export const parseJson = (text: string): unknown => {
+export const parseJson = (bytes: Buffer, limits: JsonShapeLimits): unknown => {
   try {
-    return JSON.parse(text) as unknown;
+    return parseLimitedJson(bytes, limits, () => badResponse('answered with more values than were asked for'));
   } catch (cause) {
-    throw badResponse('answered with something other than JSON', cause);
+    throw cause instanceof AppError ? cause : badResponse('answered with something other than JSON', cause);
   }
 };
 
@@ -63,10 +64,10 @@ export const createProviderRequests = ({
       url.search = new URLSearchParams(query).toString();
       const { statusCode, headers: answered, body } = await send(url, signal);
       try {
-        const text = await readLimitedText(body, maxBodyBytes, () =>
+        const bytes = await readLimitedBytes(body, maxBodyBytes, () =>
           badResponse('answered with a body that is too large'),
         );
-        return { statusCode, headers: answered, text };
+        return { statusCode, headers: answered, bytes };
       } catch (cause) {
         signal.throwIfAborted();
         throw cause instanceof AppError ? cause : badResponse('answered with an incomplete body', cause);

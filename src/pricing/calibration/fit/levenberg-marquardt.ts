@@ -1,17 +1,17 @@
 import { dampedStep } from './least-squares.ts';
 
-/**
- * Writes the residuals at `point` and their derivatives, a column for each parameter, in small steps.
- * @returns false if they have no finite value there
- */
+/** `stopped`: the work limit was reached, so the values are not complete. */
+type Evaluation = 'finite' | 'not_finite' | 'stopped';
+
+/** Writes the residuals at `point` and their derivatives, a column for each parameter, in small steps. */
 export type Residuals = (
   point: Float64Array,
   residuals: Float64Array,
   columns: readonly Float64Array[],
-) => Generator<undefined, boolean, undefined>;
+) => Generator<undefined, Evaluation, undefined>;
 
 /** `residual_small`, `gradient_small` and `step_small` mean that the point is a min. */
-type StopReason = 'residual_small' | 'gradient_small' | 'step_small' | 'max_iterations' | 'no_progress';
+type StopReason = 'residual_small' | 'gradient_small' | 'step_small' | 'max_iterations' | 'no_progress' | 'work_limit';
 
 export type LeastSquaresProblem = {
   readonly residuals: Residuals;
@@ -21,6 +21,8 @@ export type LeastSquaresProblem = {
   readonly lower: Float64Array;
   readonly upper: Float64Array;
   readonly maxIterations: number;
+  /** Max number of points at which the residuals are calculated. */
+  readonly maxEvaluations: number;
   /** The fit ends at a root mean square of the residuals below this. */
   readonly smallResidual: number;
 };
@@ -66,12 +68,12 @@ type State = { point: Float64Array; residuals: Float64Array; columns: Float64Arr
  * K. Levenberg (1944) and D. W. Marquardt (1963) with bounds: parameters at a bound that the gradient pushes outwards stay
  * there, the others are moved by a damped step, which is projected on the bounds. The columns are scaled by their max
  * length so far, so the fit does not depend on the units of the parameters.
- * @returns undefined if the residuals have no finite value at the start
+ * @returns undefined if the residuals have no finite value at the start, or if the work limit was reached before it
  */
 export const fitLeastSquares = function* (
   problem: LeastSquaresProblem,
 ): Generator<undefined, LeastSquaresFit | undefined, undefined> {
-  const { residuals: evaluate, count, lower, upper, maxIterations } = problem;
+  const { residuals: evaluate, count, lower, upper, maxIterations, maxEvaluations } = problem;
   const size = lower.length;
   const emptyState = (point: Float64Array): State => ({
     point,
@@ -80,7 +82,7 @@ export const fitLeastSquares = function* (
   });
   let now = emptyState(problem.start.map((value, k) => Math.min(Math.max(value, lower[k]!), upper[k]!)));
   let trial = emptyState(new Float64Array(size));
-  if (!(yield* evaluate(now.point, now.residuals, now.columns))) return undefined;
+  if ((yield* evaluate(now.point, now.residuals, now.columns)) !== 'finite') return undefined;
   let square = squareOf(now.residuals);
   let evaluations = 1;
   let damping = FIRST_DAMPING;
@@ -132,6 +134,7 @@ export const fitLeastSquares = function* (
     if (Math.sqrt(square / count) <= problem.smallResidual) stopReason = 'residual_small';
     else if (free.length === 0 || gradient <= SMALL_GRADIENT) stopReason = 'gradient_small';
     else if (iterations >= maxIterations) stopReason = 'max_iterations';
+    else if (evaluations >= maxEvaluations) stopReason = 'work_limit';
     if (stopReason !== undefined) break;
     iterations += 1;
     const { length, predicted } = move(free);
@@ -140,8 +143,12 @@ export const fitLeastSquares = function* (
       break;
     }
     evaluations += 1;
-    const isFinite = yield* evaluate(trial.point, trial.residuals, trial.columns);
-    const trialSquare = isFinite ? squareOf(trial.residuals) : Infinity;
+    const evaluation = yield* evaluate(trial.point, trial.residuals, trial.columns);
+    if (evaluation === 'stopped') {
+      stopReason = 'work_limit';
+      break;
+    }
+    const trialSquare = evaluation === 'finite' ? squareOf(trial.residuals) : Infinity;
     const gain = predicted > 0 ? (square - trialSquare) / predicted : -1;
     if (gain > MIN_GAIN) {
       [now, trial] = [trial, now];

@@ -1,0 +1,53 @@
+import test, { type ExecutionContext } from 'ava';
+import type { FromWorker } from '#src/pricing/workers/protocol.ts';
+import { startWorkerProcess } from '#src/pricing/workers/worker-process.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call } from '../setup.ts';
+import { program } from './start-pool.ts';
+
+const mebibyte = 2 ** 20;
+
+const startProcess = (t: ExecutionContext) => {
+  const rested: number[] = [];
+  let replies = 0;
+  let largestBytes = 0;
+  const process = startWorkerProcess({
+    filename: program,
+    heapMegabytes: 1_536,
+    niceness: 0,
+    onMessage: (message: FromWorker) => {
+      if (message.type === 'rested') rested.push(message.residentBytes);
+      if (message.type !== 'reply') return;
+      replies += 1;
+      largestBytes = Math.max(largestBytes, message.residentBytes);
+    },
+    onExit: () => {},
+  });
+  t.teardown(process.kill);
+  const price = async (rows: number): Promise<void> => {
+    const id = replies + 1;
+    const options = Array.from({ length: rows }, (_, row) => ({ ...call, strike: 80 + row / 1_000 }));
+    const request = { input: 'json', answer: ['json'], jsonDepth: 20 } as const;
+    const body = Buffer.from(JSON.stringify({ options }));
+    process.send({ type: 'task', id, request, limits: { maxMs: 1e9 } }, body);
+    await eventually(() => replies === id, `task ${id} has its answer`, 60_000);
+  };
+  /** Resident bytes after the next collection of garbage. */
+  const rest = async (): Promise<number> => {
+    const before = rested.length;
+    await eventually(() => rested.length > before, 'the process has rested', 30_000);
+    return rested.at(-1)!;
+  };
+  return { price, rest, largestBytes: () => largestBytes };
+};
+
+test('a pricing process gives the memory of large batches back when it has no task', async (t) => {
+  const { price, rest, largestBytes } = startProcess(t);
+  await price(1);
+  const usualBytes = await rest();
+  for (let batch = 0; batch < 2; batch += 1) await price(100_000);
+  const keptBytes = (await rest()) - usualBytes;
+  const grownBytes = largestBytes() - usualBytes;
+  t.true(grownBytes > 48 * mebibyte, `grown by ${Math.round(grownBytes / mebibyte)} MiB`);
+  t.true(keptBytes < 48 * mebibyte, `${Math.round(keptBytes / mebibyte)} MiB are kept`);
+});
