@@ -61,7 +61,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       handler: async ({ body, headers, context }) => ({
         status: 200,
         headers: await display(headers.prefer),
-        body: await service.price(body, context.signal),
+        body: await service.price(body, context),
       }),
     }),
     defineRoute({
@@ -79,7 +79,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       handler: async ({ body, headers, context }) => ({
         status: 200,
         headers: await display(headers.prefer),
-        body: await service.greeks(body, context.signal),
+        body: await service.greeks(body, context),
       }),
     }),
     defineRoute({
@@ -94,7 +94,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       handler: async ({ body, headers, context }) => ({
         status: 200,
         headers: await display(headers.prefer),
-        body: await service.impliedVolatility(body, context.signal),
+        body: await service.impliedVolatility(body, context),
       }),
     }),
     defineRoute({
