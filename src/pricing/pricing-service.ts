@@ -11,7 +11,7 @@ import { computationTime } from './request/computation-time.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
-import { readUnits, unitsMember } from './request/market-units.ts';
+import { readUnits, unitsMember, type UnitSystem } from './request/market-units.ts';
 import { fillRow, presetMember, readDefaults } from './request/defaults.ts';
 import { lacksOutputText, notAnOptionText } from './request/messages.ts';
 import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
@@ -89,6 +89,25 @@ const unsupportedOutputs = (operation: SingleOperation, model: Model, names: rea
 const withoutOwn = (row: Row): Row => {
   const { outputs: _, strict_units: __, units: ___, ...inputs } = row;
   return inputs;
+};
+
+type Facts = {
+  readonly echo: Row | undefined;
+  readonly warnings: readonly UnitWarning[] | undefined;
+  readonly units: UnitSystem;
+  readonly inputsFrom: InputsFrom | undefined;
+  /** Milliseconds. */
+  readonly elapsed: number;
+};
+
+/** Adds the facts to a result, which belongs to this request alone. A copy would take as long as a price. */
+const withFacts = (result: PricedOption, { echo, warnings, units, inputsFrom, elapsed }: Facts): TimedOption => {
+  const answer: Record<string, unknown> = echo ? Object.assign(result, echo) : result;
+  if (warnings) answer['warnings'] = warnings;
+  if (units === 'market') answer['units'] = units;
+  if (inputsFrom) answer['inputs_from'] = inputsFrom;
+  answer['computation_time_ms'] = computationTime(elapsed);
+  return answer as TimedOption;
 };
 
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
@@ -171,15 +190,9 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
         throw new AppError('pricing_calculation_failed', result);
       }
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome: 'ok' });
-      // The members are added to the result, which is new: a copy would take as long as a price.
-      const answer: Record<string, unknown> = echo ? Object.assign(result, echo) : result;
       const warnings = unitWarnings(option, model.numbers, '');
-      if (warnings) answer['warnings'] = warnings;
-      if (units === 'market') answer['units'] = units;
-      if (inputsFrom) answer['inputs_from'] = inputsFrom;
       elapsed = clock.monotonic() - started;
-      answer['computation_time_ms'] = computationTime(elapsed);
-      return answer as TimedOption;
+      return withFacts(result, { echo, warnings, units, inputsFrom, elapsed });
     } catch (error) {
       reportAbuse(error, abuse);
       const outcome = outcomeOf(reportFailure(error, span, logger, { model: label, inputs: body }));
