@@ -84,6 +84,8 @@ const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {
  */
 const rowsAtOnce = 256;
 const comma = 0x2c;
+/** An answer with this number of rows at most is written in one piece, because each piece is memory outside the heap. */
+const fewRows = 100;
 
 /**
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next one, so that there is
@@ -111,6 +113,13 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
 
   const flush = (): void => {
     if (rows.length === 0) return;
+    if (!begun && options.length <= fewRows) {
+      // The whole answer is one piece, without its last bracket.
+      text.add(JSON.stringify(rows).slice(0, -1));
+      begun = true;
+      rows = [];
+      return;
+    }
     const bytes = utf8(JSON.stringify(rows));
     // Joins the lists into one: a comma replaces the opening bracket, except in the first list, and the closing bracket
     // is removed.
