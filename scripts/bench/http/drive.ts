@@ -29,7 +29,7 @@ const send = async (target: Target, load: Load, agent: Agent): Promise<number> =
  * Processor seconds of the process and its children with all their threads (on Linux in ticks of 10 ms). The pricing
  * processes are children of the service.
  */
-const processorSeconds = ({ pid }: Pick<Target, 'pid'>): number => {
+export const processorSeconds = ({ pid }: Pick<Target, 'pid'>): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
