@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import { withScope } from '../verify/scope.ts';
 import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
-import { drive, latencyOf, median, type Rate, type Target } from './http/drive.ts';
+import { drive, latencyOf, median, warmUp, type Rate, type Target } from './http/drive.ts';
 import { createProduction } from './http/production.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 7);
@@ -29,12 +29,12 @@ const compare = async (
   load: Load,
 ): Promise<Readonly<Record<Side, Rate[]>>> => {
   const rates: Record<Side, Rate[]> = { other: [], this: [] };
-  for (let round = 0; round <= rounds; round += 1) {
+  for (const side of sides) await warmUp(targets[side], load, seconds, connections);
+  for (let round = 0; round < rounds; round += 1) {
     // The order changes with each round, because the first of a pair has rested longer.
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       const rate = await drive(targets[side], load, seconds, connections);
-      // The first round is for warm-up.
-      if (round > 0) rates[side].push(rate);
+      rates[side].push(rate);
     }
   }
   return rates;

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createScope } from '../verify/scope.ts';
 import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
-import { drive, latencyOf, median, memoryOf, whileProbed, type Rate, type Target } from './http/drive.ts';
+import { drive, latencyOf, median, memoryOf, warmUp, whileProbed, type Rate, type Target } from './http/drive.ts';
 import { createProduction, startProgram } from './http/production.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 5);
@@ -31,11 +31,12 @@ const compare = async (
   candidates: Readonly<Record<string, readonly [Target, Load]>>,
 ): Promise<Record<string, Rate>> => {
   const rates = new Map<string, Rate[]>(Object.keys(candidates).map((name) => [name, []]));
-  for (let turn = 0; turn <= rounds; turn += 1) {
+  for (const [target, load] of Object.values(candidates)) {
+    await warmUp(target, load, seconds, connectionsOf(load.rows));
+  }
+  for (let turn = 0; turn < rounds; turn += 1) {
     for (const [name, [target, load]] of Object.entries(candidates)) {
-      const rate = await drive(target, load, seconds, connectionsOf(load.rows));
-      // The first round is for warm-up.
-      if (turn > 0) rates.get(name)?.push(rate);
+      rates.get(name)?.push(await drive(target, load, seconds, connectionsOf(load.rows)));
     }
   }
   return Object.fromEntries(

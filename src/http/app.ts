@@ -28,8 +28,8 @@ import { requestScope } from './middleware/request-scope.ts';
 import type { UnknownQuery } from './routing/compiled-route.ts';
 import { createResponseCheck, type ResponseValidation } from './routing/response-check.ts';
 import { createRouting } from './routing/router.ts';
-import { securityHeaders } from './middleware/security-headers.ts';
-import type { Authenticate, CheckCsrf, HttpState, RateLimit } from './routing/types.ts';
+import { sequence } from './routing/sequence.ts';
+import type { Authenticate, CheckCsrf, HttpMiddleware, HttpState, RateLimit } from './routing/types.ts';
 
 export type AppDeps = {
   readonly routes: readonly Route[];
@@ -49,7 +49,7 @@ export type AppDeps = {
   readonly bodies: BodyAdmission;
   readonly abuse: AbuseReport;
   readonly limits: Limits;
-  /** Hides the details of unexpected errors, and adds HSTS. */
+  /** Hides the details of unexpected errors. */
   readonly production: boolean;
   readonly responseValidation: ResponseValidation;
   /** What happens to unknown names in the query of GET routes. Default: `refuse`. */
@@ -90,7 +90,8 @@ export const createApp = (deps: AppDeps): RequestListener => {
   // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
 
-  app.use(
+  const { deprecated } = routing;
+  const steps: (HttpMiddleware | undefined)[] = [
     requestScope({
       clock,
       metrics,
@@ -104,18 +105,17 @@ export const createApp = (deps: AppDeps): RequestListener => {
       deadlineMs: limits.requestDeadlineMs,
       streamDeadlineMs: limits.stream.timeoutMs,
     }),
-  );
-  app.use(unreadBodies(limits.discardBytes));
-  const { deprecated } = routing;
-  if (deprecated.length > 0) app.use(deprecation({ metrics, deprecated }));
-  app.use(errorBoundary({ metrics, production }));
-  app.use(securityHeaders(production));
-  app.use(cors(deps.corsOrigins));
-  if (deps.answers) app.use(deps.answers.middleware);
-  app.use(compression());
-  app.use(checkRequest({ abuse: deps.abuse, limits }));
-  app.use(routing.middleware);
-  app.use(unrouted({ abuse: deps.abuse, limits }));
+    unreadBodies(limits.discardBytes),
+    deprecated.length > 0 ? deprecation({ metrics, deprecated }) : undefined,
+    errorBoundary({ metrics, production }),
+    cors(deps.corsOrigins),
+    deps.answers?.middleware,
+    compression(),
+    checkRequest({ abuse: deps.abuse, limits }),
+    routing.middleware,
+    unrouted({ abuse: deps.abuse, limits }),
+  ];
+  app.use(sequence(steps.filter((step) => step !== undefined)));
   const handle = app.callback();
   return (request, response) => void handle(request, response);
 };

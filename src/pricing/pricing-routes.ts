@@ -37,8 +37,10 @@ const batchReply = ({ answer, chunks }: BatchOutcome) => {
     'Content-Type': answer === 'json' ? `${jsonType}; charset=utf-8` : arrowType,
     'Content-Length': String(length),
   };
-  const body = length < streamBytes ? Buffer.concat(chunks) : new AnswerPieces(chunks);
-  return { body, headers };
+  if (length >= streamBytes) return { body: new AnswerPieces(chunks), headers };
+  const [first] = chunks;
+  if (first === undefined || chunks.length > 1) return { body: Buffer.concat(chunks), headers };
+  return { body: Buffer.from(first.buffer, first.byteOffset, first.byteLength), headers };
 };
 
 export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRoutesDeps): Route[] => {
@@ -61,7 +63,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       handler: async ({ body, headers, context }) => ({
         status: 200,
         headers: await display(headers.prefer),
-        body: await service.price(body, context.signal),
+        body: await service.price(body, context),
       }),
     }),
     defineRoute({
@@ -79,7 +81,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       handler: async ({ body, headers, context }) => ({
         status: 200,
         headers: await display(headers.prefer),
-        body: await service.greeks(body, context.signal),
+        body: await service.greeks(body, context),
       }),
     }),
     defineRoute({
@@ -94,7 +96,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       handler: async ({ body, headers, context }) => ({
         status: 200,
         headers: await display(headers.prefer),
-        body: await service.impliedVolatility(body, context.signal),
+        body: await service.impliedVolatility(body, context),
       }),
     }),
     defineRoute({

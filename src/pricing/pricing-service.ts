@@ -11,7 +11,7 @@ import { computationTime } from './request/computation-time.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
-import { readUnits, unitsMember } from './request/market-units.ts';
+import { readUnits, unitsMember, type UnitSystem } from './request/market-units.ts';
 import { fillRow, presetMember, readDefaults } from './request/defaults.ts';
 import { lacksOutputText, notAnOptionText } from './request/messages.ts';
 import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
@@ -38,10 +38,10 @@ export type PricingService = {
    * @throws AppError `validation_failed`, `pricing_model_unknown`, `pricing_calculation_failed`,
    * `pricing_engine_unavailable`
    */
-  readonly price: (body: unknown, signal?: AbortSignal) => Promise<TimedOption>;
-  readonly greeks: (body: unknown, signal?: AbortSignal) => Promise<TimedOption>;
+  readonly price: (body: unknown, request?: Cancellable) => Promise<TimedOption>;
+  readonly greeks: (body: unknown, request?: Cancellable) => Promise<TimedOption>;
   /** The body has `price` instead of `volatility`. */
-  readonly impliedVolatility: (body: unknown, signal?: AbortSignal) => Promise<ImpliedOption>;
+  readonly impliedVolatility: (body: unknown, request?: Cancellable) => Promise<ImpliedOption>;
   /**
    * Prices a batch from bytes to bytes. An invalid row is an error in the answer, and the batch is not refused.
    * @throws AppError `malformed_body`, `not_acceptable`, `validation_failed` for an invalid envelope;
@@ -59,6 +59,9 @@ export type PricingService = {
 };
 
 type GridRequest = Omit<BatchRequest, 'kind' | 'input'>;
+
+/** A request. Its signal is made at its first use, so it is read only where the work waits. */
+type Cancellable = { readonly signal: AbortSignal };
 
 type SingleOperation = 'price' | 'greeks' | 'implied_volatility';
 const fixedOutputs: Readonly<Record<'price' | 'implied_volatility', readonly OutputName[]>> = {
@@ -88,9 +91,30 @@ const withoutOwn = (row: Row): Row => {
   return inputs;
 };
 
+type Facts = {
+  readonly echo: Row | undefined;
+  readonly warnings: readonly UnitWarning[] | undefined;
+  readonly units: UnitSystem;
+  readonly inputsFrom: InputsFrom | undefined;
+  /** Milliseconds. */
+  readonly elapsed: number;
+};
+
+/** Adds the facts to a result, which belongs to this request alone. A copy would take as long as a price. */
+const withFacts = (result: PricedOption, { echo, warnings, units, inputsFrom, elapsed }: Facts): TimedOption => {
+  const answer: Record<string, unknown> = echo ? Object.assign(result, echo) : result;
+  if (warnings) answer['warnings'] = warnings;
+  if (units === 'market') answer['units'] = units;
+  if (inputsFrom) answer['inputs_from'] = inputsFrom;
+  answer['computation_time_ms'] = computationTime(elapsed);
+  return answer as TimedOption;
+};
+
 export const createPricingService = (deps: PricingServiceDeps): PricingService => {
   const { engines, clock, metrics, faults, logger, workers, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
   const tracer = trace.getTracer('volwatch.pricing');
+  // One array for all requests, because a calculation in the service does not wait, and a new array takes longer than a price.
+  const buffer = createOutputs();
 
   const read = (operation: SingleOperation, { row, echo }: ResolvedRow, model: Model) => {
     const asked =
@@ -124,10 +148,11 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     return fillRow(body, filling.values);
   };
 
-  const single = async (operation: SingleOperation, body: unknown, signal?: AbortSignal): Promise<TimedOption> => {
+  const single = async (operation: SingleOperation, body: unknown, request?: Cancellable): Promise<TimedOption> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
     let label: Model['name'] | 'unknown' = 'unknown';
+    let elapsed: number | undefined;
     try {
       if (!isRow(body)) throw invalidRequest([{ pointer: '', code: 'invalid_type', detail: notAnOptionText(body) }]);
       const filled = await fill(body);
@@ -142,15 +167,14 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       span.setAttribute('pricing.exercise_style', option.exercise_style);
       const engine = engines.engine(model);
       const armed = faults.armed('pricing.engine');
-      if (armed) await faults.reach('pricing.engine', signal);
+      if (armed) await faults.reach('pricing.engine', request?.signal);
       const wanted = wantedOf(outputs, units);
-      const buffer = createOutputs();
       const estimate = estimateOf([row], wanted);
       const slow = !armed && estimate.totalMs > workerMs;
       const result = slow
         ? await context.with(trace.setSpan(context.active(), span), () =>
             priceOnWorker(workers, withoutOwn(row), outputs, units, {
-              signal,
+              signal: request?.signal,
               kind: 'single',
               caller: callerOf(),
               estimate,
@@ -167,21 +191,15 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       }
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome: 'ok' });
       const warnings = unitWarnings(option, model.numbers, '');
-      return {
-        ...result,
-        ...echo,
-        ...(warnings && { warnings }),
-        ...(units === 'market' && { units }),
-        ...(inputsFrom && { inputs_from: inputsFrom }),
-        computation_time_ms: computationTime(clock.monotonic() - started),
-      };
+      elapsed = clock.monotonic() - started;
+      return withFacts(result, { echo, warnings, units, inputsFrom, elapsed });
     } catch (error) {
       reportAbuse(error, abuse);
       const outcome = outcomeOf(reportFailure(error, span, logger, { model: label, inputs: body }));
       metrics.count('volwatch_pricing_options_total', { operation, model: label, outcome });
       throw error;
     } finally {
-      const elapsed = clock.monotonic() - started;
+      elapsed ??= clock.monotonic() - started;
       metrics.observe('volwatch_pricing_duration_seconds', { operation, model: label }, elapsed / 1000);
       addTiming('pricing', elapsed);
       span.end();
@@ -191,9 +209,9 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
   const grid = createBatch({ ...deps, tracer }, 'grid');
 
   return {
-    price: (body, signal) => single('price', body, signal),
-    greeks: (body, signal) => single('greeks', body, signal),
-    impliedVolatility: (body, signal) => single('implied_volatility', body, signal) as Promise<ImpliedOption>,
+    price: (body, request) => single('price', body, request),
+    greeks: (body, request) => single('greeks', body, request),
+    impliedVolatility: (body, request) => single('implied_volatility', body, request) as Promise<ImpliedOption>,
     batch: createBatch({ ...deps, tracer }),
     grid: (request, options) => grid({ ...request, kind: 'grid', input: 'json' }, options),
     models: engines.models,

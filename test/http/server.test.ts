@@ -160,6 +160,14 @@ test.serial('bodies of waiting and of refused requests take about the memory of 
   t.true(grown < 150, `${grown.toFixed(0)} MiB for 0.2 MB of bodies`);
 });
 
+test('cuts a client that never sends the rest of a request that was answered early', async (t) => {
+  const { raw } = await serve(t, { routes, requestTimeoutMs: 100, longRequestTimeoutMs: 60_000 });
+  const begun = performance.now();
+  const answer = await raw('POST /api/v1/unknown HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{', 20_000);
+  t.true(answer.startsWith('HTTP/1.1 404 '), answer);
+  t.true(performance.now() - begun < 10_000);
+});
+
 test('cuts a client whose headers, or whose body, never end', async (t) => {
   const { raw } = await serve(t, { routes, headersTimeoutMs: 100, requestTimeoutMs: 100 });
   const begun = performance.now();

@@ -29,7 +29,7 @@ const send = async (target: Target, load: Load, agent: Agent): Promise<number> =
  * Processor seconds of the process and its children with all their threads (on Linux in ticks of 10 ms). The pricing
  * processes are children of the service.
  */
-const processorSeconds = ({ pid }: Pick<Target, 'pid'>): number => {
+export const processorSeconds = ({ pid }: Pick<Target, 'pid'>): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
@@ -73,6 +73,23 @@ export const drive = async (target: Target, load: Load, seconds: number, connect
   agent.destroy();
   const perProcessorSecond = times.length / (processorSeconds(target) - spent);
   return { perSecond: times.length / elapsed, perProcessorSecond, times };
+};
+
+/** Options that are priced before a measurement, and the max time for that. */
+const warmUpOptions = 200_000;
+const warmUpRequests = 5_000;
+const maxWarmUpSeconds = 10;
+
+/**
+ * Sends requests until V8 has compiled the code of the target. A time alone would not do: on a busy machine a second has
+ * so few requests that most of the code still runs in the interpreter.
+ */
+export const warmUp = async (target: Target, load: Load, seconds: number, connections: number): Promise<void> => {
+  const requests = Math.min(warmUpRequests, warmUpOptions / load.rows);
+  let sent = 0;
+  for (let spent = 0; spent < maxWarmUpSeconds && sent < requests; spent += seconds) {
+    sent += (await drive(target, load, seconds, connections)).times.length;
+  }
 };
 
 /** The probe runs in its own thread, so that pauses of the load generator do not count as latency of the service. */

@@ -55,6 +55,8 @@ export const createProduction = async (
     const redis = await startRedisServer(scope);
     const service = await startService({
       ...(directory !== undefined && { directory }),
+      // A busy machine needs more than the default.
+      startTimeoutMs: 120_000,
       environment: {
         NODE_ENV: 'production',
         FAULT_INJECTION: 'false',

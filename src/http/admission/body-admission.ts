@@ -86,11 +86,10 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
     if (refusal === 'full') throw new AppError('overloaded', 'Too many bodies are being read', { retryAfter });
     throw new AppError('concurrency_limit_exceeded', 'Too many bodies of this caller are being read', { retryAfter });
   };
-  const report = (): void => {
-    metrics.set('volwatch_http_bodies_in_progress', {}, bodies.total());
-    metrics.set('volwatch_http_body_bytes', {}, memory.total());
-  };
-  report();
+  const reportBodies = (): void => metrics.set('volwatch_http_bodies_in_progress', {}, bodies.total());
+  const reportBytes = (): void => metrics.set('volwatch_http_body_bytes', {}, memory.total());
+  reportBodies();
+  reportBytes();
 
   return {
     open: (caller, declaredBytes, onSlow) => {
@@ -109,7 +108,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
         },
       };
       watched.add(body);
-      report();
+      reportBodies();
       let size = 0;
       let counted = 0;
       let reading = true;
@@ -118,7 +117,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
         reading = false;
         watched.delete(body);
         bodies.release(caller.key);
-        report();
+        reportBodies();
       };
       return {
         arrived: (bytes) => (body.bytes += bytes),
@@ -130,14 +129,15 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
           const refused = memory.take(caller.key, more);
           if (refused !== undefined) refuse(refused, caller);
           counted += more;
-          report();
+          reportBytes();
         },
         close,
         release: () => {
           close();
-          if (counted > 0) memory.release(caller.key, counted);
+          if (counted === 0) return;
+          memory.release(caller.key, counted);
           counted = 0;
-          report();
+          reportBytes();
         },
       };
     },

@@ -55,7 +55,7 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
 
   const start = (socket: Socket, connection: Connection, request: IncomingMessage, response: ServerResponse): void => {
     connection.busy = true;
-    response.once('close', () => proceed(socket, connection));
+    response.on('close', () => proceed(socket, connection));
     serve(request, response);
   };
 

@@ -111,12 +111,12 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
     if (!request.readableEnded) fail(incomplete(new Error('closed early')));
   };
   input.on('data', take);
-  input.once('end', end);
+  input.on('end', end);
   request
     .on('data', count)
-    .once(tinyChunks, refuseTinyChunks)
-    .once('close', leave)
-    .once('error', (cause) => fail(incomplete(cause)));
+    .on(tinyChunks, refuseTinyChunks)
+    .on('close', leave)
+    .on('error', (cause) => fail(incomplete(cause)));
   plain?.once('error', (cause) => fail(notCompressed(cause)));
   plain?.once('close', () => fail(notCompressed(new Error('closed early'))));
   const reading = read(source);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import type { FileStream } from '#src/kernel/body-stream.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { longRequest, tinyChunks } from '../server/counted-request.ts';
+import { CountedRequest, tinyChunks } from '../server/counted-request.ts';
 import { arriving } from './arriving.ts';
 import { assertNothingAfter, decompressorOf, notCompressed, type Decompressor } from './decompressor.ts';
 import { tooLarge, type ExpansionLimits, type ReceiveOptions } from './receive.ts';
@@ -88,7 +88,7 @@ export const streamBody = async <T>(
   source.signal.addEventListener('abort', discard, { once: true });
   if (source.signal.aborted) discard();
   request.once(tinyChunks, refuseTinyChunks);
-  request.emit(longRequest);
+  if (request instanceof CountedRequest) request.isLong = true;
   ask();
   try {
     const pieces =

@@ -12,7 +12,7 @@ const anyOrigin = '*';
 export const cors = (origins: readonly string[]): HttpMiddleware => {
   const allowed = new Set(origins);
 
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const { req, res } = ctx;
     const { origin } = req.headers;
     if (allowed.size > 0) res.appendHeader('Vary', 'Origin');
@@ -28,6 +28,6 @@ export const cors = (origins: readonly string[]): HttpMiddleware => {
         res.setHeader('Access-Control-Max-Age', preflightSeconds);
       }
     }
-    await next();
+    return next();
   };
 };

@@ -29,20 +29,21 @@ export const createRequestLog =
   ({ request, method, route, path, status, milliseconds, failure }) => {
     const level =
       failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
-    logger[level](
-      {
-        request_id: request.requestId,
-        trace_id: request.traceId,
-        method,
-        route,
-        path,
-        status,
-        duration_ms: Math.round(milliseconds * 100) / 100,
-        ...(failure && { code: failure.code, category: failure.definition.category }),
-        ...(failure && status >= 500 && { error: failure.cause ?? failure }),
-        ...(request.principal && { principal_kind: request.principal.kind }),
-        client_ip_hash: addressHash(request.clientIp),
-      },
-      'request',
-    );
+    const fields: Record<string, unknown> = {
+      request_id: request.requestId,
+      trace_id: request.traceId,
+      method,
+      route,
+      path,
+      status,
+      duration_ms: Math.round(milliseconds * 100) / 100,
+      client_ip_hash: addressHash(request.clientIp),
+    };
+    if (failure) {
+      fields['code'] = failure.code;
+      fields['category'] = failure.definition.category;
+      if (status >= 500) fields['error'] = failure.cause ?? failure;
+    }
+    if (request.principal) fields['principal_kind'] = request.principal.kind;
+    logger[level](fields, 'request');
   };

@@ -37,7 +37,8 @@ type RequestScopeDeps = {
 
 const tracedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type MethodLabel = LabelsOf<'http_server_active_requests'>['http_request_method'];
-const methodLabel = (method: string): MethodLabel => tracedMethods.find((known) => known === method) ?? '_OTHER';
+const methodLabels: ReadonlyMap<string, MethodLabel> = new Map(tracedMethods.map((method) => [method, method]));
+const methodLabel = (method: string): MethodLabel => methodLabels.get(method) ?? '_OTHER';
 
 class RequestScope implements RequestContext {
   readonly requestId: string;
@@ -157,9 +158,10 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
   return async (ctx, next) => {
     const started = clock.monotonic();
     const { headers, socket } = ctx.req;
-    const method = methodLabel(ctx.method);
-    const match = routing.match(ctx.method, ctx.path);
-    const path = loggedPath(ctx.path, match.template);
+    const { method: sentMethod, path: sentPath } = ctx;
+    const method = methodLabel(sentMethod);
+    const match = routing.match(sentMethod, sentPath);
+    const path = loggedPath(sentPath, match.template);
     const { span, parent } = startSpan(tracing, ctx, method, match.template, path);
     const spanContext = span.spanContext();
     // The trace id is all zeros when no tracer is registered.
@@ -194,7 +196,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
         },
         milliseconds / 1000,
       );
-      requestLog({ request, method: ctx.method, route: match.template, path, status, milliseconds, failure });
+      requestLog({ request, method: sentMethod, route: match.template, path, status, milliseconds, failure });
       endSpan(span, status, failure);
     };
     return runInRequest(request, () => (isTraced ? context.with(trace.setSpan(parent, span), serve) : serve()));

@@ -14,10 +14,14 @@ export type CompiledRoute = {
   /** Headers of each answer of a deprecated route. */
   readonly deprecationHeaders: Readonly<Record<string, string>> | undefined;
   readonly query: z.ZodObject;
+  /** Without any name, the query gives an empty object. */
+  readonly queryMayBeEmpty: boolean;
   /** The names that are read from the query; the others are ignored. Undefined: another name is refused. */
   readonly queryNames: ReadonlySet<string> | undefined;
   readonly headerNames: readonly string[];
   readonly headers: z.ZodObject | undefined;
+  /** Without any declared header, the headers give an empty object. */
+  readonly headersMayBeEmpty: boolean;
   readonly body: z.ZodType | undefined;
   readonly bodyOptional: boolean;
   readonly consumes: readonly string[];
@@ -53,10 +57,17 @@ const checkDeclaration = (declaration: Route, template: string, parameterNames: 
   }
 };
 
+/** Whether the schema gives an empty object for an empty one, so that it need not run for it. */
+const mayBeEmpty = (schema: z.ZodObject | undefined): boolean => {
+  const parsed = schema?.safeParse({});
+  return parsed?.success === true && Object.keys(parsed.data).length === 0;
+};
+
 export const compileRoute = (declaration: Route, template: string, { unknownQuery }: CompileOptions): CompiledRoute => {
   const { path, query, headers, body } = declaration.request;
   const parameterNames = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   checkDeclaration(declaration, template, parameterNames);
+  const querySchema = query?.strict() ?? z.strictObject({});
   const ignoresUnknown = declaration.method === 'GET' && (declaration.unknownQuery ?? unknownQuery) === 'ignore';
   return {
     declaration,
@@ -64,10 +75,12 @@ export const compileRoute = (declaration: Route, template: string, { unknownQuer
     parameterNames,
     path,
     deprecationHeaders: declaration.deprecated && deprecationHeaders(declaration.deprecated),
-    query: query?.strict() ?? z.strictObject({}),
+    query: querySchema,
+    queryMayBeEmpty: mayBeEmpty(querySchema),
     queryNames: ignoresUnknown ? new Set(Object.keys(query?.shape ?? {})) : undefined,
     headerNames: headers === undefined ? [] : Object.keys(headers.shape),
     headers,
+    headersMayBeEmpty: mayBeEmpty(headers),
     body,
     bodyOptional: body !== undefined && body.safeParse(undefined).success,
     consumes: declaration.consumes ?? [jsonType],

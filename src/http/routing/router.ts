@@ -2,6 +2,7 @@ import { Router, type MatchResult } from '@koa/router';
 import { compileRoute, type CompiledRoute, type CompileOptions } from './compiled-route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { Match } from './match.ts';
+import { sequence } from './sequence.ts';
 import type { HttpMiddleware, HttpState } from './types.ts';
 
 export type Routing = {
@@ -31,7 +32,7 @@ export const createRouting = ({ routes, basePath, stepsOf, ...options }: Options
     if (compiled.has(name)) throw new Error(`Declared twice: ${name}`);
     const route = compileRoute(declaration, template, options);
     compiled.set(name, route);
-    router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [declaration.method], stepsOf(route), { name });
+    router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [declaration.method], sequence(stepsOf(route)), { name });
   }
 
   const matchOf = ({ path: layers, pathAndMethod }: MatchResult<HttpState>): Match => {
@@ -51,20 +52,21 @@ export const createRouting = ({ routes, basePath, stepsOf, ...options }: Options
   };
 
   // Paths without parameters are matched once, at start. A request then needs one map lookup instead of all patterns.
-  const fixed = new Map<string, Found>();
+  // The keys are the method and then the path, because to join both for each request would take longer than to find them.
+  const fixed = new Map<string, Map<string, Found>>();
   for (const { template, declaration } of compiled.values()) {
     if (template.includes('{')) continue;
     for (const method of declaration.method === 'GET' ? ['GET', 'HEAD'] : [declaration.method]) {
-      fixed.set(`${method} ${template}`, search(method, template));
+      const paths = fixed.get(method) ?? new Map<string, Found>();
+      fixed.set(method, paths.set(template, search(method, template)));
     }
   }
   // The router asks for the same match right after the request scope.
-  let last: { readonly key: string; readonly found: Found } | undefined;
+  let last: { readonly method: string; readonly path: string; readonly found: Found } | undefined;
   const find = (method: string, path: string): Found => {
-    const key = `${method} ${path}`;
-    const known = fixed.get(key);
+    const known = fixed.get(method)?.get(path);
     if (known !== undefined) return known;
-    if (last?.key !== key) last = { key, found: search(method, path) };
+    if (last?.method !== method || last.path !== path) last = { method, path, found: search(method, path) };
     return last.found;
   };
   router.match = (path, method) => find(method, path).result;

@@ -6,6 +6,7 @@ import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { AuthPolicy, Input, RateLimitRule, RequestSchemas } from '#src/kernel/requests/route.ts';
+import type { Caller } from '../admission/body-admission.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import type { Match } from './match.ts';
 
@@ -13,6 +14,8 @@ export type HttpState = {
   request: RequestContext;
   match: Match;
   span: Span;
+  /** See `callerIn`. */
+  caller?: Caller;
   /** The validated input of the handler. */
   input: Input<RequestSchemas>;
   /** The error that the error boundary has answered. The span, the metrics and the log line use it. */

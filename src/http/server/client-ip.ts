@@ -23,6 +23,22 @@ const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'i
 const joined = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(',') : value;
 
+/** Max addresses of peers that are remembered. */
+const maxPeers = 1_000;
+
+/** Reads addresses of peers. An IPv4 address that is mapped to IPv6 takes 2 microseconds to read, so it is remembered. */
+const rememberAddresses = (): ((peer: string) => string) => {
+  const known = new Map<string, string>();
+  return (peer) => {
+    const before = known.get(peer);
+    if (before !== undefined) return before;
+    if (known.size >= maxPeers) known.clear();
+    const address = readAddress(peer) ?? '';
+    known.set(peer, address);
+    return address;
+  };
+};
+
 /**
  * Finds the address of the client. It is the address of the peer. When the peer is a trusted proxy, it is the last
  * address in the header of the proxies that is not a trusted proxy. The addresses left of it are not used, because the
@@ -35,6 +51,7 @@ export const createClientIp = ({
   logger = silentLogger,
 }: ClientIpOptions): ClientIp => {
   const isTrusted = createIsTrustedProxy(trustedProxies);
+  const addressOf = rememberAddresses();
   const warned = new Set<string>();
   /** One line for each header, because every request of that proxy has such an entry. Its text may be anything. */
   const warn = (name: string): void => {
@@ -54,7 +71,7 @@ export const createClientIp = ({
   };
 
   return (peer, headers) => {
-    let client = readAddress(peer ?? '') ?? '';
+    let client = addressOf(peer ?? '');
     if (trustedProxies.length === 0 || !isTrusted(client)) return client;
     const { name, entries } = hopsOf(headers);
     for (const entry of entries.toReversed()) {

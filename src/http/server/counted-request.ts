@@ -8,9 +8,6 @@ import { createBlocks, largeBytes } from '../admission/blocks.ts';
  */
 export const tinyChunks = 'tinyChunks';
 
-/** Emitted by a request whose body may take longer than the timeout of usual requests. */
-export const longRequest = 'longRequest';
-
 /**
  * A body with chunked encoding may have this number of chunks of any size; with more, their mean size has a min. Node
  * needs about 3 microseconds for each chunk, and one read of 64 KiB can have 10,900 chunks of one byte. A line of a price
@@ -48,6 +45,8 @@ export class CountedRequest extends IncomingMessage {
   #bytes = 0;
   /** Whether the body had too many tiny chunks. The connection must close after the answer. */
   isRefused = false;
+  /** Whether the body may take longer than the timeout of usual requests. */
+  isLong = false;
   #isScheduled = false;
   #wantsMore = true;
   readonly #socket: Socket;

@@ -11,6 +11,7 @@ const port = /^:(\d{1,5}|_[\w.-]+)$/;
  */
 export const readAddress = (text: string): string | undefined => {
   const plain = text.trim();
+  if (isIP(plain) === 4) return plain;
   const [, bracketed, afterBracket = ''] = /^\[([^\]]*)\](.*)$/.exec(plain) ?? [];
   if (bracketed !== undefined) {
     return isIP(bracketed) === 6 && (afterBracket === '' || port.test(afterBracket)) ? canonical(bracketed) : undefined;

@@ -7,7 +7,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { problemOf, problemType, reasonPhrase } from '../problems/problem.ts';
 import { randomTraceId, serverTiming } from '../middleware/request-identity.ts';
-import { listSecurityHeaders } from '../middleware/security-headers.ts';
+import { listSecurityHeaders } from './security-headers.ts';
 
 export type ParserRefusalDeps = {
   readonly logger: Logger;

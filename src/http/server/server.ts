@@ -1,11 +1,13 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
 import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
-import { CountedRequest, longRequest, tinyChunks } from './counted-request.ts';
+import { responseWithHeaders } from './answer-head.ts';
+import { createArrivalTimes } from './arrival-times.ts';
+import { CountedRequest, tinyChunks } from './counted-request.ts';
 import { isReadableTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
@@ -19,7 +21,7 @@ export type HttpServerDeps = ParserRefusalDeps & {
   readonly headersTimeoutMs: number;
   /** Timeout for the whole request. */
   readonly requestTimeoutMs: number;
-  /** The same for a request that emits `longRequest`. Default: `requestTimeoutMs`. */
+  /** The same for a `CountedRequest` that `isLong`. Default: `requestTimeoutMs`. */
   readonly longRequestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
   /** Max open connections of all clients. */
@@ -57,28 +59,34 @@ const connectionPollMs = 20;
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs, headerBytes } = deps;
   const { longRequestTimeoutMs = requestTimeoutMs } = deps;
+  const checkIntervalMs = Math.min(maxCheckIntervalMs, headersTimeoutMs, requestTimeoutMs);
   let draining = false;
   const server = createServer({
     IncomingMessage: CountedRequest,
+    ServerResponse: responseWithHeaders(deps.production) as typeof ServerResponse,
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
     requestTimeout: Math.max(requestTimeoutMs, longRequestTimeoutMs),
     keepAliveTimeout: keepAliveTimeoutMs,
     ...(headerBytes !== undefined && { maxHeaderSize: headerBytes }),
-    connectionsCheckingInterval: Math.min(maxCheckIntervalMs, headersTimeoutMs, requestTimeoutMs),
+    connectionsCheckingInterval: checkIntervalMs,
     // The app refuses a missing Host header, because Node's own answer has no body and not the usual headers.
     requireHostHeader: false,
   });
   const refuse = parserRefusal(deps);
+  // Node has one timeout for all requests, so the shorter one of usual requests is measured here.
+  const times = createArrivalTimes({
+    timeoutMs: requestTimeoutMs,
+    intervalMs: checkIntervalMs,
+    isUsed: longRequestTimeoutMs > requestTimeoutMs,
+    late: (request) => {
+      const fault = Object.assign(new Error('The request is late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+      refuse(fault, request.socket);
+    },
+  });
   const inProgress = new Set<ServerResponse>();
-  /** Node has one timeout for all requests, so the shorter one of usual requests is measured here. */
-  const limitTime = (request: IncomingMessage): void => {
-    if (request.complete || longRequestTimeoutMs <= requestTimeoutMs) return;
-    const timer = setTimeout(() => {
-      const late = Object.assign(new Error('The request is late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
-      if (!request.complete) refuse(late, request.socket);
-    }, requestTimeoutMs);
-    const end = (): void => clearTimeout(timer);
-    request.once(longRequest, end).once('end', end).once('close', end);
+  const forget = function (this: ServerResponse): void {
+    inProgress.delete(this);
+    times.stop(this.req);
   };
   const serve: RequestListener = (request, response) => {
     if (!isReadableTarget(request)) {
@@ -88,8 +96,8 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     if (draining) response.setHeader('Connection', 'close');
     inProgress.add(response);
     response.setMaxListeners(maxResponseListeners);
-    response.once('close', () => inProgress.delete(response));
-    limitTime(request);
+    response.on('close', forget);
+    times.start(request);
     app(request, response);
   };
   const { answers } = deps;
@@ -150,6 +158,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
         server.close(() => {
           clearTimeout(timer);
           clearInterval(sweep);
+          times.close();
           resolve();
         });
       });

@@ -1,6 +1,8 @@
 const quote = 0x22;
 const backslash = 0x5c;
 const slots = 64;
+/** It belongs to the newest counter. A new array for each text would take longer than a small text. */
+const lastStarts = new Int32Array(slots);
 
 export type NameCounter = {
   /**
@@ -13,7 +15,8 @@ export type NameCounter = {
 };
 
 /**
- * Counts the different member names of a JSON text by their hashes. A parser keeps each name and a description of each
+ * Counts the different member names of a JSON text by their hashes. A text must be read to its end before the next counter
+ * is created. A parser keeps each name and a description of each
  * set of names: with millions of names this takes about a minute and a gigabyte. The hash has a random key, so that a
  * caller cannot choose names with equal hashes. Rows of a list usually have the same members in the same order, so a name
  * is first compared with the last one in its position, because that is faster than a hash.
@@ -22,8 +25,8 @@ export const createNameCounter = (json: Uint8Array, max: number): NameCounter =>
   const { length } = json;
   const key = Math.floor(Math.random() * 2 ** 31) * 2 + 1;
   const hashes = new Set<number>();
-  /** The index at which the last name of each position begins; 0 if there is none. Names with escapes are not kept. */
-  const lastStarts = new Int32Array(slots);
+  // The index at which the last name of each position begins; 0 if there is none. Names with escapes are not kept.
+  lastStarts.fill(0);
   return {
     read: (start, ordinal) => {
       const slot = ordinal & (slots - 1);

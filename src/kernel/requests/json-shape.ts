@@ -48,6 +48,11 @@ const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte ===
 const asInt32 = (limit: number): number => Math.min(limit, 2 ** 31 - 1);
 
 const noWords = new Int32Array(0);
+/** A shorter text is read byte by byte, because a view of its words would take longer. */
+const minWordBytes = 1_024;
+/** For each open container of the text that is checked now. New arrays for each body would take longer than a small body. */
+let countsOfLevels = new Int32Array(0);
+let arrayLevels = new Uint8Array(0);
 const lowBits = 0x7f7f7f7f;
 const highBits = 0x80808080 | 0;
 /** Whether each of the four bytes is a comma, a digit, a sign or another character from `,` to `Z`. */
@@ -84,12 +89,16 @@ export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonS
   const { length } = json;
   // The aligned words of the text; `offset` is the index of the first.
   const offset = -json.byteOffset & 3;
-  const wordCount = Math.max(0, (length - offset) >> 2);
+  const wordCount = length < minWordBytes ? 0 : (length - offset) >> 2;
   const words = wordCount === 0 ? noWords : new Int32Array(json.buffer, json.byteOffset + offset, wordCount);
   const lastWord = offset + 4 * wordCount;
-  /** Elements or members so far, for each open container. */
-  const counts = new Int32Array(maxDepth + 1);
-  const isArray = new Uint8Array(maxDepth + 1);
+  if (countsOfLevels.length <= maxDepth) {
+    countsOfLevels = new Int32Array(maxDepth + 1);
+    arrayLevels = new Uint8Array(maxDepth + 1);
+  }
+  // A level is written before it is read, and level 0 is never an array, so old values do no harm.
+  const counts = countsOfLevels;
+  const isArray = arrayLevels;
   let depth = 0;
   let values = 1;
   /** Of the innermost container. */

@@ -13,7 +13,7 @@ import { invalidRequest } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { modelOfRow } from '../request/conventions/model-of-row.ts';
-import { resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
+import { isUsed, resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from '../request/read-option.ts';
 import { fillRow, hasEffect, presetMember, readDefaults } from '../request/defaults.ts';
 import { kindOf, lacksOutputText, memberError, notABatchText } from '../request/messages.ts';
@@ -67,6 +67,10 @@ const readEnvelope = (body: unknown, defaults: PricingDefaults | undefined): Env
   return { options: filled, outputs: asked.outputs, strictUnits: strict, units };
 };
 
+/** Whether no row has dates or a contract, so that each is its own resolved row. */
+const areResolved = (options: readonly unknown[]): options is readonly Row[] =>
+  options.every((row) => isRow(row) && !isUsed(row));
+
 /** The rows for the estimate of their cost, with the years of their dates. */
 const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {
   for (const row of options) {
@@ -82,6 +86,8 @@ const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {
  */
 const rowsAtOnce = 256;
 const comma = 0x2c;
+/** An answer with this number of rows at most is written in one piece, because each piece is memory outside the heap. */
+const fewRows = 100;
 
 /**
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next one, so that there is
@@ -101,9 +107,21 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
   let thrown: AppError | undefined;
   let model: Model | undefined;
   let engine: PricingEngine | undefined;
+  /** The last model, with the first output that it lacks. */
+  let checked: Model | undefined;
+  let unsupported: OutputName | undefined;
+  /** The exercise style of the last row. */
+  let style: string | undefined;
 
   const flush = (): void => {
     if (rows.length === 0) return;
+    if (!begun && options.length <= fewRows) {
+      // The whole answer is one piece, without its last bracket.
+      text.add(JSON.stringify(rows).slice(0, -1));
+      begun = true;
+      rows = [];
+      return;
+    }
     const bytes = utf8(JSON.stringify(rows));
     // Joins the lists into one: a comma replaces the opening bracket, except in the first list, and the closing bracket
     // is removed.
@@ -118,7 +136,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
   /** The option belongs to this row alone, so the outputs are added to it. */
   const writePriced = (option: Option, { numbers }: Model, index: number, id: unknown): void => {
     const row = option as unknown as Record<string, unknown>;
-    const warnings = unitWarnings(option, numbers, `/options/${index}`);
+    const warnings = unitWarnings(option, numbers, '/options', index);
     if (id !== undefined) row[idMember] = id;
     row['price'] = buffer[0];
     for (let k = 0; k < outputs.length; k++) row[outputs[k]!] = buffer[wanted.at[k]!];
@@ -142,17 +160,10 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
   };
 
   const price = (row: unknown, index: number): void => {
-    const pointer = `/options/${index}`;
     if (!isRow(row)) {
       model = undefined;
-      write(
-        failedRow(
-          row,
-          'validation_failed',
-          `each item of options must be an object with the inputs of one option, not ${kindOf(row)}`,
-          pointer,
-        ),
-      );
+      const detail = `each item of options must be an object with the inputs of one option, not ${kindOf(row)}`;
+      write(failedRow(row, 'validation_failed', detail, `/options/${index}`));
       tally.fail(undefined, { index, code: 'validation_failed' });
       return;
     }
@@ -163,17 +174,20 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
     const option = isId(id) ? read : [idError(''), ...(Array.isArray(read) ? read : [])];
     if (Array.isArray(option)) {
       const [first] = option;
-      write(failedRow(row, 'validation_failed', first!.detail, pointer + first!.pointer));
+      write(failedRow(row, 'validation_failed', first!.detail, `/options/${index}${first!.pointer}`));
       tally.fail(used, { index, code: 'validation_failed' });
       return;
     }
-    const unsupported = unsupportedOutput(used, wanted);
+    if (used !== checked) {
+      checked = used;
+      unsupported = unsupportedOutput(used, wanted);
+    }
     if (unsupported !== undefined) {
       write(failedRow(row, 'validation_failed', lacksOutputText(used, unsupported), '/outputs'));
       tally.fail(used, { index, code: 'validation_failed' });
       return;
     }
-    tally.styles.add(option.exercise_style);
+    if (option.exercise_style !== style) tally.styles.add((style = option.exercise_style));
     engine ??= engines.engine(used);
     const failure = evaluate(engine, option, wanted, buffer);
     if (failure === undefined) {
@@ -193,7 +207,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
     if (error.cause !== undefined) thrown ??= error;
   };
 
-  const estimating = () => estimateSteps(resolvedRows(options), wanted);
+  const estimating = () => estimateSteps(areResolved(options) ? options : resolvedRows(options), wanted);
   let estimate: WorkEstimate | undefined;
 
   return {

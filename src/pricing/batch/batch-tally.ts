@@ -44,12 +44,18 @@ export const createTally = (): Tally => {
   const failures = new Map<ErrorCode, number>();
   const firstFailures: { readonly index: number; readonly code: ErrorCode }[] = [];
   const labelOf = (model: Model | undefined): Label => model?.name ?? 'unknown';
+  // Consecutive rows mostly have the same model.
+  let last: { readonly model: Model | undefined; readonly counts: Record<Outcome, number> } | undefined;
+  const countsOf = (model: Model | undefined): Record<Outcome, number> => {
+    const label = labelOf(model);
+    const counts = byModel.get(label) ?? { ok: 0, invalid: 0, failed: 0 };
+    byModel.set(label, counts);
+    return counts;
+  };
   const count = (model: Model | undefined, outcome: Outcome, added: number): void => {
     if (added === 0) return;
-    const label = labelOf(model);
-    let counts = byModel.get(label);
-    if (counts === undefined) byModel.set(label, (counts = { ok: 0, invalid: 0, failed: 0 }));
-    counts[outcome] += added;
+    if (last === undefined || last.model !== model) last = { model, counts: countsOf(model) };
+    last.counts[outcome] += added;
   };
   return {
     byModel,

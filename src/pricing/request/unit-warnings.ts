@@ -24,19 +24,30 @@ export const strictUnitError = (input: NumberInput, value: number, at: string): 
   detail: `${input.name} ${value} is refused because strict_units is true; ${unitRemedy(input, value)}`,
 });
 
-/** The warnings about an option that was read; undefined if there are none. */
+const unitsOf = new Map<readonly NumberInput[], readonly NumberInput[]>();
+/** The numbers that have a unit. There is one list of numbers for each model. */
+const withUnits = (numbers: readonly NumberInput[]): readonly NumberInput[] => {
+  const known = unitsOf.get(numbers) ?? numbers.filter(({ unit }) => unit !== undefined);
+  unitsOf.set(numbers, known);
+  return known;
+};
+
+/**
+ * The warnings about an option that was read; undefined if there are none.
+ * @param at JSON Pointer of the option, or of the list of options with `index`
+ */
 export const unitWarnings = (
   option: object,
   numbers: readonly NumberInput[],
   at: string,
+  index?: number,
 ): readonly UnitWarning[] | undefined => {
   let warnings: UnitWarning[] | undefined;
   const isTimeDated = 'expiry' in option;
-  for (const input of numbers) {
-    if (input.unit === undefined) continue;
+  for (const input of withUnits(numbers)) {
     const value = (option as Readonly<Record<string, unknown>>)[input.name];
     if (typeof value !== 'number' || !isSuspicious(input, value, isTimeDated)) continue;
-    (warnings ??= []).push(unitWarning(input, value, at));
+    (warnings ??= []).push(unitWarning(input, value, index === undefined ? at : memberPointer(at, index)));
   }
   return warnings;
 };

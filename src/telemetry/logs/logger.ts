@@ -4,7 +4,8 @@ import { pino, type DestinationStream } from 'pino';
 import type { LogFields, Logger } from '../../kernel/ports/logger.ts';
 import { currentRequest } from '../../kernel/requests/request-context.ts';
 import type { LineLevel, LogLine } from './otlp/log-record.ts';
-import { redactText, redactValue } from './redaction.ts';
+import { joinLines } from './joined-lines.ts';
+import { redactInto, redactText } from './redaction.ts';
 
 export type LogLevel = LineLevel | 'silent';
 
@@ -70,6 +71,9 @@ export const createLogger = ({ level, instanceId, destination, exportLine }: Log
   const standardOutput = destination
     ? undefined
     : pino.destination({ dest: 1, sync: false, maxLength: maxBufferBytes });
+  const joined = standardOutput && joinLines((text) => standardOutput.write(text));
+  // Before the listener of pino, which writes what standard output still has.
+  if (joined) process.prependListener('exit', joined.flush);
   const log = pino(
     {
       level,
@@ -80,15 +84,17 @@ export const createLogger = ({ level, instanceId, destination, exportLine }: Log
       // redactValue has already converted errors; pino must not convert them again.
       serializers: { err: (value: unknown) => value },
     },
-    destination ?? standardOutput!,
+    destination ?? joined!,
   );
   const at =
     (name: LineLevel) =>
     (fields: LogFields, message: string): void => {
       if (!log.isLevelEnabled(name)) return;
-      const line = { ...correlation(), ...(redactValue(fields) as Record<string, unknown>) };
+      const line = redactInto(correlation(), fields, 1);
       const text = redactText(message);
       log[name](line, text);
+      // A warning or an error may be the last line of a process, so it does not wait.
+      if (name !== 'info' && name !== 'debug') joined?.flush();
       exportLine?.({ level: name, message: text, fields: line });
     };
   return {
@@ -98,6 +104,7 @@ export const createLogger = ({ level, instanceId, destination, exportLine }: Log
     error: at('error'),
     flush: async (timeoutMs) => {
       if (!standardOutput) return true;
+      joined?.flush();
       // flushSync is not used, because it writes before the write in progress, and hangs if the reader does not read.
       const drained = once(standardOutput, 'drain', { signal: AbortSignal.timeout(timeoutMs) });
       standardOutput.write('');
@@ -107,7 +114,10 @@ export const createLogger = ({ level, instanceId, destination, exportLine }: Log
       );
     },
     onDropped: (listener) => {
-      standardOutput?.on('drop', listener);
+      // Each text ends with a line feed, and it has one for each line.
+      standardOutput?.on('drop', (text: string) => {
+        for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) listener();
+      });
     },
   };
 };

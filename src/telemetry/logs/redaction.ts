@@ -48,12 +48,17 @@ export const redactValue = (value: unknown, depth = 0): unknown => {
   if (depth >= maxDepth) return '[deep]';
   if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => redactValue(item, depth + 1));
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  const copy: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(value)) {
-    copy[name] =
-      isSecretName(name) && member !== undefined && member !== null ? redacted : redactValue(member, depth + 1);
+  return redactInto({}, value, depth + 1);
+};
+
+/** Adds the members of `value` to `target` as `redactValue` does. @returns `target` */
+export const redactInto = (target: Record<string, unknown>, value: object, depth: number): Record<string, unknown> => {
+  for (const name of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[name];
+    target[name] =
+      isSecretName(name) && member !== undefined && member !== null ? redacted : redactValue(member, depth);
   }
-  return copy;
+  return target;
 };
 
 const mayHoldSecret = /[@=]|:\/\/|bearer|basic|eyJ/i;

@@ -160,7 +160,8 @@ export const createMetrics = ({ registry, enabled, build, target, isKept = () =>
         return;
       }
       const exemplarLabels = exemplarOfActiveSpan(isKept, value);
-      histogram.observe({ labels: labels as Labels, value, ...(exemplarLabels && { exemplarLabels }) });
+      if (exemplarLabels === undefined) histogram.observe({ labels: labels as Labels, value });
+      else histogram.observe({ labels: labels as Labels, value, exemplarLabels });
     },
   };
 };

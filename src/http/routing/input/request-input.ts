@@ -37,6 +37,19 @@ const readQuery = (
   maxNames: number,
 ): Record<string, string> => parseQuery(only === undefined ? querystring : onlyNamed(querystring, only), maxNames);
 
+/** The headers that the route declares. Undefined if there are none and the route needs none. */
+const declaredHeaders = (
+  { headerNames, headersMayBeEmpty }: CompiledRoute,
+  { req }: HttpContext,
+): Record<string, unknown> | undefined => {
+  let declared: Record<string, unknown> | undefined;
+  for (const name of headerNames) {
+    const value = req.headers[name];
+    if (value !== undefined) (declared ??= {})[name] = value;
+  }
+  return declared ?? (headersMayBeEmpty ? undefined : {});
+};
+
 /** Parses path, query, headers and body. @throws AppError `validation_failed` with all faults, and the codes of `readBody` */
 export const parseInput = async (
   ctx: HttpContext,
@@ -46,28 +59,29 @@ export const parseInput = async (
   const errors: FieldError[] = [];
   const parse = (
     part: 'path' | 'query' | 'header',
-    schema: CompiledRoute['path'],
-    value: Record<string, unknown>,
+    schema: NonNullable<CompiledRoute['path']>,
+    value: Record<string, unknown> | undefined,
   ): Record<string, unknown> | undefined => {
+    if (value === undefined) return {};
     const unstorable = textErrors(part, value);
     if (unstorable.length > 0) {
       errors.push(...unstorable);
       return undefined;
     }
-    if (schema === undefined) return undefined;
     const parsed = parsePart(part, schema, value);
     errors.push(...parsed.errors);
     return parsed.data;
   };
 
-  const path = parse('path', route.path, pathParameters(route, ctx));
-  const query = parse('query', route.query, readQuery(ctx.querystring, route.queryNames, maxQueryNames));
-  const declaredHeaders: Record<string, unknown> = {};
-  for (const name of route.headerNames) {
-    const value = ctx.req.headers[name];
-    if (value !== undefined) declaredHeaders[name] = value;
-  }
-  const headers = parse('header', route.headers, declaredHeaders);
+  const path = route.path === undefined ? undefined : parse('path', route.path, pathParameters(route, ctx));
+  const { querystring } = ctx;
+  const isEmpty = querystring === '' && route.queryMayBeEmpty;
+  const query = parse(
+    'query',
+    route.query,
+    isEmpty ? undefined : readQuery(querystring, route.queryNames, maxQueryNames),
+  );
+  const headers = route.headers === undefined ? undefined : parse('header', route.headers, declaredHeaders(route, ctx));
 
   const { request } = ctx.state;
   if (waitsToSend) {

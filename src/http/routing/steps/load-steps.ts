@@ -13,10 +13,12 @@ export type LoadStepsDeps = {
   readonly abuse: AbuseReport;
 };
 
-export const callerIn = ({ state: { request } }: HttpContext): Caller => ({
-  key: callerOf(request),
-  clientIp: request.clientIp,
-});
+/** The caller of a request. It is kept, so it must not be asked for before the caller is authenticated. */
+export const callerIn = ({ state }: HttpContext): Caller => {
+  const { request } = state;
+  state.caller ??= { key: callerOf(request), clientIp: request.clientIp };
+  return state.caller;
+};
 
 /** @throws AppError `body_unexpected` */
 export const refuseBody = (abuse: AbuseReport, { state: { request } }: HttpContext): never => {

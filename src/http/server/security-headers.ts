@@ -1,7 +1,6 @@
 import helmet, { type HelmetOptions } from 'helmet';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { HttpMiddleware } from '../routing/types.ts';
 
 const hstsSeconds = 365 * 24 * 60 * 60;
 const permissionsPolicy = 'camera=(), geolocation=(), microphone=(), payment=(), usb=()';
@@ -30,23 +29,17 @@ const optionsOf = (production: boolean): HelmetOptions => ({
   xXssProtection: false,
 });
 
-/** Sets the security headers on every answer of the app. */
-export const securityHeaders = (production: boolean): HttpMiddleware => {
-  const set = helmet(optionsOf(production));
-  return async ({ req, res }, next) => {
-    res.setHeader('Permissions-Policy', permissionsPolicy);
-    // These options compute nothing per request, so helmet calls back at once.
-    set(req, res, (error) => {
-      if (error !== undefined) throw new Error('The security headers cannot be set', { cause: error });
-    });
-    await next();
-  };
-};
-
-/** The security headers as a list, for answers that are written to the socket without Koa. */
+/** The security headers of every answer. They do not depend on the request. */
 export const listSecurityHeaders = (production: boolean): readonly (readonly [string, string])[] => {
+  const headers: [string, string][] = [['Permissions-Policy', permissionsPolicy]];
   const response = new ServerResponse(new IncomingMessage(new Socket()));
-  helmet(optionsOf(production))(response.req, response, () => {});
-  response.setHeader('Permissions-Policy', permissionsPolicy);
-  return response.getHeaderNames().map((name) => [name, String(response.getHeader(name))]);
+  // helmet gets a response that keeps the names as helmet writes them; Node itself keeps them in lower case.
+  response.setHeader = (name, value) => {
+    headers.push([name, String(value)]);
+    return response;
+  };
+  helmet(optionsOf(production))(response.req, response, (error) => {
+    if (error !== undefined) throw new Error('The security headers cannot be set', { cause: error });
+  });
+  return headers;
 };
