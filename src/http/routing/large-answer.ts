@@ -1,3 +1,4 @@
+import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import { z } from 'zod';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
@@ -5,9 +6,9 @@ import { createTurns, runInTurns, type TurnsOptions } from '#src/kernel/streams/
 
 /**
  * A list of more items is checked and written in steps of so many items, and other requests get their turn between two
- * steps. An item has up to about 6 KB, so a step takes 1 to 3 ms. The default page of a list is not longer.
+ * steps. A refresh, the largest item, has about 70 values in lists, so a step of them takes 3 ms.
  */
-const itemsOfStep = 100;
+const itemsOfStep = 25;
 
 type Container = Readonly<Record<string, unknown>> | readonly unknown[];
 const isContainer = (value: unknown): value is Container =>
@@ -63,6 +64,12 @@ const textSteps = function* (value: Container, pointer: string, refuse: (pointer
   return `{${parts.join(',')}}`;
 };
 
+/** Runs steps. The first one waits for a turn, because the rows of a large answer were parsed in the present one. */
+const runSteps = async <Result>(steps: Steps<Result>, options: TurnsOptions): Promise<Result> => {
+  await (options.nextTurn ?? nextTurnOfLoop)();
+  return runInTurns(steps, createTurns(options));
+};
+
 /**
  * The same text as `JSON.stringify`, made in steps with turns of the event loop between them.
  * @param refuse is called with the JSON Pointer to a number that is not finite
@@ -71,7 +78,7 @@ export const largeText = (
   body: Container,
   refuse: (pointer: string) => never,
   options: TurnsOptions = {},
-): Promise<string> => runInTurns(textSteps(body, '', refuse), createTurns(options));
+): Promise<string> => runSteps(textSteps(body, '', refuse), options);
 
 /** A list of the answer in slices. The schema of a list has no bound of its length that a slice would break. */
 const memberSteps = function* (
@@ -113,4 +120,4 @@ const errorSteps = function* (
 export const largeError = (
   schema: z.ZodType,
   body: Readonly<Record<string, unknown>>,
-): Promise<z.ZodError | undefined> => runInTurns(errorSteps(schema, body), createTurns());
+): Promise<z.ZodError | undefined> => runSteps(errorSteps(schema, body), {});
