@@ -122,7 +122,12 @@ test('no route works for more than 10 ms of processor time in a turn of the even
       const wanted = once === true ? 1 : runs;
       // If most runs are within the bound, so is their median.
       while (longest.length < wanted && longest.filter((ms) => ms <= boundMs).length <= wanted / 2) {
-        received = await send(operation.method, { ...request, headers: { ...authorization, ...request.headers } });
+        const isAnswered = async (): Promise<boolean> => {
+          received = await send(operation.method, { ...request, headers: { ...authorization, ...request.headers } });
+          // The refresh of the request before may still run.
+          return !received.text.includes('refresh_in_progress');
+        };
+        await eventually(isAnswered, `${name} is answered`, 30_000);
         const { longestMs, fixedWorkMs } = await sampler.read();
         longest.push(longestMs);
         fixedWork.push(fixedWorkMs);

@@ -91,7 +91,9 @@ const run = async (database: TestDatabase, work: (client: Client) => Promise<voi
 export const storeMarket = (database: TestDatabase): Promise<void> =>
   run(database, async (client) => {
     await fillMarket(client, assetCount, barCount);
-    await client.query(`update universe set source = 'upload' where name = 'large'`);
+    await client.query(
+      `update universe set source = 'upload', definition = jsonb_set(definition, '{source}', '"upload"') where name = 'large'`,
+    );
     await client.query(`update asset set price_source = 'upload'`);
   });
 
