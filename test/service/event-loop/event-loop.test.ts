@@ -117,13 +117,15 @@ test('no route works for more than 10 ms of processor time in a turn of the even
     ];
     for (const [variant, request] of variants) {
       const longest: number[] = [];
-      let received: Received | undefined;
+      const answers: Received[] = [];
       await sampler.read();
       const wanted = once === true ? 1 : runs;
       // If most runs are within the bound, so is their median.
       while (longest.length < wanted && longest.filter((ms) => ms <= boundMs).length <= wanted / 2) {
         const isAnswered = async (): Promise<boolean> => {
-          received = await send(operation.method, { ...request, headers: { ...authorization, ...request.headers } });
+          const headers = { ...authorization, ...request.headers };
+          const received = await send(operation.method, { ...request, headers });
+          answers.push(received);
           // The refresh of the request before may still run.
           return !received.text.includes('refresh_in_progress');
         };
@@ -132,7 +134,7 @@ test('no route works for more than 10 ms of processor time in a turn of the even
         longest.push(longestMs);
         fixedWork.push(fixedWorkMs);
       }
-      const { status = 0, text = '' } = received ?? {};
+      const { status, text } = answers.at(-1)!;
       figures.push({ name, variant, ms: median(longest), boundMs, status });
       if (variant.startsWith('largest') && status >= 300)
         t.log(`${name} (${variant}): ${status} ${text.slice(0, 300)}`);
