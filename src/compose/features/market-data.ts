@@ -199,7 +199,7 @@ export const composeMarketData = (
       const asset = await queries.asset(symbol);
       if (asset === undefined) return undefined;
       const from = days === undefined || asset.last_date === null ? null : daysBefore(asset.last_date, days);
-      return queries.prices(symbol, { after: null, from, to: null, limit: maxCloses });
+      return queries.closes(symbol, from, maxCloses);
     },
   };
 };

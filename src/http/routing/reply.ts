@@ -5,6 +5,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
+import { isLargeAnswer, largeText } from './large-answer.ts';
 import type { HttpContext } from './types.ts';
 
 export type RouteReply = {
@@ -17,12 +18,17 @@ export type RouteReply = {
  * A number that is not finite would become null. Answers are searched for it in production too.
  * @throws AppError `internal_error`
  */
-const assertFinite = ({ declaration, template }: CompiledRoute, body: unknown): void => {
-  const pointer = nonFiniteIn(body);
-  if (pointer === undefined) return;
+const refuseNumber = ({ declaration, template }: CompiledRoute, pointer: string): never => {
   throw new AppError('internal_error', `The response of ${declaration.method} ${template} breaks its schema`, {
     cause: new Error(`response schema: ${pointer}: a number that is not finite`),
   });
+};
+
+/** @throws AppError `internal_error` for a number that is not finite */
+const jsonOf = (route: CompiledRoute, body: unknown): string => {
+  const pointer = nonFiniteIn(body);
+  if (pointer !== undefined) refuseNumber(route, pointer);
+  return JSON.stringify(body);
 };
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
@@ -60,8 +66,11 @@ const isKnown = (ctx: HttpContext, { declaration }: CompiledRoute, status: numbe
   return declaration.method === 'GET' && matchesIfNoneMatch(ctx.req.headers['if-none-match'], etag);
 };
 
-/** Sets status, headers and body of the reply. With `etag` in the declaration it answers 304 where If-None-Match matches. */
-export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteReply): void => {
+/**
+ * Sets status, headers and body of the reply. With `etag` in the declaration it answers 304 where If-None-Match matches.
+ * @returns a promise for a large answer only, which is written in steps
+ */
+export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteReply): Promise<void> | undefined => {
   const { res } = ctx;
   const produces = route.produces[0] ?? 'application/json';
   ctx.status = reply.status;
@@ -70,11 +79,27 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     ctx.body = null;
     // Koa changes the status to 204 when the body becomes null.
     ctx.status = reply.status;
-    return;
+    return undefined;
   }
   const { body } = reply;
   if (body instanceof Readable) sendStream(ctx, body, produces);
-  else sendContent(ctx, route, { ...reply, body }, produces);
+  else if (isLargeAnswer(body)) return sendLarge(ctx, route, { ...reply, body }, produces);
+  else sendContent(ctx, route, reply, contentOf(route, body, produces), produces);
+  return undefined;
+};
+
+/** Bytes, and texts of routes that do not answer JSON, are sent as they are. */
+const contentOf = (route: CompiledRoute, body: unknown, produces: string): string | Buffer =>
+  Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces)) ? body : jsonOf(route, body);
+
+const sendLarge = async (
+  ctx: HttpContext,
+  route: CompiledRoute,
+  reply: RouteReply & { readonly body: Readonly<Record<string, unknown>> },
+  produces: string,
+): Promise<void> => {
+  const content = await largeText(reply.body, (pointer) => refuseNumber(route, pointer));
+  sendContent(ctx, route, reply, content, produces);
 };
 
 const sendStream = (ctx: HttpContext, body: Readable, produces: string): void => {
@@ -84,11 +109,14 @@ const sendStream = (ctx: HttpContext, body: Readable, produces: string): void =>
 };
 
 /** @param produces the media type of the route */
-const sendContent = (ctx: HttpContext, route: CompiledRoute, { status, body }: RouteReply, produces: string): void => {
+const sendContent = (
+  ctx: HttpContext,
+  route: CompiledRoute,
+  { status }: RouteReply,
+  content: string | Buffer,
+  produces: string,
+): void => {
   const { res } = ctx;
-  const isSerialised = Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces));
-  if (!isSerialised) assertFinite(route, body);
-  const content = isSerialised ? body : JSON.stringify(body);
   if (route.declaration.etag === 'weak' && status === 200) {
     res.setHeader('ETag', weakEtag(content));
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-cache');
@@ -99,6 +127,6 @@ const sendContent = (ctx: HttpContext, route: CompiledRoute, { status, body }: R
     return;
   }
   const contentType = produces === 'application/json' ? jsonHeader : produces;
-  if (!Buffer.isBuffer(body) || !res.hasHeader('Content-Type')) res.setHeader('Content-Type', contentType);
+  if (!Buffer.isBuffer(content) || !res.hasHeader('Content-Type')) res.setHeader('Content-Type', contentType);
   ctx.body = content;
 };

@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
+import type { z } from 'zod';
 import { AppError, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { CompiledRoute } from './compiled-route.ts';
+import { isLargeAnswer, largeError } from './large-answer.ts';
 import type { RouteReply } from './reply.ts';
 
 export type ResponseValidation = {
@@ -21,8 +23,11 @@ export type ResponseCheckDeps = ResponseValidation & {
   readonly random?: () => number;
 };
 
-/** @throws AppError `internal_error` for a response that breaks its schema, only with `strict` */
-export type ResponseCheck = (route: CompiledRoute, reply: RouteReply) => void;
+/**
+ * @returns a promise for a large answer only, which is checked in steps
+ * @throws AppError `internal_error` for a response that breaks its schema, only with `strict`
+ */
+export type ResponseCheck = (route: CompiledRoute, reply: RouteReply) => Promise<void> | undefined;
 
 /** A check of such a response takes one to two microseconds, which is below 2 % of the time of its request. */
 const maxSmallMembers = 32;
@@ -40,14 +45,16 @@ const isSmall = (body: unknown): boolean => {
   return true;
 };
 
-/** What is wrong with a reply, without values; undefined if it fits its declaration. */
-const faultOf = ({ declaration }: CompiledRoute, { status, body }: RouteReply): Error | undefined => {
+/** What is wrong with the status of a reply, or with its having a body; else the schema of the body, if it has one. */
+const schemaOf = ({ declaration }: CompiledRoute, { status, body }: RouteReply): Error | z.ZodType | undefined => {
   const schema = declaration.responses[status];
   if (schema === undefined) return new Error(`response schema: status ${status} is not declared`);
-  if (schema === null) {
-    return body === null ? undefined : new Error(`response schema: status ${status} is declared without a body`);
-  }
-  const { error } = schema.safeParse(body);
+  if (schema !== null) return schema;
+  return body === null ? undefined : new Error(`response schema: status ${status} is declared without a body`);
+};
+
+/** What is wrong with a body, without values. */
+const faultOf = (error: z.ZodError | undefined): Error | undefined => {
   if (error === undefined) return undefined;
   const [first] = error.issues;
   const where = `/${first?.path.map(String).join('/') ?? ''}`;
@@ -75,13 +82,19 @@ export const createResponseCheck = (deps: ResponseCheckDeps): ResponseCheck => {
 
   return (route, reply) => {
     const { body } = reply;
-    if (Buffer.isBuffer(body) || body instanceof Readable) return;
-    if (percent < 100 && !isSmall(body) && random() * 100 >= percent) return;
-    const fault = faultOf(route, reply);
-    if (fault === undefined) return;
-    if (!strict) return report(route, reply.status, fault);
-    throw new AppError(code, `The response of ${route.declaration.method} ${route.template} breaks its schema`, {
-      cause: fault,
-    });
+    if (Buffer.isBuffer(body) || body instanceof Readable) return undefined;
+    if (percent < 100 && !isSmall(body) && random() * 100 >= percent) return undefined;
+    const schema = schemaOf(route, reply);
+    const use = (fault: Error | undefined): void => {
+      if (fault === undefined) return;
+      if (!strict) return report(route, reply.status, fault);
+      throw new AppError(code, `The response of ${route.declaration.method} ${route.template} breaks its schema`, {
+        cause: fault,
+      });
+    };
+    if (schema === undefined || schema instanceof Error) use(schema);
+    else if (isLargeAnswer(body)) return largeError(schema, body).then((error) => use(faultOf(error)));
+    else use(faultOf(schema.safeParse(body).error));
+    return undefined;
   };
 };

@@ -19,10 +19,12 @@ const runHandler =
   async (ctx) => {
     const { input } = ctx.state;
     const reply = await handle(ctx, route, input, idempotency);
-    checkResponse(route, reply);
+    const checking = checkResponse(route, reply);
+    if (checking) await checking;
     const { fields } = route.declaration;
     const body = fields === undefined ? reply.body : selectFields(fields, reply.body, input.query?.['fields']);
-    sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+    const sending = sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
+    if (sending) await sending;
   };
 
 /** Returns a function that makes the middleware of a route: the steps that the route needs, in order. */

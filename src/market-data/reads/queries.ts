@@ -1,6 +1,6 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
-import { adjustBars, type Split } from '../series/adjust-bars.ts';
+import { adjustBars, adjustCloses, type Split } from '../series/adjust-bars.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
 import { createExplainIndex, type ExplainIndex } from './explain-index.ts';
 import type { ExplanationPlaces } from './explanation-places.ts';
@@ -38,6 +38,14 @@ export type SeriesPage = PageRequest & { readonly descending?: boolean; readonly
 
 type PriceOfSymbol = PriceBar & { readonly symbol: string };
 
+type Close = Pick<PriceBar, 'date' | 'close'>;
+
+/** Two JSON arrays, because the driver takes 20 ms of the event loop for 10,000 rows, and 3 ms for the arrays. */
+const selectCloses = `
+  select json_agg(date order by date)::text as dates, json_agg(close order by date)::text as closes from (
+    select date, close from price where asset_id = $1 and date >= coalesce($2::date, '-infinity') order by date limit $3
+  ) as bars`;
+
 export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
@@ -46,6 +54,8 @@ export type MarketDataQueries = {
   readonly asset: (symbol: string) => Promise<AssetView | undefined>;
   /** Undefined for an unknown symbol. */
   readonly prices: (symbol: string, page: SeriesPage) => Promise<PriceBar[] | undefined>;
+  /** The first closes from a day on, with splits taken into account. Undefined for an unknown symbol. */
+  readonly closes: (symbol: string, from: string | null, limit: number) => Promise<readonly Close[] | undefined>;
   /** Bars of several assets, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
   readonly manyPrices: (symbols: readonly string[], page: Omit<SeriesPage, 'descending'>) => Promise<PriceOfSymbol[]>;
   /** Sorted by code. `from` and `to` select indexes with a value between the two dates. */
@@ -169,6 +179,15 @@ export const createMarketDataQueries = ({
       const statement = page.descending ? statements.pricesDescending : statements.prices;
       const bars = await query<PriceBar>(statement, [asset.id, ...pageOf(page)]);
       return page.unadjusted ? bars : adjustBars(bars, asset.splits ?? []);
+    },
+    closes: async (symbol, from, limit) => {
+      const [asset] = await query<{ id: number; splits: readonly Split[] | null }>(statements.assetId, [symbol]);
+      if (!asset) return undefined;
+      const [row] = await query<{ dates: string | null; closes: string | null }>(selectCloses, [asset.id, from, limit]);
+      const values = JSON.parse(row?.closes ?? '[]') as number[];
+      const dates = JSON.parse(row?.dates ?? '[]') as string[];
+      const closes = dates.map((date, index) => ({ date, close: values[index]! }));
+      return adjustCloses(closes, asset.splits ?? []);
     },
     manyPrices: async (symbols, page) => {
       const bars = await query<PriceOfSymbol>(statements.manyPrices, [symbols, ...pageOf(page)]);

@@ -26,3 +26,10 @@ export const adjustBars = <Bar extends PriceBar>(bars: readonly Bar[], splits: r
     };
   });
 };
+
+/** The same for closes alone. */
+export const adjustCloses = <Bar extends Pick<PriceBar, 'date' | 'close'>>(
+  bars: readonly Bar[],
+  splits: readonly Split[],
+): readonly Bar[] =>
+  splits.length === 0 ? bars : bars.map((bar) => ({ ...bar, close: bar.close / factorAfter(bar.date, splits) }));

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import { context, trace, type Tracer } from '@opentelemetry/api';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { ForecastMethod } from '#src/kernel/catalogue/pricing-models.ts';
@@ -60,6 +61,8 @@ export const createForecaster = (deps: ForecasterDeps): Forecaster => {
         `A fit needs at least ${minReturns + 1} stored closes, and there are ${stored.length}`,
       );
     }
+    // The closes were parsed in the present turn of the event loop, and to write them takes as long.
+    await nextTurnOfLoop();
     return workers.forecast(
       { bytes: writeCloses(stored), input: 'closes', symbol, method, horizon, decay },
       {

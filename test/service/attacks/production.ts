@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { TestDatabase } from '#testkit/database.ts';
 import { generousRateLimits } from '#testkit/rate-limits.ts';
-import type { Service } from '#testkit/service.ts';
+import type { Service, ServiceOptions } from '#testkit/service.ts';
 import { serve, type Teardown } from '#testkit/running-service.ts';
 
 /** The service as it is in production. Every limit has its default, except the rate limits. */
@@ -9,15 +9,20 @@ export const serveProduction = async (
   t: Teardown,
   database: TestDatabase,
   environment: Readonly<Record<string, string>> = {},
+  options: Pick<ServiceOptions, 'startTimeoutMs'> = {},
 ): Promise<Service> =>
-  serve(t, {
-    NODE_ENV: 'production',
-    FAULT_INJECTION: undefined,
-    DATABASE_URL: database.url,
-    REDIS_URL: 'redis://127.0.0.1:1',
-    ...generousRateLimits,
-    ...environment,
-  });
+  serve(
+    t,
+    {
+      NODE_ENV: 'production',
+      FAULT_INJECTION: undefined,
+      DATABASE_URL: database.url,
+      REDIS_URL: 'redis://127.0.0.1:1',
+      ...generousRateLimits,
+      ...environment,
+    },
+    options,
+  );
 
 /** Resident memory of a process and of its children, in MB. */
 export const residentMegabytes = (pid: number): number => {

@@ -5,6 +5,7 @@ import { BodyTooLarge } from '../../admission/receive.ts';
 import type { Limits } from '../../server/limits.ts';
 import type { HttpContext } from '../types.ts';
 import { koaBodyView } from './koa-body-view.ts';
+import { createLargeBodyReader } from './large-body-reader.ts';
 
 /** Reads the bytes of a body. @throws BodyTooLarge, and the error that the source emits */
 export type BodyReader = (ctx: HttpContext, source: BodySource) => Promise<Buffer>;
@@ -36,9 +37,12 @@ const createBodyReader = (maxBytes: number): BodyReader => {
   };
 };
 
-/** A reader for each limit of the size. */
-export const createBodyReaders = (limits: Limits): Readonly<Record<BodyLimit, BodyReader>> => ({
-  default: createBodyReader(limits.bodyLimitBytes),
-  batch: createBodyReader(limits.batchBodyLimitBytes),
-  chunk: createBodyReader(limits.chunkBodyLimitBytes),
-});
+/** A reader for each limit of the size. Only bodies of the default limit are small enough to be joined in one step. */
+export const createBodyReaders = (limits: Limits): Readonly<Record<BodyLimit, BodyReader>> => {
+  const [batch, chunk] = [limits.batchBodyLimitBytes, limits.chunkBodyLimitBytes].map(createLargeBodyReader);
+  return {
+    default: createBodyReader(limits.bodyLimitBytes),
+    batch: (_, source) => batch!(source),
+    chunk: (_, source) => chunk!(source),
+  };
+};

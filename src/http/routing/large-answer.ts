@@ -1,0 +1,123 @@
+import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
+import { z } from 'zod';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
+import { memberPointer } from '#src/kernel/json-pointer.ts';
+import { createTurns, runInTurns, type TurnsOptions } from '#src/kernel/streams/turns.ts';
+
+/**
+ * A list of more items is checked and written in steps of so many items, and other requests get their turn between two
+ * steps. A refresh, the largest item, has about 70 values in lists, so a step of them takes 3 ms.
+ */
+const itemsOfStep = 25;
+
+type Container = Readonly<Record<string, unknown>> | readonly unknown[];
+const isContainer = (value: unknown): value is Container =>
+  typeof value === 'object' && value !== null && typeof (value as { toJSON?: unknown }).toJSON !== 'function';
+
+/** Whether a value has a long list: itself, a member, or a member of an item. */
+const isLong = (value: unknown): value is Container => {
+  if (!isContainer(value)) return false;
+  if (Array.isArray(value)) return value.length > itemsOfStep || value.some(isLong);
+  for (const name in value) {
+    const member: unknown = Reflect.get(value, name);
+    if (typeof member === 'object' && member !== null && isLong(member)) return true;
+  }
+  return false;
+};
+
+/** Whether an answer is large, so that it must be checked and written in steps. Bytes and streams are not. */
+export const isLargeAnswer = (body: unknown): body is Readonly<Record<string, unknown>> => {
+  if (!isContainer(body)) return false;
+  const prototype: unknown = Object.getPrototypeOf(body);
+  return (prototype === Object.prototype || prototype === null) && isLong(body);
+};
+
+/** A step of the writer. @throws whatever `refuse` throws, for a number that is not finite */
+const textOf = (value: unknown, pointer: string, refuse: (pointer: string) => never): string => {
+  const found = nonFiniteIn(value);
+  if (found !== undefined) refuse(pointer + found);
+  return JSON.stringify(value) ?? 'null';
+};
+
+type Steps<Result> = Generator<undefined, Result, undefined>;
+
+const textSteps = function* (value: Container, pointer: string, refuse: (pointer: string) => never): Steps<string> {
+  const parts: string[] = [];
+  if (Array.isArray(value)) {
+    const items: readonly unknown[] = value;
+    for (let start = 0; start < items.length; start += itemsOfStep) {
+      const some = items.slice(start, start + itemsOfStep);
+      for (const [offset, item] of some.entries()) {
+        const where = memberPointer(pointer, start + offset);
+        parts.push(isLong(item) ? yield* textSteps(item, where, refuse) : textOf(item, where, refuse));
+      }
+      yield;
+    }
+    return `[${parts.join(',')}]`;
+  }
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    const where = memberPointer(pointer, name);
+    const text = isLong(member) ? yield* textSteps(member, where, refuse) : textOf(member, where, refuse);
+    parts.push(`${JSON.stringify(name)}:${text}`);
+  }
+  return `{${parts.join(',')}}`;
+};
+
+/** Runs steps. The first one waits for a turn, because the rows of a large answer were parsed in the present one. */
+const runSteps = async <Result>(steps: Steps<Result>, options: TurnsOptions): Promise<Result> => {
+  await (options.nextTurn ?? nextTurnOfLoop)();
+  return runInTurns(steps, createTurns(options));
+};
+
+/**
+ * The same text as `JSON.stringify`, made in steps with turns of the event loop between them.
+ * @param refuse is called with the JSON Pointer to a number that is not finite
+ */
+export const largeText = (
+  body: Container,
+  refuse: (pointer: string) => never,
+  options: TurnsOptions = {},
+): Promise<string> => runSteps(textSteps(body, '', refuse), options);
+
+/** A list of the answer in slices. The schema of a list has no bound of its length that a slice would break. */
+const memberSteps = function* (
+  schema: z.ZodType,
+  name: string,
+  items: readonly unknown[],
+): Steps<z.ZodError | undefined> {
+  for (let start = 0; start < items.length; start += itemsOfStep) {
+    const { error } = schema.safeParse(items.slice(start, start + itemsOfStep));
+    if (error) {
+      const issues = error.issues.map(({ path: [at, ...rest], ...issue }) => ({
+        ...issue,
+        path: [name, typeof at === 'number' ? at + start : (at ?? ''), ...rest],
+      }));
+      return new z.ZodError(issues as z.core.$ZodIssue[]);
+    }
+    yield;
+  }
+  return undefined;
+};
+
+const errorSteps = function* (
+  schema: z.ZodType,
+  body: Readonly<Record<string, unknown>>,
+): Steps<z.ZodError | undefined> {
+  if (!(schema instanceof z.ZodObject)) return schema.safeParse(body).error;
+  const rest: Record<string, unknown> = { ...body };
+  for (const [name, member] of Object.entries(body)) {
+    const declared = (schema.shape as Readonly<Record<string, z.ZodType>>)[name];
+    if (declared === undefined || !Array.isArray(member)) continue;
+    const error = yield* memberSteps(declared, name, member);
+    if (error) return error;
+    rest[name] = member.slice(0, 1);
+  }
+  return schema.safeParse(rest).error;
+};
+
+/** What a large answer has that its schema does not allow. It is checked in steps, as `largeText` writes it. */
+export const largeError = (
+  schema: z.ZodType,
+  body: Readonly<Record<string, unknown>>,
+): Promise<z.ZodError | undefined> => runSteps(errorSteps(schema, body), {});

@@ -1,0 +1,155 @@
+import test from 'ava';
+import { docsRoutes } from '#src/http/pages/docs-routes.ts';
+import type { OpenApiDocument } from '#src/http/pages/openapi/document.ts';
+import { setupDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { call, takeToken } from '#testkit/running-service.ts';
+import { startGoogleServer } from '#testkit/servers/google-server.ts';
+import { connectCalendar } from '../../../scripts/verify/traffic.ts';
+import type { Document } from '../../http/fuzz/requests.ts';
+import { serveProduction } from '../attacks/production.ts';
+import { baseRequests } from '../inputs/base-request.ts';
+import { answerable, authorizationFor, createCallers } from '../inputs/callers.ts';
+import { declaredOperations, type DeclaredOperation } from '../inputs/declared-inputs.ts';
+import { hostileRequest, type HostileRequest } from '../inputs/hostile-request.ts';
+import { createSender, type Received } from '../inputs/send.ts';
+import { fullRequests } from './full-requests.ts';
+import { storeLists, storeMarket } from './large-data.ts';
+import { largestRequests } from './largest-requests.ts';
+import { createTurnSampler } from './turns.ts';
+
+/** Max processor time of a turn of the event loop, in milliseconds. */
+const usualBoundMs = 10;
+const runs = 3;
+/** Milliseconds of the fixed work of the sampler on the machine of the bounds. A slower machine has larger bounds. */
+const referenceMs = 2.2;
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+/** The document lacks the routes of its own page. */
+const pageOperations: readonly DeclaredOperation[] = docsRoutes({ paths: {} } as unknown as OpenApiDocument).map(
+  ({ method, path }) => ({
+    path,
+    method,
+    operation: { parameters: [], responses: {}, security: [] },
+    inputs: [],
+  }),
+);
+
+/** The values of the indexes come from an upload, and other operations need what the deletions delete. */
+const turnOf = ({ method, path }: DeclaredOperation): number =>
+  method === 'DELETE' ? 2 : path === '/api/v1/universes/{name}/prices' ? 0 : 1;
+
+type Figure = {
+  readonly name: string;
+  readonly variant: string;
+  readonly ms: number;
+  readonly boundMs: number;
+  readonly status: number;
+};
+
+test('no route works for more than 10 ms of processor time in a turn of the event loop', async (t) => {
+  t.timeout(180_000);
+  const began = performance.now();
+  const lap = (what: string) => t.log(`${what}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  const database = await setupDatabase(t);
+  await storeMarket(database);
+  lap('market');
+  const google = await startGoogleServer(t);
+  const sampler = createTurnSampler(t);
+  const service = await serveProduction(
+    t,
+    database,
+    {
+      ...google.environment,
+      ...sampler.environment,
+      // No server listens there: messages wait.
+      SMTP_URL: 'smtp://127.0.0.1:9',
+      MAIL_FROM: 'volwatch@example.org',
+      PASSWORD_HASH_MEMORY_KIB: '7168',
+      PASSWORD_HASH_PASSES: '1',
+      UPLOADS_LIMIT: '100',
+      WEBHOOKS_PER_OWNER: '1000',
+      API_KEYS_PER_OWNER: '1000',
+      CREATIONS_PER_OWNER_PER_DAY: '1000000',
+      // In production a sample of the large answers is validated. Here each of them is.
+      RESPONSE_VALIDATION_PERCENT: '100',
+      RATE_LIMIT_ACCOUNT_ATTEMPTS: '100000',
+      RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE: '100000',
+    },
+    { startTimeoutMs: 120_000 },
+  );
+  await service.ready();
+  await service.logged(({ message }) => message === 'started', 120_000);
+  const isLoaded = async () => (await call(`${service.url}/api/v1/assets/AAPL`)).status === 200;
+  await eventually(isLoaded, 'the sample data are loaded', 60_000);
+  lap('ready');
+  const { send, close } = createSender(service.url);
+  t.teardown(close);
+  const callers = await createCallers(service, database);
+  await connectCalendar({ service, google }, await takeToken(service));
+  await storeLists(database);
+  lap('stored');
+  const document = (await call(`${service.url}/openapi.json`)).body as unknown as Document;
+  // Deletions are last, because other operations need what they delete.
+  const operations = [...declaredOperations(document), ...pageOperations].toSorted(
+    (one, other) => turnOf(one) - turnOf(other),
+  );
+  const names = operations.map(({ method, path }) => `${method} ${path}`);
+  t.deepEqual(
+    names.toSorted(),
+    Object.keys(largestRequests).toSorted(),
+    'add the largest allowed input of the route to test/service/event-loop/largest-requests.ts',
+  );
+
+  const figures: Figure[] = [];
+  const fixedWork: number[] = [];
+  const measure = async (operation: DeclaredOperation, name: string): Promise<void> => {
+    const { requests, once, boundMs = usualBoundMs } = largestRequests[name]!;
+    const { caller, known } = await answerable(operation, operations, { document, send, callers });
+    const authorization = await authorizationFor(operation, caller);
+    const [base] = baseRequests(operation, document, known);
+    const good = hostileRequest(operation.path, base);
+    const variants: (readonly [string, HostileRequest])[] = [
+      ...fullRequests(good, base).map((request, each) => [`full ${each}`, request] as const),
+      ['good', good],
+      ...requests.map((change, each) => [`largest ${each}`, change(good)] as const),
+    ];
+    for (const [variant, request] of variants) {
+      const longest: number[] = [];
+      const answers: Received[] = [];
+      await sampler.read();
+      const wanted = once === true ? 1 : runs;
+      // If most runs are within the bound, so is their median.
+      while (longest.length < wanted && longest.filter((ms) => ms <= boundMs).length <= wanted / 2) {
+        const isAnswered = async (): Promise<boolean> => {
+          const headers = { ...authorization, ...request.headers };
+          const received = await send(operation.method, { ...request, headers });
+          answers.push(received);
+          // The refresh of the request before may still run.
+          return received.status !== 409 || !received.text.includes('refresh_in_progress');
+        };
+        await eventually(isAnswered, `${name} is answered`, 30_000);
+        const { longestMs, fixedWorkMs } = await sampler.read();
+        longest.push(longestMs);
+        fixedWork.push(fixedWorkMs);
+      }
+      const { status, text } = answers.at(-1)!;
+      figures.push({ name, variant, ms: median(longest), boundMs, status });
+      if (variant.startsWith('largest') && status >= 300)
+        t.log(`${name} (${variant}): ${status} ${text.slice(0, 300)}`);
+    }
+  };
+  for (const [index, operation] of operations.entries()) await measure(operation, names[index]!);
+  lap('measured');
+  const factor = Math.max(1, median(fixedWork) / referenceMs);
+  t.log(`fixed work ${median(fixedWork).toFixed(2)} ms, factor ${factor.toFixed(2)}`);
+  for (const { name, variant, ms, status } of figures.toSorted((a, b) => b.ms - a.ms).slice(0, 40)) {
+    t.log(`${ms.toFixed(1)} ms ${name} (${variant}, ${status})`);
+  }
+  t.deepEqual(
+    figures.filter(({ ms, boundMs }) => ms > boundMs * factor),
+    [],
+    'cut the work into steps (createTurns), or move it to a pricing process',
+  );
+});
