@@ -34,7 +34,7 @@ export type ServiceOptions = {
 };
 
 /** As in `npm start` and the image: memory that is freed goes back to the system. See docs/decisions/0121. */
-const allocatorSettings = {
+export const allocatorSettings = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '131072',
   MALLOC_TRIM_THRESHOLD_: '16777216',

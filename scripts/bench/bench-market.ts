@@ -3,12 +3,13 @@
  * bars. The provider answers as one that can limit its answer: with an overlap and one new bar of each asset. It prints the
  * time of each refresh, the written WAL, the max time that the event loop was blocked (by the clock, and by the processor
  * time of its thread, which other work on the machine does not change), the max resident memory, and the duration of index
- * reads. The first calculation and the daily refreshes have a process each. `EXPLAIN=1` prints how PostgreSQL reads the
- * prices.
+ * reads. The first calculation and the daily refreshes have a process each, with the memory settings of `npm start`.
+ * `EXPLAIN=1` prints how PostgreSQL reads the prices. `DATA=directory` keeps the database there, and the next run with the
+ * same directory does the daily refreshes only.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -17,39 +18,50 @@ import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
 import { databaseSettings } from '#testkit/database.ts';
+import { allocatorSettings } from '#testkit/service.ts';
 import { fillMarket } from './market/large-universe.ts';
 
 const assetCount = Number(process.env['ASSETS'] ?? 500);
 const barCount = Number(process.env['BARS'] ?? 5_000);
 
 /** Runs a part of the bench in a new process, so that its memory is its own. */
-const runPart = async (url: string, part: 'first' | 'daily'): Promise<void> => {
+const runPart = async (url: string, part: 'first' | 'daily', storedBars: number): Promise<void> => {
   const script = join(import.meta.dirname, 'market/refreshes.ts');
-  const child = spawn(process.execPath, [script, url, part, String(barCount)], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [script, url, part, String(storedBars)], {
+    stdio: 'inherit',
+    env: { ...process.env, ...allocatorSettings },
+  });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`The part ${part} failed`);
 };
 
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
+const kept = process.env['DATA'];
+if (kept !== undefined) mkdirSync(kept, { recursive: true });
+const directory = kept ?? mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
 chmodSync(directory, 0o711);
 const postgres = await startEmbeddedPostgres({ directory, logger, durable: true });
+const client = new pg.Client({ connectionString: postgres.url });
 try {
   const database = await createDatabase({ ...databaseSettings(postgres.url), entities: marketDataEntities });
   await database.waitUntilReady({ signal: AbortSignal.timeout(30_000) });
   await database.close();
-  const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
   const began = performance.now();
-  await fillMarket(client, assetCount, barCount);
-  const size = await client.query(`select pg_total_relation_size('price')::float8 / 1048576 as mebibytes`);
-  await client.end();
-  console.log(
-    `${assetCount} assets, ${barCount} bars each: ${Number(size.rows[0].mebibytes).toFixed(0)} MiB with index, ` +
-      `made in ${((performance.now() - began) / 1_000).toFixed(0)} s`,
+  const isFilled = (await client.query('select from universe')).rowCount !== 0;
+  if (!isFilled) await fillMarket(client, assetCount, barCount);
+  const { rows } = await client.query<{ mebibytes: number; assets: number; bars: number }>(
+    `select pg_total_relation_size('price')::float8 / 1048576 as mebibytes,
+       (select count(*)::int from asset) as assets, (select count(*)::int from price where asset_id = 1) as bars`,
   );
-  await runPart(postgres.url, 'first');
-  await runPart(postgres.url, 'daily');
+  const { mebibytes, assets, bars } = rows[0]!;
+  console.log(
+    `${assets} assets, ${bars} bars each: ${mebibytes.toFixed(0)} MiB with index, ` +
+      (isFilled ? `kept in ${directory}` : `made in ${((performance.now() - began) / 1_000).toFixed(0)} s`),
+  );
+  if (!isFilled) await runPart(postgres.url, 'first', bars);
+  await runPart(postgres.url, 'daily', bars);
 } finally {
+  await client.end();
   await postgres.stop();
-  rmSync(directory, { recursive: true, force: true });
+  if (kept === undefined) rmSync(directory, { recursive: true, force: true });
 }

@@ -68,12 +68,13 @@ const refresh = async (name: string): Promise<void> => {
     index_values: values,
   } = await refreshes.run({ universe: 'large', trigger: 'request' });
   const seconds = (performance.now() - daily.answeredAt()) / 1_000;
-  const { blockedMs, workedMs, residentBefore, resident } = watched.stop();
+  const { blockedMs, workedMs, residentBefore, resident, heap, heapUsed, external } = watched.stop();
   const written = ((await position()) - wal) / 2 ** 20;
   console.log(
     `${name}: ${status}${reason ? ` (${reason})` : ''}, ${prices} bars, ${values} values, ${seconds.toFixed(2)} s after ` +
       `the answer, ${written.toFixed(2)} MiB of WAL, loop blocked ${blockedMs.toFixed(0)} ms (by processor time ` +
-      `${workedMs.toFixed(0)} ms), ${residentBefore} to ${resident} MiB resident`,
+      `${workedMs.toFixed(0)} ms), ${residentBefore} to ${resident} MiB resident (heap ${heap}, ${heapUsed} of it used, ` +
+      `${external} outside)`,
   );
 };
 

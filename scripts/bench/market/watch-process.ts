@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-const mebibytes = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20);
+const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 const threadMs = (): number => {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1_000;
@@ -10,8 +10,8 @@ const threadMs = (): number => {
 export const watchProcess = () => {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
-  const residentBefore = mebibytes();
-  let resident = residentBefore;
+  const residentBefore = mebibytes(process.memoryUsage.rss());
+  let most = process.memoryUsage();
   let worked = threadMs();
   let workedMs = 0;
   const tick = setInterval(() => {
@@ -19,13 +19,25 @@ export const watchProcess = () => {
     workedMs = Math.max(workedMs, now - worked);
     worked = now;
   }, 1);
-  const memory = setInterval(() => (resident = Math.max(resident, mebibytes())), 20);
+  const memory = setInterval(() => {
+    const now = process.memoryUsage();
+    if (now.rss > most.rss) most = now;
+  }, 20);
   return {
     stop: () => {
       clearInterval(tick);
       clearInterval(memory);
       delay.disable();
-      return { blockedMs: delay.max / 1e6, workedMs, residentBefore, resident };
+      return {
+        blockedMs: delay.max / 1e6,
+        workedMs,
+        residentBefore,
+        resident: mebibytes(most.rss),
+        /** The heap of V8 when most was resident: its pages, what is used of them, and what is outside of it. */
+        heap: mebibytes(most.heapTotal),
+        heapUsed: mebibytes(most.heapUsed),
+        external: mebibytes(most.external),
+      };
     },
   };
 };

@@ -55,7 +55,7 @@ for (const [name, body, headers] of [
 
 test.serial('a file without any row that can be used, and a file of another kind, are refused', async (t) => {
   const { send, closes } = await setupUploads(t);
-  const utf16 = new Uint8Array(Buffer.from(`\uFEFF${two}`, 'utf16le'));
+  const encoded = (text: string, encoding: BufferEncoding) => new Uint8Array(Buffer.from(text, encoding));
   for (const [body, status, code, query] of [
     [header, 422, 'upload_refused', ''],
     [`${header}CCC,2024-01-02,1\n`, 422, 'upload_refused', '?on_error=skip'],
@@ -67,7 +67,10 @@ test.serial('a file without any row that can be used, and a file of another kind
     [`${header}AAA,2024-01-02,"1\n`, 400, 'malformed_body', ''],
     [`${header}AAA,2024-01-02,${'1'.repeat(100_000)}`, 400, 'malformed_body', ''],
     [`${header}AAA,2024-01-02,1"2\n`, 400, 'malformed_body', ''],
-    [utf16, 400, 'malformed_body', ''],
+    [encoded(`\uFEFF${two}`, 'utf16le'), 400, 'malformed_body', ''],
+    [encoded(two, 'utf16le'), 400, 'malformed_body', ''],
+    [encoded(`${header}AA\u00C9,2024-01-02,1\n`, 'latin1'), 422, 'upload_refused', ''],
+    [encoded(`symbol,date,cl\u00F4ture\nAAA,2024-01-02,1\n`, 'latin1'), 400, 'malformed_body', ''],
     [two, 415, 'unsupported_media_type', '', 'application/json'],
     [two, 422, 'validation_failed', '?mode=append'],
     [two, 422, 'validation_failed', '?dry_run=true'],
