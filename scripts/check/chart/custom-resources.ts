@@ -35,7 +35,7 @@ const strict = (schema: unknown): unknown => {
 };
 
 /** The JSON schemas of a definition by `kind-group-version`, in lower case. */
-export const schemaOfDefinition = ({ spec }: CustomResourceDefinition): [string, unknown][] =>
+export const schemaOfDefinition = ({ spec }: Pick<CustomResourceDefinition, 'kind' | 'spec'>): [string, unknown][] =>
   spec.versions.flatMap(({ name, schema }) => {
     if (schema === undefined) return [];
     const whole = strict(schema.openAPIV3Schema) as Node;

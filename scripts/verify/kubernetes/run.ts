@@ -1,3 +1,4 @@
+import { chart } from '../../check/chart/settings.ts';
 import { accepted, type Api } from './cluster/api.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { followDeployments, followJobs, type Deployments, type Jobs } from './cluster/followed.ts';
@@ -46,11 +47,12 @@ export const startRun = async (cluster: Cluster): Promise<Run> => {
   };
 };
 
+const releaseOptions = [
+  ['--namespace', namespace, '--timeout', '120s'],
+  ['--set', 'autoscaling.metrics=prometheus-adapter,monitoring.adapterRules.enabled=true'],
+  ['--set', 'migration.secretName=volwatch-owner,migration.serviceRole=volwatch_service'],
+].flat();
+
 /** Installs or upgrades the release of the run, with the metrics of the service as signals of the autoscalers. */
-export const upgrade = (helm: Helm, chart: string, tag: string, ...args: readonly string[]) =>
-  helm(
-    ...['upgrade', '--install', 'volwatch', chart, '--namespace', namespace, '--timeout', '120s'],
-    ...['--set', `image.tag=${tag},autoscaling.metrics=prometheus-adapter,monitoring.adapterRules.enabled=true`],
-    ...['--set', 'migration.secretName=volwatch-owner,migration.serviceRole=volwatch_service'],
-    ...args,
-  );
+export const upgrade = (helm: Helm, tag: string, ...args: readonly string[]) =>
+  helm('upgrade', '--install', 'volwatch', chart, '--set', `image.tag=${tag}`, ...releaseOptions, ...args);

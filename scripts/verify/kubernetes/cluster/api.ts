@@ -97,9 +97,14 @@ export const createApi = (server: string, certificate: string, token: string) =>
         ca: certificate,
       });
       scope.teardown(() => response.destroy());
-      // The teardown destroys the response, which is an error of its stream.
-      response.on('error', () => {});
-      createInterface({ input: response }).on('line', (line) => report(JSON.parse(line) as Change<Item>));
+      const lines = createInterface({ input: response });
+      // The teardown destroys the response, which is an error of both.
+      for (const stream of [response, lines]) stream.on('error', () => {});
+      lines.on('line', (line) => {
+        const change = JSON.parse(line) as Change<Item> | { readonly type: 'ERROR' };
+        if (change.type === 'ERROR') console.error(`The watch of ${path} ended: ${line}`);
+        else report(change);
+      });
     },
     close: () => agent.destroy(),
   };

@@ -63,7 +63,6 @@ export const startCluster = async (scope: Scope): Promise<Cluster> => {
 
   const server = `https://127.0.0.1:${ports.api}`;
   // The API server writes its certificate before it listens.
-  let api: Api | undefined;
   const isAnswered = async (address: string): Promise<boolean> => {
     if (!existsSync(certificateFile)) return false;
     const client = createApi(address, readFileSync(certificateFile, 'utf8'), credentials.token('administrator'));
@@ -90,8 +89,8 @@ export const startCluster = async (scope: Scope): Promise<Cluster> => {
     ],
     () => isAnswered(server),
   );
-  const client = (api = createApi(server, readFileSync(certificateFile, 'utf8'), credentials.token('administrator')));
-  scope.teardown(() => client.close());
+  const api = createApi(server, readFileSync(certificateFile, 'utf8'), credentials.token('administrator'));
+  scope.teardown(() => api.close());
 
   const addressOf = (port: number): string => `https://127.0.0.1:${port}`;
   const ofControlPlane = (user: Parameters<typeof credentials.kubeconfig>[0], port: number): string[] => {

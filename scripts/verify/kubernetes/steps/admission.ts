@@ -6,11 +6,11 @@ import { accepted, type Api } from '../cluster/api.ts';
 import { succeeded } from '../cluster/helm.ts';
 import { namespace, type Step } from '../run.ts';
 
-const definitionKinds = ['ServiceMonitor', 'PrometheusRule', 'ScaledObject'];
+const definitionKinds: ReadonlySet<string> = new Set(['ServiceMonitor', 'PrometheusRule', 'ScaledObject']);
 
 /** The operators' definitions of the resources that the chart can have. */
 const applyDefinitions = async (api: Api): Promise<void> => {
-  const definitions = readDefinitions().filter(({ spec }) => definitionKinds.includes(spec.names.kind));
+  const definitions = readDefinitions().filter(({ spec }) => definitionKinds.has(spec.names.kind));
   for (const definition of definitions) accepted(await api.apply(definition, ''));
   for (const { spec } of definitions) {
     const path = `/apis/${spec.group}/${spec.versions[0]!.name}`;

@@ -1,5 +1,4 @@
 import { eventually } from '#testkit/eventually.ts';
-import { chart } from '../../../check/chart/settings.ts';
 import { succeeded, type Helm } from '../cluster/helm.ts';
 import { roles, tagOf, type Pods } from '../cluster/pods.ts';
 import { failingMigration, neverReady } from '../cluster/stages.ts';
@@ -17,7 +16,7 @@ const identities = (pods: Pods): string =>
 /** A migration that fails: Helm ends with an error, and nothing else has changed. */
 export const failedMigration: Step = async ({ helm, pods, jobs, deployments }) => {
   const [before, generations] = [identities(pods), roles.map(deployments.generation)];
-  const { good } = await upgrade(helm, chart, failingMigration, '--set', 'migration.timeoutSeconds=10');
+  const { good } = await upgrade(helm, failingMigration, '--set', 'migration.timeoutSeconds=10');
   const [reason] = jobs.failed;
   return [
     {
@@ -44,7 +43,7 @@ export const rollback: Step = async ({ api, helm, pods, jobs }) => {
   const [before, migrations] = [identities(pods), jobs.completed.length];
   const revision = await deployedRevision(helm);
   const record = pods.record();
-  const { good } = await upgrade(helm, chart, neverReady, '--wait', '--timeout', '20s');
+  const { good } = await upgrade(helm, neverReady, '--wait', '--timeout', '20s');
   const broken = pods.live('api').filter((pod) => tagOf(pod) === neverReady);
   // A drain of the node must not wait for a pod that serves nobody.
   const eviction = broken[0] === undefined ? 0 : await evict(api, broken[0].metadata.name);

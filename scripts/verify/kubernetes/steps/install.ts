@@ -1,4 +1,3 @@
-import { chart } from '../../../check/chart/settings.ts';
 import { succeeded } from '../cluster/helm.ts';
 import { roles } from '../cluster/pods.ts';
 import { upgrade, type Step } from '../run.ts';
@@ -8,7 +7,7 @@ export const firstTag = '0.1.0';
 /** The first install: the migration, then the pods, then the smallest number that the autoscalers allow. */
 export const install: Step = async ({ helm, pods, jobs, deployments }) => {
   const record = pods.record(firstTag);
-  succeeded(await upgrade(helm, chart, firstTag));
+  succeeded(await upgrade(helm, firstTag));
   await pods.settled({ api: 2, worker: 2 }, firstTag);
   const seen = record();
   const firstPod = Math.min(...roles.map((role) => seen[role].firstNew));

@@ -1,4 +1,3 @@
-import { chart } from '../../../check/chart/settings.ts';
 import { succeeded } from '../cluster/helm.ts';
 import { roles, type Extremes, type Role } from '../cluster/pods.ts';
 import { upgrade, type Step } from '../run.ts';
@@ -20,7 +19,7 @@ export const replacementVerdict = (name: string, seen: Readonly<Record<Role, Ext
 export const rollout: Step = async ({ helm, pods, jobs }) => {
   const record = pods.record(secondTag);
   const began = performance.now();
-  succeeded(await upgrade(helm, chart, secondTag));
+  succeeded(await upgrade(helm, secondTag));
   await pods.settled(scaledUp, secondTag);
   const seconds = Math.round((performance.now() - began) / 1_000);
   const seen = record();

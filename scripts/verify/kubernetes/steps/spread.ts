@@ -1,4 +1,3 @@
-import { chart } from '../../../check/chart/settings.ts';
 import { nodeCount } from '../cluster/cluster.ts';
 import { succeeded } from '../cluster/helm.ts';
 import { zoneCount } from '../cluster/nodes.ts';
@@ -22,7 +21,7 @@ const skew = (pods: Pods, role: Role, places: number, placeOf: (node: number) =>
 export const spread: Step = async ({ helm, pods }) => {
   const began = performance.now();
   const fixed = roles.map((role) => `${role}.autoscaling.enabled=false,${role}.replicas=${wanted[role]}`).join(',');
-  succeeded(await upgrade(helm, chart, secondTag, '--set', fixed));
+  succeeded(await upgrade(helm, secondTag, '--set', fixed));
   await pods.settled(wanted, secondTag);
   const seconds = Math.round((performance.now() - began) / 1_000);
   const skews = roles.flatMap((role) => [
