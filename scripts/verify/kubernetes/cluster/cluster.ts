@@ -4,7 +4,7 @@ import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startProgram, temporaryDirectory, type Program } from '../../programs.ts';
 import type { Scope } from '../../scope.ts';
 import { createApi, type Api } from './api.ts';
-import { createCredentials } from './credentials.ts';
+import { createCredentials, type User } from './credentials.ts';
 import { createNodes } from './nodes.ts';
 import { writeStages } from './stages.ts';
 
@@ -93,7 +93,7 @@ export const startCluster = async (scope: Scope): Promise<Cluster> => {
   scope.teardown(() => api.close());
 
   const addressOf = (port: number): string => `https://127.0.0.1:${port}`;
-  const ofControlPlane = (user: Parameters<typeof credentials.kubeconfig>[0], port: number): string[] => {
+  const ofControlPlane = (user: User, port: number): string[] => {
     const path = credentials.kubeconfig(user, server);
     return [
       `--kubeconfig=${path}`,
