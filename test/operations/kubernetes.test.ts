@@ -23,7 +23,7 @@ const pod = (name: string, tag: string, isReady: boolean, isEnding = false): Pod
 const fakeApi = () => {
   let report: (change: Change<never>) => void = () => {};
   const watch: Api['watch'] = (_scope, _path, listener) => {
-    report = listener as typeof report;
+    report = listener;
     return Promise.resolve();
   };
   return {

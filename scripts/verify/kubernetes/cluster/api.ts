@@ -1,5 +1,5 @@
 import { Agent, request, type RequestOptions } from 'node:https';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createInterface } from 'node:readline';
 import type { Manifest } from '../../../check/chart/manifest.ts';
@@ -29,10 +29,12 @@ export const accepted = ({ status, body }: Answer): Body => {
   throw new Error(`The API server answered ${status}: ${String(body['message'])}`);
 };
 
+type Options = Omit<RequestOptions, 'headers'> & { readonly headers?: OutgoingHttpHeaders };
+
 /** A client for the API server, or for another program with its certificate. */
 export const createApi = (server: string, certificate: string, token: string) => {
   const agent = new Agent({ ca: certificate, keepAlive: true });
-  const open = (path: string, options: RequestOptions, body?: unknown): Promise<IncomingMessage> =>
+  const open = (path: string, options: Options, body?: unknown): Promise<IncomingMessage> =>
     new Promise((done, fail) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...options.headers };
       const call = request(`${server}${path}`, { agent, ...options, headers }, done).once('error', fail);
