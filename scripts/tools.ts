@@ -17,9 +17,11 @@ const build = (tool: Tool, binary: string, source: string): Promise<void> =>
     console.log(`${binary}: building ${source}`);
     const progress = setInterval(() => console.log(`${binary}: still building, ${seconds(started)}`), 30_000);
     const tags = tool.tags === undefined ? [] : ['-tags', tool.tags];
+    const variables = Object.entries(tool.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
+    const linker = ['-s', '-w', ...variables].join(' ');
     const compiler = spawn(
       'go',
-      ['build', '-buildvcs=false', '-trimpath', '-ldflags=-s -w', ...tags, '-o', unfinished, source],
+      ['build', '-buildvcs=false', '-trimpath', `-ldflags=${linker}`, ...tags, '-o', unfinished, source],
       { cwd: tool.directory, stdio: 'inherit', env: { ...process.env, GOFLAGS: '-mod=readonly' } },
     );
     compiler.once('error', (error) => {

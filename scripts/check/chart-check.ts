@@ -12,9 +12,8 @@ import { nameOf, readManifests, type Manifest } from './chart/manifest.ts';
 import { attempt, program } from './chart/programs.ts';
 import { refusedValues } from './chart/refused-values.ts';
 import { kubernetesVersions, prepareSchemas } from './chart/schemas.ts';
+import { chart, plainManifests, settings, valuesFiles } from './chart/settings.ts';
 
-const chart = 'deploy/chart';
-const plainPath = 'deploy/kubernetes/volwatch.yaml';
 const notice = '# Rendered from deploy/chart by `npm run chart:check -- --write`: do not edit.\n';
 const [helm, kubeconform, promtool] = ['helm', 'kubeconform', 'promtool'].map(program) as [string, string, string];
 const faults: string[] = [];
@@ -24,8 +23,6 @@ const [, minVersion = ''] =
 if (minVersion === '') faults.push('Chart.yaml names no oldest version of Kubernetes');
 
 const render = (args: readonly string[]) => attempt(helm, ['template', 'volwatch', chart, ...args]);
-const valuesFiles = readdirSync(join(chart, 'ci')).map((file) => join(chart, 'ci', file));
-const settings = [[], ...valuesFiles.map((file) => ['--values', file])];
 
 const linted = attempt(helm, ['lint', '--strict', chart, ...valuesFiles.flatMap((file) => ['--values', file])]);
 if (!linted.good) faults.push(`helm lint: ${linted.output}${linted.errors}`);
@@ -91,9 +88,9 @@ if (dashboards !== sources[1]) faults.push(`${dashboards} of ${sources[1]} dashb
 const plain = notice + rendered[0]!.text.replaceAll('managed-by: Helm', 'managed-by: kubectl');
 if (process.argv.includes('--write')) {
   mkdirSync('deploy/kubernetes', { recursive: true });
-  writeFileSync(plainPath, plain);
-} else if (readFileSync(plainPath, 'utf8') !== plain) {
-  faults.push(`${plainPath} is stale: run npm run chart:check -- --write`);
+  writeFileSync(plainManifests, plain);
+} else if (readFileSync(plainManifests, 'utf8') !== plain) {
+  faults.push(`${plainManifests} is stale: run npm run chart:check -- --write`);
 }
 
 for (const fault of faults) console.error(fault);

@@ -2,6 +2,8 @@ export type Tool = {
   readonly directory: string;
   readonly packages: Readonly<Record<string, string>>;
   readonly tags?: string;
+  /** Values of variables of packages, for example the version that a program reports. */
+  readonly variables?: Readonly<Record<string, string>>;
 };
 
 const prometheus = 'github.com/prometheus/prometheus/cmd';
@@ -43,6 +45,23 @@ export const tools: Readonly<Record<string, Tool>> = {
   kubeconform: {
     directory: 'tools/kubeconform',
     packages: { kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform' },
+  },
+  // One module, so that the libraries of Kubernetes are compiled once.
+  kubernetes: {
+    directory: 'tools/kubernetes',
+    packages: {
+      etcd: 'go.etcd.io/etcd/server/v3',
+      kwok: 'sigs.k8s.io/kwok/cmd/kwok',
+      'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver',
+      'kube-controller-manager': 'k8s.io/kubernetes/cmd/kube-controller-manager',
+      'kube-scheduler': 'k8s.io/kubernetes/cmd/kube-scheduler',
+    },
+    // Without them the API server reports v0.0.0, which the chart refuses.
+    variables: {
+      'k8s.io/component-base/version.gitVersion': 'v1.37.2',
+      'k8s.io/component-base/version.gitMajor': '1',
+      'k8s.io/component-base/version.gitMinor': '37',
+    },
   },
   actionlint: {
     directory: 'tools/actionlint',

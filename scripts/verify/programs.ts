@@ -16,18 +16,17 @@ export const temporaryDirectory = (scope: Teardown): string => {
 
 export type Program = { readonly pid: number; readonly output: () => string; readonly stop: () => Promise<void> };
 
+type Readiness = { readonly readyUrl: string } | { readonly isReady: () => Promise<boolean> };
+
 /**
- * Starts a program of .tools/bin and waits until `readyUrl` answers 200. It ends with the scope.
+ * Starts a program of .tools/bin and waits until `readyUrl` answers 200, or until `isReady`. It ends with the scope.
  * @throws Error with the output of the program if it ends first or is not ready within 30 s
  */
 export const startProgram = async (
   scope: Teardown,
   name: string,
   argumentList: readonly string[],
-  {
-    readyUrl,
-    environment = {},
-  }: { readonly readyUrl: string; readonly environment?: Readonly<Record<string, string>> },
+  { environment = {}, ...ready }: Readiness & { readonly environment?: Readonly<Record<string, string>> },
 ): Promise<Program> => {
   if (!existsSync(join('.tools/bin', name)))
     throw new Error(`.tools/bin/${name} is missing: run npm exec node scripts/tools.ts`);
@@ -48,10 +47,11 @@ export const startProgram = async (
   scope.teardown(stop);
   const isUp = async (): Promise<boolean> => {
     if (child.exitCode !== null) throw new Error(`${name} did not start:\n${output}`);
-    const response = await fetch(readyUrl).catch(() => undefined);
+    if ('isReady' in ready) return ready.isReady();
+    const response = await fetch(ready.readyUrl).catch(() => undefined);
     await response?.arrayBuffer();
     return response?.ok === true;
   };
-  await eventually(isUp, () => `${name} answers ${readyUrl}:\n${output}`, 30_000, 200);
+  await eventually(isUp, () => `${name} is ready:\n${output}`, 30_000, 200);
   return { pid: child.pid!, output: () => output, stop };
 };

@@ -25,6 +25,15 @@ for (const [what, given, fault] of [
   ['a step of .ci/run without a job', { ...files, ciRun: `npm run smoke\n${files.ciRun}` }, 'no job runs smoke'],
   ['a proof that no night runs', withNightly('on: schedule'), 'no job runs chaos, which .ci/run leaves out'],
   [
+    'a proof with a digit in its name',
+    {
+      ...files,
+      ciRun: files.ciRun.replace('npm run bench:*', 'npm run k8s:verify'),
+      scripts: { ...files.scripts, 'k8s:verify': '' },
+    },
+    'no job runs k8s:verify, which .ci/run leaves out',
+  ],
+  [
     'a benchmark with targets that no night runs',
     {
       ...files,

@@ -1,7 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { Manifest } from './manifest.ts';
+import { outputOf } from './programs.ts';
+
 type Node = Readonly<Record<string, unknown>>;
 
-export type CustomResourceDefinition = {
-  readonly kind: string;
+export type CustomResourceDefinition = Manifest & {
   readonly spec: {
     readonly group: string;
     readonly names: { readonly kind: string };
@@ -30,10 +35,27 @@ const strict = (schema: unknown): unknown => {
 };
 
 /** The JSON schemas of a definition by `kind-group-version`, in lower case. */
-export const schemaOfDefinition = ({ spec }: CustomResourceDefinition): [string, unknown][] =>
+export const schemaOfDefinition = ({ spec }: Pick<CustomResourceDefinition, 'kind' | 'spec'>): [string, unknown][] =>
   spec.versions.flatMap(({ name, schema }) => {
     if (schema === undefined) return [];
     const whole = strict(schema.openAPIV3Schema) as Node;
     const properties = { ...(whole['properties'] as Node), metadata: { type: 'object' } };
     return [[`${spec.names.kind.toLowerCase()}-${spec.group}-${name}`, { ...whole, properties }]];
+  });
+
+export const pins = 'tools/kubernetes-schemas';
+const definitionFolders: Readonly<Record<string, string>> = {
+  'github.com/prometheus-operator/prometheus-operator': 'example/prometheus-operator-crd',
+  'github.com/kedacore/keda/v2': 'config/crd/bases',
+};
+
+/** The definitions in the Go modules of the operators. */
+export const readDefinitions = (): CustomResourceDefinition[] =>
+  Object.entries(definitionFolders).flatMap(([module, folder]) => {
+    const download = outputOf('go', ['mod', 'download', '-json', module], pins);
+    const directory = join((JSON.parse(download) as { Dir: string }).Dir, folder);
+    return readdirSync(directory)
+      .flatMap((file) => parseAllDocuments(readFileSync(join(directory, file), 'utf8')))
+      .map((document) => document.toJS() as CustomResourceDefinition | null)
+      .filter((definition) => definition?.kind === 'CustomResourceDefinition') as CustomResourceDefinition[];
   });

@@ -1,21 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { requirePython } from '../../support/python.ts';
 import { outputOf } from './programs.ts';
-import { schemaOfDefinition, type CustomResourceDefinition } from './custom-resources.ts';
+import { pins, readDefinitions, schemaOfDefinition } from './custom-resources.ts';
 
-const pins = 'tools/kubernetes-schemas';
 const environment = resolve('.tools/kubernetes-schemas/python');
 const customSchemas = resolve('.tools/kubernetes-schemas/custom');
 
 /** The minors that the package of schemas ends with. */
 export const kubernetesVersions = ['1.35.0', '1.36.0', '1.37.0'] as const;
-
-const definitionFolders: Readonly<Record<string, string>> = {
-  'github.com/prometheus-operator/prometheus-operator': 'example/prometheus-operator-crd',
-  'github.com/kedacore/keda/v2': 'config/crd/bases',
-};
 
 const installSchemas = (): string => {
   const marker = join(environment, '.installed');
@@ -29,22 +22,11 @@ const installSchemas = (): string => {
   return join(outputOf(join(environment, 'bin/python'), ['-c', script]).trim(), 'kubernetes-json-schema');
 };
 
-/** Writes the schemas of the custom resources, from the definitions in the Go modules of their operators. */
+/** Writes the schemas of the custom resources. */
 const writeCustomSchemas = (): void => {
   mkdirSync(customSchemas, { recursive: true });
-  for (const [module, folder] of Object.entries(definitionFolders)) {
-    const { Dir: directory } = JSON.parse(outputOf('go', ['mod', 'download', '-json', module], pins)) as {
-      Dir: string;
-    };
-    for (const file of readdirSync(join(directory, folder))) {
-      for (const document of parseAllDocuments(readFileSync(join(directory, folder, file), 'utf8'))) {
-        const definition = document.toJS() as CustomResourceDefinition | null;
-        if (definition?.kind !== 'CustomResourceDefinition') continue;
-        for (const [name, schema] of schemaOfDefinition(definition)) {
-          writeFileSync(join(customSchemas, `${name}.json`), JSON.stringify(schema));
-        }
-      }
-    }
+  for (const [name, schema] of readDefinitions().flatMap(schemaOfDefinition)) {
+    writeFileSync(join(customSchemas, `${name}.json`), JSON.stringify(schema));
   }
 };
 

@@ -10,7 +10,7 @@ export type WorkflowFiles = {
 
 const ci = '.github/workflows/ci.yml';
 const nightly = '.github/workflows/nightly.yml';
-const npmScript = /\bnpm (?:run (?:-s )?)?(test|[a-z]+(?::[a-z]+)*)(?=[\s,"']|$)/gm;
+const npmScript = /\bnpm (?:run (?:-s )?)?(test|[a-z][a-z\d]*(?::[a-z]+)*)(?=[\s,"']|$)/gm;
 
 /** The npm scripts that a text runs. */
 export const scriptsIn = (text: string): Set<string> =>
