@@ -9,11 +9,11 @@ import { startOwnPostgres } from '#testkit/servers/own-postgres.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { refresh, serve, takeToken } from '#testkit/running-service.ts';
-import { withScope, type Scope } from '../verify/scope.ts';
-import { costOf, type Cost } from './capacity/costs.ts';
-import { kindsOf } from './capacity/kinds.ts';
-import { checkModel } from './capacity/model-check.ts';
-import { measurePostgres, measureRedis } from './capacity/stores.ts';
+import { withScope, type Scope } from '../../verify/scope.ts';
+import { costOf, type Cost } from './costs.ts';
+import { kindsOf } from './kinds.ts';
+import { checkModel } from './model-check.ts';
+import { measurePostgres, measureRedis } from './stores.ts';
 
 const asked = process.argv[2];
 const seconds = Number(process.env['SECONDS_EACH'] ?? 4);
@@ -38,7 +38,7 @@ const parts = async (scope: Scope) => {
     RATE_LIMIT_USER_PER_MINUTE: '100000000',
     RATE_LIMIT_CLIENT_PER_MINUTE: '100000000',
     RATE_LIMIT_LOGIN_PER_MINUTE: '100000000',
-    CREATIONS_PER_OWNER_PER_DAY: '100000000',
+    CREATIONS_PER_OWNER_PER_DAY: '1000000',
     CALLER_SHARE_PERCENT: '100',
   };
   return { postgres, redis, environment };
