@@ -57,17 +57,22 @@ export type World = Omit<Instances, 'setting'> & {
   readonly clearFault: (point: string) => Promise<void>;
 };
 
+export type WorldOptions = {
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly durable?: boolean;
+};
+
 const eventStart = { dateTime: '2027-03-01T09:00:00Z' };
 
 /**
  * Starts the service as in production, with fault points enabled. Every dependency is real and has a proxy that can
  * break the connection.
- * @param settings variables of the service that differ from those of the matrix
+ * @param options what differs from the matrix: variables of the service, and PostgreSQL as in production
  */
 export const startWorld = async (
   scope: Scope,
   topology: Topology = 'server',
-  settings: Readonly<Record<string, string>> = {},
+  { settings = {}, durable = false }: WorldOptions = {},
 ): Promise<World> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-'));
   chmodSync(directory, 0o711);
@@ -84,7 +89,7 @@ export const startWorld = async (
   ]);
   const addLink = (name: string, address: string): Promise<FaultyLink> =>
     toxiproxy.addLink(name, new URL(address).host);
-  const postgres = await startPostgresTopology(scope, toxiproxy, topology);
+  const postgres = await startPostgresTopology(scope, toxiproxy, topology, durable);
   const { replicaUrl } = postgres;
   const links = {
     postgres: postgres.link,

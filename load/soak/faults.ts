@@ -33,12 +33,18 @@ const pricingProcessesKilled: Cell = {
 
 const frozen = (cell: Cell): boolean => cell.group === 'process' && cell.name === 'SIGSTOP';
 
-/** The cells of the matrix that leave the process alive. A second instance would need memory that is not measured. */
+/**
+ * Cells that leave the process alive, but not the run as it was: a second instance needs memory that is not measured, and the
+ * people of the load do not connect their calendars again.
+ */
+const unusable: ReadonlySet<string> = new Set(['two instances at once', 'consent ended']);
+
+/** The cells of the matrix that leave the process alive. */
 const usable = (cell: Cell): boolean =>
   cell.topology === undefined &&
   cell.faultPoint === undefined &&
   (groups.has(cell.group) || frozen(cell)) &&
-  cell.name !== 'two instances at once';
+  !unusable.has(cell.name);
 
 /** One fault of each group in turn, so that a short run meets every dependency. */
 export const soakFaults = (): readonly Cell[] => {

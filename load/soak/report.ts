@@ -70,22 +70,33 @@ const summary = (run: SoakRun): string => {
 };
 
 const flatLine = ({ name, median, growth, tolerance, passed }: Growth, unit: 'MiB' | ''): string =>
-  `  ${word(passed)}: ${name}: median ${amount(median, unit)}, growth ${amount(growth, unit)} of at most ${amount(tolerance, unit)}`;
+  `${word(passed)}: ${name}: median ${amount(median, unit)}, growth ${amount(growth, unit)} of at most ${amount(tolerance, unit)}`;
 
-/** What the command prints: all figures, and of the tables only those that grow. */
+/** What makes a run fail. */
+const failureLines = ({ verdict }: SoakRun): string[] => [
+  ...verdict.flat.flatMap((each, index) => (each.passed ? [] : [flatLine(each, figures[index]!.unit)])),
+  ...verdict.tables.filter(({ passed }) => !passed).map((each) => flatLine(each, 'MiB')),
+  ...verdict.retention
+    .filter(({ expired, left }) => expired === 0 || left > 0)
+    .map(({ table, expired, left }) => `${table}: ${expired} rows were past their time, ${left} are left`),
+  ...verdict.served
+    .filter(({ passed }) => !passed)
+    .map(({ caller, ok, failed }) => `caller ${caller}: ${failed} of ${ok + failed} steps failed`),
+  ...verdict.failedFaults.map((line) => `fault: ${line}`),
+];
+
+/** What the command prints. */
 export const verdictLines = (run: SoakRun): string[] => {
-  const { flat, tables, retention, served, failedFaults, passed } = run.verdict;
-  const grown = tables.filter((table) => !table.passed);
-  const late = retention.filter(({ expired, left }) => expired === 0 || left > 0);
+  const { flat, tables, retention, served, passed } = run.verdict;
+  const isFlat = tables.filter((table) => table.passed).length;
+  const isRemoved = retention.filter(({ expired, left }) => expired > 0 && left === 0).length;
   return [
     `${passed ? 'PASSED' : 'FAILED'}: ${summary(run)}`,
-    ...flat.map((each, index) => flatLine(each, figures[index]!.unit)),
-    `  tables: ${tables.length - grown.length} of ${tables.length} are flat`,
-    ...grown.map((each) => flatLine(each, 'MiB')),
-    `  retention: ${retention.length - late.length} of ${retention.length} tables removed each row that was past its time`,
-    ...late.map(({ table, expired, left }) => `  ${table}: ${expired} rows were past their time, ${left} are left`),
+    ...flat.map((each, index) => `  ${flatLine(each, figures[index]!.unit)}`),
+    `  tables: ${isFlat} of ${tables.length} are flat`,
+    `  retention: ${isRemoved} of ${retention.length} tables removed each row that was past its time`,
     `  steps by caller: ${served.map(({ caller, ok, failed }) => `${caller} ${ok} (${failed} failed)`).join(', ')}`,
-    ...failedFaults.map((line) => `  fault: ${line}`),
+    ...failureLines(run).map((line) => `  failed: ${line}`),
   ];
 };
 
@@ -139,6 +150,9 @@ none, and makes rows of the load that are five minutes old look older than their
 ## The last run
 
 ${new Date(run.began * 1_000).toISOString().slice(0, 10)}: **${run.verdict.passed ? 'passed' : 'failed'}**. ${summary(run)}.
+${failureLines(run)
+  .map((line) => `\n- ${line}`)
+  .join('')}
 
 ![Figures of the run over time](images/soak.svg)
 

@@ -107,7 +107,12 @@ const stepsOf = ({ url, token }: Target, people: readonly Person[], chunk: Buffe
     {
       caller: 'client',
       run: async () =>
-        send('POST', '/ml/volatility-forecast', { symbol: 'AAPL', method: 'ewma', horizon_days: 21 }, await asClient()),
+        send(
+          'POST',
+          '/ml/volatility-forecast',
+          { symbol: '^GSPC', method: 'ewma', horizon_days: 21 },
+          await asClient(),
+        ),
     },
   ];
 };

@@ -47,7 +47,7 @@ if (spawnSync(process.execPath, ['scripts/tools.ts', 'toxiproxy'], { stdio: 'inh
 }
 
 await withScope(async (scope) => {
-  const world = await startWorld(scope, 'server', settings);
+  const world = await startWorld(scope, 'server', { settings, durable: true });
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-soak-'));
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const people = await prepareLoad(world.url, directory, world.google);
