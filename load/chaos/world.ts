@@ -12,7 +12,6 @@ import { barsOf, symbols } from './generations.ts';
 import { partsBars, partsSymbols } from './parts-state.ts';
 import type { Scope } from './scope.ts';
 import { startToxiproxy, type FaultyLink } from './toxiproxy.ts';
-import { startLoad, startPrometheus } from './world/background-programs.ts';
 import { startInstances, type Instances } from './world/instances.ts';
 import { startPostgresTopology, through, type PostgresTopology } from './world/postgres-topology.ts';
 import { startRedisTopology, type RedisTopology } from './world/redis-topology.ts';
@@ -44,7 +43,8 @@ export type World = Omit<Instances, 'setting'> & {
   /** Direct address of the primary, without a proxy. It changes with a failover. */
   readonly databaseUrl: string;
   readonly replicaUrl: string;
-  readonly prometheusUrl: string;
+  /** The client of the probes and of the load. */
+  readonly client: { readonly id: string; readonly secret: string };
   readonly url: string;
   readonly adminUrl: string;
   /** Changes the prices of the provider to a new generation and returns its number. */
@@ -57,13 +57,23 @@ export type World = Omit<Instances, 'setting'> & {
   readonly clearFault: (point: string) => Promise<void>;
 };
 
+export type WorldOptions = {
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly durable?: boolean;
+};
+
 const eventStart = { dateTime: '2027-03-01T09:00:00Z' };
 
 /**
  * Starts the service as in production, with fault points enabled. Every dependency is real and has a proxy that can
  * break the connection.
+ * @param options what differs from the matrix: variables of the service, and PostgreSQL as in production
  */
-export const startWorld = async (scope: Scope, topology: Topology = 'server'): Promise<World> => {
+export const startWorld = async (
+  scope: Scope,
+  topology: Topology = 'server',
+  { settings = {}, durable = false }: WorldOptions = {},
+): Promise<World> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-'));
   chmodSync(directory, 0o711);
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }));
@@ -79,7 +89,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
   ]);
   const addLink = (name: string, address: string): Promise<FaultyLink> =>
     toxiproxy.addLink(name, new URL(address).host);
-  const postgres = await startPostgresTopology(scope, toxiproxy, topology);
+  const postgres = await startPostgresTopology(scope, toxiproxy, topology, durable);
   const { replicaUrl } = postgres;
   const links = {
     postgres: postgres.link,
@@ -104,7 +114,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
   nextParts();
 
   const [port, adminPort] = [await freePort(), await freePort()];
-  const secret = randomBytes(24).toString('hex');
+  const client = { id: 'chaos', secret: randomBytes(24).toString('hex') };
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const environment = {
     NODE_ENV: 'development',
@@ -113,8 +123,8 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     VOLWATCH_DIRECTORY: directory,
     JWT_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     ACCESS_TOKEN_EXPIRE_MINUTES: '1440',
-    BOOTSTRAP_CLIENT_ID: 'chaos',
-    BOOTSTRAP_CLIENT_SECRET: secret,
+    BOOTSTRAP_CLIENT_ID: client.id,
+    BOOTSTRAP_CLIENT_SECRET: client.secret,
     ...postgres.environment,
     DATABASE_REPLICA_URLS: through(replicaUrl, links.replica),
     DATABASE_REPLICA_MAX_LAG_MS: '2000',
@@ -155,11 +165,10 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     FAULT_INJECTION: 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT: through(spans.url, links.collector).replace(/\/$/, ''),
     ...extra,
+    ...settings,
   };
   const { setting, ...instances } = await startInstances(scope, environment);
-  const prometheusUrl = await startPrometheus(scope, adminPort);
   const [url, adminUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${adminPort}`];
-  startLoad(scope, url, secret);
 
   const fault = async (method: string, point: string, body?: object): Promise<void> => {
     const response = await fetch(`${adminUrl}/faults/${point}`, {
@@ -174,8 +183,8 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
     if (token === undefined) {
       const form = new URLSearchParams({
         grant_type: 'client_credentials',
-        client_id: 'chaos',
-        client_secret: secret,
+        client_id: client.id,
+        client_secret: client.secret,
       });
       const response = await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body: form });
       token = ((await response.json()) as { access_token: string }).access_token;
@@ -205,7 +214,7 @@ export const startWorld = async (scope: Scope, topology: Topology = 'server'): P
       return postgres.primaryUrl();
     },
     replicaUrl,
-    prometheusUrl,
+    client,
     url,
     adminUrl,
     nextGeneration,

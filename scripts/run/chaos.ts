@@ -12,6 +12,7 @@ import { readTimelines, type Timeline } from '#load/chaos/report/timelines.ts';
 import { runCell } from '#load/chaos/run-cell.ts';
 import { createScope } from '#load/chaos/scope.ts';
 import { startWorld } from '#load/chaos/world.ts';
+import { startLoad, startPrometheus } from '#load/chaos/world/background-programs.ts';
 import { topologies, type Topology } from '#load/chaos/world/topology.ts';
 
 const [asked, only] = process.argv.slice(2);
@@ -43,6 +44,8 @@ const runTopology = async (topology: Topology): Promise<void> => {
   const own: CellResult[] = [];
   try {
     const world = await startWorld(scope, topology);
+    const prometheusUrl = await startPrometheus(scope, world.adminUrl);
+    startLoad(scope, world);
     for (const cell of chosen) {
       const result = await runCell(cell, world);
       own.push(result);
@@ -52,7 +55,7 @@ const runTopology = async (topology: Topology): Promise<void> => {
       );
       for (const { name, passed, detail } of result.checks) if (!passed) console.log(`         ${name}: ${detail}`);
     }
-    timelines.push(...(await readTimelines(world.prometheusUrl, own)));
+    timelines.push(...(await readTimelines(prometheusUrl, own)));
     results.push(...own);
   } finally {
     await scope.close();

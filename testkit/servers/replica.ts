@@ -23,6 +23,8 @@ export type ReplicatedPostgres = {
 export type ReplicatedOptions = {
   /** Each commit waits until the replica has it, so that a failover loses no acknowledged write. Default: false. */
   readonly synchronous?: boolean;
+  /** As in production: crash-safe, and with autovacuum. Default: false, which is faster. */
+  readonly durable?: boolean;
 };
 
 /** One statement on a connection of its own. */
@@ -66,11 +68,11 @@ const waitForReplica = async (primaryUrl: string): Promise<void> => {
 /** Starts a PostgreSQL and a streaming replica of it; both are removed on teardown. */
 export const startReplicated = async (
   t: Pick<ExecutionContext, 'teardown'>,
-  { synchronous = false }: ReplicatedOptions = {},
+  { synchronous = false, durable = false }: ReplicatedOptions = {},
 ): Promise<ReplicatedPostgres> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-replicated-'));
   chmodSync(directory, 0o711);
-  const primary = await startEmbeddedPostgres({ directory, logger: silentLogger, durable: false });
+  const primary = await startEmbeddedPostgres({ directory, logger: silentLogger, durable });
   const account = serverAccount();
   const { home, binaries } = await hostFor(directory, account);
   const data = join(home, 'replica');

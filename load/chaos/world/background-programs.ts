@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import type { Scope } from '../scope.ts';
+import type { World } from '../world.ts';
 
 /** Scrapes the service each second, for the charts of the report. */
-export const startPrometheus = async (scope: Scope, adminPort: number): Promise<string> => {
+export const startPrometheus = async (scope: Scope, adminUrl: string): Promise<string> => {
   const directory = mkdtempSync(join(tmpdir(), 'volwatch-chaos-prometheus-'));
   const port = await freePort();
   writeFileSync(
@@ -16,7 +17,7 @@ export const startPrometheus = async (scope: Scope, adminPort: number): Promise<
 scrape_configs:
   - job_name: volwatch
     scrape_protocols: [PrometheusText0.0.4]
-    static_configs: [{ targets: ['127.0.0.1:${adminPort}'] }]
+    static_configs: [{ targets: ['${new URL(adminUrl).host}'] }]
 `,
   );
   const child = spawn(
@@ -37,7 +38,7 @@ scrape_configs:
 };
 
 /** Runs the usual k6 mix at a low rate in the background. Its thresholds are not checked. */
-export const startLoad = (scope: Scope, url: string, secret: string): void => {
+export const startLoad = (scope: Scope, { url, client }: Pick<World, 'url' | 'client'>): void => {
   mkdirSync('reports', { recursive: true });
   const child = spawn('.tools/bin/k6', ['run', '--quiet', '--no-thresholds', 'load/main.ts'], {
     stdio: 'ignore',
@@ -49,8 +50,8 @@ export const startLoad = (scope: Scope, url: string, secret: string): void => {
       RATE: process.env['RATE'] ?? '10',
       DURATION_S: '7200',
       TARGET: url,
-      CLIENT_ID: 'chaos',
-      CLIENT_SECRET: secret,
+      CLIENT_ID: client.id,
+      CLIENT_SECRET: client.secret,
       SUMMARY: 'reports/chaos-load.json',
     },
   });

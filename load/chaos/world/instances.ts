@@ -27,6 +27,8 @@ export type Instances = {
 /** Time in which requests that know the old addresses are finished. */
 const leaveMs = 1_000;
 const stopGraceMs = 15_000;
+/** The world starts a dozen programs on one machine at the same time, and no cell measures the start. */
+const startTimeoutMs = 120_000;
 
 export const startInstances = async (scope: Scope, initial: Settings): Promise<Instances> => {
   let environment = initial;
@@ -35,9 +37,9 @@ export const startInstances = async (scope: Scope, initial: Settings): Promise<I
   let beside: Service | undefined;
   const processes: Service[] = [];
   const start = async (): Promise<void> => {
-    current = await startService({ environment, nodeArguments: ['--import', fillHeapOnSignal] });
+    current = await startService({ environment, nodeArguments: ['--import', fillHeapOnSignal], startTimeoutMs });
     processes.push(current);
-    await current.ready();
+    await current.ready(startTimeoutMs);
     isInService = true;
   };
   const stopBeside = async (): Promise<void> => {
@@ -48,8 +50,8 @@ export const startInstances = async (scope: Scope, initial: Settings): Promise<I
     await leaving.stop(stopGraceMs);
   };
   scope.teardown(async () => {
-    await beside?.stop(5_000);
-    await current.stop(5_000);
+    // Also after a failed start, which leaves no current instance.
+    for (const each of processes.toReversed()) await each.stop(5_000);
   });
   await start();
   return {

@@ -30,9 +30,10 @@ export const startPostgresTopology = async (
   scope: Scope,
   toxiproxy: Toxiproxy,
   topology: Topology,
+  durable = false,
 ): Promise<PostgresTopology> => {
   const hasFailover = topology === 'pooler' || topology === 'failover';
-  const servers = await startReplicated(scope, { synchronous: hasFailover });
+  const servers = await startReplicated(scope, { synchronous: hasFailover, durable });
   const link = await toxiproxy.addLink('postgres', new URL(servers.primaryUrl).host);
   const direct = through(servers.primaryUrl, link);
   const pooler = topology === 'pooler' ? await startPgBouncer(scope, direct, { mode: 'transaction' }) : undefined;

@@ -45,6 +45,8 @@ export type Rate = {
   readonly perSecond: number;
   readonly perProcessorSecond: number;
   readonly times: readonly number[];
+  /** Of the round with the lowest p99. */
+  readonly calmest: Latency;
 };
 
 export const latencyOf = (times: readonly number[]): Latency => {
@@ -72,7 +74,7 @@ export const drive = async (target: Target, load: Load, seconds: number, connect
   const elapsed = (performance.now() - started) / 1000;
   agent.destroy();
   const perProcessorSecond = times.length / (processorSeconds(target) - spent);
-  return { perSecond: times.length / elapsed, perProcessorSecond, times };
+  return { perSecond: times.length / elapsed, perProcessorSecond, times, calmest: latencyOf(times) };
 };
 
 /** Options that are priced before a measurement, and the max time for that. */
