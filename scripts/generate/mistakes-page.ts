@@ -19,8 +19,9 @@ export const mistakesPage = (): string => `${notice('testkit/mistakes/*.json')}
 # Usual mistakes
 
 \`detail\` of a problem document says in one sentence what is wrong, with the field and the remedy. \`errors\` has all
-errors, each with a pointer, a code and a sentence; \`detail\` is about the first one. An unknown name comes first,
-because a missing input is often sent under another name. A query parameter has the pointer \`query.NAME\`. An answer 400
+errors, each with a pointer, a code and a sentence; \`detail\` is about the first one, with the path of a nested field
+(\`quotes[0].price\`). An unknown name comes first, because a missing input is often sent under another name. A refused
+value is repeated if it is short, and never if it is a password, a token, a code or an e-mail address. A query parameter has the pointer \`query.NAME\`. An answer 400
 has no \`errors\`, because it is about the model or the syntax of the body. \`test/pricing/usual-mistakes.test.ts\` sends
 each request of the first table and compares the answer.
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultModel, modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
+import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 
 const singleLineText = z.string().trim().min(1).max(100).regex(singleLine, 'Must have no control characters');
 
@@ -74,7 +75,9 @@ export const settingsFields = {
     description: `Colours of the user interface: ${themes.join(', ')}`,
   }),
   currency: field({
-    schema: z.string().regex(/^[A-Z]{3}$/, 'Must be an ISO 4217 code of three capital letters, such as EUR'),
+    schema: z
+      .string()
+      .regex(/^[A-Z]{3}$/, { error: withRefused('Must be an ISO 4217 code of three capital letters, such as EUR') }),
     default: 'USD',
     column: 'text',
     description: 'ISO 4217 code of the currency that amounts are shown in',

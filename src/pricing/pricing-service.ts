@@ -119,7 +119,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
   const read = (operation: SingleOperation, { row, echo }: ResolvedRow, model: Model) => {
     const asked =
       operation === 'greeks'
-        ? readOutputs(row['outputs'], greekNames, defaultGreeks)
+        ? readOutputs(row['outputs'], greekNames, defaultGreeks, 'greeks')
         : { outputs: fixedOutputs[operation] };
     const own = operation === 'greeks' ? ['outputs', unitsMember, strictUnitsMember] : [strictUnitsMember];
     const units = operation === 'greeks' ? readUnits(row) : 'default';

@@ -79,6 +79,7 @@ export const wantedWebhook = (rules: ReceiverRules) =>
         .array(z.enum(webhookEventTypes))
         .min(1)
         .max(webhookEventTypes.length)
-        .transform((events) => webhookEventTypes.filter((type) => events.includes(type))),
+        .transform((events) => webhookEventTypes.filter((type) => events.includes(type)))
+        .meta({ examples: [[webhookEventTypes[0]]] }),
     })
     .meta({ id: 'WebhookRequest' });

@@ -54,7 +54,7 @@ test('a bad kind of barrier fails its row only, in every format', async (t) => {
   t.is(error['pointer'], '/options/1/barrier_type');
   t.is(
     error['detail'],
-    'barrier_type must be down_in, down_out, up_in or up_out, not the text "up-and-out"; did you mean up_out?',
+    'barrier_type must be down_in, down_out, up_in or up_out, not the string "up-and-out"; did you mean up_out?',
   );
   const { model, ...columns } = columnsOf(rows);
   const byColumn = await service.batch({ columns, model: model![0] });

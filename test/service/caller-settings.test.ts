@@ -72,7 +72,8 @@ test('settings and presets of a user change pricing in every format and reads of
     '/preset There is no preset "tre"; did you mean tree?',
   ]);
   t.deepEqual(detailsOf(await send('POST', '/pricing/price', { ...option, preset: 'tree' }, { as: '' })), [
-    '/preset preset needs the credentials of a user: sign in, or remove it',
+    '/preset preset needs the credentials of a user: send the header Authorization: Bearer TOKEN, or X-API-Key with an API key ' +
+      'of a user, or remove preset',
   ]);
   t.is((await send('POST', '/pricing/price', { ...option, preset: 'tree' }, { as: other })).status, 422);
 

@@ -26,7 +26,13 @@ export const listedKey = createdKey
 const maxDays = 3_650;
 const dayMs = 86_400_000;
 
-const name = z.string().trim().min(1).max(100).regex(singleLine, 'Must have no control characters');
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(singleLine, 'Must have no control characters')
+  .meta({ description: 'Name by which the key is found in lists', examples: ['desk'] });
 const scopeList = z.array(z.enum(scopes)).max(scopes.length);
 
 const expiresAt = z

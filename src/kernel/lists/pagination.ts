@@ -1,6 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { isCalendarDate } from '../calendar.ts';
+import { listed } from '../requests/nearest-name.ts';
+import { withRefused } from '../requests/texts/refused-value.ts';
 import { validationFailed } from '../requests/validation-failed.ts';
 
 export const defaultLimit = 100;
@@ -8,10 +10,10 @@ const maxLimit = 1000;
 
 /** Schema of an integer in a query or path. Only decimal digits: `1e3`, `0x10`, `1.0`, blanks and `NaN` are refused. */
 export const integerParameter = (min: number, max: number) => {
-  const text = `Must be a whole number from ${min} to ${max}`;
+  const error = withRefused(`Must be an integer from ${min} to ${max}`);
   return z.preprocess(
     (value) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value),
-    z.int(text).min(min, text).max(max, text),
+    z.int({ error }).min(min, { error }).max(max, { error }),
   );
 };
 
@@ -41,7 +43,9 @@ export const fieldsQuery = (item: z.ZodObject) => {
   return z
     .string()
     .refine((value) => value.split(',').every((name) => known.includes(name)), {
-      error: `Must be a comma-separated list of: ${known.join(', ')}`,
+      error: withRefused(
+        `Must be a comma-separated list of some of ${listed(known, 'and')}, such as ${known.slice(0, 2).join(',')}`,
+      ),
     })
     .transform((value) => [...new Set(value.split(','))])
     .optional()

@@ -1,3 +1,5 @@
+/** A shorter beginning of a name does not tell which name is meant. */
+const minPrefix = 3;
 /** A longer name is not compared, because the comparison takes time that grows with the length. */
 const maxCharacters = 64;
 
@@ -25,7 +27,8 @@ const editDistance = (a: string, b: string): number => {
 };
 
 /**
- * The known name that a caller probably meant; undefined if none is near. Case, spaces, `_`, `-` and `.` do not count.
+ * The known name that a caller probably meant: the nearest one, or the only one that begins like it; undefined if there is
+ * none. Case, spaces, `_`, `-` and `.` do not count.
  * @param aliases other names in lower case without separators, and the known name that each one means
  */
 export const nearestName = (
@@ -46,7 +49,9 @@ export const nearestName = (
       nearest = candidate;
     }
   }
-  return nearest;
+  if (nearest !== undefined || wanted.length < minPrefix) return nearest;
+  const [longer, ...others] = known.filter((candidate) => simple(candidate).startsWith(wanted));
+  return others.length === 0 ? longer : undefined;
 };
 
 /** A refused text of a caller for a message: at most 64 characters, quoted, with control characters escaped. */

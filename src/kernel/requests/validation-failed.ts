@@ -20,6 +20,31 @@ const namesField = ({ pointer, detail }: FieldError): boolean => {
   return name === '' ? /^(the body|columns)/i.test(detail) : detail.includes(name);
 };
 
+/** `/quotes/0/price` becomes `quotes[0].price`; undefined for a pointer with other names than plain ones. */
+const pathOf = (pointer: string): string | undefined => {
+  if (pointer.length > maxFieldCharacters || !/^(\/\w+)+$/.test(pointer)) return undefined;
+  return pointer
+    .slice(1)
+    .replaceAll(/\/(\d+)(?=\/|$)/g, '[$1]')
+    .replaceAll('/', '.');
+};
+
+/** The text of an error, with the whole path of a field that is inside another one. `errors` has it as a pointer. */
+const located = ({ pointer, detail }: FieldError): string => {
+  const name = lastName(pointer);
+  const path = pathOf(pointer);
+  const list = `each item of ${name} `;
+  if (path !== undefined && detail.startsWith(list)) {
+    return path.startsWith(`${name}[`) ? detail : `${path} ${detail.slice(list.length)}`;
+  }
+  if (/\/\d+$/.test(pointer)) return detail;
+  const [first = ''] = /^[\w.]+/.exec(detail) ?? [];
+  if (path?.endsWith(`.${first}`)) return `${path}${detail.slice(first.length)}`;
+  const parent = pathOf(pointer.slice(0, pointer.lastIndexOf('/')));
+  if (!parent?.includes('[') || path === first) return detail;
+  return `${parent}: ${detail.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase())}`;
+};
+
 /** Unknown names come before other errors, because a missing value is often sent under another name. */
 export const unknownFirst = (errors: readonly FieldError[]): FieldError[] => [
   ...errors.filter(({ code }) => code === 'unknown_member'),
@@ -30,7 +55,7 @@ export const unknownFirst = (errors: readonly FieldError[]): FieldError[] => [
 export const sentenceOf = (errors: readonly FieldError[]): string => {
   const [first] = unknownFirst(errors);
   if (first === undefined) return 'The request breaks its schema';
-  const text = namesField(first) ? first.detail : `${fieldOf(first.pointer)}: ${first.detail}`;
+  const text = namesField(first) ? located(first) : `${fieldOf(first.pointer)}: ${first.detail}`;
   return errors.length === 1 ? text : `${text} (${errors.length - 1} more in errors)`;
 };
 

@@ -215,5 +215,8 @@ export const symbolsQuery = listQuery(symbolPriceSchema).safeExtend({
     .string()
     .transform((value) => [...new Set(value.split(','))])
     .pipe(z.array(nameParameter).max(maxSymbols))
-    .describe(`Symbols, comma-separated, at most ${maxSymbols}. One that does not exist has no rows`),
+    .meta({
+      description: `Symbols, comma-separated, at most ${maxSymbols}. One that does not exist has no rows`,
+      examples: ['AAPL,MSFT'],
+    }),
 });

@@ -20,7 +20,15 @@ export type RefreshRoutesDeps = {
   readonly basePath: string;
 };
 
-const refreshRequest = z.strictObject({ universe: z.string().min(1).max(64) }).meta({ id: 'RefreshRequest' });
+const refreshRequest = z
+  .strictObject({
+    universe: z
+      .string()
+      .min(1)
+      .max(64)
+      .meta({ description: 'Name of a universe, as GET /universes lists it', examples: ['tech5'] }),
+  })
+  .meta({ id: 'RefreshRequest' });
 
 const common = { tag: 'Refreshes', auth: { scope: 'market:refresh' }, rateLimit: 'caller' } as const;
 

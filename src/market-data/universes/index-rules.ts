@@ -96,7 +96,7 @@ export const checkIndex = (index: Index, known: ReadonlySet<string>, refuse: Ref
       refuseMember(
         position,
         'symbol',
-        'Must be the symbol of an asset of this universe: add the asset to assets, or remove the constituent',
+        `Must be the symbol of an asset of this universe, not "${symbol}": add the asset to assets, or remove the constituent`,
       );
     if (needsWeights && weight === undefined)
       refuseMember(position, 'weight', `Must be sent for ${method}, such as 0.5 for 50 %`);

@@ -9,6 +9,7 @@ import { intervals } from '../series/periods.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import { isCron, isTimeZone } from '#src/kernel/time/schedules.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
+import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 
 /** Max numbers of one universe. */
 export type UniverseLimits = { readonly maxAssets: number; readonly maxIndexes: number };
@@ -16,9 +17,9 @@ export type UniverseLimits = { readonly maxAssets: number; readonly maxIndexes: 
 const text = (maxCharacters: number) =>
   z.string().max(maxCharacters).regex(singleLine, 'Must have no control characters');
 
-export const universeName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'Must be 1 to 63 lower-case letters, digits, _ or -, such as my-stocks');
+export const universeName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, {
+  error: withRefused('Must be 1 to 63 lower-case letters, digits, _ or -, such as my-stocks'),
+});
 
 const assetSchema = z
   .strictObject({
@@ -36,7 +37,7 @@ const constituentSchema = z
     weight: z
       .number()
       .positive()
-      .max(1, 'Must be at most 1: send 0.6 for 60 %')
+      .max(1, 'Must be at most 1, and all weights must add up to 1: send 0.6 for 60 %')
       .optional()
       .describe('For fixed_weights: its part of the index, for example 0.6'),
     from: dateParameter.optional().describe('First day of the membership'),
@@ -68,10 +69,14 @@ export const scheduleSchema = z
     cron: z
       .string()
       .max(200)
-      .refine(isCron, 'Must be a five-field cron such as 30 5 * * 1-5 (minute, hour, day, month, day of the week)'),
+      .refine(isCron, {
+        error: withRefused(
+          'Must be a five-field cron such as 30 5 * * 1-5 (minute, hour, day, month, day of the week)',
+        ),
+      }),
     time_zone: z
       .string()
-      .refine(isTimeZone, 'Must be a name of the IANA database such as Europe/London')
+      .refine(isTimeZone, { error: withRefused('Must be a name of the IANA database such as Europe/London') })
       .default('UTC'),
   })
   .meta({ id: 'RefreshSchedule' });
@@ -90,7 +95,11 @@ const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
     .nullable()
     .optional()
     .describe('When the universe is refreshed. Null: never. Without this member REFRESH_SCHEDULES decides'),
-  assets: z.array(assetSchema).min(1).max(maxAssets),
+  assets: z
+    .array(assetSchema)
+    .min(1)
+    .max(maxAssets)
+    .meta({ examples: [[{ symbol: 'AAPL' }]] }),
   indexes: z.array(indexSchema).max(maxIndexes).default([]),
 });
 

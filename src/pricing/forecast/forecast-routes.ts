@@ -40,7 +40,7 @@ const body = z
   })
   .refine(({ horizon_periods: periods, horizon_days: days }) => periods !== undefined || days !== undefined, {
     path: ['horizon_periods'],
-    message: 'horizon_periods is required: send a whole number, such as 21 for a month of daily closes',
+    message: 'horizon_periods is required: send an integer, such as 21 for a month of daily closes',
   })
   .refine(({ horizon_periods: periods, horizon_days: days }) => periods === undefined || days === undefined, {
     path: ['horizon_days'],

@@ -124,7 +124,7 @@ const readPosition = (
 
 /** What applies to all positions; undefined if there are errors, which are added. */
 const readSettings = (body: Row, defaults: PricingDefaults | undefined, errors: FieldError[]) => {
-  const asked = readOutputs(body['outputs'], greekNames, defaultGreeks);
+  const asked = readOutputs(body['outputs'], greekNames, defaultGreeks, 'grid');
   const strict = readStrictUnits(body);
   const units = readUnits(body);
   const filling = readDefaults(body[presetMember], defaults);

@@ -46,7 +46,11 @@ export const readDefaults = (
   if (preset === undefined) return { values: { models: own } };
   if (typeof preset !== 'string') return refuse('invalid_type', 'preset must be the name of a preset');
   if (defaults === undefined)
-    return refuse('unsupported', 'preset needs the credentials of a user: sign in, or remove it');
+    return refuse(
+      'unsupported',
+      'preset needs the credentials of a user: send the header Authorization: Bearer TOKEN, or X-API-Key with an API key of ' +
+        'a user, or remove preset',
+    );
   const { presets } = defaults;
   if (!Object.hasOwn(presets, preset)) return refuse('invalid_value', unknownText(preset, Object.keys(presets)));
   const { model, ...others }: PresetValues = presets[preset] ?? {};

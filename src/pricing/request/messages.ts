@@ -4,6 +4,7 @@ import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.t
 import { choiceAliases, inputAliases, modelAliases, outputAliases } from './texts/aliases.ts';
 import { memberElsewhereText, type OptionPlace } from './texts/member-elsewhere.ts';
 import type { NumberInput } from '../models/inputs.ts';
+import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { rangeOf } from '../models/inputs.ts';
 import { pricingModels, type Model } from '../models/models.ts';
 import { outputNames } from '../models/outputs.ts';
@@ -11,13 +12,16 @@ import { exerciseStyles } from '../models/engine.ts';
 
 /** Texts of the refusals of a pricing request. Each names the field, what is wrong, and the remedy. */
 
-/** Inputs of which a model has one. */
-const pairedInputs: Readonly<Record<string, string | undefined>> = { spot: 'forward', forward: 'spot' };
+/** Inputs of which a model has one: the other one, and what to send as it. */
+const pairedInputs: Readonly<Record<string, { readonly other: string; readonly value: string }>> = {
+  spot: { other: 'forward', value: 'the forward price' },
+  forward: { other: 'spot', value: 'the price of the underlying' },
+};
 
 const didYouMean = (near: string | undefined): string => (near === undefined ? '' : `; did you mean ${near}?`);
 
 export const kindOf = (value: unknown): string => {
-  if (typeof value === 'string') return `the text ${quoted(value)}`;
+  if (typeof value === 'string') return `the string ${quoted(value)}`;
   if (typeof value === 'boolean' || typeof value === 'number' || value === null) return String(value);
   return Array.isArray(value) ? 'an array' : 'an object';
 };
@@ -67,9 +71,9 @@ export const requiredText = ({
 export const requiredChoiceText = (name: string, choices: readonly string[]): string =>
   `${name} is required: send ${listed(choices)}`;
 
-/** The text for two members of which only one may be sent. */
-export const notTogetherText = (one: string, other: string): string =>
-  `${one} and ${other} cannot be sent together: remove one of them`;
+/** The text for two members of which only one may be sent. `remedy`: default `remove one of them`. */
+export const notTogetherText = (one: string, other: string, remedy = 'remove one of them'): string =>
+  `${one} and ${other} cannot be sent together: ${remedy}`;
 
 export const notANumberText = ({ name, unit }: Pick<NumberInput, 'name' | 'unit'>, value: unknown): string => {
   const isNumeric = typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value));
@@ -108,6 +112,13 @@ export const styleText = (model: Model, given: unknown): string => {
   return `exercise_style ${style} needs the model ${able}; ${model.name} prices ${own} options only`;
 };
 
+/** What the model barrier needs beside one of its members. */
+const withBarrier = (model: string, member: string): string => {
+  if (model !== 'barrier') return '';
+  const level = member === 'barrier' ? '' : ' and barrier (the level)';
+  return member === 'barrier_type' ? level : `${level} and barrier_type (${listed(barrierTypes)})`;
+};
+
 export const unknownMemberText = (
   member: string,
   model: Model,
@@ -122,13 +133,14 @@ export const unknownMemberText = (
   if (owners.includes(model)) return `${member} is what this request calculates: remove it`;
   const [owner, ...others] = owners.map(({ name }) => name);
   if (owner !== undefined) {
-    const own = pairedInputs[member];
-    if (own !== undefined && model.numbers.some(({ name }) => name === own)) {
-      return `${model.name} takes ${own}, not ${member}: send ${own} in place of ${member}, or use the model ${owner}`;
+    const own = Object.hasOwn(pairedInputs, member) ? pairedInputs[member] : undefined;
+    if (own !== undefined && model.numbers.some(({ name }) => name === own.other)) {
+      const { other, value } = own;
+      return `${model.name} takes ${other}, not ${member}: send ${value} as ${other} and remove ${member}, or send "model": "${owner}"`;
     }
     const models = others.length === 0 ? 'model' : 'models';
     const text = `${member} is an input of the ${models} ${listed([owner, ...others], 'and')}, not of ${model.name}`;
-    return `${text}: remove it, or send ${others.length === 0 ? `"model": "${owner}"` : 'a model that has it'}`;
+    return `${text}: remove it, or send ${others.length === 0 ? `"model": "${owner}"${withBarrier(owner, member)}` : 'a model that has it'}`;
   }
   const near = nearestName(member, known, inputAliases);
   const text = `${quoted(member)} is not an input of ${model.name}`;
@@ -142,15 +154,22 @@ export const unknownColumnText = (name: string, known: readonly string[]): strin
   return near === undefined ? `${text}: remove the column` : `${text}${didYouMean(near)}`;
 };
 
-export const unknownOutputText = (name: unknown, known: readonly string[]): string => {
+/** Where the outputs are asked for. `greeks` and `grid` return the price or value without being asked. */
+export type OutputPlace = 'batch' | 'greeks' | 'grid';
+
+const notAGreekText = (name: string, place: OutputPlace): string => {
+  const remedy = `"${name}" is not a greek, and outputs has greeks: send greeks such as ["delta"], or leave outputs out`;
+  if (name !== 'price') return `${remedy}; /pricing/batch returns ${name}`;
+  const always =
+    place === 'grid'
+      ? 'the answer always has value, the price times quantity'
+      : 'the answer always has the price, and /pricing/price returns it alone';
+  return `${remedy}; ${always}`;
+};
+
+export const unknownOutputText = (name: unknown, known: readonly string[], place: OutputPlace): string => {
   if (typeof name !== 'string') return `outputs must have names of outputs, not ${kindOf(name)}`;
-  if (known !== outputNames && outputNames.some((output) => output === name)) {
-    const answered = name === 'price' ? 'price and greeks' : name;
-    return (
-      `outputs has "${name}", and the outputs of this operation are greeks: remove "${name}" from the array; ` +
-      `/pricing/batch answers ${answered}`
-    );
-  }
+  if (place !== 'batch' && outputNames.some((output) => output === name)) return notAGreekText(name, place);
   const near = nearestName(name, known, outputAliases);
   const text = `outputs has ${quoted(name)}, which is not an output`;
   return near === undefined ? `${text}; the outputs are ${known.join(', ')}` : `${text}${didYouMean(near)}`;
@@ -158,7 +177,8 @@ export const unknownOutputText = (name: unknown, known: readonly string[]): stri
 
 export const lacksOutputText = (model: Model, output: string): string => {
   const able = modelsWith(({ outputs }) => outputs.some((known) => known === output));
-  return `outputs has ${output}, which ${model.name} does not have: remove it, or use the model ${able}`;
+  const own = listed(model.outputs, 'and');
+  return `outputs has ${output}, which ${model.name} does not have: send outputs that it has (${own}), or use the model ${able}`;
 };
 
 export const notAnArrayOfOutputsText = (value: unknown): string => {
@@ -169,7 +189,7 @@ export const notAnArrayOfOutputsText = (value: unknown): string => {
 
 export const notAModelText = (value: unknown): string => {
   const kind = typeof value === 'number' ? `the number ${value}` : kindOf(value);
-  return `model must be a text, not ${kind}: send one of ${pricingModels.map(({ name }) => name).join(', ')}`;
+  return `model must be a string, not ${kind}: send one of ${pricingModels.map(({ name }) => name).join(', ')}`;
 };
 
 /** The text for the name of a model that does not exist. */

@@ -16,6 +16,7 @@ import {
   styleText,
   unknownMemberText,
   unknownOutputText,
+  type OutputPlace,
 } from './messages.ts';
 import { conventionNames } from './conventions/convention-members.ts';
 import { chosenModel } from './conventions/model-of-row.ts';
@@ -173,11 +174,13 @@ export const greeksGroup = 'greeks';
  * The requested outputs without repeats, or their errors.
  * @param known the allowed names
  * @param fallback the outputs if `value` is undefined
+ * @param place decides the remedy for `price`
  */
 export const readOutputs = (
   value: unknown,
   known: readonly OutputName[],
   fallback: readonly OutputName[],
+  place: OutputPlace = 'batch',
 ): { readonly outputs: readonly OutputName[] } | FieldError[] => {
   if (value === undefined) return { outputs: fallback };
   if (!Array.isArray(value)) return [memberError('', 'outputs', 'invalid_type', notAnArrayOfOutputsText(value))];
@@ -198,7 +201,7 @@ export const readOutputs = (
   value.forEach((name: unknown, index) => {
     if (name === greeksGroup) for (const greek of defaultGreeks) outputs.add(greek);
     else if (isOutput(name) && known.includes(name)) outputs.add(name);
-    else errors.push(memberError('/outputs', index, 'invalid_value', unknownOutputText(name, known)));
+    else errors.push(memberError('/outputs', index, 'invalid_value', unknownOutputText(name, known, place)));
   });
   return errors.length > 0 ? errors : { outputs: [...outputs] };
 };

@@ -83,12 +83,12 @@ test('no token is refused with 400 invalid_request; unknown parameters and token
     t.like(body, {
       code: 'oauth_request_invalid',
       error: 'invalid_request',
-      error_description: 'token is required: send a text',
+      error_description: 'token is required: send a string',
       errors: [
         {
           pointer: '/token',
           code: form['token'] === '' ? 'invalid_length' : 'required',
-          detail: 'token is required: send a text',
+          detail: 'token is required: send a string',
         },
       ],
     });

@@ -32,7 +32,7 @@ test('a fault is described in error_description, with the parameter', async (t) 
     error_description: "'scope' is given more than once: send it once",
     errors: [{ pointer: '/scope', code: 'repeated', detail: '"scope" is given more than once: send it once' }],
   });
-  t.is((await token({ client_id: 'desk' })).body['error_description'], 'grant_type is required: send a text');
+  t.is((await token({ client_id: 'desk' })).body['error_description'], 'grant_type is required: send a string');
   const broken = await call('/api/v1/auth/token', {
     method: 'POST',
     headers: { 'Content-Type': 'application/x-www-form-urlencoded' },

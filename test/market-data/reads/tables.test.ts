@@ -40,7 +40,10 @@ test('wrong symbols are refused with a pointer', async (t) => {
     const problem = await get(`/prices${query}`, 422);
     t.regex(JSON.stringify(problem['errors']), /query\.symbols/, query);
   }
-  t.is((await get('/prices', 422))['detail'], 'symbols is required: add symbols=... to the query');
+  t.is(
+    (await get('/prices', 422))['detail'],
+    'symbols is required: add symbols=AAPL,MSFT to the query (symbols, comma-separated, at most 100)',
+  );
 });
 
 test('prices and index values are CSV for a client that prefers it, with the same numbers and a cursor', async (t) => {

@@ -216,5 +216,5 @@ test('floats and integers of up to 32 bits are numbers; a dictionary may be larg
   const [first, second, third] = readArrow(await sendArrow(bytes));
   t.like(first, { price: (await service.price(call)).price, error_code: null });
   t.like(second, { price: null, error_code: 'validation_failed', error_field: 'option_type' });
-  t.regex(String(third?.['error_detail']), /^option_type must be call or put, not the text "no-199999"/);
+  t.regex(String(third?.['error_detail']), /^option_type must be call or put, not the string "no-199999"/);
 });

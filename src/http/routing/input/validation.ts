@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { quoted } from '#src/kernel/requests/nearest-name.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
-import { describeField, issueText, memberNames, requiredText, unknownNameText, withMembers } from './issue-text.ts';
+import { describeField, issueText, nameOfField, unknownNameText, withMembers } from './issue-text.ts';
 import { pointerInto, type Part } from './pointer-into.ts';
+import { objectAt, requiredText } from './schema-text.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -40,7 +41,8 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
   const { part, schema, input } = from;
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
-    const known = memberNames(schema, path);
+    const object = objectAt(schema, path);
+    const known = object && Object.keys(object.shape);
     return issue.keys.map((key) => ({
       pointer: pointerInto(part, [...path, key]),
       code: 'unknown_member',
@@ -58,9 +60,11 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
   const code = codeOfIssue(issue, path, input);
   // A rule between members has a text of its own, which says when its field is required.
   const isMissing = code === 'required' && issue.code !== 'custom';
-  const text = isMissing ? requiredText(part, path, issue) : describeField(path, issue.message);
+  const text = isMissing
+    ? requiredText(part, nameOfField(path), { schema, path, issue })
+    : describeField(part, path, issue.message);
   const isNoObject = issue.code === 'invalid_type' && issue.expected === 'object';
-  const detail = isNoObject ? withMembers(text, memberNames(schema, path)) : text;
+  const detail = isNoObject ? withMembers(text, objectAt(schema, path)) : text;
   return [{ pointer: pointerInto(part, path), code, detail }];
 };
 

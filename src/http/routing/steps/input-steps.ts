@@ -31,7 +31,7 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
       return (ctx, next) => {
         const { accept } = ctx.req.headers;
         if (accept === undefined || isAccepted(accept)) return next();
-        throw new AppError('not_acceptable', `This route answers ${produces.join(' or ')}`);
+        throw new AppError('not_acceptable', `This route returns ${produces.join(' or ')}`);
       };
     },
 

@@ -29,7 +29,7 @@ const envelopeMembers = ['columns', 'outputs', unitsMember, strictUnitsMember, p
 const typeOf = { number: 'number', text: 'string', list: undefined } as const;
 const shapeOf = {
   number: 'an array of values, or a number for all rows',
-  text: 'an array of values, or a text for all rows',
+  text: 'an array of strings, or a string for all rows',
   list: `a list of objects with ${dividendShape}, such as [${dividendExample}], for all rows, or an array with such a list for each row`,
 } as const;
 
@@ -101,7 +101,9 @@ const envelopeErrors = (body: Row, given: Row): FieldError[] =>
       return [{ pointer: `/${name}`, code: 'conflict', detail: `${name} is a column too: remove one of them` }];
     }
     if (typeof body[name] === 'string') return [];
-    return [{ pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a text, not ${kindOf(body[name])}` }];
+    return [
+      { pointer: `/${name}`, code: 'invalid_type', detail: `${name} must be a string, not ${kindOf(body[name])}` },
+    ];
   });
 
 /** @param given columns without errors */

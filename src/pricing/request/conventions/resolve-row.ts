@@ -62,10 +62,21 @@ const calendarText = (name: string, value: unknown): string =>
   `${name} must be from ${calendarYears.from} to ${calendarYears.to} for BUS/252, not ${String(value)}: ` +
   `send such a date, or the day_count ${plainDayCounts}`;
 
-/** The member that needs the valuation date, for a message. */
-const datedBy = ({ contract, expiry }: Row): string => {
-  if (contract !== undefined) return 'contract';
-  return expiry === undefined ? 'the date of a dividend' : 'expiry';
+/** A text of a valuation date that is missing. A date as an example could be after the dates that were sent. */
+const noValuationDate = ({ contract, expiry }: Row): string => {
+  const what = 'the date (YYYY-MM-DD) or instant for which the option is priced';
+  if (contract === undefined && expiry === undefined) {
+    return `valuation_date is required with the date of a dividend: send it beside dividends, as ${what}, before each dividend`;
+  }
+  const dated = contract === undefined ? 'expiry' : 'contract';
+  return `valuation_date is required with ${dated}: send ${what}, on or before the expiry`;
+};
+
+/** What gives an effect to a member that only counts dates. */
+const withoutDatesText = (name: string, { valuation_date: from, time_to_expiry: years }: Row): string => {
+  const added = from === undefined ? 'expiry and valuation_date' : 'expiry';
+  const replaced = years === undefined ? '' : ' in place of time_to_expiry';
+  return `${name} has no effect without expiry, contract or a dividend with a date: remove it, or send ${added}${replaced}`;
 };
 
 const readCounting = (row: Row, at: string): Counting | FieldError[] => {
@@ -73,10 +84,7 @@ const readCounting = (row: Row, at: string): Counting | FieldError[] => {
   const errors: FieldError[] = [];
   const from = readMoment(text);
   if (text === undefined) {
-    const detail =
-      `valuation_date is required with ${datedBy(row)}: send the date or instant for which the option is priced, ` +
-      'such as 2026-11-26';
-    errors.push(memberError(at, 'valuation_date', 'required', detail));
+    errors.push(memberError(at, 'valuation_date', 'required', noValuationDate(row)));
   } else if (from === undefined) {
     errors.push(memberError(at, 'valuation_date', 'invalid_value', momentText('valuation_date', text)));
   }
@@ -119,9 +127,8 @@ const readYears = (
   const years = yearsBetween(dayCount, from.ms, to.ms, calendar);
   // The order of the moments decides too, because 30/360 counts 0 days between the 30th and the 31st.
   if (to.ms < from.ms || years < 0 || (years === 0 && name === 'date')) {
-    const [fault, remedy] =
-      name === 'date' ? ['is not after', 'a later date'] : ['is before', 'the valuation date or a later one'];
-    const detail = `${name} ${String(value)} ${fault} valuation_date ${String(text)}: send ${remedy}`;
+    const day = `the valuation date (${String(text)})`;
+    const detail = `${name} must be ${name === 'date' ? `after ${day}` : `${day} or later`}, not ${String(value)}`;
     return memberError(at, name, 'out_of_range', detail);
   }
   if (years <= timeToExpiry.maximum) return years;
@@ -139,8 +146,8 @@ const openContract = (row: Row, at: string): Row | FieldError[] => {
   const contract = readContract(row['contract']);
   if (contract === undefined) {
     const detail =
-      'contract must be an OCC option symbol such as "AAPL  240621C00190000" (root, yymmdd, C or P, strike times 1000 ' +
-      `in eight digits), not ${kindOf(row['contract'])}`;
+      'contract must be an OCC option symbol such as "AAPL  240621C00190000" (root, padded ' +
+      `with spaces to six characters; yymmdd; C or P; strike times 1000 in eight digits), not ${kindOf(row['contract'])}`;
     return [memberError(at, 'contract', 'invalid_value', detail)];
   }
   const repeated = givenByContract.filter((name) => row[name] !== undefined);
@@ -189,10 +196,9 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
   const { expiry, dividends } = row;
   const areDividendsDated = hasDatedDividends(row);
   if (expiry === undefined && !areDividendsDated) {
-    const detail = 'has no effect without expiry, contract or a dividend with a date: remove it, or send one of these';
     return (['valuation_date', 'day_count', 'calendar'] as const)
       .filter((name) => row[name] !== undefined)
-      .map((name) => memberError(at, name, 'conflict', `${name} ${detail}`));
+      .map((name) => memberError(at, name, 'conflict', withoutDatesText(name, row)));
   }
   const counting = readCounting(row, at);
   if (isErrors(counting)) return counting;
@@ -202,7 +208,8 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
   const errors: FieldError[] = [];
   if (expiry !== undefined) {
     if (row['time_to_expiry'] !== undefined) {
-      errors.push(memberError(at, 'expiry', 'conflict', notTogetherText('expiry', 'time_to_expiry')));
+      const remedy = 'remove time_to_expiry, or remove expiry, and valuation_date if no other date needs it';
+      errors.push(memberError(at, 'expiry', 'conflict', notTogetherText('expiry', 'time_to_expiry', remedy)));
     }
     const years = readYears(counting, 'expiry', expiry, at);
     if (typeof years !== 'number') errors.push(years);

@@ -2,11 +2,13 @@
 export type OptionPlace = 'request' | 'row' | 'position';
 
 const many = (name: string): string =>
-  `${name} is for many options: send this request to /pricing/batch, or send one option without ${name}`;
+  `${name} is an input of /pricing/batch: send this request there, or send the inputs of one option at the top level`;
 
 /** Members that another operation has, by what a caller must do to use them. */
 const ofOtherOperations: Readonly<Record<string, string>> = {
-  outputs: 'outputs is not an input here: remove it, or send this request to /pricing/greeks or /pricing/batch',
+  outputs:
+    'outputs is not an input here: remove it, send this request to /pricing/greeks, or send it to /pricing/batch as ' +
+    '{"options": [...], "outputs": [...]}',
   units: 'units is an input of /pricing/greeks, /pricing/batch and /pricing/grid: remove it here',
   options: many('options'),
   columns: many('columns'),
