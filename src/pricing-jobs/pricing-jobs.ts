@@ -107,7 +107,7 @@ const toJob = (row: JobRow): PricingJob => {
   };
 };
 
-/** A part takes about a millisecond. `crypto.subtle.digest` would copy all bytes in one step of the event loop. */
+/** Bytes between two turns of the event loop. `crypto.subtle.digest` would copy all bytes in one step. */
 const digestPartBytes = 524_288;
 
 const digestOf = async (bytes: Buffer): Promise<string> => {

@@ -6,7 +6,7 @@ import { createTurns, runInTurns, type TurnsOptions } from '#src/kernel/streams/
 
 /**
  * A list of more items is checked and written in steps of so many items, and other requests get their turn between two
- * steps. A refresh, the largest item, has about 70 values in lists, so a step of them takes 3 ms.
+ * steps. The number is small, because the largest item, a refresh, has about 70 entries in lists.
  */
 const itemsOfStep = 25;
 
