@@ -10,19 +10,17 @@ import { createPricingJobRoutes } from '#src/pricing-jobs/pricing-job-routes.ts'
 import { createForecastRoutes } from '#src/pricing/forecast/forecast-routes.ts';
 import { presetValues } from '#src/pricing/request/preset-values.ts';
 import { createWebhookRoutes } from '#src/webhooks/webhook-routes.ts';
-import type { AuditTrail } from '#src/kernel/ports/audit.ts';
-import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { answerOf, expectedOf, mistakesOfOtherRoutes, requestOf } from '#testkit/mistakes/usual-mistakes.ts';
 import { serve } from './support.ts';
 
 /** A part of a room that no request of the table may reach, because it is refused before. */
-const unreached = <T extends object>(): T => {
+const unreached = (): never => {
   const fail = () => {
     throw new Error('a request that must be refused went on');
   };
-  return new Proxy(fail, { get: () => fail }) as unknown as T;
+  return new Proxy(fail, { get: () => fail }) as never;
 };
 
 const callers: Readonly<Record<'client' | 'user', Principal>> = {
@@ -33,7 +31,7 @@ const callers: Readonly<Record<'client' | 'user', Principal>> = {
 test('each usual mistake at another route is answered over HTTP with the message of the table', async (t) => {
   const cursors = createCursors({ secret: 'a secret of this test' });
   const basePath = '/api/v1';
-  const account = { unitOfWork: unreached<UnitOfWork>(), reader: unreached<Reader>(), audit: unreached<AuditTrail>() };
+  const account = { unitOfWork: unreached(), reader: unreached(), audit: unreached() };
   const limits = { maxAssets: 10, maxIndexes: 10 };
   const server = await serve(t, {
     routes: [

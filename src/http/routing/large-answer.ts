@@ -18,8 +18,10 @@ const isContainer = (value: unknown): value is Container =>
 const isLong = (value: unknown): value is Container => {
   if (!isContainer(value)) return false;
   if (Array.isArray(value)) return value.length > itemsOfStep || value.some(isLong);
-  for (const name in value) {
-    const member: unknown = Reflect.get(value, name);
+  const members = value as Readonly<Record<string, unknown>>;
+  // `for in` makes no list of names: it runs for each answer.
+  for (const name in members) {
+    const member = members[name];
     if (typeof member === 'object' && member !== null && isLong(member)) return true;
   }
   return false;
@@ -93,7 +95,7 @@ const memberSteps = function* (
         ...issue,
         path: [name, typeof at === 'number' ? at + start : (at ?? ''), ...rest],
       }));
-      return new z.ZodError(issues as z.core.$ZodIssue[]);
+      return new z.ZodError(issues);
     }
     yield;
   }

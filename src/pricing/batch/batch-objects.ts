@@ -207,7 +207,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
     if (error.cause !== undefined) thrown ??= error;
   };
 
-  const estimating = () => estimateSteps(areResolved(options) ? options : resolvedRows(options), wanted);
+  const estimating = () => estimateSteps(areResolved(options) ? options.values() : resolvedRows(options), wanted);
   let estimate: WorkEstimate | undefined;
 
   return {

@@ -1,5 +1,4 @@
 import test from 'ava';
-import type { Item } from '../setup-http.ts';
 import { header, setupUploads } from './setup.ts';
 
 /** What the server says when it cannot extend a file. */
@@ -42,7 +41,7 @@ for (const [place, statements] of Object.entries(places)) {
       const failed = await send(file);
       t.is(failed.status, 503, JSON.stringify(failed.body));
       t.is(failed.body['code'], 'database_unavailable');
-      t.like(failed.body['refresh'] as Item, { reason: 'database_unavailable', rows_written: 0 });
+      t.like(failed.body['refresh'], { reason: 'database_unavailable', rows_written: 0 });
       t.is(await contents(), before);
       t.is(metrics.value('volwatch_uploads_total', { universe: 'desk', outcome: 'failed' }), 1);
       await admin.query('drop event trigger if exists fill_disk');

@@ -18,7 +18,7 @@ const query =
     const [path = '', given] = good.target.split('?');
     return {
       ...good,
-      target: `${path}?${new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(given)), ...names })}`,
+      target: `${path}?${String(new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(given)), ...names }))}`,
     };
   };
 const path =
