@@ -37,7 +37,8 @@ const located = ({ pointer, detail }: FieldError): string => {
   if (path !== undefined && detail.startsWith(list)) {
     return path.startsWith(`${name}[`) ? detail : `${path} ${detail.slice(list.length)}`;
   }
-  if (/\/\d+$/.test(pointer)) return detail;
+  // A column of an Arrow stream has the same pointer, and there is no `columns` in a stream.
+  if (/\/\d+$/.test(pointer) || pointer.startsWith('/columns/')) return detail;
   const [first = ''] = /^[\w.]+/.exec(detail) ?? [];
   if (path?.endsWith(`.${first}`)) return `${path}${detail.slice(first.length)}`;
   const parent = pathOf(pointer.slice(0, pointer.lastIndexOf('/')));

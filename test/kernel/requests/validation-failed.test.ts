@@ -16,6 +16,7 @@ const cases: readonly (readonly [pointer: string, detail: string, sentence: stri
   ['/positions/3/vol', '"vol" is not an input', 'positions[3]: "vol" is not an input'],
   ['/scopes/1', 'each item of scopes must be short', 'each item of scopes must be short'],
   ['/assets/4/tags/1', 'each item of tags must be short', 'assets[4].tags[1] must be short'],
+  ['/columns/strike', 'strike has 3 rows', 'strike has 3 rows'],
   ['/outputs/0', 'outputs has "nu"', 'outputs has "nu"'],
   // A name of the caller is not part of a path if a reader could take it for another one.
   ['/quotes/0/a.b', '"a.b" is not a member', 'quotes[0]: "a.b" is not a member'],
