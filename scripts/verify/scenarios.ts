@@ -25,10 +25,14 @@ const slowDatabase = {
   end: ({ database, replica }: Stack) => [database, replica].forEach((proxy) => proxy.latency(0)),
 };
 
-/** Multiplies the newest bar of one asset by ten. */
+/**
+ * Multiplies the newest bar of one asset by ten; the service asks for bars in ascending order. An answer without this asset,
+ * for another universe, stays as it is.
+ */
 const tenfold = (body: Record<string, unknown>): Record<string, unknown> => {
-  const [bar] = (body['MSFT'] as { values: Record<string, string>[] }).values;
-  for (const name of ['open', 'high', 'low', 'close']) bar![name] = String(Number(bar![name]) * 10);
+  const bar = (body['MSFT'] as { values: Record<string, string>[] } | undefined)?.values.at(-1);
+  if (bar === undefined) return body;
+  for (const name of ['open', 'high', 'low', 'close']) bar[name] = String(Number(bar[name]) * 10);
   return body;
 };
 

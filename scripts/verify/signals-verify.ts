@@ -5,13 +5,13 @@
  * have windows of seconds instead of minutes, so the result shows that the path works, not the real delay.
  */
 import { writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, isTrueWithin } from '#testkit/eventually.ts';
 import { takeToken } from '#testkit/running-service.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { notice, table } from '../generate/markdown.ts';
 import { startAlertmanager } from './alertmanager.ts';
 import { startPrometheus } from './prometheus.ts';
+import { repeatedly } from './around/repeatedly.ts';
 import type { Around, Scenario } from './around/scenario.ts';
 import { scenarios } from './scenarios.ts';
 import { withScope } from './scope.ts';
@@ -41,23 +41,6 @@ const inhibited = new Set(['LimiterFellBackToMemory']);
 
 const pollMs = 200;
 const since = (start: number): number => Math.round((Date.now() - start) / 100) / 10;
-
-/**
- * Repeats `work` until the returned function is called. Errors of `work` are ignored, because the fault causes them.
- */
-const repeatedly = (work: () => Promise<unknown>, everyMs: number): (() => Promise<void>) => {
-  const stopping = new AbortController();
-  const loop = (async () => {
-    while (!stopping.signal.aborted) {
-      await work().catch(() => {});
-      await sleep(everyMs);
-    }
-  })();
-  return async () => {
-    stopping.abort();
-    await loop;
-  };
-};
 
 /**
  * Returns the trace id of a request whose log line and span exist; undefined if there is none yet. A fault without

@@ -28,8 +28,8 @@ const exceptionAttributes = ({ type, message, stack, ...rest }: DescribedError):
   'exception.type': type,
   'exception.message': message,
   ...(stack !== undefined && { 'exception.stacktrace': stack }),
-  ...(rest.code !== undefined && { 'exception.code': rest.code }),
-  ...(rest.cause !== undefined && { 'exception.cause': rest.cause }),
+  ...(rest.code !== undefined && { 'volwatch.exception.code': rest.code }),
+  ...(rest.cause !== undefined && { 'volwatch.exception.cause': rest.cause }),
 });
 
 /** A value as OTLP knows it: a date becomes a text, and what JSON leaves out is left out. */
@@ -44,7 +44,7 @@ const valueOf = (value: unknown): AnyValue => {
 
 /**
  * The attributes have the names of the fields in the line, so that one question finds both. Only an error has the names of
- * the semantic conventions (`exception.*`).
+ * the semantic conventions (`exception.*`); what they do not have is in our namespace.
  */
 const attributesOf = (fields: LogLine['fields'], isOfSpan: boolean): Attributes => {
   const attributes: Attributes = {};
