@@ -14,6 +14,7 @@ import { createClientIp, type ProxyHeader } from './server/client-ip.ts';
 import { compression } from './middleware/compression.ts';
 import { cors } from './middleware/cors.ts';
 import { createRouteSteps } from './routing/route-steps.ts';
+import { createNearPath } from './routing/near-path.ts';
 import { checkRequest, unrouted } from './routing/unrouted.ts';
 import { indexRoutes } from './pages/index-routes.ts';
 import { docsRoutes } from './pages/docs-routes.ts';
@@ -113,7 +114,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
     compression(),
     checkRequest({ abuse: deps.abuse, limits }),
     routing.middleware,
-    unrouted({ abuse: deps.abuse, limits }),
+    unrouted({ abuse: deps.abuse, nearPath: createNearPath(described, basePath) }),
   ];
   app.use(sequence(steps.filter((step) => step !== undefined)));
   const handle = app.callback();

@@ -8,6 +8,12 @@ import type { HttpMiddleware } from './types.ts';
 
 type Deps = { readonly abuse: AbuseReport; readonly limits: Limits };
 
+type UnroutedDeps = {
+  readonly abuse: AbuseReport;
+  /** The path that was probably meant; see `createNearPath`. */
+  readonly nearPath: (path: string) => string | undefined;
+};
+
 /**
  * Checks the head of every request, before its route. A large body that no handler reads is refused here; a small one
  * is refused later, after authentication.
@@ -30,11 +36,14 @@ export const checkRequest =
  * @throws AppError `route_not_found`, `method_not_allowed`, `body_unexpected`
  */
 export const unrouted =
-  ({ abuse }: Deps): HttpMiddleware =>
+  ({ abuse, nearPath }: UnroutedDeps): HttpMiddleware =>
   async (ctx) => {
     const { match } = ctx.state;
-    if (match.kind === 'none')
-      throw new AppError('route_not_found', 'No route has this path: GET /openapi.json lists the paths');
+    if (match.kind === 'none') {
+      const near = nearPath(ctx.path);
+      const question = near === undefined ? ':' : `; did you mean ${near}?`;
+      throw new AppError('route_not_found', `No route has this path${question} GET /openapi.json lists the paths`);
+    }
     if (ctx.method !== 'OPTIONS') {
       throw new AppError('method_not_allowed', `Allowed here: ${match.allow}`, { headers: { Allow: match.allow } });
     }

@@ -117,7 +117,7 @@ const expectedOf = (headers: z.output<typeof conditions>): ExpectedVersion => {
   if (noneMatch?.trim() === '*' && match === undefined) return 'none';
   throw new AppError(
     'precondition_required',
-    'Send If-None-Match: * to create the universe, or If-Match with its version to replace it',
+    'Send the header If-None-Match: * to create the universe, or If-Match with the ETag of GET /universes/{name} to replace it',
   );
 };
 

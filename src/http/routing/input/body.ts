@@ -24,7 +24,7 @@ export const checkMediaType = (header: string | undefined, consumes: readonly st
     const detail =
       type === ''
         ? `The header Content-Type is required: send ${listed(consumes)}`
-        : `The header Content-Type must be ${listed(consumes)}${sent}`;
+        : `The header Content-Type must be ${listed(consumes)}${sent}: send the body in ${consumes.length === 1 ? 'that format' : 'one of these formats'}`;
     throw new AppError('unsupported_media_type', detail, {
       headers: { Accept: consumes.join(', ') },
     });

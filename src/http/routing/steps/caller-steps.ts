@@ -49,7 +49,8 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
           if (principal === undefined && auth !== 'optional') {
             throw new AppError(
               'credentials_missing',
-              'This route needs credentials: send the header Authorization: Bearer TOKEN, or sign in',
+              'This route needs credentials: send the header Authorization: Bearer TOKEN with a token of POST /auth/token or ' +
+                'POST /auth/login, or X-API-Key with an API key',
               {
                 headers: { 'WWW-Authenticate': 'Bearer' },
               },
