@@ -13,7 +13,7 @@ import type { Model } from './models/models.ts';
 import { defaultGreeks, greekNames, type OutputName } from './models/outputs.ts';
 import { readUnits, unitsMember, type UnitSystem } from './request/market-units.ts';
 import { fillRow, presetMember, readDefaults } from './request/defaults.ts';
-import { lacksOutputText, notAnOptionText } from './request/messages.ts';
+import { lacksOutputText, noImpliedVolatilityText, notAnOptionText } from './request/messages.ts';
 import { resolveRow, type ResolvedRow } from './request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from './request/read-option.ts';
 import { readStrictUnits, strictUnitsMember } from './request/strict-units.ts';
@@ -82,7 +82,7 @@ const unsupportedOutputs = (operation: SingleOperation, model: Model, names: rea
     .map((name) => ({
       pointer: operation === 'greeks' ? '/outputs' : '/model',
       code: 'unsupported',
-      detail: lacksOutputText(model, name),
+      detail: operation === 'greeks' ? lacksOutputText(model, name, 'greeks') : noImpliedVolatilityText(model),
     }));
 
 /** The inputs of the option alone. */

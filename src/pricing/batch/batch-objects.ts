@@ -13,7 +13,7 @@ import { invalidRequest } from '../request/failures.ts';
 import type { Model } from '../models/models.ts';
 import { outputNames, type OutputName } from '../models/outputs.ts';
 import { modelOfRow } from '../request/conventions/model-of-row.ts';
-import { isUsed, resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
+import { hasConventions, resolveRow, type ResolvedRow } from '../request/conventions/resolve-row.ts';
 import { isRow, readModelName, readOption, readOutputs, type Row } from '../request/read-option.ts';
 import { fillRow, hasEffect, presetMember, readDefaults } from '../request/defaults.ts';
 import { kindOf, lacksOutputText, memberError, notABatchText } from '../request/messages.ts';
@@ -69,7 +69,7 @@ const readEnvelope = (body: unknown, defaults: PricingDefaults | undefined): Env
 
 /** Whether no row has dates or a contract, so that each is its own resolved row. */
 const areResolved = (options: readonly unknown[]): options is readonly Row[] =>
-  options.every((row) => isRow(row) && !isUsed(row));
+  options.every((row) => isRow(row) && !hasConventions(row));
 
 /** The rows for the estimate of their cost, with the years of their dates. */
 const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {

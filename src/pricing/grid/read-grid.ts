@@ -191,7 +191,7 @@ export const readPositions = function* (
     }
     const { model, option } = read;
     for (const name of outputs.filter((output) => !model.outputs.includes(output))) {
-      const detail = lacksOutputText(model, name);
+      const detail = lacksOutputText(model, name, 'grid');
       lacking.set(detail, { pointer: '/outputs', code: 'unsupported', detail });
     }
     const suspicious = unitWarnings(option, model.numbers, at) ?? [];

@@ -7,7 +7,7 @@ import type { NumberInput } from '../models/inputs.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { rangeOf } from '../models/inputs.ts';
 import { pricingModels, type Model } from '../models/models.ts';
-import { outputNames } from '../models/outputs.ts';
+import { greekNames, outputNames } from '../models/outputs.ts';
 import { exerciseStyles } from '../models/engine.ts';
 
 /** Texts of the refusals of a pricing request. Each names the field, what is wrong, and the remedy. */
@@ -175,11 +175,20 @@ export const unknownOutputText = (name: unknown, known: readonly string[], place
   return near === undefined ? `${text}; the outputs are ${known.join(', ')}` : `${text}${didYouMean(near)}`;
 };
 
-export const lacksOutputText = (model: Model, output: string): string => {
+/** @param place where the outputs were asked for: only a batch accepts price and implied_volatility among them */
+export const lacksOutputText = (model: Model, output: string, place: OutputPlace = 'batch'): string => {
   const able = modelsWith(({ outputs }) => outputs.some((known) => known === output));
-  const own = listed(model.outputs, 'and');
+  const accepted: readonly string[] = place === 'batch' ? outputNames : greekNames;
+  const own = listed(
+    model.outputs.filter((name) => accepted.includes(name)),
+    'and',
+  );
   return `outputs has ${output}, which ${model.name} does not have: send outputs that it has (${own}), or use the model ${able}`;
 };
+
+/** For a request for the implied volatility, which has no `outputs`. */
+export const noImpliedVolatilityText = (model: Model): string =>
+  `${model.name} has no implied volatility: use the model ${modelsWith(({ outputs }) => outputs.includes('implied_volatility'))}`;
 
 export const notAnArrayOfOutputsText = (value: unknown): string => {
   const isOne = typeof value === 'string' && outputNames.some((output) => output === value);

@@ -45,10 +45,10 @@ const choiceText = (issue: RawIssue): string => {
   return `must be ${listed(names)}${notText(issue.input)}${near === undefined ? '' : `; did you mean ${near}?`}`;
 };
 
-/** A date that has the right form and does not exist, or a text in another form. */
+/** @returns the fault of a date that does not exist, or of a string in another form */
 const dateText = (value: unknown): string =>
   typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value)
-    ? `must be ${formatNames['date']}: ${value} does not exist`
+    ? `must be a date that exists, not ${value}`
     : `must be ${formatNames['date']}${notText(value)}`;
 
 /**

@@ -39,8 +39,11 @@ const hasDatedDividends = ({ dividends }: Row): boolean => Array.isArray(dividen
 /** Whether the row has a date that is counted from its valuation date. */
 export const needsValuationDate = (row: Row): boolean =>
   row['expiry'] !== undefined || row['contract'] !== undefined || hasDatedDividends(row);
-/** Whether a row has members that `resolveRow` replaces. It runs for each row of a batch, and members by name are read ten times as fast as by a variable. */
-export const isUsed = ({
+/**
+ * Whether a row has members that `resolveRow` replaces. It runs for each row of a batch, and members by name are read ten
+ * times as fast as by a variable.
+ */
+export const hasConventions = ({
   contract,
   expiry,
   valuation_date: from,
@@ -66,7 +69,7 @@ const calendarText = (name: string, value: unknown): string =>
 const noValuationDate = ({ contract, expiry }: Row): string => {
   const what = 'the date (YYYY-MM-DD) or instant for which the option is priced';
   if (contract === undefined && expiry === undefined) {
-    return `valuation_date is required with the date of a dividend: send it beside dividends, as ${what}, before each dividend`;
+    return `valuation_date is required with the date of a dividend: send it beside dividends; it is ${what}, and each dividend must be later`;
   }
   const dated = contract === undefined ? 'expiry' : 'contract';
   return `valuation_date is required with ${dated}: send ${what}, on or before the expiry`;
@@ -190,7 +193,7 @@ const isErrors = (value: unknown): value is FieldError[] => Array.isArray(value)
  * @param at the JSON Pointer of the row
  */
 export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] => {
-  if (!isUsed(given)) return { row: given };
+  if (!hasConventions(given)) return { row: given };
   const row = openContract(given, at);
   if (isErrors(row)) return row;
   const { expiry, dividends } = row;
