@@ -27,6 +27,25 @@ for (const sizes of [[], [0], [1], [65_536], [0, 3, 0, 70_000, 0], [3_000_000, 5
   });
 }
 
+test('a client that takes each slice at once leaves turns of the event loop to other work', async (t) => {
+  const pieces = new AnswerPieces(Array.from({ length: 100 }, () => Buffer.alloc(65_536)));
+  let [turns, isRead] = [0, false];
+  const tick = (): void => {
+    turns += 1;
+    if (!isRead) setImmediate(tick);
+  };
+  setImmediate(tick);
+  let readBytes = 0;
+  for await (const chunk of pieces) {
+    readBytes += (chunk as Buffer).length;
+    const end = performance.now() + 1;
+    while (performance.now() < end);
+  }
+  isRead = true;
+  t.is(readBytes, pieces.byteLength);
+  t.true(turns >= 10, `${turns} turns in 100 ms of work`);
+});
+
 for (const size of [65_536, 2_000_000]) {
   test(`a piece of ${size} bytes that was taken can be collected while the rest waits`, async (t) => {
     const collected = new Set<number>();

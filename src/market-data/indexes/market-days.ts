@@ -47,31 +47,39 @@ const readCloses = ({ query }: Query, assets: string, from: string, to: string) 
     [assets, from, to],
   );
 
-type ActionRow = {
-  readonly asset: number;
+/** The actions of a day, as JSON arrays. */
+type ActionsRow = {
   readonly date: string;
-  readonly dividend: number | null;
-  readonly split: number | null;
-  readonly shares: number | null;
+  readonly assets: string;
+  readonly dividends: string;
+  readonly splits: string;
+  readonly shares: string;
 };
 
-const readActions = async (
-  { query }: Query,
-  assets: string,
-  after: string | null,
-  to: string,
-): Promise<MarketAction[]> => {
-  const rows = await query<ActionRow>(
-    `select asset_id as asset, date, dividend, split_factor as split, shares from corporate_actions
-     where asset_id = any($1::int[]) and date > coalesce($2::date, '-infinity') and date <= $3 order by date, asset_id`,
+/** As arrays like the closes, because a file can have the shares of each asset on each day. */
+const readActions = ({ query }: Query, assets: string, after: string | null, to: string) => {
+  const listOf = (column: string): string => `'[' || string_agg(${column}::text, ',' order by asset_id) || ']'`;
+  const numbersOf = (column: string): string => listOf(`coalesce(${column}::text, 'null')`);
+  return query<ActionsRow>(
+    `select date, ${listOf('asset_id')} as assets, ${numbersOf('dividend')} as dividends,
+       ${numbersOf('split_factor')} as splits, ${numbersOf('shares')} as shares
+     from corporate_actions
+     where asset_id = any($1::int[]) and date > coalesce($2::date, '-infinity') and date <= $3
+     group by date order by date`,
     [assets, after, to],
   );
-  return rows.map(({ asset, date, dividend, split, shares }) => ({
+};
+
+const actionsOf = ({ date, ...texts }: ActionsRow): MarketAction[] => {
+  const assets = JSON.parse(texts.assets) as number[];
+  const numbers = (text: string) => JSON.parse(text) as (number | null)[];
+  const [dividends, splits, shares] = [numbers(texts.dividends), numbers(texts.splits), numbers(texts.shares)];
+  return assets.map((asset, index) => ({
     asset,
     date,
-    dividend: dividend ?? NaN,
-    split: split ?? NaN,
-    shares: shares ?? NaN,
+    dividend: dividends[index] ?? NaN,
+    split: splits[index] ?? NaN,
+    shares: shares[index] ?? NaN,
   }));
 };
 
@@ -97,7 +105,7 @@ export const marketDays = async function* (
   const ids = arrayLiteral(assets);
   const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
   const turns = createTurns();
-  let pending: MarketAction[] = [];
+  let pending: ActionsRow[] = [];
   let actionsUntil = after;
   let from = span.first;
   while (from <= last) {
@@ -107,8 +115,8 @@ export const marketDays = async function* (
     pending = pending.concat(await readActions(transaction, ids, actionsUntil, end));
     actionsUntil = end;
     for (const { date, assets: dayAssets, closes } of rows) {
-      const later = pending.findIndex((action) => action.date > date);
-      const actions = later === -1 ? pending : pending.slice(0, later);
+      const later = pending.findIndex((each) => each.date > date);
+      const actions = (later === -1 ? pending : pending.slice(0, later)).flatMap(actionsOf);
       pending = later === -1 ? [] : pending.slice(later);
       yield { date, actions, assets: JSON.parse(dayAssets) as number[], closes: JSON.parse(closes) as number[] };
       await turns.give();

@@ -71,6 +71,12 @@ export type MarketDataQueries = {
   readonly quarantined: (refreshId: string, page: PageRequest) => Promise<QuarantinedPrice[]>;
 };
 
+/**
+ * Max rows of one statement. A record has up to 60 entries in lists, 2 KB, and the driver parses all that has arrived in
+ * one turn of the event loop. A page of the usual length is one statement.
+ */
+const maxRefreshRows = 128;
+
 const selectAssets = `
   select symbol, name, exchange, currency, span.first_date, span.last_date from asset
   cross join lateral (
@@ -210,8 +216,20 @@ export const createMarketDataQueries = ({
       return id === undefined ? undefined : query<IndexValueView>(statement, [id, ...pageOf(page)]);
     },
     explainIndex: createExplainIndex(reader, explanationPlaces),
-    refreshes: async (page) =>
-      (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord),
+    refreshes: async ({ after, limit, ...dates }) => {
+      const rows: RefreshRow[] = [];
+      for (let isFull = true; isFull && rows.length < limit;) {
+        const page = {
+          ...dates,
+          after: rows.at(-1)?.id ?? after,
+          limit: Math.min(limit - rows.length, maxRefreshRows),
+        };
+        const next = await primary.query<RefreshRow>(statements.refreshes, pageOf(page));
+        rows.push(...next);
+        isFull = next.length === page.limit;
+      }
+      return rows.map(toRefreshRecord);
+    },
     refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],
     quarantined: (refreshId, page) =>
       primary.query<QuarantinedPrice>(statements.quarantined, [refreshId, ...pageOf(page)]),

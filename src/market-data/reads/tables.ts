@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { acceptedTypes } from '#src/kernel/requests/accept.ts';
-import type { TableCell } from './arrow-table.ts';
+// Loaded at the start, because it takes 85 ms or more in one turn of the event loop (docs/decisions/0244).
+import { arrowTable, type TableCell } from './arrow-table.ts';
 
 const csvType = 'text/csv';
 const arrowType = 'application/vnd.apache.arrow.stream';
@@ -27,25 +28,16 @@ const csvOf = (rows: readonly Row[], columns: readonly string[]): Buffer => {
   return Buffer.from(`${[columns.join(','), ...lines].join('\n')}\n`);
 };
 
-const arrowOf = async (rows: readonly Row[], columns: readonly string[]): Promise<Buffer> => {
-  // Loaded at its first use, because most processes never write Arrow.
-  const { arrowTable } = await import('./arrow-table.ts');
-  return Buffer.from(arrowTable(rows, columns));
-};
-
 /**
  * The list as JSON, or its rows as CSV or as an Arrow IPC stream, with the cursor of the next page in `X-Next-Cursor`.
  */
-export const tableReply = async <List extends TableList>(
-  list: List,
-  { accept, columns, headers = {} }: TableOptions,
-) => {
+export const tableReply = <List extends TableList>(list: List, { accept, columns, headers = {} }: TableOptions) => {
   const all = { ...headers, Vary: 'Accept' };
   const [type] = acceptedTypes(accept, tableTypes);
   if (type !== csvType && type !== arrowType) return { status: 200 as const, body: list, headers: all };
   const cursor = list.page.next_cursor;
   const rows = list.data as readonly Row[];
-  const bytes = type === csvType ? csvOf(rows, columns) : await arrowOf(rows, columns);
+  const bytes = type === csvType ? csvOf(rows, columns) : Buffer.from(arrowTable(rows, columns));
   return {
     status: 200 as const,
     // The schema describes the list; bytes are sent as they are.

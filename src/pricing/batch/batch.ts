@@ -29,9 +29,9 @@ import { errorOf, outcomeSteps, type BatchOutcome } from '../workers/protocol.ts
 const workerBytes = 65_536;
 /**
  * Estimated milliseconds above which a pricing process does the calculation, because it would block the event loop of
- * the service.
+ * the service. A slow processor takes three times as long as the estimate (docs/decisions/0244).
  */
-export const workerMs = 5;
+export const workerMs = 3;
 
 /**
  * Measured milliseconds after which a batch with a low estimate goes to a pricing process, which begins it again. The
@@ -109,7 +109,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
       ? { signal, kind: 'job', caller: job.caller, maxMs: job.maxMs }
       : { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs };
     const armed = faults.armed('pricing.engine');
-    // Processes read and write all Arrow batches. The service loads the Arrow library only while a fault is injected.
+    // Processes read and write all Arrow batches, except while a fault is injected.
     // A short grid request can be much work, so only processes read it.
     const isLarge = request.kind === 'grid' || request.bytes.length > workerBytes;
     if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || isLarge)) {

@@ -20,11 +20,13 @@ import { createTurnSampler } from './turns.ts';
 
 /** Max processor time of a turn of the event loop, in milliseconds. */
 const usualBoundMs = 10;
-const runs = 3;
+/** The first runs of code take longer, because the engine has not compiled it yet. */
+const runs = 5;
 /** Milliseconds of the fixed work of the sampler on the machine of the bounds. A slower machine has larger bounds. */
 const referenceMs = 2.2;
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** The document lacks the routes of its own page. */
 const pageOperations: readonly DeclaredOperation[] = docsRoutes({ paths: {} } as unknown as OpenApiDocument).map(
@@ -42,14 +44,25 @@ const turnOf = ({ method, path }: DeclaredOperation): number =>
 
 type Figure = {
   readonly name: string;
+  /** `first` finds a caller and values that the route accepts; `full` has what each route must bear. */
   readonly variant: string;
   readonly ms: number;
   readonly boundMs: number;
   readonly status: number;
+  readonly text: string;
 };
 
+/** The largest request of a route is the documented one if no part of it can grow. */
+const isLargest = ({ name, variant }: Figure): boolean => {
+  const { requests, once } = largestRequests[name]!;
+  return variant.startsWith(requests.length > 0 ? 'largest' : once === true ? 'first' : 'good');
+};
+
+/** What finds a caller has several requests. It is a measurement only if its effect cannot be repeated. */
+const isMeasured = ({ name, variant }: Figure): boolean => variant !== 'first' || largestRequests[name]!.once === true;
+
 test('no route works for more than 10 ms of processor time in a turn of the event loop', async (t) => {
-  t.timeout(180_000);
+  t.timeout(300_000);
   const began = performance.now();
   const lap = (what: string) => t.log(`${what}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
   const database = await setupDatabase(t);
@@ -104,9 +117,12 @@ test('no route works for more than 10 ms of processor time in a turn of the even
 
   const figures: Figure[] = [];
   const fixedWork: number[] = [];
+  const factorNow = (): number => Math.max(1, median(fixedWork) / referenceMs);
   const measure = async (operation: DeclaredOperation, name: string): Promise<void> => {
     const { requests, once, boundMs = usualBoundMs } = largestRequests[name]!;
-    const { caller, known } = await answerable(operation, operations, { document, send, callers });
+    await sampler.read();
+    const { caller, known, received: first } = await answerable(operation, operations, { document, send, callers });
+    figures.push({ name, variant: 'first', ms: (await sampler.read()).longestMs, boundMs, ...first });
     const authorization = await authorizationFor(operation, caller);
     const [base] = baseRequests(operation, document, known);
     const good = hostileRequest(operation.path, base);
@@ -121,7 +137,7 @@ test('no route works for more than 10 ms of processor time in a turn of the even
       await sampler.read();
       const wanted = once === true ? 1 : runs;
       // If most runs are within the bound, so is their median.
-      while (longest.length < wanted && longest.filter((ms) => ms <= boundMs).length <= wanted / 2) {
+      while (longest.length < wanted && longest.filter((ms) => ms <= boundMs * factorNow()).length <= wanted / 2) {
         const isAnswered = async (): Promise<boolean> => {
           const headers = { ...authorization, ...request.headers };
           const received = await send(operation.method, { ...request, headers });
@@ -135,20 +151,32 @@ test('no route works for more than 10 ms of processor time in a turn of the even
         fixedWork.push(fixedWorkMs);
       }
       const { status, text } = answers.at(-1)!;
-      figures.push({ name, variant, ms: median(longest), boundMs, status });
-      if (variant.startsWith('largest') && status >= 300)
-        t.log(`${name} (${variant}): ${status} ${text.slice(0, 300)}`);
+      figures.push({ name, variant, ms: median(longest), boundMs, status, text });
     }
   };
   for (const [index, operation] of operations.entries()) await measure(operation, names[index]!);
   lap('measured');
-  const factor = Math.max(1, median(fixedWork) / referenceMs);
+  const factor = factorNow();
   t.log(`fixed work ${median(fixedWork).toFixed(2)} ms, factor ${factor.toFixed(2)}`);
-  for (const { name, variant, ms, status } of figures.toSorted((a, b) => b.ms - a.ms).slice(0, 40)) {
+  for (const { name, variant, ms, status } of figures
+    .filter(isMeasured)
+    .toSorted((a, b) => b.ms - a.ms)
+    .slice(0, 40)) {
     t.log(`${ms.toFixed(1)} ms ${name} (${variant}, ${status})`);
   }
   t.deepEqual(
-    figures.filter(({ ms, boundMs }) => ms > boundMs * factor),
+    figures
+      .filter(
+        (figure) => isLargest(figure) && figure.status < 400 !== (largestRequests[figure.name]!.refused === undefined),
+      )
+      .map(({ name, variant, status, text }) => `${name} (${variant}): ${status} ${text.slice(0, 300)}`),
+    [],
+    'send what the service accepts, or write to largest-requests.ts why it refuses the request',
+  );
+  t.deepEqual(
+    figures
+      .filter((figure) => isMeasured(figure) && figure.ms > figure.boundMs * factor)
+      .map(({ name, variant, ms, boundMs }) => ({ name, variant, ms, boundMs })),
     [],
     'cut the work into steps (createTurns), or move it to a pricing process',
   );

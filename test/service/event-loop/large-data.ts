@@ -2,12 +2,14 @@ import { Client } from 'pg';
 import type { TestDatabase } from '#testkit/database.ts';
 import { fillMarket } from '../../../scripts/bench/market/large-universe.ts';
 
-/** Assets of the largest universe, in four indexes over all of them. */
-export const assetCount = 5_000;
+/** Assets of the largest universe, as a definition of the API may have them, in four indexes over all of them. */
+export const assetCount = 1_000;
 /** Bars of each of them. */
-export const barCount = 10;
+export const barCount = 50;
 /** Rows of each list, which is the max `limit` of a page. */
 export const pageRows = 1_000;
+/** A pricing job with a chunk of the max size. */
+export const storedJob = '00000000-0000-7000-8000-000000000001';
 
 /**
  * What callers and operators can store: rows for whole pages of each list, with texts as long as they may be. SQL with
@@ -56,10 +58,16 @@ const ownedStatements = [
   `insert into user_session (id, token_hash, user_id, created_at, seen_at, expires_at, agent)
    select gen_random_uuid(), sha256((id || ' ' || n)::bytea), id, now(), now(), now() + interval '1 day', 'Firefox on Windows'
    from generate_series(1, 1000) as n, user_account where email in ('inputs@example.org', 'inputs-admin@example.org')`,
+  // No refresh of the test is rolled back, so nothing is delivered while it measures.
   `insert into webhook (id, owner_kind, owner_id, url, events, created_at)
-   select gen_random_uuid(), owner_kind, owner_id, 'https://example.com/' || repeat('u', 2000), '{refresh.succeeded}', now()
+   select gen_random_uuid(), owner_kind, owner_id, 'https://example.com/' || repeat('u', 2000), '{refresh.rolled_back}', now()
    from (select owner_kind, owner_id from calendar_connection union select 'user', id::text from user_account
      where email like 'inputs%') as owner, generate_series(1, 10)`,
+  `insert into pricing_job (id, subject, owner, status, created_at, submitted_at)
+   select '${storedJob}', owner_kind || ':' || owner_id, null, 'submitted', now(), now() from calendar_connection`,
+  `insert into pricing_chunk (job_id, number, status, digest, output, row_count, failed_count, finished_at)
+   select '${storedJob}', n, case n when 1 then 'done' else 'waiting' end, '',
+     case n when 1 then decode(repeat('00', 16777216), 'hex') end, 1, 0, now() from generate_series(1, 1000) as n`,
   `insert into webhook_event (id, type, body, occurred_at, fanned_out_at)
    select gen_random_uuid(), 'webhook.test', '{}', now(), now() from generate_series(1, 1000)`,
   `insert into webhook_delivery (webhook_id, event_id, state, attempts, created_at)

@@ -33,19 +33,23 @@ export const slowSmallBatch = once(() =>
   }),
 );
 
-const dividends = Array.from({ length: 1_000 }, (_, each) => ({ time: (each + 1) / 2_100, amount: 0.001 }));
-/** Options that are near the limit of what the service calculates itself, and above it. */
-const slow: readonly object[] = [
-  { ...american, model: 'finite_difference' },
-  { ...american, model: 'andersen_lake' },
-  ...[1_000, 2_200, 10_000].map((steps) => ({ ...american, model: 'binomial_lr', steps })),
-  { ...american, dividends },
-  { ...option, dividends, model: 'black_scholes' },
-  { ...option, model: 'heston', heston: { v0: 9, kappa: 1, theta: 9, sigma: 9, rho: 0.5 }, volatility: undefined },
-];
 const json = (value: unknown) => (): string => JSON.stringify(value);
-export const slowOptions = slow.map(json);
-export const slowInversions = slow.map((row) => json({ ...row, volatility: undefined, price: 9 }));
+const dividends = Array.from({ length: 1_000 }, (_, each) => ({ time: (each + 1) / 2_100, amount: 0.001 }));
+const tree = (steps: number): object => ({ ...american, model: 'binomial_lr', steps });
+const manyDividends = { ...option, dividends, model: 'black_scholes' };
+/** Options that are near the limit of what the service calculates itself, and one that a pricing process calculates. */
+export const slowOptions = [
+  { ...american, model: 'finite_difference' },
+  { ...american, dividends: dividends.slice(0, 20) },
+  { ...option, model: 'heston', heston: { v0: 9, kappa: 1, theta: 9, sigma: 9, rho: 0.5 }, volatility: undefined },
+  tree(1_700),
+  tree(10_000),
+  manyDividends,
+].map(json);
+export const slowGreeks = [tree(200), tree(500), manyDividends].map(json);
+export const slowInversions = [{ ...american, model: 'andersen_lake' }, tree(160), tree(500), manyDividends].map(
+  (row) => json({ ...row, volatility: undefined, price: 9 }),
+);
 
 const shifts = (count: number): number[] =>
   Array.from({ length: count }, (_, each) => (each - count / 2) / (4 * count));
@@ -80,7 +84,10 @@ export const quotes = once(() =>
   ),
 );
 /** A chunk of a pricing job may have 16 MiB. */
-export const arrowChunk = once(() => loads().arrow.body.subarray(0, 16_777_216));
+export const arrowChunk = once(() => {
+  const stream = loads().arrow.body;
+  return Buffer.concat([stream, Buffer.alloc(16_777_216 - stream.length)]);
+});
 export const forecasts = ['garch11', 'ewma'].map((method) => json({ symbol: 'LONG', method, horizon_periods: 2_520 }));
 
 export const refresh = json({ universe: 'tech5' });
@@ -103,16 +110,20 @@ const universe = (assets: number, indexes: number, constituents: number) => {
 export const universes = [universe(1_000, 1, 1_000), universe(50, 50, 45)];
 
 const price = (asset: number, day: number): number => 100 + asset / 8 + ((day * 7 + asset * 13) % 64) / 16;
-const uploadRows = function* (): Generator<readonly [symbol: string, date: string, close: number]> {
+const uploadRows = function* (): Generator<readonly [symbol: string, date: string, close: number, shares: number]> {
   for (let asset = 1; asset <= assetCount; asset += 1) {
-    for (let day = 0; day <= barCount; day += 1) yield [`S${asset}`, dayOf(day), price(asset, day)];
+    for (let day = 0; day <= barCount; day += 1) yield [`S${asset}`, dayOf(day), price(asset, day), 1_000 + asset];
   }
 };
 const csvFile = once(() =>
-  Buffer.from(`symbol,date,close\n${[...uploadRows()].map((row) => row.join(',')).join('\n')}\n`),
+  Buffer.from(`symbol,date,close,shares\n${[...uploadRows()].map((row) => row.join(',')).join('\n')}\n`),
 );
 const lines = once(() =>
-  Buffer.from([...uploadRows()].map(([symbol, date, close]) => JSON.stringify({ symbol, date, close })).join('\n')),
+  Buffer.from(
+    [...uploadRows()]
+      .map(([symbol, date, close, shares]) => JSON.stringify({ symbol, date, close, shares }))
+      .join('\n'),
+  ),
 );
 const boundary = 'largest';
 const form = once(() =>
