@@ -8,6 +8,7 @@ import { startGoogleServer } from '#testkit/servers/google-server.ts';
 import { connectCalendar } from '../../../scripts/verify/traffic.ts';
 import type { Document } from '../../http/fuzz/requests.ts';
 import { serveProduction } from '../attacks/production.ts';
+import { measuredOperations } from '../event-loop/measured-operations.ts';
 import { baseRequests, goodValue, type BaseRequest } from './base-request.ts';
 import type { KnownValues } from './base-request.ts';
 import { answerable, authorizationFor, createCallers } from './callers.ts';
@@ -159,6 +160,9 @@ test('each declared input with hostile values: a good answer or a 4xx with a poi
   const operations = declaredOperations(document).toSorted(
     (one, other) => Number(one.method === 'DELETE') - Number(other.method === 'DELETE'),
   );
+
+  // Each new route must also have its largest request, which `npm run event-loop:verify` sends.
+  measuredOperations(t, document);
 
   const results: Results = { statuses: new Map(), faults: [] };
   const unanswered: string[] = [];
