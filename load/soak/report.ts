@@ -5,7 +5,10 @@ import type { Sample, TableSample } from './sample.ts';
 import { figures, type Verdict } from './verdict.ts';
 
 export type SoakRun = {
+  /** The planned length of the run. */
   readonly minutes: number;
+  /** The run goes on: a signal asked for a verdict about the time so far. */
+  readonly interim: boolean;
   readonly perSecond: number;
   /** Start of the run in Unix seconds. */
   readonly began: number;
@@ -45,7 +48,7 @@ const panelsOf = ({ samples }: SoakRun): Panel[] => {
   }));
 };
 
-export const renderSvg = (run: SoakRun): string =>
+const renderSvg = (run: SoakRun): string =>
   chartOf(panelsOf(run), {
     seconds: run.samples.at(-1)?.at ?? 1,
     faults: run.results.map(({ window }) => window.injected - run.began),
@@ -61,9 +64,10 @@ const cores = ({ samples }: SoakRun): number => {
 const wholeChecks = ({ results }: SoakRun): number => results.filter(({ passed }) => passed).length;
 
 const summary = (run: SoakRun): string => {
-  const { minutes, perSecond, samples, failedSamples, results, warmUpSeconds } = run;
+  const { minutes, interim, perSecond, samples, failedSamples, results, warmUpSeconds } = run;
+  const soFar = Math.round((samples.at(-1)?.at ?? 0) / 60);
   return (
-    `${minutes} minutes, ${perSecond} steps/s of five kinds of caller and the requests of the faults, ${(cores(run) * 100).toFixed(0)} % of a core in the ` +
+    `${interim ? 'interim: ' : ''}${soFar} of ${minutes} planned minutes, ${perSecond} steps/s of five kinds of caller and the requests of the faults, ${(cores(run) * 100).toFixed(0)} % of a core in the ` +
     `main process; ${samples.length} samples (${failedSamples} prevented by faults), warm-up ${Math.round(warmUpSeconds / 60)} ` +
     `minutes; ${results.length} faults, ${wholeChecks(run)} of them passed all checks of the chaos matrix`
   );
@@ -130,7 +134,7 @@ const keptTable = ({ kept }: Verdict): string[] => [
 ];
 
 /** docs/soak.md */
-export const renderPage = (run: SoakRun): string =>
+const renderPage = (run: SoakRun): string =>
   `<!-- Written by \`npm run soak -- --write\`: do not edit. -->
 # Soak
 
@@ -169,7 +173,17 @@ ${retentionTable(run.verdict).join('\n')}
 ${keptTable(run.verdict).join('\n')}
 `;
 
-export const renderHtml = (run: SoakRun): string => `<!doctype html>
+const renderHtml = (run: SoakRun): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Soak</title></head>
 <body><h1>Soak</h1><pre>${verdictLines(run).join('\n').replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</pre>${renderSvg(run)}</body></html>
 `;
+
+/**
+ * The text of each file of a report, by path.
+ * @param isWritten also the page of the docs, which is never that of an interim report, because a part of a run proves less
+ */
+export const filesOf = (run: SoakRun, isWritten: boolean): Readonly<Record<string, string>> => ({
+  'reports/soak.json': `${JSON.stringify(run, null, 1)}\n`,
+  'reports/soak.html': renderHtml(run),
+  ...(isWritten && !run.interim ? { 'docs/images/soak.svg': renderSvg(run), 'docs/soak.md': renderPage(run) } : {}),
+});

@@ -3,7 +3,7 @@
  * matrix each minute, and judges at the end whether memory, descriptors, connections, Redis and tables stayed flat, and
  * whether the rows of each table with a retention were removed. It prints a verdict and writes reports/soak.json and
  * reports/soak.html. With `--write` it also writes docs/soak.md. MINUTES (60) and RATE (2 steps/s) change the run.
- * SIGUSR2 makes it judge and write the time so far.
+ * SIGUSR2 makes it judge the time so far, as an interim report that `--write` does not put into the docs.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import type { CellResult } from '#load/chaos/cell.ts';
 import { runCell } from '#load/chaos/run-cell.ts';
 import { startWorld } from '#load/chaos/world.ts';
 import { soakFaults } from '#load/soak/faults.ts';
-import { renderHtml, renderPage, renderSvg, verdictLines } from '#load/soak/report.ts';
+import { filesOf, verdictLines } from '#load/soak/report.ts';
 import { takeSample, type Sample } from '#load/soak/sample.ts';
 import { createTimeLapse } from '#load/soak/time-lapse.ts';
 import { startTraffic } from '#load/soak/traffic.ts';
@@ -75,22 +75,20 @@ await withScope(async (scope) => {
   const results: CellResult[] = [];
   const began = Date.now() / 1_000;
   /** Judges the time so far. @returns whether everything passed */
-  const report = async (): Promise<boolean> => {
+  const report = async (interim: boolean): Promise<boolean> => {
     const retention = await timeLapse.end(removalTimeoutMs);
     const verdict = judge({ samples, results, retention, callers: traffic.counts, warmUp: warmUpSeconds });
-    const soFar = Math.round((samples.at(-1)?.at ?? 0) / 60);
-    const run = { minutes: soFar, perSecond: rate, began, warmUpSeconds, samples, failedSamples, results, verdict };
+    const run = { minutes, interim, perSecond: rate, began, warmUpSeconds, samples, failedSamples, results, verdict };
     mkdirSync('reports', { recursive: true });
-    writeFileSync('reports/soak.json', `${JSON.stringify(run, null, 1)}\n`);
-    writeFileSync('reports/soak.html', renderHtml(run));
-    if (process.argv.includes('--write')) {
-      writeFileSync('docs/images/soak.svg', renderSvg(run));
-      writeFileSync('docs/soak.md', renderPage(run));
-    }
+    for (const [path, text] of Object.entries(filesOf(run, process.argv.includes('--write'))))
+      writeFileSync(path, text);
     console.log(verdictLines(run).join('\n'));
     return verdict.passed;
   };
-  process.on('SIGUSR2', () => void report());
+  // A fault may be injected at this moment, so an interim report may fail. The run goes on.
+  process.on('SIGUSR2', () => {
+    report(true).catch((error: unknown) => console.log(`no interim report: ${String(error)}`));
+  });
   for (let turn = 0; performance.now() + minuteMs / 2 < endsAt; turn += 1) {
     const nextAt = startedAt + (turn + 1) * minuteMs;
     await timeLapse.step().catch((error: unknown) => console.log(`rows could not be aged: ${String(error)}`));
@@ -102,7 +100,7 @@ await withScope(async (scope) => {
     await sleep(Math.max(0, Math.min(nextAt, endsAt) - performance.now()));
   }
   await traffic.stop();
-  const passed = await report();
+  const passed = await report(false);
   stopped.abort();
   await sampling;
   return passed;

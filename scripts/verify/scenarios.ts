@@ -60,7 +60,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     alert: 'WorkersRestarting',
-    fault: 'the threads that price batches end',
+    fault: 'the processes that price batches end',
     inject: ({ service }) => setFault(service, 'pricing.worker', { mode: 'crash' }),
     meet: async ({ service }) => traceOf(await call(`${service.url}/api/v1/pricing/batch`, json(largeBatch))),
     log: ({ code }) => code === 'internal_error',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { arrivalScvInTurn, meanWait, momentsOf, processesFor } from '../../scripts/bench/capacity/queue-model.ts';
 
@@ -29,7 +30,8 @@ const simulated = (load: number, processes: number): number => {
 test('the model agrees with the known formulas for random arrivals', (t) => {
   t.is(meanWait(0.5, random, 1), 10);
   t.is(meanWait(0.5, fixed, 1), 5);
-  t.is(meanWait(0.9, fixed, 1), (0.9 / 0.1) * 0.5 * 10);
+  // 1 - 0.9 is rounded.
+  t.true(Math.abs(meanWait(0.9, fixed, 1) - 45) < 1e-12);
   t.is(meanWait(1, fixed, 1), Infinity);
 });
 
@@ -41,6 +43,17 @@ test('the model agrees with a simulation of services that get requests in turn',
       t.true(Math.abs(ratio - 1) < 0.15, `${processes} processes at ${load}: ${ratio}`);
     }
   }
+});
+
+test('docs/capacity.md has the wait at three instances as a part of that at one, at a load of 0.7', (t) => {
+  const ratioOf = (service: typeof fixed): string =>
+    (meanWait(0.7, service, arrivalScvInTurn(3)) / meanWait(0.7, service, 1)).toFixed(2);
+  const page = readFileSync('docs/capacity.md', 'utf8').replaceAll('\n', ' ');
+  t.true(
+    page.includes(`wait ${ratioOf(fixed)} (equal service times) to ${ratioOf(random)} (cs² = 1) of the time at one`),
+  );
+  t.is(ratioOf(fixed), '0.23');
+  t.is(ratioOf(random), '0.61');
 });
 
 test('moments and the number of processes', (t) => {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { soakFaults } from '#load/soak/faults.ts';
 import { judgeGrowth, slopeOf, type Point } from '#load/soak/growth.ts';
+import { filesOf, verdictLines, type SoakRun } from '#load/soak/report.ts';
 import { agedTables, keptTables, retentionsOf } from '#load/soak/retention.ts';
 import { createTimeLapse } from '#load/soak/time-lapse.ts';
 import { setupDatabase } from '#testkit/database.ts';
@@ -64,4 +65,24 @@ test('rows that are put into the tables are past their time', async (t) => {
     results.filter(({ expired, left }) => expired === 0 || left !== expired),
     [],
   );
+});
+
+test('a report of a part of the run says so, and is no page of the docs', (t) => {
+  const verdict = { passed: true, flat: [], tables: [], retention: [], kept: [], served: [], failedFaults: [] };
+  const noTable = { rows: 0, tableBytes: 0, indexBytes: 0 };
+  const times = { minutes: 60, began: 0, warmUpSeconds: 1_200, perSecond: 2, failedSamples: 0 };
+  const sample = {
+    at: 2_100,
+    processorSeconds: 1,
+    tables: { pgboss: noTable, refresh: noTable, pricing_job: noTable },
+  };
+  const whole = { ...times, interim: false, samples: [sample], results: [], verdict } as unknown as SoakRun;
+  const interim = { ...whole, interim: true };
+  t.true(verdictLines(interim)[0]!.startsWith('PASSED: interim: 35 of 60 planned minutes'), verdictLines(interim)[0]);
+  t.false(verdictLines(whole)[0]!.includes('interim'));
+  const pages = ['docs/images/soak.svg', 'docs/soak.md'];
+  const reports = ['reports/soak.html', 'reports/soak.json'];
+  t.deepEqual(Object.keys(filesOf(whole, true)).sort(), [...pages, ...reports]);
+  t.deepEqual(Object.keys(filesOf(whole, false)).sort(), reports);
+  t.deepEqual(Object.keys(filesOf(interim, true)).sort(), reports);
 });

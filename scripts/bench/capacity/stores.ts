@@ -36,7 +36,7 @@ export const measureRedis = async (port: number, requests: number): Promise<Read
   return found;
 };
 
-/** Transactions per second of `pgbench`, scale 10: reads by key, and three updates with an insert in each. */
+/** Transactions per second of `pgbench`, scale 10: reads by key, or an update, a read and an insert in each. */
 export const measurePostgres = async (url: string, seconds: number): Promise<ReadonlyMap<string, number>> => {
   await run('pgbench', ['--initialize', '--quiet', '--scale=10', url], { maxBuffer: maxOutput });
   const found = new Map<string, number>();

@@ -28,8 +28,9 @@ and the resource that it exports over OTLP with version ${version} of the semant
 metric must be there, with its type, unit, instrument, listed values and required attributes. The conventions are read from
 the constants that OpenTelemetry generates for Go ([decision](decisions/0249-conventions-are-compared-with-published-constants.md)).
 
-Everything that differs is in this list. A new difference, and an entry that nothing needs any more, fail the check. A
-difference without more words means that the conventions do not have the name.
+Each difference belongs to a row of this list, which is a pattern with a reason. A row shows at most ${maxShown} differences and the
+number of the others. A new difference outside of these patterns, and a row that nothing needs any more, fail the check. A difference without
+more words means that the conventions do not have the name.
 
 ${table(
   ['what differs', 'reason', 'differences'],
