@@ -77,7 +77,7 @@ await withScope(async (scope) => {
   /** Judges the time so far. @returns whether everything passed */
   const report = async (): Promise<boolean> => {
     const retention = await timeLapse.end(removalTimeoutMs);
-    const verdict = judge({ samples, results, retention, callers: traffic.counts, warmUp: warmUpSeconds });
+    const verdict = judge({ samples, results, retention, steps: traffic.counts, warmUp: warmUpSeconds });
     const soFar = Math.round((samples.at(-1)?.at ?? 0) / 60);
     const run = { minutes: soFar, perSecond: rate, began, warmUpSeconds, samples, failedSamples, results, verdict };
     mkdirSync('reports', { recursive: true });
