@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../chaos/world.ts';
 import type { CallerKind, StepCount } from './served.ts';
 
-export type Person = {
+type Person = {
   readonly email: string;
   readonly password: string;
   readonly apiKey: string;
