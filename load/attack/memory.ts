@@ -1,22 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-
-export const mebibyte = 1_048_576;
-
-/** Maps the id of every readable process to the id of its parent. */
-const parents = (): ReadonlyMap<number, number> => {
-  const found = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      // The command in parentheses may contain any character. Only numbers follow the last parenthesis.
-      found.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // The process has ended in the meantime.
-    }
-  }
-  return found;
-};
+import { readFileSync } from 'node:fs';
+import { allStats } from '#testkit/measures/processes.ts';
 
 /**
  * The resident memory of one process. `Pss` divides each shared page among the processes that map it, so a sum counts
@@ -34,10 +17,10 @@ const residentBytesOf = (pid: number): number => {
 /** Resident bytes of a process and all its descendants: the service and its pricing processes. */
 export const residentTreeBytes = (root: number): number => {
   const tree = new Set([root]);
-  const all = parents();
+  const all = allStats();
   for (let size = 0; size !== tree.size;) {
     size = tree.size;
-    for (const [pid, parent] of all) if (tree.has(parent)) tree.add(pid);
+    for (const [pid, { parent }] of all) if (tree.has(parent)) tree.add(pid);
   }
   return [...tree].reduce((sum, pid) => sum + residentBytesOf(pid), 0);
 };

@@ -1,4 +1,4 @@
-import { mebibyte } from './memory.ts';
+import { mebibyte } from '#testkit/measures/processes.ts';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { streamFile } from '#testkit/arrow/streams.ts';

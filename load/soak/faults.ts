@@ -1,6 +1,6 @@
 import type { Cell } from '../chaos/cell.ts';
 import { matrix } from '../chaos/matrix.ts';
-import { childrenOf } from './processes.ts';
+import { childrenOf } from '#testkit/measures/processes.ts';
 
 /** Groups whose faults come from outside, so that the same process runs from the first minute to the last. */
 const groups: ReadonlySet<string> = new Set([

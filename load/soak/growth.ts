@@ -1,11 +1,7 @@
+import { median } from '#testkit/measures/statistics.ts';
+
 /** A figure over time: seconds since the start of the run, and the value. */
 export type Point = readonly [seconds: number, value: number];
-
-const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-};
 
 /**
  * The median of the slopes of all pairs of points (Theil and Sen), per second. Faults and garbage collections make single

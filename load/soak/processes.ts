@@ -1,17 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-
-export const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-
-const residentBytes = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1_024;
-
-/** In ticks of 10 ms. */
-const processorSeconds = (pid: number): number => {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-};
+import { readdirSync } from 'node:fs';
+import { childrenOf, memoryBytesOf, statOf } from '#testkit/measures/processes.ts';
 
 export type ProcessSample = {
   readonly mainBytes: number;
@@ -24,8 +12,8 @@ export type ProcessSample = {
 
 /** @throws Error if a pricing process ends meanwhile; the next sample succeeds */
 export const sampleProcesses = (pid: number): ProcessSample => ({
-  mainBytes: residentBytes(pid),
-  pricingBytes: childrenOf(pid).reduce((sum, child) => sum + residentBytes(child), 0),
+  mainBytes: memoryBytesOf(pid),
+  pricingBytes: childrenOf(pid).reduce((sum, child) => sum + memoryBytesOf(child), 0),
   openFiles: readdirSync(`/proc/${pid}/fd`).length,
-  processorSeconds: processorSeconds(pid),
+  processorSeconds: statOf(pid).processorSeconds,
 });

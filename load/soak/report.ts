@@ -83,9 +83,9 @@ const failureLines = ({ verdict }: SoakRun): string[] => [
   ...verdict.retention
     .filter(({ expired, left }) => expired === 0 || left > 0)
     .map(({ table, expired, left }) => `${table}: ${expired} rows were past their time, ${left} are left`),
-  ...verdict.served
+  ...[...verdict.served.callers, ...verdict.served.steps]
     .filter(({ passed }) => !passed)
-    .map(({ caller, ok, failed }) => `caller ${caller}: ${failed} of ${ok + failed} steps failed`),
+    .map(({ name, ok, failed }) => `${name}: ${failed} of ${ok + failed} failed`),
   ...verdict.failedFaults.map((line) => `fault: ${line}`),
 ];
 
@@ -99,7 +99,7 @@ export const verdictLines = (run: SoakRun): string[] => {
     ...flat.map((each, index) => `  ${flatLine(each, figures[index]!.unit)}`),
     `  tables: ${isFlat} of ${tables.length} are flat`,
     `  retention: ${isRemoved} of ${retention.length} tables removed each row that was past its time`,
-    `  steps by caller: ${served.map(({ caller, ok, failed }) => `${caller} ${ok} (${failed} failed)`).join(', ')}`,
+    ...[...served.callers, ...served.steps].map(({ name, ok, failed }) => `  ${name}: ${ok} (${failed} failed)`),
     ...failureLines(run).map((line) => `  failed: ${line}`),
   ];
 };
@@ -144,7 +144,8 @@ never replaced. \`MINUTES\` and \`RATE\` change the run; \`reports/soak.html\` h
 
 Every ten seconds it reads memory, heap, descriptors, connections, keys and the size of each table. Each figure gets a line by the
 median of the slopes of all pairs of its points after the warm-up (Theil and Sen), because single points are high or low during a
-fault. The growth along that line must be within the limit.
+fault. The growth along that line must be within the limit. At least 70 % of the steps of each kind of caller, and half of each kind
+of step, must succeed.
 
 The shortest retention is an hour. So the run ages rows: each minute it puts rows that are past their time into the tables that have
 none, and makes rows of the load that are five minutes old look older than their retention. \`RETENTION_SCHEDULE\` and

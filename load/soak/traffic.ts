@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../chaos/world.ts';
-import type { callerKinds } from '../mix-shares.ts';
+import type { CallerKind, StepCount } from './served.ts';
 
-export type Person = {
+type Person = {
   readonly email: string;
   readonly password: string;
   readonly apiKey: string;
@@ -13,8 +13,11 @@ export type Person = {
 };
 
 type Target = Pick<World, 'url' | 'token'>;
-type CallerKind = (typeof callerKinds)[number];
-type Step = { readonly caller: CallerKind; readonly run: () => Promise<{ readonly ok: boolean }> };
+type Step = {
+  readonly name: string;
+  readonly caller: CallerKind;
+  readonly run: () => Promise<{ readonly ok: boolean }>;
+};
 
 const timeoutMs = 15_000;
 /** Access tokens are valid for longer. */
@@ -69,19 +72,32 @@ const stepsOf = ({ url, token }: Target, people: readonly Person[], chunk: Buffe
     // It is not deleted, because the retention must remove it.
     return send('POST', `${path}/submit`, undefined, headers);
   };
-  const publicStep = (run: Step['run']): Step => ({ caller: 'public', run });
+  const publicStep = (name: string, run: Step['run']): Step => ({ name, caller: 'public', run });
   return [
-    publicStep(() => send('POST', '/pricing/price', option)),
-    publicStep(() => send('GET', `/assets/${oneOf(['MSFT', 'AAPL', 'IBM'])}`)),
-    { caller: 'token', run: async () => send('GET', '/profile', undefined, await asUser()) },
-    publicStep(() => send('POST', '/pricing/greeks', option)),
-    { caller: 'api_key', run: () => send('GET', '/auth/me', undefined, { 'x-api-key': oneOf(people).apiKey }) },
-    publicStep(() => batch(100)),
-    { caller: 'session', run: () => send('GET', '/profile', undefined, asSession(oneOf(people))) },
-    publicStep(() => send('GET', '/indexes/TECH5_EW/values?limit=100')),
-    { caller: 'client', run: async () => send('POST', '/refreshes', { universe: 'tech5' }, await asClient()) },
-    publicStep(() => send('GET', '/assets/AAPL/prices?limit=50')),
+    publicStep('price', () => send('POST', '/pricing/price', option)),
+    publicStep('asset', () => send('GET', `/assets/${oneOf(['MSFT', 'AAPL', 'IBM'])}`)),
+    { name: 'profile by token', caller: 'token', run: async () => send('GET', '/profile', undefined, await asUser()) },
+    publicStep('greeks', () => send('POST', '/pricing/greeks', option)),
     {
+      name: 'caller by API key',
+      caller: 'api_key',
+      run: () => send('GET', '/auth/me', undefined, { 'x-api-key': oneOf(people).apiKey }),
+    },
+    publicStep('batch of 100', () => batch(100)),
+    {
+      name: 'profile by session',
+      caller: 'session',
+      run: () => send('GET', '/profile', undefined, asSession(oneOf(people))),
+    },
+    publicStep('index values', () => send('GET', '/indexes/TECH5_EW/values?limit=100')),
+    {
+      name: 'refresh',
+      caller: 'client',
+      run: async () => send('POST', '/refreshes', { universe: 'tech5' }, await asClient()),
+    },
+    publicStep('prices', () => send('GET', '/assets/AAPL/prices?limit=50')),
+    {
+      name: 'settings by token',
       caller: 'token',
       run: async () =>
         send(
@@ -91,10 +107,15 @@ const stepsOf = ({ url, token }: Target, people: readonly Person[], chunk: Buffe
           { ...(await asUser()), 'if-match': '*' },
         ),
     },
-    publicStep(() => batch(1_000)),
-    { caller: 'client', run: pricingJob },
-    { caller: 'token', run: async () => send('GET', '/calendar/events?limit=20', undefined, await asUser()) },
+    publicStep('batch of 1,000', () => batch(1_000)),
+    { name: 'pricing job', caller: 'client', run: pricingJob },
     {
+      name: 'calendar events',
+      caller: 'token',
+      run: async () => send('GET', '/calendar/events?limit=20', undefined, await asUser()),
+    },
+    {
+      name: 'settings by session',
       caller: 'session',
       run: () => {
         const person = oneOf(people);
@@ -102,9 +123,14 @@ const stepsOf = ({ url, token }: Target, people: readonly Person[], chunk: Buffe
         return send('PATCH', '/settings', { theme: oneOf(['dark', 'light']) }, headers);
       },
     },
-    publicStep(async () => ({ ok: (await signIn(oneOf(people))) !== 'undefined' })),
-    { caller: 'token', run: async () => send('POST', '/calendar/sync/auto', undefined, await asUser()) },
+    publicStep('sign-in', async () => ({ ok: (await signIn(oneOf(people))) !== 'undefined' })),
     {
+      name: 'calendar sync',
+      caller: 'token',
+      run: async () => send('POST', '/calendar/sync/auto', undefined, await asUser()),
+    },
+    {
+      name: 'forecast',
       caller: 'client',
       run: async () =>
         send(
@@ -118,8 +144,8 @@ const stepsOf = ({ url, token }: Target, people: readonly Person[], chunk: Buffe
 };
 
 export type Traffic = {
-  /** Requests that were answered with success, and all others, by the kind of the caller. */
-  readonly counts: ReadonlyMap<CallerKind, { ok: number; failed: number }>;
+  /** By the name of the step. */
+  readonly counts: ReadonlyMap<string, StepCount>;
   readonly stop: () => Promise<void>;
 };
 
@@ -127,17 +153,15 @@ export type Traffic = {
 export const startTraffic = (target: Target, file: string, perSecond: number): Traffic => {
   const { people, chunk } = prepared(file);
   const steps = stepsOf(target, people, chunk);
-  const counts = new Map<CallerKind, { ok: number; failed: number }>();
+  const counts = new Map(steps.map(({ name, caller }) => [name, { caller, ok: 0, failed: 0 }]));
   const open = new Set<Promise<void>>();
   const stopped = new AbortController();
-  const perform = async ({ caller, run }: Step): Promise<void> => {
+  const perform = async ({ name, run }: Step): Promise<void> => {
     const isOk = await run().then(
       ({ ok }) => ok,
       () => false,
     );
-    const count = counts.get(caller) ?? { ok: 0, failed: 0 };
-    count[isOk ? 'ok' : 'failed'] += 1;
-    counts.set(caller, count);
+    counts.get(name)![isOk ? 'ok' : 'failed'] += 1;
   };
   const loop = (async () => {
     for (let turn = 0; !stopped.signal.aborted; turn += 1) {

@@ -2,8 +2,8 @@ import type { CellResult } from '../chaos/cell.ts';
 import { judgeGrowth, type Growth, type Point } from './growth.ts';
 import { keptTables } from './retention.ts';
 import type { Sample, TableSample } from './sample.ts';
+import { judgeServed, type ServedVerdict } from './served.ts';
 import type { Traffic } from './traffic.ts';
-import { callerKinds } from '../mix-shares.ts';
 
 const mebibyte = 1_048_576;
 
@@ -48,13 +48,8 @@ export type Verdict = {
   /** Tables without removal: rows of the whole run. */
   readonly kept: readonly { readonly table: string; readonly rows: number; readonly bytes: number }[];
   readonly retention: readonly RetentionResult[];
-  /** Steps of the load by the kind of the caller. */
-  readonly served: readonly {
-    readonly caller: string;
-    readonly ok: number;
-    readonly failed: number;
-    readonly passed: boolean;
-  }[];
+  /** Steps of the load. */
+  readonly served: ServedVerdict;
   readonly failedFaults: readonly string[];
   readonly passed: boolean;
 };
@@ -74,15 +69,12 @@ export type Judged = {
   readonly samples: readonly Sample[];
   readonly results: readonly CellResult[];
   readonly retention: readonly RetentionResult[];
-  readonly callers: Traffic['counts'];
+  readonly steps: Traffic['counts'];
   /** Seconds at the start that do not count. */
   readonly warmUp: number;
 };
 
-/** Most steps of each kind of caller must succeed, because most minutes have no fault that they meet. */
-const minServed = 0.7;
-
-export const judge = ({ samples, results, retention, callers, warmUp }: Judged): Verdict => {
+export const judge = ({ samples, results, retention, steps, warmUp }: Judged): Verdict => {
   const flat = figures.map(({ name, tolerance, of }) =>
     judgeGrowth(name, pointsOf(samples, of), { warmUp, tolerance }),
   );
@@ -98,10 +90,7 @@ export const judge = ({ samples, results, retention, callers, warmUp }: Judged):
       ),
     );
   const failedFaults = results.flatMap(failuresOf);
-  const served = callerKinds.map((caller) => {
-    const { ok, failed } = callers.get(caller) ?? { ok: 0, failed: 0 };
-    return { caller, ok, failed, passed: ok > 0 && ok / (ok + failed) >= minServed };
-  });
+  const served = judgeServed(steps);
   return {
     flat,
     tables,
@@ -114,8 +103,7 @@ export const judge = ({ samples, results, retention, callers, warmUp }: Judged):
     served,
     failedFaults,
     passed:
-      served.every(({ passed }) => passed) &&
-      [...flat, ...tables].every(({ passed }) => passed) &&
+      [...served.callers, ...served.steps, ...flat, ...tables].every(({ passed }) => passed) &&
       retention.every(({ expired, left }) => expired > 0 && left === 0) &&
       results.length > 0 &&
       failedFaults.length === 0,

@@ -5,8 +5,8 @@
 import { tableFromIPC, type Vector } from 'apache-arrow';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
 import { arrowStream } from '#testkit/arrow/arrow-support.ts';
+import { median } from '#testkit/measures/statistics.ts';
 import { batchLoads } from './http/bodies.ts';
-import { median } from './http/drive.ts';
 
 const rows = 100_000;
 const rounds = Number(process.env['ROUNDS'] ?? 31);

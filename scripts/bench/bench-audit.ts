@@ -16,6 +16,7 @@ import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
+import { median } from '#testkit/measures/statistics.ts';
 
 const transactions = 1_000;
 const atOnce = 10;
@@ -67,9 +68,6 @@ const measure = async (streamOf: (index: number) => AuditStream | undefined): Pr
   await Promise.all(Array.from({ length: atOnce }, work));
   return transactions / ((performance.now() - started) / 1_000);
 };
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0;
 
 try {
   await database.migrator.up();

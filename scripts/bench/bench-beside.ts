@@ -4,9 +4,10 @@
  * get the same bodies in turn on 16 connections. The ratio is the median of the rounds, this checkout over the other.
  */
 import { resolve } from 'node:path';
+import { median } from '#testkit/measures/statistics.ts';
 import { withScope } from '../verify/scope.ts';
 import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
-import { drive, latencyOf, median, warmUp, type Rate, type Target } from './http/drive.ts';
+import { drive, latencyOf, warmUp, type Rate, type Target } from './http/drive.ts';
 import { createProduction } from './http/production.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 7);

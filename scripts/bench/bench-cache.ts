@@ -12,6 +12,7 @@ import { call, metric, scrape, serve } from '#testkit/running-service.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import type { Service } from '#testkit/service.ts';
 import { eventually } from '#testkit/eventually.ts';
+import { median } from '#testkit/measures/statistics.ts';
 
 const seconds = Number(process.env['SECONDS'] ?? 3);
 const rounds = 3;
@@ -46,8 +47,6 @@ const throughput = async (service: Service, limit: number): Promise<number> => {
   if (non2xx > 0) throw new Error(`${non2xx} answers were not 2xx`);
   return requests.average;
 };
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const sideBySide = async (without: Service, withCache: Service): Promise<void> => {
   for (const limit of [100, 1_000]) {

@@ -4,11 +4,13 @@
  * without changes, of the events of an asset, and the max resident memory of the service. The exit status is 1 if a median is
  * above its target.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { call, settings, takeToken, type Answer } from '#testkit/running-service.ts';
 import { startGoogleServer } from '#testkit/servers/google-server.ts';
 import { startService } from '#testkit/service.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
+import { mebibyte, memoryBytesOf } from '#testkit/measures/processes.ts';
+import { median } from '#testkit/measures/statistics.ts';
 import { withScope } from '../verify/scope.ts';
 
 const eventCount = Number(process.env['EVENTS'] ?? 10_000);
@@ -17,8 +19,6 @@ const unchangedPerRound = 10;
 /** Milliseconds. */
 const targets = { first: 5_000, unchanged: 50 };
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const show = (values: readonly number[]): string =>
   `median ${median(values).toFixed(0)} ms, ${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)} ms`;
 const timed = async (work: () => Promise<Answer>): Promise<readonly [Answer, number]> => {
@@ -30,8 +30,7 @@ const timed = async (work: () => Promise<Answer>): Promise<readonly [Answer, num
 };
 
 /** @param field `VmRSS` now, or `VmHWM` since the last `resetMax` @returns MiB */
-const resident = (pid: number, field: 'VmRSS' | 'VmHWM'): number =>
-  Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
+const resident = (pid: number, field: 'VmRSS' | 'VmHWM'): number => memoryBytesOf(pid, field) / mebibyte;
 const resetMax = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');
 
 await withScope(async (scope) => {

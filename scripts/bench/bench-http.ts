@@ -5,9 +5,10 @@
  * them those of the round with the lowest p99, because a neighbour on the host makes an answer later and never earlier.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { median } from '#testkit/measures/statistics.ts';
 import { createScope } from '../verify/scope.ts';
 import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
-import { drive, latencyOf, median, memoryOf, warmUp, whileProbed, type Rate, type Target } from './http/drive.ts';
+import { drive, latencyOf, memoryOf, warmUp, whileProbed, type Rate, type Target } from './http/drive.ts';
 import { createProduction, startProgram } from './http/production.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 5);

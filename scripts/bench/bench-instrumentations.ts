@@ -12,6 +12,7 @@ import { instrumentationNames } from '#src/config/index.ts';
 import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
+import { median } from '#testkit/measures/statistics.ts';
 
 const count = process.env['COUNT'] ?? '2000';
 const rounds = 3;
@@ -22,8 +23,6 @@ chmodSync(directory, 0o711);
 ends.unshift(() => rmSync(directory, { recursive: true, force: true }));
 
 type Figures = Readonly<Record<string, number>>;
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 try {
   const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger });

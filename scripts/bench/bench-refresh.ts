@@ -16,6 +16,7 @@ import { marketDataEntities } from '#src/market-data/entities.ts';
 import type { FetchedUniverse, PriceBar } from '#src/market-data/providers/provider.ts';
 import { storeSeries } from '#src/market-data/series/store-series.ts';
 import { arrayLiteral } from '#src/market-data/sql.ts';
+import { median } from '#testkit/measures/statistics.ts';
 
 const assetCount = 20;
 const barsPerAsset = 5_000;
@@ -35,8 +36,6 @@ const fetched: FetchedUniverse = {
   })),
 };
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const timed = async (work: () => Promise<unknown>): Promise<number> => {
   const started = performance.now();
   await work();

@@ -4,7 +4,7 @@
  * the same server. It prints the time of both, the max resident memory of the service, and the longest wait of a small
  * request during the upload. `TIMES` repeats both in turns.
  */
-import { createReadStream, createWriteStream, mkdtempSync, chmodSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, mkdtempSync, chmodSync, rmSync, statSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
+import { mebibyte, memoryBytesOf } from '#testkit/measures/processes.ts';
 import { call, json, settings, takeToken } from '#testkit/running-service.ts';
 import { startService } from '#testkit/service.ts';
 
@@ -46,8 +47,7 @@ const writeFile = async (): Promise<void> => {
   await once(out, 'finish');
 };
 
-const residentOf = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
+const residentOf = (pid: number): number => memoryBytesOf(pid) / mebibyte;
 
 await writeFile();
 console.log(

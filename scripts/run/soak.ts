@@ -77,7 +77,7 @@ await withScope(async (scope) => {
   /** Judges the time so far. @returns whether everything passed */
   const report = async (interim: boolean): Promise<boolean> => {
     const retention = await timeLapse.end(removalTimeoutMs);
-    const verdict = judge({ samples, results, retention, callers: traffic.counts, warmUp: warmUpSeconds });
+    const verdict = judge({ samples, results, retention, steps: traffic.counts, warmUp: warmUpSeconds });
     const run = { minutes, interim, perSecond: rate, began, warmUpSeconds, samples, failedSamples, results, verdict };
     mkdirSync('reports', { recursive: true });
     for (const [path, text] of Object.entries(filesOf(run, process.argv.includes('--write'))))

@@ -13,6 +13,7 @@ import autocannon from 'autocannon';
 import { metric, option, scrape } from '#testkit/running-service.ts';
 import { startOtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { startService, type Service } from '#testkit/service.ts';
+import { median } from '#testkit/measures/statistics.ts';
 import { temporaryDirectory } from '../verify/programs.ts';
 import { withScope, type Scope } from '../verify/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
@@ -81,7 +82,6 @@ const serve = async (scope: Pick<Scope, 'teardown'>, collector: string): Promise
 
 const residentBytes = async (service: Service): Promise<number> =>
   metric(await scrape(service), 'process_resident_memory_bytes');
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const warningsTooOften = ({ log }: Service): boolean => {
   const at = log

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { idempotencyEntities } from '#src/idempotency/entities.ts';
@@ -44,6 +43,24 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, ma
   };
   const effects = async (): Promise<number> => (await admin.query('select 1 from effect')).length;
   return { admin, refusals, metrics, unitOfWork, idempotency, work, effects };
+};
+
+type Query = (text: string) => Promise<readonly Record<string, unknown>[]>;
+
+/**
+ * Waits until each lease ends two leases later than at the call. So more than a lease has passed, and the lease was renewed
+ * at least twice.
+ */
+const renewedForTwoLeases = async (query: Query, leaseMs: number): Promise<void> => {
+  const ends = async (): Promise<number[]> =>
+    (await query('select lease_until from idempotency_key order by key_hash')).map(({ lease_until: end }) =>
+      (end as Date).getTime(),
+    );
+  const first = await ends();
+  await eventually(
+    async () => first.length > 0 && (await ends()).every((end, row) => end >= first[row]! + 2 * leaseMs),
+    'each lease was renewed for the time of two leases',
+  );
 };
 
 const refused = (promise: Promise<unknown>): Promise<string> =>
@@ -119,7 +136,8 @@ test('an effect that is committed after its request was answered keeps that answ
 });
 
 test('an effect that goes on after its answer holds the key, which stands for the answer only with the effect', async (t) => {
-  const { idempotency, work, effects, unitOfWork, admin } = await setup(t, { leaseMs: 600 });
+  const leaseMs = 600;
+  const { idempotency, work, effects, unitOfWork, admin } = await setup(t, { leaseMs });
   const reply = { status: 202, body: { id: 1 } };
   const start = async (key: string, remembers: boolean) => {
     const gate = Promise.withResolvers<void>();
@@ -141,8 +159,7 @@ test('an effect that goes on after its answer holds the key, which stands for th
   };
   const stored = await start('stored', true);
   const failed = await start('failed', false);
-  // The time is the subject: longer than two leases.
-  await sleep(1_500);
+  await renewedForTwoLeases(admin.query, leaseMs);
   for (const { own } of [stored, failed]) t.is(await refused(idempotency.run(own, work)), 'idempotency_in_progress');
   stored.gate.resolve();
   failed.gate.resolve();
@@ -180,7 +197,8 @@ test('a key ends after its TTL, and after the lease of a dead attempt', async (t
 });
 
 test('a running attempt keeps its lease; an attempt that lost it cannot commit its effect', async (t) => {
-  const { idempotency, work, effects, admin, unitOfWork } = await setup(t, { leaseMs: 600 });
+  const leaseMs = 600;
+  const { idempotency, work, effects, admin, unitOfWork } = await setup(t, { leaseMs });
   const gate = Promise.withResolvers<void>();
   const slow = idempotency.run(request, async ({ remember }) => {
     await gate.promise;
@@ -191,8 +209,11 @@ test('a running attempt keeps its lease; an attempt that lost it cannot commit i
     });
     return reply;
   });
-  // The time is the subject: longer than two leases.
-  await sleep(1_500);
+  await eventually(
+    async () => (await admin.query('select 1 from idempotency_key')).length === 1,
+    'the attempt has its lease',
+  );
+  await renewedForTwoLeases(admin.query, leaseMs);
   t.is(await refused(idempotency.run(request, work)), 'idempotency_in_progress', 'renewed all the while');
 
   // What a takeover does while the owner cannot reach the database.

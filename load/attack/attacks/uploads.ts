@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Field } from '../attack.ts';
 import { each } from '../each.ts';
-import { mebibyte } from '../memory.ts';
+import { mebibyte } from '#testkit/measures/processes.ts';
 import { payloads } from '../payloads.ts';
 import { rawRequest, type RawRequest } from '../raw-request.ts';
 import { createUploaders, type Uploaders } from './uploaders.ts';

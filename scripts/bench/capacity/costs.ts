@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 import type { Redis } from 'ioredis';
+import { allStats } from '#testkit/measures/processes.ts';
 import { statementOn } from '#testkit/servers/replica.ts';
 import type { Service } from '#testkit/service.ts';
 import type { Kind } from './kinds.ts';
@@ -22,21 +22,6 @@ export type Cost = {
   readonly commands: number;
 };
 
-/** Parent and processor seconds of each process; in ticks of 10 ms. */
-const processes = (): ReadonlyMap<number, { readonly parent: number; readonly seconds: number }> => {
-  const found = new Map<number, { parent: number; seconds: number }>();
-  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      found.set(Number(name), { parent: Number(fields[1]), seconds: (Number(fields[11]) + Number(fields[12])) / 100 });
-    } catch {
-      // The process has ended in the meantime.
-    }
-  }
-  return found;
-};
-
 type Usage = Record<'main' | 'pricing' | 'postgres' | 'redis' | 'transactions' | 'commands', number>;
 
 const usageOf = async ({ service, redis, databaseUrl }: Parts): Promise<Usage> => {
@@ -44,9 +29,11 @@ const usageOf = async ({ service, redis, databaseUrl }: Parts): Promise<Usage> =
     databaseUrl,
     'select pg_backend_pid() as pid, (select sum(xact_commit) from pg_stat_database)::int as transactions',
   );
-  const all = processes();
-  const childrenOf = (pid: number): number =>
-    [...all.values()].filter(({ parent }) => parent === pid).reduce((sum, { seconds }) => sum + seconds, 0);
+  const all = allStats();
+  const secondsOfChildren = (pid: number): number =>
+    [...all.values()]
+      .filter(({ parent }) => parent === pid)
+      .reduce((sum, { processorSeconds }) => sum + processorSeconds, 0);
   // The backend of this statement has ended, so the parent of all backends comes from the file of the server.
   const [server] = await statementOn(
     databaseUrl,
@@ -55,9 +42,9 @@ const usageOf = async ({ service, redis, databaseUrl }: Parts): Promise<Usage> =
   const info = await redis.info();
   const number = (name: string): number => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1]);
   return {
-    main: all.get(service.pid)?.seconds ?? 0,
-    pricing: childrenOf(service.pid),
-    postgres: childrenOf(Number(server?.['pid'])),
+    main: all.get(service.pid)?.processorSeconds ?? 0,
+    pricing: secondsOfChildren(service.pid),
+    postgres: secondsOfChildren(Number(server?.['pid'])),
     redis: number('used_cpu_user') + number('used_cpu_sys'),
     transactions: Number(row?.['transactions']),
     commands: number('total_commands_processed'),

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '#testkit/eventually.ts';
+import { childrenOf } from '#testkit/measures/processes.ts';
 import type { Service } from '#testkit/service.ts';
 import type { Scope } from '../../verify/scope.ts';
 import { capProcess } from './processor-cap.ts';
@@ -47,9 +47,6 @@ const ask = async (service: Service): Promise<Times> => {
   return { answerMs: performance.now() - began, workMs };
 };
 
-const pricingProcesses = ({ pid }: Service): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-
 /** Requests one after the other, so that none waits. */
 const inTurn = async (service: Service, requests: number): Promise<Times[]> => {
   const times: Times[] = [];
@@ -91,9 +88,9 @@ export const checkModel = async (
     services.push(await start({ PRICING_WORKERS: '1', PRICING_LONG_WORKERS: '1', CALLER_SHARE_PERCENT: '100' }));
   }
   for (const service of services) {
-    await eventually(() => pricingProcesses(service).length > 0, 'the pricing processes run');
+    await eventually(() => childrenOf(service.pid).length > 0, 'the pricing processes run');
     await inTurn(service, 20);
-    for (const pid of pricingProcesses(service)) capProcess(scope, pid, share);
+    for (const pid of childrenOf(service.pid)) capProcess(scope, pid, share);
   }
   const alone = await inTurn(services[0]!, 40);
   const moments = momentsOf(alone.map(({ workMs }) => workMs));

@@ -1,12 +1,9 @@
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { childrenOf, mebibyte, memoryBytesOf, statOf } from '#testkit/measures/processes.ts';
 import type { Load } from './bodies.ts';
-
-export const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 export type Target = { readonly url: string; readonly pid: number };
 
@@ -25,17 +22,9 @@ const send = async (target: Target, load: Load, agent: Agent): Promise<number> =
   return bytes;
 };
 
-/**
- * Processor seconds of the process and its children with all their threads (on Linux in ticks of 10 ms). The pricing
- * processes are children of the service.
- */
-export const processorSeconds = ({ pid }: Pick<Target, 'pid'>): number => {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  const own = (Number(fields[11]) + Number(fields[12])) / 100;
-  return children.reduce((sum, child) => sum + processorSeconds({ pid: child }), own);
-};
+/** Processor seconds of the process and its children. The pricing processes are children of the service. */
+export const processorSeconds = ({ pid }: Pick<Target, 'pid'>): number =>
+  childrenOf(pid).reduce((sum, child) => sum + processorSeconds({ pid: child }), statOf(pid).processorSeconds);
 
 /** Times of answers in milliseconds. */
 export type Latency = { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
@@ -127,9 +116,8 @@ export const whileProbed = async (target: Target, work: () => Promise<unknown>):
   return times.toSorted((a, b) => a - b);
 };
 
-/** Resident memory in MB: the current value and the maximum since the start. */
-export const memoryOf = ({ pid }: Target): { readonly now: number; readonly most: number } => {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const megabytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
-  return { now: megabytes('VmRSS'), most: megabytes('VmHWM') };
-};
+/** Resident memory in MiB: the current value and the max since the start. */
+export const memoryOf = ({ pid }: Target): { readonly now: number; readonly most: number } => ({
+  now: memoryBytesOf(pid) / mebibyte,
+  most: memoryBytesOf(pid, 'VmHWM') / mebibyte,
+});

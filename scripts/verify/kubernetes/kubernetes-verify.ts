@@ -3,7 +3,7 @@
  * them. It shows what the API server, the controllers and the scheduler decide. Needs
  * `node scripts/tools.ts kubernetes helm prometheus`.
  */
-import { readFileSync } from 'node:fs';
+import { mebibyte, memoryBytesOf } from '#testkit/measures/processes.ts';
 import { withScope } from '../scope.ts';
 import { startCluster, type Cluster } from './cluster/cluster.ts';
 import { startRun, type Step } from './run.ts';
@@ -41,10 +41,7 @@ const notShown = [
 /** The most memory that the programs have used, from the kernel. */
 const peakMegabytes = ({ programs }: Cluster): string =>
   [...programs]
-    .map(([name, { pid }]) => {
-      const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
-      return `${name} ${Math.round(Number(kilobytes) / 1_024)} MB`;
-    })
+    .map(([name, { pid }]) => `${name} ${Math.round(memoryBytesOf(pid, 'VmHWM') / mebibyte)} MiB`)
     .join(', ');
 
 await withScope(async (scope) => {

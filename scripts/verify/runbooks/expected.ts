@@ -1,6 +1,11 @@
 /** What the commands of a runbook must show during the fault. */
 export type Expected = {
+  /** A healthy service shows none of these. */
   readonly shows: readonly RegExp[];
+  /** What the commands show in every state. It tells that they work, and nothing about the fault. */
+  readonly answers?: readonly RegExp[];
+  /** Why the commands do not show the fault. Only without `shows`. */
+  readonly note?: string;
   /** What stands for NAME in the commands. */
   readonly name?: string;
   /** The fault is that nothing happens, so the log query finds what happened before. */
@@ -9,30 +14,48 @@ export type Expected = {
 
 const memory = /backend="memory"\S* [1-9]/;
 const down = (dependency: string): RegExp => new RegExp(`"${dependency}":\\{[^}]*"status":"down"`);
+/** The pool has DATABASE_POOL_MAX connections, and requests wait for one. */
+const full = [
+  /db_client_connection_count\{pool="primary",state="used"\} 4/,
+  /db_client_connection_pending_requests\{pool="primary"\} [1-9]/,
+];
 
 /** By alert. Runbooks without commands have none. */
 export const expected: Readonly<Record<string, Expected>> = {
   WorkersRestarting: { shows: [/volwatch_workers_restarts_total\S* [1-9]/] },
-  AbusePersists: { shows: [/"data":\[/] },
-  RollbackRate: { shows: [/refresh\.commit/] },
+  AbusePersists: {
+    shows: [],
+    answers: [/"data":\[/],
+    note: 'the command answers, and lists no address, because the rate limits refuse none in this fault',
+  },
+  RollbackRate: { shows: [/"data":\[\{"point":"refresh\.commit"/] },
   JobsDying: { shows: [/volwatch_jobs_total\{[^}]*outcome="dead"[^}]*\} [1-9]/] },
   WebhookDeliveriesFailing: { shows: [/\| +500 \|/] },
-  MailNotDelivered: { shows: [/external_api_\w+/] },
+  MailNotDelivered: { shows: [/\| external_api_\w+ +\|/] },
   PricesQuarantined: { shows: [/"symbol":"MSFT"/] },
   AssetsStale: { shows: [/ENDED +\| 2024-01-02/], name: 'ended' },
   BarsMissing: { shows: [/"recent": [1-9]/], name: 'holes' },
   UploadsFailing: { shows: [/upload_refused/] },
   BreakerOpen: { shows: [/circuit_breaker_state\{[^}]*\} [12]/] },
-  PoolSaturated: { shows: [/db_client_connection_count\{[^}]*state="used"[^}]*\} [1-9]/] },
-  PoolRequestsWaiting: { shows: [/db_client_connection_timeouts_total\{[^}]*\} [1-9]/, /blocker/, /wait_event_type/] },
+  PoolSaturated: { shows: full },
+  PoolRequestsWaiting: {
+    shows: [...full, /db_client_connection_timeouts_total\{[^}]*\} [1-9]/],
+    // No session holds a lock in this fault. The transactions have at least the one of the query.
+    answers: [/blocker[^]*\n\(0 rows\)/, /wait_event_type[^]*^\s*\d+ \|/m],
+  },
   PostgresDown: { shows: [down('postgres')] },
-  ReplicaDown: { shows: [/volwatch_replica_up\{[^}]*\} 0/, /streaming/] },
+  ReplicaDown: { shows: [/volwatch_replica_up\{[^}]*\} 0/], answers: [/\| streaming \| +\d/] },
   RedisDown: { shows: [down('redis'), memory] },
-  RedisUseFailing: { shows: [/evalsha/i, /role:master/] },
+  RedisUseFailing: { shows: [/^evalsha$/im], answers: [/role:master/] },
   LimiterFellBackToMemory: { shows: [memory] },
   TelemetryDropped: {
     shows: [/signal="traces",reason="export_failed"\S* [1-9]|reason="export_failed",signal="traces"\S* [1-9]/],
   },
-  RefreshStale: { shows: [/"status":"succeeded"/], isSilent: true },
+  RefreshStale: {
+    shows: [],
+    answers: [/"status":"succeeded"/],
+    note: 'the remedy is shown: the commands request a refresh, and it succeeds',
+    isSilent: true,
+  },
   InstanceDown: { shows: [/^000$/m] },
 };

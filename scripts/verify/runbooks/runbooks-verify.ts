@@ -55,7 +55,8 @@ const isHealthy = async ({ service }: Stack): Promise<boolean> =>
 const follow = async (scenario: Scenario, stack: Stack, token: string): Promise<Followed> => {
   const { alert, fault, meet } = scenario;
   const page = readRunbook(readFileSync(`docs/runbooks/${alert}.md`, 'utf8'));
-  const { shows = [], name = '', isSilent } = expected[alert] ?? {};
+  const { shows = [], answers = [], name = '', isSilent } = expected[alert] ?? {};
+  const patterns = [...shows, ...answers];
   // What the fault before has left is over first, so that this one is seen from its beginning.
   await isTrueWithin(() => isHealthy(stack), calmMs, 300);
   const from = isSilent ? 0 : stack.service.log.length;
@@ -84,7 +85,7 @@ const follow = async (scenario: Scenario, stack: Stack, token: string): Promise<
       output += ran.output;
       for (const each of ran.faults) wrong.add(each);
     }
-    return shows.every((each) => each.test(output));
+    return patterns.every((each) => each.test(output));
   };
   // A command that shows state of the last seconds may come too early, so it is repeated.
   const isShown = page.commands.length === 0 || (await isTrueWithin(run, signalMs, 500));
@@ -94,7 +95,7 @@ const follow = async (scenario: Scenario, stack: Stack, token: string): Promise<
   if (recover) await recover(stack, token);
   const absent = isShown
     ? []
-    : shows.filter((each) => !each.test(output)).map((each) => `the commands show no ${each}`);
+    : patterns.filter((each) => !each.test(output)).map((each) => `the commands show no ${each}`);
   if (!isShown) console.error(output.slice(0, 3_000));
   if (missing.length > 0) {
     console.error([...new Set(stack.service.log.slice(from).map(({ message }) => message))].join('\n'));
@@ -111,7 +112,7 @@ const rowOf = ({ alert, fault, page, faults }: Followed): string[] => [
       .split('\n')
       .filter((line) => line.trim() !== '').length,
   ),
-  faults.length === 0 ? 'as written' : faults.join('; '),
+  faults.length === 0 ? ['as written', expected[alert]?.note ?? []].flat().join('; ') : faults.join('; '),
 ];
 
 const pageOf = (
@@ -120,9 +121,10 @@ const pageOf = (
 # Runbooks that were followed
 
 On ${new Date().toISOString().slice(0, 10)} each of these faults was made to happen on the live service, started from source, and the
-runbook was followed: its commands ran in a shell as they are written, with the addresses of the run, and had to show the
-fault; its log query had to find a line, and its query of Prometheus a series in \`/metrics\`. What the page says to do
-outside of its commands, for example to start Redis again, ended the fault.
+runbook was followed: its commands ran in a shell as they are written, with the addresses of the run, and had to show what a
+healthy service does not show, unless the last column says otherwise; its log query had to find a line, and its query of
+Prometheus a series in \`/metrics\`. What the page says to do outside of its commands, for example to start Redis again, ended
+the fault.
 
 ${table(['runbook', 'fault', 'commands', 'worked'], followed.map(rowOf))}
 `;

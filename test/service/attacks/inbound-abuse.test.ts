@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import anyTest, { type TestFn } from 'ava';
+import { memoryBytesOf } from '#testkit/measures/processes.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { generousRateLimits } from '#testkit/rate-limits.ts';
 import { floodBody, openSocket, openSockets, type RawSocket } from '#testkit/raw-sockets.ts';
@@ -34,9 +34,6 @@ test.after.always(async () => {
   for (const end of teardowns) await end();
 });
 
-const residentBytes = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
-
 const base = '/api/v1';
 /** The head of a request whose body of 1,000 bytes never comes. */
 const idle = (method: string, path: string, headers: Readonly<Record<string, string>> = {}): string => {
@@ -63,9 +60,9 @@ test.serial('bodies without end from many addresses do not fill the memory, and 
   const sockets = await Promise.all(addresses.flatMap((from) => times(2, () => openSocket(t, { port, from }, head))));
   const chunk = (filler: Buffer): Buffer =>
     Buffer.concat([Buffer.from(`${filler.length.toString(16)}\r\n`), filler, Buffer.from('\r\n')]);
-  const before = residentBytes(service.pid);
+  const before = memoryBytesOf(service.pid);
   let peak = 0;
-  const watch = setInterval(() => (peak = Math.max(peak, residentBytes(service.pid))), 20);
+  const watch = setInterval(() => (peak = Math.max(peak, memoryBytesOf(service.pid))), 20);
   const floods = Promise.all(sockets.map((socket) => floodBody(socket, 60_000_000, chunk)));
   const batch = () => call(`${service.url}${base}/pricing/batch`, json({ options: times(1_000, () => option) }));
   const small: number[] = [];

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { childrenOf, mebibyte, memoryBytesOf } from '#testkit/measures/processes.ts';
 import type { TestDatabase } from '#testkit/database.ts';
 import { generousRateLimits } from '#testkit/rate-limits.ts';
 import type { Service, ServiceOptions } from '#testkit/service.ts';
@@ -24,12 +24,10 @@ export const serveProduction = async (
     options,
   );
 
-/** Resident memory of a process and of its children, in MB. */
+/** Resident memory of a process and of its children, in MiB. */
 export const residentMegabytes = (pid: number): number => {
   try {
-    const own = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-    return Number(own ?? 0) / 1024 + children.reduce((sum, child) => sum + residentMegabytes(Number(child)), 0);
+    return childrenOf(pid).reduce((sum, child) => sum + residentMegabytes(child), memoryBytesOf(pid) / mebibyte);
   } catch {
     // It ended meanwhile.
     return 0;

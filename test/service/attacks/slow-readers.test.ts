@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { memoryBytesOf } from '#testkit/measures/processes.ts';
 import type { Service } from '#testkit/service.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { generousRateLimits } from '#testkit/rate-limits.ts';
@@ -30,9 +30,6 @@ const requestFrom = (address: string): string =>
     '',
     maxBatchRows,
   ].join('\r\n');
-
-const residentBytes = ({ pid }: Service): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
 
 /** Single prices and batches of another caller, one after the other. @returns ends it */
 const startOtherCaller = (service: Service) => {
@@ -86,14 +83,14 @@ test('clients that do not read large batches, at 1 and at 12 addresses, are cut;
   const first = startSlowReader(port, requestFrom('192.0.2.1'));
   t.is(await first.status, 200);
   first.socket.destroy();
-  const before = residentBytes(service);
+  const before = memoryBytesOf(service.pid);
   const cuts = async (): Promise<number> => metric(await scrape(service), 'volwatch_http_answers_cut_total');
 
   for (const addresses of [1, sockets]) {
     const cutBefore = await cuts();
     let peak = before;
     let outstanding = 0;
-    const watching = setInterval(() => (peak = Math.max(peak, residentBytes(service))), 100);
+    const watching = setInterval(() => (peak = Math.max(peak, memoryBytesOf(service.pid))), 100);
     t.teardown(() => clearInterval(watching));
     const readers = Array.from({ length: sockets }, (_, index) =>
       startSlowReader(port, requestFrom(`198.51.100.${index % addresses}`)),
@@ -118,7 +115,11 @@ test('clients that do not read large batches, at 1 and at 12 addresses, are cut;
     for (const { socket } of readers) socket.resume();
     await Promise.all(readers.map(({ closed }) => closed));
 
-    const inMegabytes = { before: before / megabyte, peak: peak / megabyte, after: residentBytes(service) / megabyte };
+    const inMegabytes = {
+      before: before / megabyte,
+      peak: peak / megabyte,
+      after: memoryBytesOf(service.pid) / megabyte,
+    };
     t.log({ addresses, accepted, refused: sockets - accepted, asked, served, ...inMegabytes });
     t.true(accepted > 0);
     if (addresses === 1) t.true(accepted < sockets, 'one address has no more than its share');
@@ -129,8 +130,8 @@ test('clients that do not read large batches, at 1 and at 12 addresses, are cut;
   }
   // The rest is what the allocator keeps for the worker.
   await eventually(
-    () => residentBytes(service) < before + 200 * megabyte,
-    () => `the memory goes back: ${residentBytes(service) / megabyte} MB resident, ${before / megabyte} before`,
+    () => memoryBytesOf(service.pid) < before + 200 * megabyte,
+    () => `the memory goes back: ${memoryBytesOf(service.pid) / megabyte} MB resident, ${before / megabyte} before`,
     60_000,
   );
   const text = await scrape(service);

@@ -7,7 +7,7 @@ export const assetCount = 1_000;
 /** Bars of each of them. */
 export const barCount = 50;
 /** Rows of each list, which is the max `limit` of a page. */
-export const pageRows = 1_000;
+const pageRows = 1_000;
 /** A pricing job with a chunk of the max size. */
 export const storedJob = '00000000-0000-7000-8000-000000000001';
 

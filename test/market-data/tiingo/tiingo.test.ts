@@ -1,61 +1,13 @@
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { systemClock } from '#src/kernel/ports/clock.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { runInTransaction, type Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { assertFetched } from '#src/market-data/providers/provider.ts';
-import { createTiingoHttp } from '#src/market-data/providers/tiingo-http.ts';
-import { createTiingo } from '#src/market-data/providers/tiingo.ts';
-import { createCredits } from '#src/redis/credits.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
-import { startTiingoServer, tiingoBar, tiingoKey, type TiingoFault } from '#testkit/servers/providers/tiingo-server.ts';
+import { tiingoBar, tiingoKey } from '#testkit/servers/providers/tiingo-server.ts';
+import { setup, universe } from './setup.ts';
 
 const duration = 'volwatch_dependency_request_duration_seconds';
-const universe: Universe = {
-  name: 'two',
-  interval: '1day',
-  from: '2000-01-01',
-  assets: [
-    { symbol: 'MSFT', name: 'Microsoft', exchange: 'NASDAQ', currency: 'USD' },
-    { symbol: 'BRK.B', name: 'Berkshire', exchange: 'NYSE', currency: 'USD', providerSymbol: 'BRK-B' },
-  ],
-  indexes: [],
-};
-
-/** A clock that stands at 50 minutes of an hour, so that no requests are renewed during a test. */
-const lateInTheHour = { ...systemClock, now: () => new Date('2026-01-01T00:50:00Z') };
-
-type Settings = { readonly timeoutMs?: number; readonly retries?: number; readonly perHour?: number };
-
-const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perHour = 1_000 }: Settings = {}) => {
-  const server = await startTiingoServer(t);
-  server.bars.set('BRK-B', [tiingoBar('2000-01-03', 2_000), tiingoBar('2000-01-04', 2_010)]);
-  const metrics = recordMetrics();
-  const http = createTiingoHttp({ baseUrl: server.url, apiKey: tiingoKey, connectTimeoutMs: 500 });
-  t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'tiingo',
-    attemptTimeoutMs: timeoutMs / (retries + 1),
-    retries,
-    breaker: { failures: 3, resetMs: 60_000 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics,
-    clock: systemClock,
-  });
-  const credits = createCredits({ name: 'test', max: perHour, period: 'hour', redis: undefined, clock: lateInTheHour });
-  const provider = createTiingo({ http, policy, credits, timeoutMs, clock: systemClock });
-  const fetch = (asked: Universe = universe, options: object = {}) =>
-    provider.fetch(asked, new AbortController().signal, { fallback: false, ...options });
-  const refused = async (asked: Universe = universe): Promise<AppError> => {
-    const error = await t.throwsAsync(fetch(asked), { instanceOf: AppError });
-    return error;
-  };
-  return { server, metrics, provider, fetch, refused };
-};
 
 test('each symbol is one request, with the key in a header and the symbol of the provider', async (t) => {
   const { server, fetch, metrics, provider } = await setup(t);
@@ -156,69 +108,6 @@ test('weekly and monthly bars are made of the daily ones, in shares of the last 
     { date: '2000-02-02', open: 50, high: 53, low: 48, close: 50, volume: 4_000, dividend: 0.75, splitFactor: 2 },
   ]);
 });
-
-const first = (change: (bar: Record<string, unknown>) => void): TiingoFault => ({
-  kind: 'change',
-  change: (bars) => {
-    change(bars[0]!);
-    return bars;
-  },
-});
-
-const nested: unknown = JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`);
-const badAnswers: Readonly<Record<string, TiingoFault>> = {
-  'status 500': { kind: 'status', status: 500 },
-  'a refused key': { kind: 'status', status: 403 },
-  'a redirect': { kind: 'status', status: 302 },
-  'an unknown symbol': { kind: 'status', status: 404 },
-  'a reset in the middle of the body': { kind: 'reset' },
-  'a truncated body': { kind: 'truncated' },
-  'something other than JSON': { kind: 'not_json' },
-  null: { kind: 'change', change: () => null },
-  'an object': { kind: 'change', change: () => ({ detail: 'Error' }) },
-  'a list of texts': { kind: 'change', change: () => ['Error'] },
-  'no prices': { kind: 'change', change: () => [] },
-  'a price null': first((bar) => (bar['close'] = null)),
-  'a price as a text': first((bar) => (bar['close'] = '51.5')),
-  'a close 0': first((bar) => (bar['close'] = 0)),
-  'a negative high': first((bar) => (bar['high'] = -1)),
-  'an infinite price': first((bar) => (bar['close'] = 1e300)),
-  'no split factor': first((bar) => delete bar['splitFactor']),
-  'a split factor 0': first((bar) => (bar['splitFactor'] = 0)),
-  'a split factor that no share has had': first((bar) => (bar['splitFactor'] = 1e12)),
-  'no dividend': first((bar) => delete bar['divCash']),
-  'a negative dividend': first((bar) => (bar['divCash'] = -1)),
-  'a time of day': first((bar) => (bar['date'] = '2000-01-03T14:30:00.000Z')),
-  'a date that does not exist': first((bar) => (bar['date'] = '2000-02-30T00:00:00.000Z')),
-  'a price from the future': first((bar) => (bar['date'] = '2999-01-04T00:00:00.000Z')),
-  '200,000 empty objects': { kind: 'change', change: () => Array.from({ length: 200_000 }, () => ({})) },
-  'as many wrong bars as a share can have': {
-    kind: 'change',
-    change: () => Array.from({ length: 50_000 }, () => ({})),
-  },
-  'many levels': { kind: 'change', change: () => nested },
-  'two prices for one day': { kind: 'change', change: (bars) => [...bars, bars[0]] },
-};
-
-for (const [name, fault] of Object.entries(badAnswers)) {
-  test(`refused as a bad response: ${name}`, async (t) => {
-    const { server, fetch, provider } = await setup(t);
-    server.fault = fault;
-    const error = await t.throwsAsync(
-      fetch().then((fetched) => assertFetched(universe, fetched)),
-      {
-        instanceOf: AppError,
-        code: 'external_api_bad_response',
-      },
-    );
-    t.false(error.message.includes(tiingoKey));
-    // What only `assertFetched` refuses is no failure of the fetch.
-    const { status } = await provider.healthCheck.check(AbortSignal.timeout(100));
-    t.true(status === 'degraded' || status === 'up');
-    server.fault = undefined;
-    await t.notThrowsAsync(async () => assertFetched(universe, await fetch()));
-  });
-}
 
 test('a spent limit is told with the time of the next attempt: 429, a text with status 200, and our own count', async (t) => {
   const { server, refused, provider } = await setup(t, { perHour: 3 });
