@@ -6,8 +6,6 @@ import { fillMarket } from '../../../scripts/bench/market/large-universe.ts';
 export const assetCount = 1_000;
 /** Bars of each of them. */
 export const barCount = 50;
-/** Rows of each list, which is the max `limit` of a page. */
-const pageRows = 1_000;
 /** A pricing job with a chunk of the max size. */
 export const storedJob = '00000000-0000-7000-8000-000000000001';
 
