@@ -98,7 +98,9 @@ const sendLarge = async (
   reply: RouteReply & { readonly body: Readonly<Record<string, unknown>> },
   produces: string,
 ): Promise<void> => {
-  const content = await largeText(reply.body, (pointer) => refuseNumber(route, pointer));
+  const content = await largeText(reply.body, (pointer) => refuseNumber(route, pointer), {
+    signal: ctx.state.request.signal,
+  });
   sendContent(ctx, route, reply, content, produces);
 };
 

@@ -19,7 +19,7 @@ const runHandler =
   async (ctx) => {
     const { input } = ctx.state;
     const reply = await handle(ctx, route, input, idempotency);
-    const checking = checkResponse(route, reply);
+    const checking = checkResponse(route, reply, ctx.state.request);
     if (checking) await checking;
     const { fields } = route.declaration;
     const body = fields === undefined ? reply.body : selectFields(fields, reply.body, input.query?.['fields']);
