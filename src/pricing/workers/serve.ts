@@ -65,7 +65,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   let restTimer: NodeJS.Timeout | undefined;
   const collectGarbage = createCollectAtRest({
     collect: createCollectGarbage(),
-    residentBytes: process.memoryUsage.rss,
+    residentBytes: () => process.memoryUsage.rss(),
   });
 
   /**

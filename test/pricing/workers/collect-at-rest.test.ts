@@ -7,7 +7,7 @@ test('memory that stays after a collection of the last resort is no reason for t
   let residentBytes = 100 * mebibyte;
   const collected: string[] = [];
   const rest = createCollectAtRest({
-    collect: (flavor = undefined) => void collected.push(flavor ?? 'ordinary'),
+    collect: (flavor) => void collected.push(flavor ?? 'ordinary'),
     residentBytes: () => residentBytes,
   });
   const collectionsAt = (megabytes: number): readonly string[] => {
