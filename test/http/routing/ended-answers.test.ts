@@ -1,6 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { serve } from '../support.ts';
 
 /** About one millisecond of work. */
@@ -53,5 +54,26 @@ for (const slow of ['check', 'write'] as const) {
     t.is(answer.status, 503);
     t.like(await answer.json(), { code: 'overloaded' });
     t.true(steps < rows, `${steps} steps`);
+  });
+
+  test(`a large answer ends without an error when the client leaves: ${slow}`, async (t) => {
+    let steps = 0;
+    const client = new AbortController();
+    const leave = (): void => {
+      steps += 1;
+      if (steps === 50) client.abort();
+    };
+    const { call, lines, reported } = await serve(t, {
+      routes: [slowRoute(slow, leave)],
+      responseValidation: { strict: true, percent: slow === 'check' ? 100 : 0 },
+    });
+    await t.throwsAsync(call('/api/v1/rows', { signal: client.signal }), { name: 'AbortError' });
+    await eventually(() => lines.length > 0, 'the request has its line');
+    t.true(steps < rows, `${steps} steps`);
+    t.like(lines, [{ level: 'info', status: 200, message: 'request' }]);
+    t.deepEqual(
+      reported.filter(({ name }) => name === 'volwatch_errors_total'),
+      [],
+    );
   });
 }
