@@ -1,6 +1,5 @@
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 /**
  * Request bodies are stored outside the V8 heap. By default V8 marks the whole heap again for every 64 MB of them, for
@@ -12,7 +11,7 @@ export const countBodiesAsHeap = (): void => {
   setFlagsFromString('--external-memory-accounted-in-global-limit');
 };
 
-export type CollectWhenCalmOptions = {
+type CollectWhenCalmOptions = {
   /** How often the memory is looked at. */
   readonly everyMs: number;
   /** Growth since the last collection that is worth another one. */
@@ -47,19 +46,9 @@ const knownBytes = (): number => {
   return heapTotal + external;
 };
 
-type Collect = (options: {
-  readonly type: 'major';
-  readonly execution: 'sync';
-  readonly flavor?: 'last-resort';
-}) => void;
-const ordinary = { type: 'major', execution: 'sync' } as const;
-
-/** V8's own function, which is only there with this flag. */
-const collector = (): Collect => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as Collect;
-  setFlagsFromString('--no-expose-gc');
-  return collect;
+type CollectWhenCalmDeps = {
+  /** Collects all garbage. `last-resort` also gives free pages back to the system. */
+  readonly collect: (flavor?: 'last-resort') => void;
 };
 
 /**
@@ -67,9 +56,11 @@ const collector = (): Collect => {
  * garbage stay. This collects them when the event loop has time for it. See docs/decisions/0121.
  * @returns ends it
  */
-export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): (() => void) => {
+export const collectWhenCalm = ({
+  collect,
+  ...options
+}: CollectWhenCalmDeps & Partial<CollectWhenCalmOptions>): (() => void) => {
   const { everyMs, maxUtilization, maxIdleUtilization, ...growth } = { ...defaults, ...options };
-  const collect = collector();
   let keptBytes = knownBytes();
   let keptResidentBytes = process.memoryUsage.rss();
   let last: EventLoopUtilization = performance.eventLoopUtilization();
@@ -84,7 +75,7 @@ export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): 
     keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
     const isIdle = utilization <= maxIdleUtilization;
     if (isIdle && residentBytes - keptResidentBytes >= growth.minIdleResidentGrowthBytes) {
-      collect({ ...ordinary, flavor: 'last-resort' });
+      collect('last-resort');
       keptBytes = knownBytes();
       // What stays is in use, so it is no reason for the next one.
       keptResidentBytes = process.memoryUsage.rss();
@@ -92,7 +83,7 @@ export const collectWhenCalm = (options: Partial<CollectWhenCalmOptions> = {}): 
     }
     const worthBytes = isIdle ? growth.minIdleGrowthBytes : growth.minGrowthBytes;
     if (bytes - keptBytes < worthBytes || utilization > maxUtilization) return;
-    collect(ordinary);
+    collect();
     // Memory outside the heap is freed by another thread: the next look sees it.
     keptBytes = knownBytes();
   };

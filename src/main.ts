@@ -3,6 +3,7 @@ import { compose, type Service } from './compose/index.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import { collectWhenCalm, countBodiesAsHeap } from './garbage-collection.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
+import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
 import { configExitStatus, StartError } from './kernel/start-error.ts';
 
 /** Exit status if the service could not be stopped because it was never built. */
@@ -68,7 +69,7 @@ const handleSignals = (composing: Promise<Service>): void => {
 };
 
 countBodiesAsHeap();
-collectWhenCalm();
+collectWhenCalm({ collect: createCollectGarbage() });
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

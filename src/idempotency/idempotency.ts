@@ -111,11 +111,11 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
       key.finishedAt = clock.now();
     };
 
-  /** Ends the key of an effect that went on after its answer. */
-  const endHeld = async (own: OwnKey, effect: Promise<unknown>, reply: StoredReply): Promise<void> => {
+  /** Ends the key of an effect that goes on after its answer, or after its error: without `reply`. */
+  const endHeld = async (own: OwnKey, effect: Promise<unknown>, reply?: StoredReply): Promise<void> => {
     await Promise.allSettled([effect]);
     await end(own, (key, transaction) => {
-      if (key.reply == null) endFailed(key, transaction);
+      if (key.reply == null || reply === undefined) endFailed(key, transaction);
       else endAnswered(reply)(key);
     });
   };
@@ -166,8 +166,12 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
         }
         return { reply, replayed: false };
       } catch (error) {
-        await end(ownKey, endFailed);
-        clearInterval(timer);
+        // The effect still runs, and a free key would let the next attempt run beside it.
+        if (held.effect) void endHeld(ownKey, held.effect).finally(() => clearInterval(timer));
+        else {
+          await end(ownKey, endFailed);
+          clearInterval(timer);
+        }
         throw error;
       }
     },

@@ -1,4 +1,4 @@
-/** Helpers for the answers of third parties over HTTP, who may lie or be somebody else. */
+/** Helpers for the answers of third parties over HTTP. They are not trusted. */
 
 import type { z } from 'zod';
 import { jsonShapeFault, type JsonShapeLimits } from './requests/json-shape.ts';
@@ -60,6 +60,10 @@ export const parseLimitedJson = (bytes: Uint8Array, limits: JsonShapeLimits, too
   if (jsonShapeFault(bytes, limits)) throw tooComplex();
   return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as unknown;
 };
+
+/** `/values/3/close`: the place of the first fault below `before`. It has no values of the body, which may be personal. */
+export const placeOfFault = (error: z.ZodError, before: readonly PropertyKey[] = []): string =>
+  `/${[...before, ...(error.issues[0]?.path ?? [])].map(String).join('/')}`;
 
 /**
  * Checks the items of an answer one after the other, with turns for the event loop. It ends at the first wrong one, because a

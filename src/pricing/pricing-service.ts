@@ -183,7 +183,10 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
           )
         : calculate(engine, option, wanted, buffer);
       if (!slow && operation === 'implied_volatility') {
-        metrics.observe('volwatch_pricing_solver_iterations', { model: label }, buffer[iterationsAt]!);
+        const iterations = buffer[iterationsAt]!;
+        // A price that is refused before the search has no steps, and a search that did not converge has many.
+        if (iterations > 0 || typeof result !== 'string')
+          metrics.observe('volwatch_pricing_solver_iterations', { model: label }, iterations);
       }
       if (typeof result === 'string') {
         if (isNotConverged(result)) metrics.count('volwatch_pricing_not_converged_total', { model: label });

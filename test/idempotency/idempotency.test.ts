@@ -180,6 +180,41 @@ test('an effect that goes on after its answer holds the key, which stands for th
   dead.gate.resolve();
 });
 
+test('an effect that goes on after an error holds the key, which is free if the effect stored nothing', async (t) => {
+  const { idempotency, work, effects, unitOfWork } = await setup(t);
+  const reply = { status: 202, body: { id: 1 } };
+  const start = async (key: string, remembers: boolean) => {
+    const gate = Promise.withResolvers<void>();
+    const own = { ...request, key };
+    const first = idempotency.run(own, async ({ remember, holdUntilEnd }) => {
+      const effect = async (): Promise<void> => {
+        await gate.promise;
+        if (remembers)
+          await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+            await transaction.query('insert into effect default values');
+            await remember(transaction, reply);
+          });
+      };
+      holdUntilEnd(effect());
+      throw new AppError('external_api_timeout');
+    });
+    t.is(await refused(first), 'external_api_timeout');
+    t.is(await refused(idempotency.run(own, work)), 'idempotency_in_progress');
+    gate.resolve();
+    let later: Awaited<ReturnType<typeof idempotency.run>> | undefined;
+    const hasEnded = async (): Promise<boolean> => {
+      later = await idempotency.run(own, work).catch(() => undefined);
+      return later !== undefined;
+    };
+    await eventually(hasEnded, 'the key has ended');
+    return later;
+  };
+  t.deepEqual(await start('stored', true), { reply, replayed: true });
+  t.is(await effects(), 1);
+  t.false((await start('nothing', false))?.replayed);
+  t.is(await effects(), 2);
+});
+
 test('a key ends after its TTL, and after the lease of a dead attempt', async (t) => {
   const { idempotency, work, effects, admin } = await setup(t, { leaseMs: 5_000 });
   await idempotency.run(request, work);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { z } from 'zod';
-import { checkItems, parseLimitedJson, retryAfterSeconds } from '#src/kernel/http-answers.ts';
+import { checkItems, parseLimitedJson, placeOfFault, retryAfterSeconds } from '#src/kernel/http-answers.ts';
 
 test('Retry-After is one second to one day, because a timer cannot wait for longer than 24 days', (t) => {
   const date = 'Wed, 01 Jan 2020 00:00:00 GMT';
@@ -27,6 +27,14 @@ test('an answer with too many values, items or levels is not parsed', (t) => {
   for (const text of ['[{},{},{},{},{}', '[[[[', '{"a":[1,2,3],"b":[1,2,3]'])
     t.throws(() => parse(text), { message: 'too many' });
   t.throws(() => parse('[1,'), { instanceOf: SyntaxError });
+});
+
+test('the place of a fault has no value of the answer', (t) => {
+  const schema = z.object({ rows: z.array(z.number()) });
+  const faultOf = (value: unknown): z.ZodError => schema.safeParse(value).error!;
+  t.is(placeOfFault(faultOf({ rows: [1, 'canary'] })), '/rows/1');
+  t.is(placeOfFault(faultOf({ rows: ['canary'] }), ['values', 3]), '/values/3/rows/0');
+  t.is(placeOfFault(faultOf('canary')), '/');
 });
 
 test('items are checked up to the first wrong one, and the event loop gets turns', async (t) => {

@@ -78,6 +78,17 @@ test('a price without a volatility is refused with its own code in the detail', 
   t.deepEqual(none, { code: 'validation_failed', pointer: '/model', field: 'unsupported' });
 });
 
+test('a price that is refused before the search has no steps, also not those of the request before it', async (t) => {
+  const { service, metrics } = setup();
+  const searches = (): number => metrics.value('volwatch_pricing_solver_iterations');
+  await service.impliedVolatility({ ...noVolatility, price: 4 });
+  t.is(searches(), 1);
+  const dividends = [{ time: 0.25, amount: 50 }];
+  const { message } = await refusal(service.impliedVolatility({ ...noVolatility, dividends, price: 4 }));
+  t.regex(message, /^dividends_exceed_spot: /);
+  t.is(searches(), 1);
+});
+
 test('Hull, 9th ed., example 15.9: a European call with two dividends, by the escrowed model', async (t) => {
   const { service } = setup();
   const dividends = [

@@ -73,6 +73,13 @@ test('secrets and personal data never reach the line, whatever their depth', (t)
   t.notRegex(lines.join(''), /hunter2/);
 });
 
+test('many loggers add no listener to the exit of the process', (t) => {
+  createLogger({ level: 'silent' });
+  const before = process.listenerCount('exit');
+  for (let count = 0; count < 12; count += 1) createLogger({ level: 'silent' });
+  t.is(process.listenerCount('exit'), before);
+});
+
 test('an error under any name is described without the literals of its statement', (t) => {
   const { logger, lines, last } = setup();
   const error = Object.assign(new Error(`insert into t values ('hunter2') - value "hunter2" is too long`), {

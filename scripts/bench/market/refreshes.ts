@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { collectWhenCalm, countBodiesAsHeap } from '#src/garbage-collection.ts';
+import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -28,7 +29,7 @@ const calmMs = 11_000;
 
 // As in main.ts.
 countBodiesAsHeap();
-collectWhenCalm();
+collectWhenCalm({ collect: createCollectGarbage() });
 const daily = createDailyProvider(Number(stored));
 const database = await createDatabase({ ...databaseSettings(url), entities: marketDataEntities });
 await database.waitUntilReady({ signal: AbortSignal.timeout(30_000) });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { dayMs, isCalendarDate } from '#src/kernel/calendar.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
-import { checkItems } from '#src/kernel/http-answers.ts';
+import { checkItems, placeOfFault } from '#src/kernel/http-answers.ts';
 import { badResponse } from './google-http.ts';
 import { utcOfLocal } from './zoned-time.ts';
 
@@ -118,21 +118,18 @@ const toStored = (event: z.output<typeof eventSchema>, calendarZone: string | un
   };
 };
 
-/** Names the place of a fault without values of the body, because events are personal data. */
-const describe = (error: z.ZodError, before: readonly (string | number)[] = []): string => {
-  const path = [...before, ...(error.issues[0]?.path ?? [])];
-  return `answered with events that do not match their schema at /${path.map(String).join('/')}`;
-};
+const notAsDocumented = (error: z.ZodError, before?: readonly PropertyKey[]): AppError =>
+  badResponse(`answered with events that do not match their schema at ${placeOfFault(error, before)}`);
 
 /** @throws AppError `external_api_bad_response` for a body that is not as documented */
 export const readEventPage = async (body: unknown, signal: AbortSignal): Promise<EventPage> => {
   const parsed = pageSchema.safeParse(body);
-  if (!parsed.success) throw badResponse(describe(parsed.error));
+  if (!parsed.success) throw notAsDocumented(parsed.error);
   const { summary, items: given, timeZone, nextPageToken, nextSyncToken } = parsed.data;
   if (nextPageToken === undefined && nextSyncToken === undefined) {
     throw badResponse('answered with a page of events that has neither a next page nor a sync token');
   }
-  const wrong = (error: z.ZodError, index: number): AppError => badResponse(describe(error, ['items', index]));
+  const wrong = (error: z.ZodError, index: number): AppError => notAsDocumented(error, ['items', index]);
   const items = await checkItems(given, itemSchema, wrong, signal);
   const events: CalendarEvent[] = [];
   const cancelled: string[] = [];

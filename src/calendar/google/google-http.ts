@@ -16,7 +16,7 @@ type GoogleRequest = {
 
 export type GoogleAnswer = {
   readonly status: number;
-  /** The parsed body; undefined if it is not JSON. */
+  /** The parsed body; undefined if it is not JSON, or if its status is not 200 and it is beyond the limits. */
   readonly body: unknown;
   /** The size of the body. */
   readonly bytes: number;
@@ -27,8 +27,8 @@ export type GoogleAnswer = {
 export type GoogleHttp = {
   /**
    * Sends one request, without retries and without redirects.
-   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (5xx, incomplete, too
-   *   large or too complex body), or the reason of `signal`
+   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (5xx, incomplete or
+   *   too large body, or 200 with JSON beyond the limits), or the reason of `signal`
    */
   readonly send: (request: GoogleRequest, signal: AbortSignal) => Promise<GoogleAnswer>;
   readonly close: () => Promise<void>;
@@ -44,11 +44,12 @@ export const throttled = (retryAfter: number): AppError =>
 /** A page has up to 2,500 events at Google, and an event with 200 attendees has about 1,500 values. */
 const shape = { maxDepth: 16, maxItems: 2_500, maxMembers: 500, maxValues: 1_000_000 } as const;
 
-const parse = (bytes: Buffer): unknown => {
+/** An answer other than 200 can come from a proxy, with any text. Its status says enough, so its body is never a fault. */
+const parse = (bytes: Buffer, status: number): unknown => {
   try {
-    return parseLimitedJson(bytes, shape, () => badResponse('answered with more values than were asked for'));
+    return parseLimitedJson(bytes, shape, () => badResponse('answered with JSON beyond its limits'));
   } catch (error) {
-    if (error instanceof AppError) throw error;
+    if (status === 200 && error instanceof AppError) throw error;
     return undefined;
   }
 };
@@ -95,7 +96,7 @@ export const createGoogleHttp = ({ connectTimeoutMs, maxBodyBytes }: GoogleHttpS
       const retryAfter = retryAfterSeconds(headers);
       if (status === 429) throw throttled(retryAfter ?? secondsToNextMinute(Date.now()));
       if (status >= 500) throw badResponse(`answered with status ${status}`);
-      return { status, body: parse(bytes), bytes: bytes.length, retryAfter };
+      return { status, body: parse(bytes, status), bytes: bytes.length, retryAfter };
     },
     close: () => agent.destroy(),
   };

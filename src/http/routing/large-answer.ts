@@ -66,9 +66,10 @@ const textSteps = function* (value: Container, pointer: string, refuse: (pointer
   return `{${parts.join(',')}}`;
 };
 
-/** Runs steps. The first one waits for a turn, because the rows of a large answer were parsed in the present one. */
+/** Runs steps until `signal` of the options aborts. The first one waits for a turn, because the rows of a large answer were parsed in the present one. */
 const runSteps = async <Result>(steps: Steps<Result>, options: TurnsOptions): Promise<Result> => {
   await (options.nextTurn ?? nextTurnOfLoop)();
+  options.signal?.throwIfAborted();
   return runInTurns(steps, createTurns(options));
 };
 
@@ -122,4 +123,5 @@ const errorSteps = function* (
 export const largeError = (
   schema: z.ZodType,
   body: Readonly<Record<string, unknown>>,
-): Promise<z.ZodError | undefined> => runSteps(errorSteps(schema, body), {});
+  options: TurnsOptions = {},
+): Promise<z.ZodError | undefined> => runSteps(errorSteps(schema, body), options);

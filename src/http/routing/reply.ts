@@ -112,8 +112,9 @@ const sendLarge = async (
   reply: RouteReply & { readonly body: Readonly<Record<string, unknown>> },
   produces: string,
 ): Promise<void> => {
-  const turns = createTurns();
-  const text = await largeText(reply.body, (pointer) => refuseNumber(route, pointer));
+  const { signal } = ctx.state.request;
+  const turns = createTurns({ signal });
+  const text = await largeText(reply.body, (pointer) => refuseNumber(route, pointer), { signal });
   await turns.give();
   const content = Buffer.from(text);
   if (route.declaration.etag === 'weak') digests.set(content, await digestInTurns(content, turns));

@@ -6,11 +6,25 @@ import type { ResponseCheck } from './response-check.ts';
 import { createCallerSteps, type CallerStepsDeps } from './steps/caller-steps.ts';
 import { createInputSteps, type InputStepsDeps } from './steps/input-steps.ts';
 import { createLoadSteps, type LoadStepsDeps } from './steps/load-steps.ts';
-import type { HttpMiddleware, Step } from './types.ts';
+import type { HttpContext, HttpMiddleware, Step } from './types.ts';
 
 export type RouteStepsDeps = CallerStepsDeps &
   LoadStepsDeps &
   InputStepsDeps & { readonly idempotency: Idempotency | undefined; readonly checkResponse: ResponseCheck };
+
+/**
+ * Waits until a large answer is checked or written.
+ * @returns false if the client has left meanwhile. That is no error of the service, because nobody waits for the answer.
+ */
+const isWanted = async ({ res, state }: HttpContext, work: Promise<void>): Promise<boolean> => {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (res.closed && error === state.request.signal.reason) return false;
+    throw error;
+  }
+};
 
 /** Runs the handler of the route and sends its reply. */
 const runHandler =
@@ -19,12 +33,15 @@ const runHandler =
   async (ctx) => {
     const { input } = ctx.state;
     const reply = await handle(ctx, route, input, idempotency);
-    const checking = checkResponse(route, reply);
-    if (checking) await checking;
+    const checking = checkResponse(route, reply, ctx.state.request);
+    if (checking && !(await isWanted(ctx, checking))) {
+      ctx.status = reply.status;
+      return;
+    }
     const { fields } = route.declaration;
     const body = fields === undefined ? reply.body : selectFields(fields, reply.body, input.query?.['fields']);
     const sending = sendReply(ctx, route, body === reply.body ? reply : { ...reply, body });
-    if (sending) await sending;
+    if (sending) await isWanted(ctx, sending);
   };
 
 /** Returns a function that makes the middleware of a route: the steps that the route needs, in order. */

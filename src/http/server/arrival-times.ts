@@ -13,7 +13,7 @@ type Options = {
 
 export type ArrivalTimes = {
   readonly start: (request: IncomingMessage) => void;
-  /** Forgets a request that has arrived. Must be called when its answer ends. */
+  /** Forgets a request that has arrived, or whose connection is closed. Must be called when its answer closes. */
   readonly stop: (request: IncomingMessage) => void;
   readonly close: () => void;
 };
@@ -40,8 +40,8 @@ export const createArrivalTimes = ({ timeoutMs, intervalMs, isUsed, late }: Opti
       if (isUsed && !request.complete) arriving.set(request, performance.now() + timeoutMs);
     },
     stop: (request) => {
-      // The rest of a request that is answered early must arrive in time too.
-      if (request.complete) arriving.delete(request);
+      // The rest of a request that is answered early must arrive in time too, unless its connection is closed.
+      if (request.complete || request.destroyed) arriving.delete(request);
     },
     close: () => clearInterval(timer),
   };

@@ -22,8 +22,9 @@ export type IdempotencyClaim = {
    */
   readonly release: (transaction: Transaction) => Promise<void>;
   /**
-   * Says that the effect is stored by `effect`, which goes on after the answer. The key stays in use until that ends, or
-   * until the lease of a dead process ends. Then it stands for the answer only if `remember` was called. Else it is free.
+   * Says that `effect` stores the effect, and goes on after the answer or the error of this request. The key stays in use
+   * until `effect` has ended, or until the lease of a dead process ends. Then repeated requests get the answer if `remember`
+   * was called. Else the key is free for a new attempt.
    */
   readonly holdUntilEnd: (effect: Promise<unknown>) => void;
 };

@@ -16,10 +16,10 @@ export type NameCounter = {
 
 /**
  * Counts the different member names of a JSON text by their hashes. A text must be read to its end before the next counter
- * is created. A parser keeps each name and a description of each
- * set of names: with millions of names this takes about a minute and a gigabyte. The hash has a random key, so that a
- * caller cannot choose names with equal hashes. Rows of a list usually have the same members in the same order, so a name
- * is first compared with the last one in its position, because that is faster than a hash.
+ * is created. A parser keeps each name and a description of each set of names: with millions of names this takes about a
+ * minute and a gigabyte. The hash has a random key, so that a caller cannot choose names with equal hashes. Rows of a list
+ * usually have the same members in the same order, so a name is first compared with the last one in its position, because
+ * that is faster than a hash.
  */
 export const createNameCounter = (json: Uint8Array, max: number): NameCounter => {
   const { length } = json;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
-import { checkItems } from '#src/kernel/http-answers.ts';
+import { checkItems, placeOfFault } from '#src/kernel/http-answers.ts';
 import type { PriceBar } from './provider.ts';
 import { badResponse } from './http/provider-requests.ts';
 
@@ -32,8 +32,8 @@ const barSchema = z.object({
   splitFactor: z.number(),
 });
 
-const notAsDocumented = (place: string, cause: z.ZodError | undefined): AppError =>
-  badResponse(`answered with a body that does not match its schema at /${place}`, cause);
+const notAsDocumented = (place: string, cause?: z.ZodError): AppError =>
+  badResponse(`answered with a body that does not match its schema at ${place}`, cause);
 
 /**
  * Parses the answer for one ticker.
@@ -41,10 +41,8 @@ const notAsDocumented = (place: string, cause: z.ZodError | undefined): AppError
  * @throws AppError `external_api_bad_response` if the body is not as documented
  */
 export const readTiingoBars = async (body: unknown, signal?: AbortSignal): Promise<PriceBar[]> => {
-  if (!Array.isArray(body)) throw notAsDocumented('', undefined);
-  // The path is the place of the fault. The detail must have no values of the body.
-  const wrong = (error: z.ZodError, index: number): AppError =>
-    notAsDocumented([index, ...(error.issues[0]?.path ?? [])].map(String).join('/'), error);
+  if (!Array.isArray(body)) throw notAsDocumented('/');
+  const wrong = (error: z.ZodError, index: number): AppError => notAsDocumented(placeOfFault(error, [index]), error);
   const bars = await checkItems(body, barSchema, wrong, signal);
   return bars
     .map(({ divCash, splitFactor, volume = null, ...bar }) => ({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { checkItems, secondsToNextMinute } from '#src/kernel/http-answers.ts';
+import { checkItems, placeOfFault, secondsToNextMinute } from '#src/kernel/http-answers.ts';
 import type { PriceBar } from './provider.ts';
 import { throttled } from './http/provider-requests.ts';
 
@@ -49,11 +49,8 @@ const badResponse = (problem: string, cause?: unknown): AppError =>
 /** An empty page of a known symbol has the code 400 ("No data is available on the specified dates") or 404. */
 const noDataCodes: ReadonlySet<number> = new Set([400, 404]);
 
-/** Describes the place of a schema violation, without values of the body. */
-const describe = (error: z.ZodError, before: readonly (string | number)[] = []): string => {
-  const path = [...before, ...(error.issues[0]?.path ?? [])];
-  return `a body that does not match its schema at /${path.map(String).join('/')}`;
-};
+const notAsDocumented = (error: z.ZodError, before?: readonly PropertyKey[]): AppError =>
+  badResponse(`a body that does not match its schema at ${placeOfFault(error, before)}`, error);
 
 const readSeries = async (
   symbol: string,
@@ -69,10 +66,10 @@ const readSeries = async (
     throw badResponse(`error ${refused.data.code}`);
   }
   const parsed = seriesSchema.safeParse(body);
-  if (!parsed.success) throw badResponse(describe(parsed.error), parsed.error);
+  if (!parsed.success) throw notAsDocumented(parsed.error);
   const { meta, values } = parsed.data;
   if (meta.symbol !== symbol || meta.interval !== interval) throw badResponse('a series that was not requested');
-  const wrong = (error: z.ZodError, index: number): AppError => badResponse(describe(error, ['values', index]), error);
+  const wrong = (error: z.ZodError, index: number): AppError => notAsDocumented(error, ['values', index]);
   const bars = await checkItems(values, barSchema, wrong, signal);
   return {
     currency: meta.currency ?? undefined,
@@ -94,7 +91,7 @@ export const readTimeSeries = async (
   const [first = ''] = symbols;
   const single = symbols.length === 1;
   const answers = z.record(z.string(), z.unknown()).safeParse(single ? { [first]: body } : body);
-  if (!answers.success) throw badResponse(describe(answers.error), answers.error);
+  if (!answers.success) throw notAsDocumented(answers.error);
   const refused = refusalSchema.safeParse(body);
   if (!single && refused.success) throw badResponse(`error ${refused.data.code}`);
   const found = new Map<string, WireSeries>();

@@ -95,7 +95,17 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
     return { grid, estimate: { ...priced, totalMs: priced.totalMs + microseconds / 1000 } };
   };
   let known: Prepared | undefined;
-  const prepared = (): Prepared => (known ??= runAtOnce(preparing()));
+  let refused: { readonly error: unknown } | undefined;
+  /** @throws the same error for each row of a grid that is wrong, because reading it again would take as long */
+  const prepared = (): Prepared => {
+    if (refused !== undefined) throw refused.error;
+    try {
+      return (known ??= runAtOnce(preparing()));
+    } catch (error) {
+      refused = { error };
+      throw error;
+    }
+  };
 
   return {
     format: 'grid',
@@ -118,7 +128,11 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
         }
       }
     },
-    fail: (index, error) => fail(index, error.code, error.message),
+    // A fault can be injected before the first row is priced, and a wrong grid is refused even then.
+    fail: (index, error) => {
+      prepared();
+      fail(index, error.code, error.message);
+    },
     thrown: () => thrown,
     finish: (computationTimeMs) => {
       const { grid } = prepared();

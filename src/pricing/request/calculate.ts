@@ -70,6 +70,8 @@ const write = (engine: PricingEngine, option: Option, { needs }: Wanted, out: Fl
  */
 const invert = (engine: PricingEngine, option: Option, wanted: Wanted, out: Float64Array): string | undefined => {
   const { price } = option as Option & { readonly price: number };
+  // The array may have the steps of an earlier option.
+  out[iterationsAt] = 0;
   const refusal = engine.refusal?.(option);
   if (refusal !== undefined) return wordOf(refusal);
   const { volatility, iterations } = engine.impliedVolatility!(option, price);

@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createCollectGarbage, type CollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { createVolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { createEngineFactory } from '../models/engine-factory.ts';
 import { createFrameReader, writeFrame, type Frame } from './frames.ts';
@@ -24,28 +23,31 @@ const preferInOutOfMemory = (): void => {
   }
 };
 
-/** Growth since the start that an ordinary collection may leave. */
+/** Growth of the resident memory that an ordinary collection may leave. */
 const keptGrowthBytes = 32 * 2 ** 20;
 
-type Collect = (options: {
-  readonly type: 'major';
-  readonly execution: 'sync';
-  readonly flavor?: 'last-resort';
-}) => void;
+type CollectAtRestDeps = {
+  readonly collect: CollectGarbage;
+  /** Resident memory of this process. */
+  readonly residentBytes: () => number;
+};
 
 /**
- * Uses the `gc` function of V8, which exists only with a flag. After large batches an ordinary collection leaves the young
- * generation and free pages, about 90 MB. The flavor `last-resort` gives them back. It takes 0.1 s and the next task is slower,
- * so it is used only when they are there. See docs/decisions/0156.
+ * After large batches an ordinary collection leaves the young generation and free pages, about 90 MB. The flavor
+ * `last-resort` gives them back. It takes 0.1 s and the next task is slower, so it is used only when they are there. What
+ * stays after it is in use, so it is no reason for the next one. See docs/decisions/0156.
  */
-const createGarbageCollector = (): (() => void) => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as Collect;
-  const startBytes = process.memoryUsage.rss();
+export const createCollectAtRest = ({ collect, residentBytes }: CollectAtRestDeps): (() => void) => {
+  const startBytes = residentBytes();
+  let keptBytes = startBytes;
   return () => {
-    collect({ type: 'major', execution: 'sync' });
-    if (process.memoryUsage.rss() - startBytes <= keptGrowthBytes) return;
-    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    collect();
+    const bytes = residentBytes();
+    // What has been given back is not kept.
+    keptBytes = Math.max(startBytes, Math.min(keptBytes, bytes));
+    if (bytes - keptBytes <= keptGrowthBytes) return;
+    collect('last-resort');
+    keptBytes = Math.max(startBytes, residentBytes());
   };
 };
 
@@ -61,7 +63,10 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   const open = new Map<number, OpenTask>();
   let working = false;
   let restTimer: NodeJS.Timeout | undefined;
-  const collectGarbage = createGarbageCollector();
+  const collectGarbage = createCollectAtRest({
+    collect: createCollectGarbage(),
+    residentBytes: () => process.memoryUsage.rss(),
+  });
 
   /**
    * Without this, the garbage of a large batch would stay until the next batch, and the service would kill this process

@@ -45,6 +45,17 @@ const createTimestamp = (): (() => string) => {
   };
 };
 
+/** The functions that write the lines which still wait when the process exits. */
+const flushes = new Set<() => void>();
+const flushAll = (): void => {
+  for (const flush of flushes) flush();
+};
+/** One listener for all loggers. It is first, because the listener of pino writes what standard output still has. */
+const flushAtExit = (flush: () => void): void => {
+  if (flushes.size === 0) process.prependListener('exit', flushAll);
+  flushes.add(flush);
+};
+
 type Correlation = { request_id?: string; trace_id?: string; span_id?: string };
 
 const correlation = (): Correlation => {
@@ -72,8 +83,7 @@ export const createLogger = ({ level, instanceId, destination, exportLine }: Log
     ? undefined
     : pino.destination({ dest: 1, sync: false, maxLength: maxBufferBytes });
   const joined = standardOutput && joinLines((text) => standardOutput.write(text));
-  // Before the listener of pino, which writes what standard output still has.
-  if (joined) process.prependListener('exit', joined.flush);
+  if (joined) flushAtExit(joined.flush);
   const log = pino(
     {
       level,

@@ -49,6 +49,30 @@ test('a number that is not finite is refused with its place', async (t) => {
   await t.throwsAsync(largeText({ data }, refuse), { message: '/data/250/price' });
 });
 
+test('a large answer is neither written nor checked further when its request has ended', async (t) => {
+  const rows = Array.from({ length: 1_000 }, (_, index) => index);
+  const stopAfter = (steps: number) => {
+    const controller = new AbortController();
+    let now = 0;
+    let turns = 0;
+    const nextTurn = async (): Promise<void> => {
+      turns += 1;
+      if (turns > steps) controller.abort(new Error('left'));
+    };
+    // By this clock each step lasts longer than a turn may.
+    return { options: { signal: controller.signal, monotonic: () => (now += 10), nextTurn }, turnsOf: () => turns };
+  };
+  for (const steps of [0, 3]) {
+    const writing = stopAfter(steps);
+    await t.throwsAsync(largeText({ rows }, refuse, writing.options), { message: 'left' });
+    t.is(writing.turnsOf(), steps + 1);
+    const checking = stopAfter(steps);
+    const schema = z.strictObject({ rows: z.array(z.number()) });
+    await t.throwsAsync(largeError(schema, { rows }, checking.options), { message: 'left' });
+    t.is(checking.turnsOf(), steps + 1);
+  }
+});
+
 test('a large answer is compared with its schema, and the place of a fault is that of the whole list', async (t) => {
   const schema = z.strictObject({ data: z.array(z.strictObject({ price: z.number() })).readonly(), total: z.number() });
   const rows = (count: number) => Array.from({ length: count }, (_, price): Record<string, unknown> => ({ price }));

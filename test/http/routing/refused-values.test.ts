@@ -60,5 +60,10 @@ test('a missing member is described by its schema', (t) => {
     'scopes is required: send an array of a or b',
     'assets is required: send an array, each item an object with symbol, and optional name and size',
   ]);
+  const wide = z.strictObject(Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`m${index}`, z.string()])));
+  t.is(
+    parsePart('body', z.strictObject({ rows: z.array(wide) }), {}).errors[0]?.detail,
+    'rows is required: send an array, each item an object',
+  );
   t.is(details('query')[0], 'universe is required: add universe=tech5 to the query (name of a universe)');
 });

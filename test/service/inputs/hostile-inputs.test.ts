@@ -1,21 +1,17 @@
 import { randomInt } from 'node:crypto';
 import test from 'ava';
 import { isErrorCode } from '#src/kernel/catalogue/errors.ts';
-import { setupDatabase } from '#testkit/database.ts';
-import { eventually } from '#testkit/eventually.ts';
-import { call, takeToken } from '#testkit/running-service.ts';
-import { startGoogleServer } from '#testkit/servers/google-server.ts';
-import { connectCalendar } from '../../../scripts/verify/traffic.ts';
+import { call } from '#testkit/running-service.ts';
 import type { Document } from '../../http/fuzz/requests.ts';
-import { serveProduction } from '../attacks/production.ts';
 import { measuredOperations } from '../event-loop/measured-operations.ts';
 import { baseRequests, goodValue, type BaseRequest } from './base-request.ts';
 import type { KnownValues } from './base-request.ts';
-import { answerable, authorizationFor, createCallers } from './callers.ts';
-import { declaredOperations, type DeclaredInput, type DeclaredOperation } from './declared-inputs.ts';
+import { answerable, authorizationFor } from './callers.ts';
+import type { DeclaredInput, DeclaredOperation } from './declared-inputs.ts';
 import { hostileRequest, type HostileRequest } from './hostile-request.ts';
 import { hostileBytes, hostileEncodings, hostileHeaders, hostileJson, type Sampling } from './hostile-values.ts';
-import { createSender, type Received } from './send.ts';
+import type { Received } from './send.ts';
+import { startStage } from './stage.ts';
 
 /** A failure is repeated with FUZZ_SEED. */
 const seed = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31 - 1));
@@ -129,37 +125,7 @@ const attack = async (
 test('each declared input with hostile values: a good answer or a 4xx with a pointer, in production', async (t) => {
   t.timeout(600_000);
   t.log(`FUZZ_SEED=${seed}`);
-  const database = await setupDatabase(t);
-  const google = await startGoogleServer(t);
-  const service = await serveProduction(t, database, {
-    ...google.environment,
-    // No server listens there: messages wait.
-    SMTP_URL: 'smtp://127.0.0.1:9',
-    MAIL_FROM: 'volwatch@example.org',
-    PASSWORD_HASH_MEMORY_KIB: '7168',
-    PASSWORD_HASH_PASSES: '1',
-    PASSWORD_HASH_QUEUE: '1000',
-    UPLOADS_LIMIT: '100',
-    WEBHOOKS_PER_OWNER: '1000',
-    API_KEYS_PER_OWNER: '1000',
-    CREATIONS_PER_OWNER_PER_DAY: '1000000',
-    // A good answer fits its schema, else it is logged as an error.
-    RESPONSE_VALIDATION_PERCENT: '100',
-    RATE_LIMIT_ACCOUNT_ATTEMPTS: '100000',
-    RATE_LIMIT_ACCOUNT_ATTEMPTS_ELSEWHERE: '100000',
-  });
-  await service.ready();
-  const isLoaded = async () => (await call(`${service.url}/api/v1/assets/AAPL`)).status === 200;
-  await eventually(isLoaded, 'the sample data are loaded', 60_000);
-  const { send, close } = createSender(service.url);
-  t.teardown(close);
-  const callers = await createCallers(service, database);
-  await connectCalendar({ service, google }, await takeToken(service));
-  const document = (await call(`${service.url}/openapi.json`)).body as unknown as Document;
-  // Deletions are last, because other operations need what they delete.
-  const operations = declaredOperations(document).toSorted(
-    (one, other) => Number(one.method === 'DELETE') - Number(other.method === 'DELETE'),
-  );
+  const { service, document, operations, send, callers } = await startStage(t);
 
   // Each new route must also have its largest request, which `npm run event-loop:verify` sends.
   measuredOperations(t, document);

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { collectWhenCalm } from '#src/garbage-collection.ts';
+import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { eventually } from '#testkit/eventually.ts';
 
 const mebibyte = 2 ** 20;
@@ -7,6 +8,7 @@ const held = (): number => process.memoryUsage().arrayBuffers;
 
 test.serial('garbage outside the heap is collected although nothing is allocated any more', async (t) => {
   const end = collectWhenCalm({
+    collect: createCollectGarbage(),
     everyMs: 50,
     minGrowthBytes: 8 * mebibyte,
     minIdleGrowthBytes: 8 * mebibyte,
@@ -30,6 +32,7 @@ test.serial('the pages of a large heap are given back while the event loop has n
   const before = resident();
   // Only the resident memory can be the reason for a collection.
   const end = collectWhenCalm({
+    collect: createCollectGarbage(),
     everyMs: 100,
     minGrowthBytes: Infinity,
     minIdleGrowthBytes: Infinity,

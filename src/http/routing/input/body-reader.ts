@@ -39,10 +39,11 @@ const createBodyReader = (maxBytes: number): BodyReader => {
 
 /** A reader for each limit of the size. Only bodies of the default limit are small enough to be joined in one step. */
 export const createBodyReaders = (limits: Limits): Readonly<Record<BodyLimit, BodyReader>> => {
-  const [batch, chunk] = [limits.batchBodyLimitBytes, limits.chunkBodyLimitBytes].map(createLargeBodyReader);
+  const batch = createLargeBodyReader(limits.batchBodyLimitBytes);
+  const chunk = createLargeBodyReader(limits.chunkBodyLimitBytes);
   return {
     default: createBodyReader(limits.bodyLimitBytes),
-    batch: (_, source) => batch!(source),
-    chunk: (_, source) => chunk!(source),
+    batch: (_, source) => batch(source),
+    chunk: (_, source) => chunk(source),
   };
 };

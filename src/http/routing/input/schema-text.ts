@@ -50,9 +50,10 @@ export const objectAt = (schema: z.ZodType | undefined, path: readonly PropertyK
   return found instanceof z.ZodObject ? found : undefined;
 };
 
-/** `an object with symbol, and optional name and currency`. */
+/** `an object with symbol, and optional name and currency`. An object with more than `maxListed` members: `an object`. */
 export const objectText = ({ shape }: z.ZodObject): string => {
   const names = Object.keys(shape);
+  if (names.length > maxListed) return 'an object';
   const optional = names.filter((name) => isOptional(shape[name]));
   const required = names.filter((name) => !optional.includes(name));
   if (optional.length === 0) return `an object with ${listed(required, 'and')}`;

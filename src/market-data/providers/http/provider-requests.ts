@@ -35,7 +35,7 @@ export const throttled = (retryAfter: number): AppError =>
 /** @throws AppError `external_api_bad_response` */
 export const parseJson = (bytes: Buffer, limits: JsonShapeLimits): unknown => {
   try {
-    return parseLimitedJson(bytes, limits, () => badResponse('answered with more values than were asked for'));
+    return parseLimitedJson(bytes, limits, () => badResponse('answered with JSON beyond its limits'));
   } catch (cause) {
     throw cause instanceof AppError ? cause : badResponse('answered with something other than JSON', cause);
   }
