@@ -68,7 +68,15 @@ test('rows that are put into the tables are past their time', async (t) => {
 });
 
 test('a report of a part of the run says so, and is no page of the docs', (t) => {
-  const verdict = { passed: true, flat: [], tables: [], retention: [], kept: [], served: [], failedFaults: [] };
+  const verdict = {
+    passed: true,
+    flat: [],
+    tables: [],
+    retention: [],
+    kept: [],
+    served: { callers: [], steps: [] },
+    failedFaults: [],
+  };
   const noTable = { rows: 0, tableBytes: 0, indexBytes: 0 };
   const times = { minutes: 60, began: 0, warmUpSeconds: 1_200, perSecond: 2, failedSamples: 0 };
   const sample = {

@@ -99,7 +99,7 @@ const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
     .array(assetSchema)
     .min(1)
     .max(maxAssets)
-    .meta({ examples: [[{ symbol: 'AAPL' }]] }),
+    .meta({ examples: [[{ symbol: 'AAPL', exchange: 'NASDAQ', currency: 'USD' }]] }),
   indexes: z.array(indexSchema).max(maxIndexes).default([]),
 });
 
