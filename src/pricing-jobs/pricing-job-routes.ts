@@ -75,6 +75,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       description: `Chunks have a number from 1 to ${maxChunks} and the Arrow format of /pricing/batch. Pricing starts immediately.`,
       bodyLimit: 'chunk',
       consumes: [arrowType],
+      bodyHint: 'an Arrow IPC stream with a column for each input, such as spot and strike',
       request: { path: byNumber, body: bytes },
       responses: { 202: jobSchema },
       errors: ['resource_not_found', 'precondition_failed', 'quota_exceeded'],

@@ -78,6 +78,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly request: R;
   /** Media types of the body that are accepted. Default: `application/json`. */
   readonly consumes?: readonly string[];
+  /** What to send as the body, in words; part of the message for a wrong media type. */
+  readonly bodyHint?: string;
   /** Media types of the answer; the first is used if the reply has no content type. Default: `application/json`. */
   readonly produces?: string | readonly string[];
   /** The handler gets the body as bytes, for every media type. */

@@ -102,6 +102,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
       streamBody: true,
       idempotency: true,
       consumes: [...Object.keys(uploadFormats), 'multipart/form-data'],
+      bodyHint: 'for example text/csv that begins with the line symbol,date,close',
       request: {
         path: z.strictObject({ name: universeName }),
         query: z.strictObject({

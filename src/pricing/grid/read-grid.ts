@@ -68,7 +68,7 @@ const givenPositions = (body: Row, errors: FieldError[]): readonly (readonly [un
   if (!Array.isArray(positions)) {
     const detail =
       positions === undefined
-        ? 'positions or option is required: send an array of options, each with its quantity, as positions, or a single one as option'
+        ? 'positions or option is required: send option, an object with the inputs of /pricing/price, or positions, an array of such objects with quantity beside the inputs'
         : `positions must be an array of options, each with its quantity, not ${kindOf(positions)}`;
     errors.push(memberError('', 'positions', positions === undefined ? 'required' : 'invalid_type', detail));
     return [];

@@ -15,16 +15,18 @@ import { parseQuery } from './validation.ts';
 /** A media type that a message may repeat. */
 const MEDIA_TYPE = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/;
 
-export const checkMediaType = (header: string | undefined, consumes: readonly string[]): string => {
+export const checkMediaType = (header: string | undefined, { consumes, declaration }: CompiledRoute): string => {
   if (header !== undefined && consumes.includes(header)) return header;
   const [essence = '', ...parameters] = (header ?? '').toLowerCase().split(';');
   const type = essence.trim();
   if (!consumes.includes(type)) {
     const sent = MEDIA_TYPE.test(type) ? `, not ${type}` : '';
+    const hint =
+      declaration.bodyHint ?? `the body in ${consumes.length === 1 ? 'that format' : 'one of these formats'}`;
     const detail =
       type === ''
         ? `The header Content-Type is required: send ${listed(consumes)}`
-        : `The header Content-Type must be ${listed(consumes)}${sent}: send the body in ${consumes.length === 1 ? 'that format' : 'one of these formats'}`;
+        : `The header Content-Type must be ${listed(consumes)}${sent}: send ${hint}`;
     throw new AppError('unsupported_media_type', detail, {
       headers: { Accept: consumes.join(', ') },
     });
@@ -95,7 +97,7 @@ export const readBody = async (
     if (route.bodyOptional) return { value: undefined, release: () => {} };
     throw noBody(route);
   }
-  const type = checkMediaType(headers['content-type'], route.consumes);
+  const type = checkMediaType(headers['content-type'], route);
   const { rawBody, bodyLimit = 'default' } = route.declaration;
   const maxBytes: Readonly<Record<BodyLimit, number>> = {
     default: limits.bodyLimitBytes,

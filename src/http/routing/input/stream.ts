@@ -12,7 +12,7 @@ import { readFormFile } from './form-file.ts';
  */
 export const openStream = (ctx: HttpContext, route: CompiledRoute, reading: BodyReading): BodyStream => {
   if (!hasBody(ctx.req)) throw noBody(route);
-  const mediaType = checkMediaType(ctx.req.headers['content-type'], route.consumes);
+  const mediaType = checkMediaType(ctx.req.headers['content-type'], route);
   const { limits, open, ask, refused } = reading;
   return {
     read: (consume) =>
