@@ -27,7 +27,7 @@ export type RevocationEndpointDeps = {
 /** Unknown parameters are ignored (RFC 6749 section 3.2). A token of any length is an unknown token at worst. */
 const revocationRequest = z
   .object({
-    token: z.string().min(1, 'token is required'),
+    token: z.string().min(1, 'token is required: send a string'),
     /** Accepted but not used, because the form of a token shows its type. */
     token_type_hint: z.string().optional(),
     client_id: z.string().max(1024).optional(),
