@@ -1,20 +1,9 @@
+import { slowBatch } from '../../slow-batch.ts';
 import type { Cell } from '../cell.ts';
 import type { Scrape } from '../scrape.ts';
 import type { World } from '../world.ts';
 
-const rows = 4_000;
-const slowBatch = JSON.stringify({
-  columns: {
-    spot: Array.from({ length: rows }, (_, row) => 80 + (40 * row) / rows),
-    strike: 100,
-    time_to_expiry: 1,
-    rate: 0.03,
-    volatility: 0.3,
-    option_type: 'put',
-  },
-  model: 'andersen_lake',
-  exercise_style: 'american',
-});
+const body = slowBatch(4_000);
 
 /** Sends this number of slow batches at once. Their outcome is not checked. */
 const flood = async ({ url }: World, batches: number): Promise<void> => {
@@ -22,7 +11,7 @@ const flood = async ({ url }: World, batches: number): Promise<void> => {
     Array.from({ length: batches }, async () => {
       const response = await fetch(`${url}/api/v1/pricing/batch`, {
         method: 'POST',
-        body: slowBatch,
+        body,
         headers: { 'content-type': 'application/json' },
         signal: AbortSignal.timeout(20_000),
       }).catch(() => undefined);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { slowBatch } from '#load/slow-batch.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { childrenOf } from '#testkit/measures/processes.ts';
 import type { Service } from '#testkit/service.ts';
@@ -12,22 +13,8 @@ const processCounts = [1, 2, 3] as const;
 const loads = [0.5, 0.7, 0.8] as const;
 const [minRows, maxRows] = [500, 1_500];
 
-/** A batch that takes some ten milliseconds in a pricing process. The number of rows is the only variation. */
-const bodyOf = (rows: number): string =>
-  JSON.stringify({
-    columns: {
-      spot: Array.from({ length: rows }, (_, row) => 80 + (40 * row) / rows),
-      strike: 100,
-      time_to_expiry: 1,
-      rate: 0.03,
-      volatility: 0.3,
-      option_type: 'put',
-    },
-    model: 'andersen_lake',
-    exercise_style: 'american',
-  });
 const bodies = Array.from({ length: 50 }, (_, index) =>
-  bodyOf(minRows + Math.round(((maxRows - minRows) * index) / 49)),
+  slowBatch(minRows + Math.round(((maxRows - minRows) * index) / 49)),
 );
 const oneBody = (): string => bodies[Math.floor(Math.random() * bodies.length)]!;
 

@@ -72,6 +72,7 @@ test('callers from 50 addresses that come again and again leave slots for caller
     while (!stopped.signal.aborted) {
       const status = await postFrom(port, `127.0.3.${index + 1}`, { hold: false });
       statuses.push(status);
+      // A refused client waits before its next request, as a real one does.
       if (status !== 200) await sleep(50);
     }
   });

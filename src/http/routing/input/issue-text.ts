@@ -85,9 +85,7 @@ export const nameOfField = (path: readonly PropertyKey[]): string =>
 
 /** A text about a value that is no object, with the members that the object has. */
 export const withMembers = (text: string, object: z.ZodObject | undefined): string =>
-  object === undefined || Object.keys(object.shape).length > maxListed
-    ? text
-    : text.replace('an object', objectText(object));
+  object === undefined ? text : text.replace('an object', objectText(object));
 
 /** A text that begins with `must` or `Must`, with the name of its field before it. The item of a list has no name. */
 export const describeField = (part: Part, path: readonly PropertyKey[], message: string): string => {
