@@ -2,6 +2,7 @@ import { banner } from './banner.ts';
 import { compose, type Service } from './compose/index.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import { collectWhenCalm, countBodiesAsHeap } from './garbage-collection.ts';
+import { lowerHelperThreads } from './helper-threads.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
 import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
 import { configExitStatus, StartError } from './kernel/start-error.ts';
@@ -31,6 +32,7 @@ const start = async (): Promise<void> => {
     await service.stop('the start failed');
     throw error;
   }
+  lowerHelperThreads();
   if (service.stopping()) return;
   if (config.NODE_ENV !== 'production') process.stderr.write(banner(service.addresses(), config));
 };

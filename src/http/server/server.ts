@@ -1,5 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
 import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
@@ -8,6 +8,7 @@ import type { RequestListener } from '../app.ts';
 import { responseWithHeaders } from './answer-head.ts';
 import { createArrivalTimes } from './arrival-times.ts';
 import { CountedRequest, tinyChunks } from './counted-request.ts';
+import { listen, type Listening } from './listen.ts';
 import { isReadableTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
@@ -83,6 +84,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
       refuse(fault, request.socket);
     },
   });
+  let listening: Listening | undefined;
   const inProgress = new Set<ServerResponse>();
   const forget = function (this: ServerResponse): void {
     inProgress.delete(this);
@@ -102,8 +104,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   };
   const { answers } = deps;
   if (answers) server.on('connection', answers.watch);
-  const { maxConnections, connections } = deps;
-  if (maxConnections !== undefined) server.maxConnections = maxConnections;
+  const { maxConnections = Infinity, connections } = deps;
   if (connections) server.on('connection', connections.admit).on('drop', connections.dropped);
   const serveInOrder = inOrder(serve, deps.pipeline);
   server.on('request', serveInOrder);
@@ -125,43 +126,32 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   // Without this listener, Node closes the connection of a CONNECT request without an answer.
   server.on('connect', (_, socket) => refuse(new Error('CONNECT is for proxies'), socket));
 
-  const isConnected = async (): Promise<boolean> =>
-    new Promise((resolve) => server.getConnections((_, count) => resolve(count > 0)));
-
   const drain = (): void => {
     draining = true;
     for (const response of inProgress) if (!response.headersSent) response.setHeader('Connection', 'close');
   };
 
   return {
-    listen: async ({ port, host }) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ port, host }, () => {
-          server.off('error', reject);
-          resolve((server.address() as AddressInfo).port);
-        });
-      }),
+    listen: async (options) => {
+      listening = await listen(server, { ...options, isFull: () => sockets.size >= maxConnections });
+      return listening.port;
+    },
     drain,
     close: async ({ graceMs, lingerMs = 0 }) => {
       drain();
       // Without grace time all connections close at once. A second call can end the wait of the first call this way.
       if (graceMs <= 0) closeAll();
       const startedAt = performance.now();
-      while (performance.now() - startedAt < Math.min(lingerMs, graceMs) && (await isConnected()))
+      while (performance.now() - startedAt < Math.min(lingerMs, graceMs) && sockets.size > 0)
         await sleep(connectionPollMs);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(closeAll, Math.max(0, startedAt + graceMs - performance.now()));
-        // `server.close` closes the connections that are idle now. An answer that started before the drain keeps its
-        // connection open, so later idle connections are closed here.
-        const sweep = setInterval(() => server.closeIdleConnections(), sweepIntervalMs);
-        server.close(() => {
-          clearTimeout(timer);
-          clearInterval(sweep);
-          times.close();
-          resolve();
-        });
-      });
+      const timer = setTimeout(closeAll, Math.max(0, startedAt + graceMs - performance.now()));
+      // `server.close` closes the connections that are idle now. An answer that started before the drain keeps its
+      // connection open, so later idle connections are closed here.
+      const sweep = setInterval(() => server.closeIdleConnections(), sweepIntervalMs);
+      await listening?.close();
+      clearTimeout(timer);
+      clearInterval(sweep);
+      times.close();
     },
   };
 };

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createServer, type AddressInfo } from 'node:net';
 import test from 'ava';
@@ -102,10 +102,25 @@ test('a port in use: one line, status 1, and the embedded PostgreSQL is stopped'
   t.false(existsSync(join(directory, 'postgres', 'data', 'postmaster.pid')));
 });
 
+/** Niceness of the threads with this name, from /proc. */
+const nicenessOf = (pid: number, name: string): number[] =>
+  readdirSync(`/proc/${pid}/task`)
+    .map((thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))
+    .filter((stat) => stat.includes(`(${name})`))
+    // The fields after the name; the niceness is number 19 in proc(5), and the name is number 2.
+    .map((stat) => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]));
+
 test('without telemetry the service works, and /metrics has build and process metrics', async (t) => {
   const database = await setupDatabase(t);
   const service = await serve(t, { ...settings, DATABASE_URL: database.url, TELEMETRY_ENABLED: 'false' });
   await service.logged(({ message }) => message === 'started');
+  if (process.platform === 'linux') {
+    const helpers = nicenessOf(service.pid, 'libuv-worker');
+    t.true(helpers.length >= 4, 'the threads of libuv exist');
+    t.deepEqual(new Set(helpers), new Set([5]), 'the event loop comes before them');
+  }
+  const second = await refusedStart({ DATABASE_URL: database.url, PORT: new URL(service.url).port });
+  t.regex(second, /something else listens there already/, 'the port is not shared with another service');
   const priced = await price(service);
   t.is(priced.status, 200);
   t.regex(priced.headers.get('x-trace-id') ?? '', /^[0-9a-f]{32}$/);
