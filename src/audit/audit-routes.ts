@@ -6,6 +6,7 @@ import { dateParameter, fieldsQuery, listOf, pageQuery, type Cursors } from '#sr
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { AuditFilters, AuditQueries } from './queries.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
+import { rangeOrderText } from '#src/kernel/requests/texts/range-order.ts';
 
 export type AuditRoutesDeps = { readonly queries: AuditQueries; readonly cursors: Cursors };
 
@@ -55,7 +56,7 @@ const querySchema = z
   })
   .refine(({ from, to }) => from === undefined || to === undefined || firstOf(from) <= lastOf(to), {
     path: ['from'],
-    error: 'Must not be after to',
+    error: ({ input }) => rangeOrderText(input),
   });
 
 /**

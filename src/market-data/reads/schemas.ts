@@ -9,6 +9,7 @@ import {
 } from '#src/kernel/lists/pagination.ts';
 import { refreshStatuses, refreshTriggers } from '../entities.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
+import { rangeOrderText } from '#src/kernel/requests/texts/range-order.ts';
 import { refreshSources } from '../providers/provider.ts';
 import { holdReasons, replacementReasons, seriesHoldReasons } from '../series/series-plan.ts';
 import { leftOutReasons } from '../indexes/calculation/left-out.ts';
@@ -181,7 +182,7 @@ export const listQuery = (item: z.ZodObject) =>
     })
     .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
       path: ['from'],
-      error: 'Must not be after to',
+      error: ({ input }) => rangeOrderText(input),
     });
 
 const adjustedParameter = z

@@ -1,3 +1,4 @@
+import { rangeOrderText } from '#src/kernel/requests/texts/range-order.ts';
 import { indexMethodRules, type IndexMethod, type Rebalance } from '../indexes/index-methods.ts';
 import type { ConstituentTerms } from '../indexes/universes.ts';
 
@@ -103,7 +104,7 @@ export const checkIndex = (index: Index, known: ReadonlySet<string>, refuse: Ref
     if (!needsWeights && weight !== undefined)
       refuseMember(position, 'weight', `Must not be sent for ${method}: remove it, or use the method fixed_weights`);
     if (from !== undefined && to !== undefined && from > to)
-      refuseMember(position, 'from', 'Must not be after to: swap them, or change one');
+      refuseMember(position, 'from', rangeOrderText({ from, to }));
   }
   if (fits) checkMemberships(index, refuse);
   if (constituents.length > maxConstituents) {

@@ -28,7 +28,11 @@ import { createTextChunks, utf8 } from './text-chunks.ts';
 const optionsErrors = (value: unknown): FieldError[] => {
   const error = (code: string, detail: string): FieldError[] => [{ pointer: '/options', code, detail }];
   if (value === undefined)
-    return error('required', 'options or columns is required: an array of options, or an object of columns');
+    return error(
+      'required',
+      'options or columns is required: send {"options": [{"spot": 100, "strike": 105, ...}]} with one object for each option, ' +
+        'or {"columns": {"spot": [100, 101], "strike": 105, ...}} with one array or number for each input',
+    );
   if (!Array.isArray(value)) return error('invalid_type', `options must be an array of options, not ${kindOf(value)}`);
   if (value.length >= 1 && value.length <= maxBatchRows) return [];
   return error('invalid_length', `options must have 1 to ${maxBatchRows} rows, not ${value.length}`);

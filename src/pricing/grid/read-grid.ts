@@ -57,6 +57,8 @@ const unknownMember = (member: string): FieldError => {
   return memberError('', member, 'unknown_member', `${quoted(member)} is not a member of a grid${remedy}`);
 };
 
+const positionExample = '{"quantity": 10, "spot": 100, "strike": 105, ...}';
+
 /** The positions as they were sent, each with its pointer. */
 const givenPositions = (body: Row, errors: FieldError[]): readonly (readonly [unknown, string])[] => {
   const { option, positions } = body;
@@ -68,8 +70,8 @@ const givenPositions = (body: Row, errors: FieldError[]): readonly (readonly [un
   if (!Array.isArray(positions)) {
     const detail =
       positions === undefined
-        ? 'positions or option is required: send option, an object with the inputs of /pricing/price, or positions, an array of such objects with quantity beside the inputs'
-        : `positions must be an array of options, each with its quantity, not ${kindOf(positions)}`;
+        ? `positions or option is required: send "option": {"spot": 100, "strike": 105, ...} for one option, or "positions": [${positionExample}] for several; each object has the inputs of /pricing/price, and quantity is 1 by default`
+        : `positions must be an array, not ${kindOf(positions)}: send "positions": [${positionExample}]; quantity is 1 by default`;
     errors.push(memberError('', 'positions', positions === undefined ? 'required' : 'invalid_type', detail));
     return [];
   }
@@ -98,9 +100,9 @@ const readPosition = (
   strictUnits: boolean,
 ): Position | FieldError[] => {
   if (!isRow(given)) {
-    const [place, what] =
-      at === '/option' ? ['option', 'of one option'] : ['each item of positions', 'of one option, with its quantity'];
-    const detail = `${place} must be an object with the inputs ${what}, not ${kindOf(given)}`;
+    const [place, example] =
+      at === '/option' ? ['option', '{"spot": 100, "strike": 105, ...}'] : ['each item of positions', positionExample];
+    const detail = `${place} must be an object, not ${kindOf(given)}: send the inputs of one option, such as ${example}`;
     return [{ pointer: at, code: 'invalid_type', detail }];
   }
   const { quantity = quantityInput.default, id } = given;

@@ -48,8 +48,8 @@ export const readDefaults = (
   if (defaults === undefined)
     return refuse(
       'unsupported',
-      'preset needs the credentials of a user: send the header Authorization: Bearer TOKEN, or X-API-Key with an API key of ' +
-        'a user, or remove preset',
+      'preset needs the credentials of a user, because a client has no presets: send the header Authorization: Bearer TOKEN ' +
+        'with a token of POST /auth/login, or X-API-Key with an API key of a user, or remove preset',
     );
   const { presets } = defaults;
   if (!Object.hasOwn(presets, preset)) return refuse('invalid_value', unknownText(preset, Object.keys(presets)));

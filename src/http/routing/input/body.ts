@@ -21,8 +21,10 @@ export const checkMediaType = (header: string | undefined, { consumes, declarati
   const type = essence.trim();
   if (!consumes.includes(type)) {
     const sent = MEDIA_TYPE.test(type) ? `, not ${type}` : '';
+    const [first] = consumes;
     const hint =
-      declaration.bodyHint ?? `the body in ${consumes.length === 1 ? 'that format' : 'one of these formats'}`;
+      declaration.bodyHint ??
+      `the header Content-Type: ${first}${first === 'application/json' ? ' with a JSON body' : ''}`;
     const detail =
       type === ''
         ? `The header Content-Type is required: send ${listed(consumes)}`

@@ -9,7 +9,7 @@ type RawIssue = z.core.$ZodRawIssue;
 const formatNames: Readonly<Record<string, string>> = {
   email: 'an e-mail address',
   url: 'a URL',
-  uuid: 'a UUID that this service returned',
+  uuid: 'a UUID such as 0190b5c0-8c3f-7cc1-8f6e-3d2a5b1c9e70, as in the member id of an answer',
   date: 'a valid date as YYYY-MM-DD, such as 2026-01-31',
   datetime: 'an instant (RFC 3339, for example 2026-01-31T12:00:00Z)',
 };
