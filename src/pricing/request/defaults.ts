@@ -48,8 +48,9 @@ export const readDefaults = (
   if (defaults === undefined)
     return refuse(
       'unsupported',
-      'preset needs the credentials of a user, because a client has no presets: send the header Authorization: Bearer TOKEN ' +
-        'with a token of POST /auth/login, or X-API-Key with an API key of a user, or remove preset',
+      'preset needs the credentials of a user, and this request has none: send the header Authorization: Bearer TOKEN ' +
+        '(TOKEN is access_token in the answer of POST /auth/login), or the header X-API-Key with an API key of a user. ' +
+        'To price without a preset, remove preset from the body',
     );
   const { presets } = defaults;
   if (!Object.hasOwn(presets, preset)) return refuse('invalid_value', unknownText(preset, Object.keys(presets)));

@@ -25,7 +25,10 @@ test('a short value that is neither secret nor personal is repeated', (t) => {
   t.is(day, 'day must be a valid date as YYYY-MM-DD, such as 2026-01-31, not "31.01.2026"');
   t.is(rows, 'rows must be an integer from 1 to 10, not 11');
   t.is(share, 'share must be at most 1, not 60');
-  t.is(id, 'id must be a UUID such as 0190b5c0-8c3f-7cc1-8f6e-3d2a5b1c9e70, as in the member id of an answer, not "7"');
+  t.is(
+    id,
+    'id must be a UUID, not "7": send the id that the API returned when the object was created or listed, such as 0190b5c0-8c3f-7cc1-8f6e-3d2a5b1c9e70',
+  );
   t.is(refusals({ ...body, day: '2026-02-30' })[1], 'day must be a date that exists, not 2026-02-30');
 });
 

@@ -9,10 +9,13 @@ type RawIssue = z.core.$ZodRawIssue;
 const formatNames: Readonly<Record<string, string>> = {
   email: 'an e-mail address',
   url: 'a URL',
-  uuid: 'a UUID such as 0190b5c0-8c3f-7cc1-8f6e-3d2a5b1c9e70, as in the member id of an answer',
   date: 'a valid date as YYYY-MM-DD, such as 2026-01-31',
   datetime: 'an instant (RFC 3339, for example 2026-01-31T12:00:00Z)',
 };
+
+/** Every id is made by the service, so a caller can only have it from an answer. */
+const idHint =
+  'send the id that the API returned when the object was created or listed, such as 0190b5c0-8c3f-7cc1-8f6e-3d2a5b1c9e70';
 
 const kindOf = (value: unknown): string => {
   if (value === null) return 'null';
@@ -71,7 +74,8 @@ export const issueText = (issue: RawIssue): string | undefined => {
     case 'invalid_format': {
       const format = formatNames[String(issue['format'])];
       if (issue['format'] === 'date') return dateText(issue.input);
-      if (format !== undefined) return `must be ${format}${issue['format'] === 'uuid' ? notText(issue.input) : ''}`;
+      if (issue['format'] === 'uuid') return `must be a UUID${notText(issue.input)}: ${idHint}`;
+      if (format !== undefined) return `must be ${format}`;
       return issue['format'] === 'regex' ? `must match ${String(issue['pattern'])}` : undefined;
     }
     default:
