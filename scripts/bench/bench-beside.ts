@@ -1,6 +1,7 @@
 /**
  * Compares this checkout with another one: `npm run bench:beside -- DIRECTORY [load ...]`. The other directory is a checkout
- * of this repository with its dependencies installed. Both services run in production mode, export their telemetry, and
+ * of this repository with its dependencies installed. `--this=DIRECTORY` takes another checkout in place of this one, to
+ * compare two older commits. Both services run in production mode, export their telemetry, and
  * get the same bodies in turn on 16 connections. The ratio is the median of the rounds, this checkout over the other.
  */
 import { resolve } from 'node:path';
@@ -22,6 +23,7 @@ const loads: Readonly<Record<string, () => Load>> = {
   'arrow-1000': () => batchLoads(1_000).arrow,
   'columns-10000': () => batchLoads(10_000).columns,
 };
+const thisFlag = '--this=';
 const sides = ['other', 'this'] as const;
 type Side = (typeof sides)[number];
 
@@ -62,14 +64,19 @@ const show = (name: string, rates: Readonly<Record<Side, readonly Rate[]>>): voi
 };
 
 await withScope(async (scope) => {
-  const [directory, ...names] = process.argv.slice(2);
+  const words = process.argv.slice(2);
+  const own = words.find((word) => word.startsWith(thisFlag))?.slice(thisFlag.length);
+  const [directory, ...names] = words.filter((word) => !word.startsWith(thisFlag));
   const unknown = names.filter((name) => !Object.hasOwn(loads, name));
   if (directory === undefined || unknown.length > 0) {
-    console.error(`Usage: npm run bench:beside -- DIRECTORY [${Object.keys(loads).join(' ')}]`);
+    console.error(`Usage: npm run bench:beside -- DIRECTORY [${thisFlag}DIRECTORY] [${Object.keys(loads).join(' ')}]`);
     return false;
   }
   const start = await createProduction(scope);
-  const targets = { other: await start('other', { directory: resolve(directory) }), this: await start('this') };
+  const targets = {
+    other: await start('other', { directory: resolve(directory) }),
+    this: await start('this', own === undefined ? {} : { directory: resolve(own) }),
+  };
   console.log(`Node ${process.version}, ${rounds} rounds of ${seconds} s, ${connections} connections\n`);
   console.log(
     '| load | requests/s: this and other | ratio | for a second of processor | ratio | p50 / p95 / p99 / max in ms: this | other |',
