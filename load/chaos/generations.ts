@@ -60,15 +60,12 @@ const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6 * Math.ma
 type Row = { symbol: string; date: string; close: number };
 
 /**
- * Returns the generation of all stored prices and of the price-weighted index.
+ * Returns the generation of all stored prices and of the price-weighted index, in one snapshot.
  * @throws Error with the first row that belongs to another generation
  */
-export const storedGeneration = async (databaseUrl: string, corrections = uncorrected): Promise<number> => {
-  const client = new Client({ connectionString: databaseUrl });
-  client.on('error', () => {});
-  await client.connect();
+export const readGeneration = async (client: Client, corrections = uncorrected): Promise<number> => {
+  await client.query('begin isolation level repeatable read read only');
   try {
-    await client.query('begin isolation level repeatable read read only');
     const { rows } = await client.query<Row>(
       `select a.symbol, p.date::text as date, p.close from price p join asset a on a.id = p.asset_id
        where a.symbol = any($1) order by a.symbol, p.date`,
@@ -103,6 +100,18 @@ export const storedGeneration = async (databaseUrl: string, corrections = uncorr
         throw new Error(`TECH5_PW on ${date} is ${value}, not ${expected} as in generation ${generation}`);
     }
     return generation;
+  } finally {
+    await client.query('rollback');
+  }
+};
+
+/** The same on a connection of its own. */
+export const storedGeneration = async (databaseUrl: string): Promise<number> => {
+  const client = new Client({ connectionString: databaseUrl });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await readGeneration(client);
   } finally {
     await client.end();
   }

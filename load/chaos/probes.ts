@@ -50,11 +50,13 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
   const needed = ofProbe[name];
   if (needed) {
     // The service is busy right after its start. 412: an earlier cell has made the universe.
+    let last = 'no answer';
     const isMade = async (): Promise<boolean> => {
-      const { ok, status } = await putUniverse({ ...needed, condition: { 'if-none-match': '*' } });
-      return ok || status === 412;
+      const answer = await putUniverse({ ...needed, condition: { 'if-none-match': '*' } });
+      last = `${answer.status} ${await answer.text()}`;
+      return answer.ok || answer.status === 412;
     };
-    await eventually(isMade, 'the universe of the probe is made', 15_000);
+    await eventually(isMade, () => `the universe of the probe is made: ${last}`, 15_000);
   }
   /** One of the instances that get requests, in turn. */
   const instance = (): string => {

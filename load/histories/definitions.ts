@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { universeSchema, type UniverseDocument } from '#src/market-data/universes/universe-document.ts';
 import { symbols } from '../chaos/generations.ts';
 
@@ -72,18 +72,11 @@ const statement = `
  * The generation of the stored definition.
  * @throws Error with the first part that does not belong to it
  */
-export const storedDefinition = async (databaseUrl: string): Promise<number> => {
-  const client = new Client({ connectionString: databaseUrl });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    const { rows } = await client.query<DefinitionSnapshot>(statement, [historyUniverse]);
-    const [snapshot] = rows;
-    if (!snapshot) throw new Error('the universe is missing');
-    const fault = definitionFault(snapshot);
-    if (fault !== undefined) throw new Error(fault);
-    return Number(snapshot.title);
-  } finally {
-    await client.end();
-  }
+export const readDefinition = async (client: Client): Promise<number> => {
+  const { rows } = await client.query<DefinitionSnapshot>(statement, [historyUniverse]);
+  const [snapshot] = rows;
+  if (!snapshot) throw new Error('the universe is missing');
+  const fault = definitionFault(snapshot);
+  if (fault !== undefined) throw new Error(fault);
+  return Number(snapshot.title);
 };

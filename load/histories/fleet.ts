@@ -22,12 +22,22 @@ export type Refresher = {
  */
 export type Fleet = { readonly members: () => Promise<readonly Refresher[]>; readonly close: () => Promise<void> };
 
-const spawnRefresher = async (
-  databaseUrl: string,
-  kind: RefreshKind,
-): Promise<Refresher & { readonly child: ChildProcess }> => {
+export type FleetOptions = {
+  readonly databaseUrl: string;
+  readonly kind: RefreshKind;
+  readonly size: number;
+  /** Keeps the compiled code of the refreshers, because most of the time of a run is the start of processes. */
+  readonly cacheDirectory: string;
+};
+
+const spawnRefresher = async ({
+  databaseUrl,
+  kind,
+  cacheDirectory,
+}: FleetOptions): Promise<Refresher & { readonly child: ChildProcess }> => {
   const child = fork(join(import.meta.dirname, 'refresher.ts'), [databaseUrl, kind], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: { ...process.env, NODE_COMPILE_CACHE: cacheDirectory },
   });
   const ended = once(child, 'exit').then(() => Promise.reject(new Error('a refresher ended at its start')));
   const [first] = (await Promise.race([once(child, 'message'), ended])) as [Report];
@@ -56,14 +66,17 @@ const spawnRefresher = async (
   };
 };
 
-export const createFleet = async (databaseUrl: string, size: number, kind: RefreshKind): Promise<Fleet> => {
-  let members = await Promise.all(Array.from({ length: size }, () => spawnRefresher(databaseUrl, kind)));
-  let spares = [spawnRefresher(databaseUrl, kind), spawnRefresher(databaseUrl, kind)];
+export const createFleet = async (options: FleetOptions): Promise<Fleet> => {
+  const { size } = options;
+  // The first one fills the cache.
+  let members = [await spawnRefresher(options)];
+  members.push(...(await Promise.all(Array.from({ length: size - 1 }, () => spawnRefresher(options)))));
+  let spares = [spawnRefresher(options), spawnRefresher(options)];
   return {
     members: async () => {
       const living = members.filter(({ alive }) => alive());
       while (living.length < size) {
-        spares.push(spawnRefresher(databaseUrl, kind));
+        spares.push(spawnRefresher(options));
         living.push(await spares.shift()!);
       }
       members = living;

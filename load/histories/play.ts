@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { storedGeneration } from '../chaos/generations.ts';
+import type { Client } from 'pg';
+import { readGeneration } from '../chaos/generations.ts';
 import type { History, Observation, Outcome, Refresh } from './checker.ts';
 import { corrections, isHeldBack } from './corrections.ts';
-import { storedDefinition } from './definitions.ts';
+import { readDefinition } from './definitions.ts';
 import type { Fleet, RefreshKind, Refresher } from './fleet.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Fault } from './refresher.ts';
@@ -49,22 +50,21 @@ const observe = async (read: () => Promise<number>): Promise<Observation> => {
 
 /**
  * Plays one history that is derived from its seed. Several processes refresh at once, some with a fault, and some are
- * killed at a random moment. An observer reads the state all the time.
+ * killed at a random moment. The observer, a connection of its own, reads the state all the time.
  * @returns the history of the prices; with the kind `universe` also that of the definition
  */
 export const playHistory = async (
   seed: number,
   fleet: Fleet,
-  databaseUrl: string,
+  observer: Client,
   firstGeneration: number,
   kind: RefreshKind,
 ): Promise<readonly History[]> => {
   const random = createRandom(seed);
-  const readPrices = (): Promise<number> => storedGeneration(databaseUrl, corrections);
-  const readDefinition = (): Promise<number> => storedDefinition(databaseUrl);
+  const readPrices = (): Promise<number> => readGeneration(observer, corrections);
   const changesToo = kind === 'universe';
   const initial = await readPrices();
-  const initialDefinition = changesToo ? await readDefinition() : 0;
+  const initialDefinition = changesToo ? await readDefinition(observer) : 0;
   const members = await fleet.members();
   const refreshes: Refresh[] = [];
   const observations: Observation[] = [];
@@ -97,7 +97,7 @@ export const playHistory = async (
 
   const observeAll = async (): Promise<void> => {
     observations.push(await observe(readPrices));
-    if (changesToo) definitions.push(await observe(readDefinition));
+    if (changesToo) definitions.push(await observe(() => readDefinition(observer)));
   };
   const watching = new AbortController();
   const watch = async (): Promise<void> => {

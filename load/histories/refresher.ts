@@ -3,6 +3,7 @@
  * `upload` as a second argument the prices are uploaded as a file, and with `universe` the universe is also a stored one that
  * commands change. Each price contains the generation of its command, so that a reader can find the refresh that wrote a row.
  */
+import { flushCompileCache } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createDatabase } from '#src/database/database.ts';
@@ -124,4 +125,6 @@ process.on('message', (command: Command) => {
     .catch(() => process.exit(1));
 });
 process.on('disconnect', () => process.exit());
+// A process that is killed does not store its compiled code.
+flushCompileCache();
 report({ event: 'ready' });

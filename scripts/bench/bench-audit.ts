@@ -3,28 +3,25 @@
  * The figures are transactions per second on a durable PostgreSQL, ten at a time: without an event, with one event in a
  * separate stream for each transaction, and with all events in one stream.
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import type { AuditStream } from '#src/kernel/ports/audit.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { median } from '#testkit/measures/statistics.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
+import { createScope } from '../verify/scope.ts';
 
 const transactions = 1_000;
 const atOnce = 10;
 const rounds = 5;
 
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-chmodSync(directory, 0o711);
-const postgres = await startEmbeddedPostgres({ directory, logger });
+const scope = createScope();
+const postgres = await startTemporaryPostgres(scope, { name: 'bench', durable: true });
 const database = await createDatabase({
   url: postgres.url,
   ssl: 'disable',
@@ -99,6 +96,5 @@ try {
   console.log(`${((size?.bytes ?? 0) / events).toFixed(0)} bytes an event, indexes included`);
 } finally {
   await database.close();
-  await postgres.stop();
-  rmSync(directory, { recursive: true, force: true });
+  await scope.close();
 }

@@ -2,17 +2,13 @@
  * Measures the benefit of the cache and the cost of a Redis that hangs: `npm run bench:cache`. The services use their
  * own Redis and PostgreSQL. SECONDS is the duration of each run.
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import autocannon from 'autocannon';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { call, metric, scrape, serve } from '#testkit/running-service.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import type { Service } from '#testkit/service.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { median } from '#testkit/measures/statistics.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 
 const seconds = Number(process.env['SECONDS'] ?? 3);
 const rounds = 3;
@@ -21,11 +17,7 @@ const suite = { teardown: (end: () => unknown) => void ends.unshift(end) };
 const show = (what: string, figure: string): void => console.log(`${what.padEnd(58)} ${figure}`);
 const ms = (value: number): string => `${value.toFixed(0)} ms`;
 
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-chmodSync(directory, 0o711);
-ends.unshift(() => rmSync(directory, { recursive: true, force: true }));
-const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger });
-ends.unshift(postgres.stop);
+const postgres = await startTemporaryPostgres(suite, { name: 'bench', durable: true });
 const redis = await startRedisServer(suite);
 
 const start = async (ttl: string): Promise<Service> => {

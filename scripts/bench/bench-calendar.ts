@@ -48,7 +48,8 @@ await withScope(async (scope) => {
     },
   });
   scope.teardown(() => service.stop(5_000));
-  await service.ready(60_000);
+  // The names of assets come with the first refresh, which readiness does not wait for.
+  await service.logged(({ message }) => message === 'started', 60_000);
 
   const headers = { Authorization: `Bearer ${await takeToken(service)}` };
   const api = `${service.url}/api/v1`;

@@ -3,14 +3,9 @@
  * of a calculation from the first day, and of one new bar for each asset; the max time that the event loop was blocked;
  * and the time of an explanation that is not cached.
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import pg from 'pg';
 import { createDatabase } from '#src/database/database.ts';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
 import { calculateIndexValues } from '#src/market-data/indexes/calculate-index-values.ts';
 import type { IndexDefinition, Universe } from '#src/market-data/indexes/universes.ts';
@@ -18,6 +13,8 @@ import { createExplainIndex } from '#src/market-data/reads/explain-index.ts';
 import { createExplanationPlaces } from '#src/market-data/reads/explanation-places.ts';
 import { toDocument } from '#src/market-data/universes/universe-document.ts';
 import { databaseSettings } from '#testkit/database.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
+import { withScope } from '../verify/scope.ts';
 
 const assetCount = Number(process.env['ASSETS'] ?? 500);
 const barCount = Number(process.env['BARS'] ?? 5_000);
@@ -54,10 +51,8 @@ const fill = [
    from generate_series(1, $1::int) as asset, generate_series(1, ($2::int - 1) / 90) as quarter`,
 ];
 
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-chmodSync(directory, 0o711);
-const postgres = await startEmbeddedPostgres({ directory, logger, durable: true });
-try {
+await withScope(async (scope) => {
+  const postgres = await startTemporaryPostgres(scope, { name: 'bench', durable: true });
   const database = await createDatabase({ ...databaseSettings(postgres.url), entities: marketDataEntities });
   await database.waitUntilReady({ signal: AbortSignal.timeout(30_000) });
   const client = new pg.Client({ connectionString: postgres.url });
@@ -123,7 +118,5 @@ try {
   }
   await client.end();
   await database.close();
-} finally {
-  await postgres.stop();
-  rmSync(directory, { recursive: true, force: true });
-}
+  return true;
+});

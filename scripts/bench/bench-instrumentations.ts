@@ -3,30 +3,22 @@
  * `npm run bench:instrumentations`. COUNT sets the operations of a round. The spans are recorded and not exported.
  */
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { instrumentationNames } from '#src/config/index.ts';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { median } from '#testkit/measures/statistics.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 
 const count = process.env['COUNT'] ?? '2000';
 const rounds = 3;
 const ends: (() => unknown)[] = [];
 const suite = { teardown: (end: () => unknown) => void ends.unshift(end) };
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-chmodSync(directory, 0o711);
-ends.unshift(() => rmSync(directory, { recursive: true, force: true }));
 
 type Figures = Readonly<Record<string, number>>;
 
 try {
-  const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger });
-  ends.unshift(postgres.stop);
+  const postgres = await startTemporaryPostgres(suite, { name: 'bench', durable: true });
   const redis = await startRedisServer(suite);
   const work = [
     '--import',

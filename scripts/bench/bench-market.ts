@@ -9,16 +9,14 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { createDatabase } from '#src/database/database.ts';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { marketDataEntities } from '#src/market-data/entities.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { allocatorSettings } from '#testkit/service.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
+import { createScope } from '../verify/scope.ts';
 import { fillMarket } from './market/large-universe.ts';
 
 const assetCount = Number(process.env['ASSETS'] ?? 500);
@@ -36,10 +34,8 @@ const runPart = async (url: string, part: 'first' | 'daily', storedBars: number)
 };
 
 const kept = process.env['DATA'];
-if (kept !== undefined) mkdirSync(kept, { recursive: true });
-const directory = kept ?? mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-chmodSync(directory, 0o711);
-const postgres = await startEmbeddedPostgres({ directory, logger, durable: true });
+const scope = createScope();
+const postgres = await startTemporaryPostgres(scope, { name: 'bench', durable: true, keptIn: kept });
 const client = new pg.Client({ connectionString: postgres.url });
 try {
   const database = await createDatabase({ ...databaseSettings(postgres.url), entities: marketDataEntities });
@@ -56,12 +52,11 @@ try {
   const { mebibytes, assets, bars } = rows[0]!;
   console.log(
     `${assets} assets, ${bars} bars each: ${mebibytes.toFixed(0)} MiB with index, ` +
-      (isFilled ? `kept in ${directory}` : `made in ${((performance.now() - began) / 1_000).toFixed(0)} s`),
+      (isFilled ? `kept in ${postgres.directory}` : `made in ${((performance.now() - began) / 1_000).toFixed(0)} s`),
   );
   if (!isFilled) await runPart(postgres.url, 'first', bars);
   await runPart(postgres.url, 'daily', bars);
 } finally {
   await client.end();
-  await postgres.stop();
-  if (kept === undefined) rmSync(directory, { recursive: true, force: true });
+  await scope.close();
 }

@@ -3,12 +3,8 @@
  * scripts/bench/bench-refresh.ts`. Both run alternately, each in its own transaction on an empty table. The exit status
  * is 1 if the store step has less than half the raw speed.
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { createDatabase } from '#src/database/database.ts';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -17,6 +13,8 @@ import type { FetchedUniverse, PriceBar } from '#src/market-data/providers/provi
 import { storeSeries } from '#src/market-data/series/store-series.ts';
 import { arrayLiteral } from '#src/market-data/sql.ts';
 import { median } from '#testkit/measures/statistics.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
+import { withScope } from '../verify/scope.ts';
 
 const assetCount = 20;
 const barsPerAsset = 5_000;
@@ -113,19 +111,13 @@ const measure = async (url: string): Promise<{ readonly viaUnitOfWork: number; r
   }
 };
 
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-// If this script runs as root, the server runs as user postgres, which must be able to enter the directory.
-chmodSync(directory, 0o711);
-const postgres = await startEmbeddedPostgres({ directory, logger, durable: true, maxConnections: 20 });
-try {
-  const { viaUnitOfWork, raw } = await measure(postgres.url);
+await withScope(async (scope) => {
+  const { url } = await startTemporaryPostgres(scope, { name: 'bench', durable: true });
+  const { viaUnitOfWork, raw } = await measure(url);
   const ratio = raw / viaUnitOfWork;
   console.log(`${(assetCount * barsPerAsset).toLocaleString('en')} price rows, median of ${rounds} rounds, in turns:`);
   console.log(`  store step of the refresh      ${viaUnitOfWork.toFixed(0)} ms`);
   console.log(`  raw insert ... select unnest   ${raw.toFixed(0)} ms`);
   console.log(`  speed relative to raw          ${ratio.toFixed(2)} (at least ${leastRatio})`);
-  process.exitCode = ratio >= leastRatio ? 0 : 1;
-} finally {
-  await postgres.stop();
-  rmSync(directory, { recursive: true, force: true });
-}
+  return ratio >= leastRatio;
+});

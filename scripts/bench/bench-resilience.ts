@@ -3,16 +3,15 @@
  * database: `npm run bench:resilience`. REQUESTS shortens the memory run.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, chmodSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { call, metric, option, refresh, scrape, serve, setFault, takeToken } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
 import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import { eventually } from '#testkit/eventually.ts';
 
 const requests = Number(process.env['REQUESTS'] ?? 100_000);
@@ -25,11 +24,7 @@ const started = async (service: Service): Promise<Service> => {
   return service;
 };
 
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-chmodSync(directory, 0o711);
-ends.unshift(() => rmSync(directory, { recursive: true, force: true }));
-const postgres = await startEmbeddedPostgres({ directory, logger: silentLogger });
-ends.unshift(postgres.stop);
+const postgres = await startTemporaryPostgres(suite, { name: 'bench', durable: true });
 const quiet = { RATE_LIMIT_ENABLED: 'false', LOG_LEVEL: 'info', OTEL_TRACES_SAMPLER: 'parentbased_traceidratio' };
 const environment = { ...quiet, DATABASE_URL: postgres.url, OTEL_TRACES_SAMPLER_ARG: '0.1' };
 /** Collects garbage on SIGUSR2, so that the measured heap contains only live objects. */

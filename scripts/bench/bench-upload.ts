@@ -4,21 +4,19 @@
  * the same server. It prints the time of both, the max resident memory of the service, and the longest wait of a small
  * request during the upload. `TIMES` repeats both in turns.
  */
-import { createReadStream, createWriteStream, mkdtempSync, chmodSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
-import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { mebibyte, memoryBytesOf } from '#testkit/measures/processes.ts';
 import { call, json, settings, takeToken } from '#testkit/running-service.ts';
 import { startService } from '#testkit/service.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
+import { createScope } from '../verify/scope.ts';
 
 const rows = Number(process.env['ROWS'] ?? 1_000_000);
 const symbolCount = Number(process.env['SYMBOLS'] ?? 1_000);
@@ -27,9 +25,9 @@ const bars = Math.ceil(rows / symbolCount);
 const symbols = Array.from({ length: symbolCount }, (_, asset) => `S${asset}`);
 const columns = 'symbol,date,open,high,low,close,volume';
 
-const directory = mkdtempSync(join(tmpdir(), 'volwatch-bench-'));
-chmodSync(directory, 0o711);
-const file = join(directory, 'prices.csv');
+const scope = createScope();
+const postgres = await startTemporaryPostgres(scope, { name: 'bench', durable: true });
+const file = join(postgres.directory, 'prices.csv');
 
 const writeFile = async (): Promise<void> => {
   const out = createWriteStream(file);
@@ -53,17 +51,11 @@ await writeFile();
 console.log(
   `${bars * symbolCount} rows, ${symbolCount} symbols, ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB of CSV`,
 );
-const postgres = await startEmbeddedPostgres({
-  directory: join(directory, 'postgres'),
-  logger,
-  metrics,
-  durable: true,
-});
 const service = await startService({
   environment: {
     ...settings,
     DATABASE_URL: postgres.url,
-    VOLWATCH_DIRECTORY: directory,
+    VOLWATCH_DIRECTORY: postgres.directory,
     OTEL_SDK_DISABLED: 'true',
     DATABASE_REFRESH_STATEMENT_TIMEOUT_MS: '600000',
   },
@@ -75,17 +67,12 @@ try {
   const authorization = { Authorization: `Bearer ${await takeToken(service)}` };
   const api = `${service.url}/api/v1`;
   const assets = symbols.map((symbol) => ({ symbol }));
-  // The job queue opens some moments after the service is ready.
-  for (let attempt = 0; ; attempt += 1) {
-    const definition = { source: 'upload', interval: '1day', assets, indexes: [] };
-    const created = await call(`${api}/universes/bench`, {
-      ...json(definition, { ...authorization, 'If-None-Match': '*' }),
-      method: 'PUT',
-    });
-    if (created.status === 201) break;
-    if (attempt > 50) throw new Error(created.text);
-    await sleep(200);
-  }
+  const definition = { source: 'upload', interval: '1day', assets, indexes: [] };
+  const created = await call(`${api}/universes/bench`, {
+    ...json(definition, { ...authorization, 'If-None-Match': '*' }),
+    method: 'PUT',
+  });
+  if (created.status !== 201) throw new Error(created.text);
   await client.query(
     'create table plain_price (like price including all, foreign key (asset_id) references asset (id))',
   );
@@ -165,6 +152,5 @@ try {
 } finally {
   await client.end();
   await service.stop(5_000);
-  await postgres.stop();
-  rmSync(directory, { recursive: true, force: true });
+  await scope.close();
 }

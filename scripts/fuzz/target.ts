@@ -1,15 +1,14 @@
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
 import { createMigrator } from '#src/database/migrator.ts';
 import { migrations } from '#src/database/migrations/index.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
-import { metric, scrape, serve, temporaryDirectory } from '#testkit/running-service.ts';
+import { metric, scrape, serve } from '#testkit/running-service.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import type { Service } from '#testkit/service.ts';
 import type { Scope } from '../verify/scope.ts';
 
 /** Starts the service in production mode with its own database and without limits per address. */
 export const startTarget = async (scope: Pick<Scope, 'teardown'>): Promise<Service> => {
-  const postgres = await startEmbeddedPostgres({ directory: temporaryDirectory(scope), logger: silentLogger });
-  scope.teardown(postgres.stop);
+  const postgres = await startTemporaryPostgres(scope, { name: 'fuzz', durable: true });
   await createMigrator({
     url: postgres.url,
     ssl: 'disable',

@@ -6,6 +6,7 @@
  * between and during the uploads.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { violations } from '#load/histories/checker.ts';
 import { isHeldBack } from '#load/histories/corrections.ts';
 import { createFleet } from '#load/histories/fleet.ts';
@@ -33,8 +34,9 @@ const totals = { refreshes: 0, succeeded: 0, undone: 0, unknown: 0, observations
 let changed = 0;
 const broken: { history: number; violations: string[] }[] = [];
 try {
-  const databaseUrl = await startHistoryDatabase(scope);
-  const fleet = await createFleet(databaseUrl, 3, kind);
+  const { url, directory, observer } = await startHistoryDatabase(scope);
+  const cacheDirectory = join(directory, 'compile-cache');
+  const fleet = await createFleet({ databaseUrl: url, kind, size: 3, cacheDirectory });
   scope.teardown(fleet.close);
   // The initial state of the first history. It is close to its generations, because a refresh believes small changes.
   let initial = (from - 1) * generationsEach;
@@ -55,7 +57,7 @@ try {
     const [prices, definitions] = await playHistory(
       seed * 10_007 + history,
       fleet,
-      databaseUrl,
+      observer,
       history * generationsEach,
       kind,
     );

@@ -18,6 +18,7 @@ import { personalTables } from './data/personal-data/personal-tables.ts';
 import { tableBounds } from './data/table-bounds.ts';
 import { createServerConnections, createTableSizes } from '../database/index.ts';
 import { composeStorage } from './data/storage.ts';
+import { createQueuesAwaited } from './queues-awaited.ts';
 import { createLifecycle, type Lifecycle, type LifecycleState } from './lifecycle.ts';
 import { composeMail } from './features/mail.ts';
 import { composeWebhooks } from './features/webhooks.ts';
@@ -136,6 +137,7 @@ export const compose = async (config: Config): Promise<Service> => {
     ...calendar.routes,
   ];
   const state: LifecycleState = { migrated: false, draining: false };
+  const queuesAwaited = createQueuesAwaited({ clock: base.clock, isOpen: jobs.isOpen });
   const edge = composeEdge(base, {
     auth,
     // A worker process only has the routes of the edge itself (health, documentation).
@@ -164,7 +166,7 @@ export const compose = async (config: Config): Promise<Service> => {
       ...(config.ROLE === 'api' ? [refreshes.restoreMetrics] : []),
     ],
     adminRoutes: mail.adminRoutes,
-    isDraining: () => state.draining,
+    isUnready: () => state.draining || (state.migrated && queuesAwaited()),
     onFaultChange: audit.onFaultChange,
     unitOfWork: database.unitOfWork,
     reader: database.reader,

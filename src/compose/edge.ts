@@ -40,7 +40,7 @@ export type EdgeParts = {
   /** Run before each scrape of the metrics. */
   readonly collectors: readonly Collector[];
   readonly adminRoutes: readonly AdminRoute[];
-  readonly isDraining: () => boolean;
+  readonly isUnready: () => boolean;
   readonly onFaultChange: FaultChangeListener;
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
@@ -60,7 +60,7 @@ export const composeEdge = (
     checks,
     collectors,
     adminRoutes,
-    isDraining,
+    isUnready,
     unitOfWork,
     reader,
     onFaultChange,
@@ -69,7 +69,7 @@ export const composeEdge = (
 ): Edge => {
   const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build } = base;
   const callers = callerLimits(config);
-  const health = createHealth({ checks, clock, metrics, version: build.version, isDraining });
+  const health = createHealth({ checks, clock, metrics, version: build.version, isUnready });
   // Health is also read without requests, so that the metrics show a failure and `since` is its real start.
   void health.read();
   setInterval(() => void health.read(), healthIntervalMs).unref();

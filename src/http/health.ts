@@ -39,7 +39,8 @@ export type HealthDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly version: string;
-  readonly isDraining: () => boolean;
+  /** True while the process starts or drains: it is `unavailable`, whatever its dependencies are. */
+  readonly isUnready: () => boolean;
 };
 
 export type Health = {
@@ -71,7 +72,7 @@ const runBounded = async ({ check }: HealthCheck): Promise<HealthReading> => {
 };
 
 /** The routes `/health/live`, `/health/ready` and `/health`. They have no authentication and no rate limit. */
-export const createHealth = ({ checks, clock, metrics, version, isDraining }: HealthDeps): Health => {
+export const createHealth = ({ checks, clock, metrics, version, isUnready }: HealthDeps): Health => {
   const startedAtMs = clock.monotonic();
   const required = new Set(checks.filter((check) => check.required).map(({ dependency }) => dependency));
   const startedAt = clock.now().toISOString();
@@ -101,7 +102,7 @@ export const createHealth = ({ checks, clock, metrics, version, isDraining }: He
   };
 
   const statusOf = (current: readonly [Dependency, DependencyReport][]): HealthReport['status'] => {
-    if (isDraining() || current.some(([name, { status }]) => status === 'down' && required.has(name))) {
+    if (isUnready() || current.some(([name, { status }]) => status === 'down' && required.has(name))) {
       return 'unavailable';
     }
     return current.some(([, { status }]) => status === 'down' || status === 'degraded') ? 'degraded' : 'ok';

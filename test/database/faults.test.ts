@@ -255,6 +255,14 @@ test('a lock has one holder for each name, and is released on every path', async
     { message: 'work fails' },
   );
   t.deepEqual(await other.lock.tryWith('refresh tech5', async () => 'free'), { value: 'free' });
+  await database.lock.tryWith('refresh tech5', async (release) => {
+    await release();
+    await other.lock.tryWith('refresh tech5', async () => {
+      // A second call must not free the lock of the next holder.
+      await release();
+      t.is(await database.lock.tryWith('refresh tech5', async () => 'both'), undefined);
+    });
+  });
 });
 
 test('a lock is released when its connection ends', async (t) => {

@@ -44,6 +44,10 @@ test('serverless: settings, limits and locks are in transactions, also for a sin
   });
   t.deepEqual(held, { value: 'held' });
   t.deepEqual(await second.lock.tryWith('refresh:tech5', async () => 'free'), { value: 'free' });
+  await first.lock.tryWith('refresh:tech5', async (release) => {
+    await release();
+    t.deepEqual(await second.lock.tryWith('refresh:tech5', async () => 'released'), { value: 'released' });
+  });
 });
 
 test('slow statements are logged without literals, and the statements with the highest cost are listed', async (t) => {

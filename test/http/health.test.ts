@@ -5,7 +5,7 @@ import { recordingMetrics, serve } from './support.ts';
 
 const setup = async (t: ExecutionContext) => {
   const { metrics, reported } = recordingMetrics();
-  const state = { draining: false, milliseconds: 10_000, calls: 0 };
+  const state = { unready: false, milliseconds: 10_000, calls: 0 };
   const readings: Record<'postgres' | 'redis', () => Promise<HealthReading>> = {
     postgres: async () => ({ status: 'up' }),
     redis: async () => ({ status: 'up' }),
@@ -23,7 +23,7 @@ const setup = async (t: ExecutionContext) => {
     clock: { now: () => new Date(state.milliseconds), monotonic: () => state.milliseconds },
     metrics,
     version: '1.2.3',
-    isDraining: () => state.draining,
+    isUnready: () => state.unready,
   });
   const { call } = await serve(t, { routes: health.routes });
   const get = async (path: string) => {
@@ -96,11 +96,13 @@ test('a check that hangs is down after a second', async (t) => {
   t.is(body.dependencies['postgres']?.detail, 'no answer in time');
 });
 
-test('while draining ready is 503 and live is 200', async (t) => {
+test('while the process starts or drains ready is 503 and live is 200', async (t) => {
   const { get, state } = await setup(t);
-  state.draining = true;
+  state.unready = true;
   t.is((await get('/health/ready')).status, 503);
   t.is((await get('/health/live')).status, 200);
+  state.unready = false;
+  t.is((await get('/health/ready')).status, 200, 'at once, although the readings of the dependencies are cached');
 });
 
 test('a change of our own is seen at once, past the remembered reading and one under way', async (t) => {

@@ -45,7 +45,7 @@ const routes = [
     errors: [],
     handler: async ({ body }) => ({ status: 201, body }),
   }),
-  ...createHealth({ checks: [], clock: systemClock, metrics: noMetrics, version: '1', isDraining: () => false }).routes,
+  ...createHealth({ checks: [], clock: systemClock, metrics: noMetrics, version: '1', isUnready: () => false }).routes,
 ];
 
 type Operation = {

@@ -2,6 +2,7 @@ import { trace } from '@opentelemetry/api';
 import test from 'ava';
 import { dayMs } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { faultReached, setup } from './setup.ts';
 
@@ -56,6 +57,37 @@ test.serial('within one process a universe has one refresh at a time', async (t)
   faults.clear('provider.fetch');
   t.is((await ended).status, 'succeeded');
   t.is((await refreshes.run({ universe: 'tech5', trigger: 'request' })).status, 'succeeded');
+});
+
+test.serial('whoever reads the ended record can start the next refresh and change the universe at once', async (t) => {
+  const caches = Promise.withResolvers<void>();
+  const { refreshes, admin, database } = await setup(t, { service: { committed: () => caches.promise } });
+  t.teardown(caches.resolve);
+  const first = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+  const statusOf = async (id: string) => (await admin.query('select status from refresh where id = $1', [id]))[0];
+  await eventually(async () => (await statusOf(first.record.id))?.['status'] !== 'running', 'the record has ended');
+  // The caches of the first refresh are still being filled.
+  t.truthy(await database.lock.tryWith('refresh:tech5', async () => 'a change'));
+  const second = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+  caches.resolve();
+  t.like(await Promise.all([first.ended, second.ended]), [{ status: 'succeeded' }, { status: 'succeeded' }]);
+});
+
+test.serial('refreshes that follow the ended record of the one before never find its lock', async (t) => {
+  const { refreshes, admin } = await setup(t);
+  let ended = Promise.resolve<unknown>(undefined);
+  for (let count = 0; count < 20; count += 1) {
+    const started = await refreshes.start({ universe: 'tech5', trigger: 'request', waited: false });
+    await ended;
+    ({ ended } = started);
+    const unended = `select 1 from refresh where status = 'running'`;
+    // Without a pause, because the lock was held for a moment only.
+    while ((await admin.query(unended)).length > 0);
+  }
+  await ended;
+  t.deepEqual(await admin.query('select status, count(*)::int as rows from refresh group by status'), [
+    { status: 'succeeded', rows: 20 },
+  ]);
 });
 
 for (const [point, status] of [

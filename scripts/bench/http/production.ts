@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Client } from 'pg';
-import { startEmbeddedPostgres } from '#src/embedded-postgres/embedded-postgres.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { client, privateKeyPem, temporaryDirectory } from '#testkit/running-service.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
+import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import { startService, type Service } from '#testkit/service.ts';
 import type { Scope } from '../../verify/scope.ts';
 
@@ -33,13 +32,7 @@ export const createProduction = async (
   scope: Pick<Scope, 'teardown'>,
 ): Promise<(name: string, options?: ProductionOptions) => Promise<Service>> => {
   const collector = await startProgram(scope, new URL('telemetry-sink.ts', import.meta.url));
-  const postgres = await startEmbeddedPostgres({
-    directory: temporaryDirectory(scope),
-    logger: silentLogger,
-    durable: false,
-    maxConnections: 100,
-  });
-  scope.teardown(postgres.stop);
+  const postgres = await startTemporaryPostgres(scope, { name: 'bench', maxConnections: 100 });
 
   const createDatabase = async (name: string): Promise<string> => {
     const admin = new Client({ connectionString: postgres.url });

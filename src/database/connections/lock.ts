@@ -1,10 +1,24 @@
 import type { Lock } from '#src/kernel/ports/unit-of-work.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { Pool } from './pool.ts';
+import type { Connection, Pool } from './pool.ts';
 
 /** The first key separates our locks from those of other users of the same database. */
 const acquireSql = `select pg_try_advisory_lock(hashtext('volwatch'), hashtext($1)) as locked`;
 const releaseSql = `select pg_advisory_unlock(hashtext('volwatch'), hashtext($1)) as unlocked`;
+
+/** Frees a lock once, also if it is called several times. Never throws. */
+const createRelease = (
+  { logger, name }: { readonly logger: Logger; readonly name: string },
+  connection: Connection,
+  free: () => Promise<unknown>,
+): (() => Promise<void>) => {
+  let released: Promise<void> | undefined;
+  const release = async (): Promise<void> => {
+    if (connection.broken()) logger.warn({ lock: name }, 'The connection holding a lock was lost while it was held');
+    else await free().catch(() => {});
+  };
+  return () => (released ??= release());
+};
 
 /**
  * A session advisory lock on a separate connection: PostgreSQL releases it when the process dies. Each held lock uses
@@ -16,12 +30,11 @@ export const createLock = ({ pool, logger }: { readonly pool: Pool; readonly log
     try {
       const [row] = (await connection.query(acquireSql, [name])).rows;
       if (row?.['locked'] !== true) return undefined;
+      const release = createRelease({ logger, name }, connection, () => connection.query(releaseSql, [name]));
       try {
-        return { value: await work() };
+        return { value: await work(release) };
       } finally {
-        if (connection.broken())
-          logger.warn({ lock: name }, 'The connection holding a lock was lost while it was held');
-        else await connection.query(releaseSql, [name]).catch(() => {});
+        await release();
       }
     } finally {
       connection.release();
@@ -42,14 +55,13 @@ export const createTransactionLock = ({ pool, logger }: { readonly pool: Pool; r
     const connection = await pool.acquire({ share: 'none' });
     try {
       await connection.begin();
+      const release = createRelease({ logger, name }, connection, () => connection.query('commit'));
       try {
         await connection.query(stayOpenSql);
         const [row] = (await connection.query(acquireForTransactionSql, [name])).rows;
-        return row?.['locked'] === true ? { value: await work() } : undefined;
+        return row?.['locked'] === true ? { value: await work(release) } : undefined;
       } finally {
-        if (connection.broken())
-          logger.warn({ lock: name }, 'The connection holding a lock was lost while it was held');
-        else await connection.query('commit').catch(() => {});
+        await release();
       }
     } finally {
       connection.release();

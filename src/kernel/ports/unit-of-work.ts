@@ -109,10 +109,13 @@ export type UnitOfWork = {
 /** Runs statements outside of transactions, each on a pooled connection. Throws the same errors as UnitOfWork. */
 export type Reader = { readonly query: Query };
 
-/** A lock by name across all processes. It is held while `work` runs. */
+/** A lock by name across all processes. It is held while `work` runs, or until `work` calls `release`. */
 export type Lock = {
   /** @returns undefined immediately, without a call of `work`, if the lock `name` is held already */
-  readonly tryWith: <T>(name: string, work: () => Promise<T>) => Promise<{ readonly value: T } | undefined>;
+  readonly tryWith: <T>(
+    name: string,
+    work: (release: () => Promise<void>) => Promise<T>,
+  ) => Promise<{ readonly value: T } | undefined>;
 };
 
 const active = new AsyncLocalStorage<{ readonly transaction: Transaction; open: boolean }>();

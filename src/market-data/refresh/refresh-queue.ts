@@ -10,6 +10,7 @@ import { insertRunning, refreshColumns, toRefreshRecord } from './refresh-record
 import type { RefreshRecord, RefreshRow } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
 import type { Universes } from '../universes/universes-port.ts';
+import { whenFree } from './wait.ts';
 
 export type QueuedRefreshesDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -48,26 +49,34 @@ export const createQueuedRefreshes = (deps: QueuedRefreshesDeps): Pick<RefreshSe
     return latest;
   };
 
+  const hasRunning = async (universe: string): Promise<boolean> =>
+    (await reader.query(`select 1 from refresh where universe = $1 and status = 'running' limit 1`, [universe]))
+      .length > 0;
+
   return {
     start: async ({ universe: name, trigger, waited, inRecordTransaction }) => {
       const universe = await universes.named(name);
-      const record = await unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
-        const stored = insertRunning(transaction, {
-          id: ids(),
-          universe: universe.name,
-          universe_version: universe.version ?? null,
-          trigger,
-          started_at: clock.now().toISOString(),
-          trace_id: trace.getActiveSpan()?.spanContext().traceId ?? null,
-          queued: true,
+      const store = () =>
+        unitOfWork.run({ operation: 'refresh.record' }, async (transaction) => {
+          const stored = insertRunning(transaction, {
+            id: ids(),
+            universe: universe.name,
+            universe_version: universe.version ?? null,
+            trigger,
+            started_at: clock.now().toISOString(),
+            trace_id: trace.getActiveSpan()?.spanContext().traceId ?? null,
+            queued: true,
+          });
+          const data = { universe: name, trigger, refresh_id: stored.id, waited: String(waited) };
+          const enqueued = await jobs.enqueue(transaction, 'refresh', { key: name, data });
+          if (!enqueued) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
+          await events.queued(transaction, stored);
+          await inRecordTransaction?.(transaction, stored);
+          return stored;
         });
-        const data = { universe: name, trigger, refresh_id: stored.id, waited: String(waited) };
-        const enqueued = await jobs.enqueue(transaction, 'refresh', { key: name, data });
-        if (!enqueued) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
-        await events.queued(transaction, stored);
-        await inRecordTransaction?.(transaction, stored);
-        return stored;
-      });
+      // Whoever reads the ended record must be able to start the next refresh. But a worker fills its caches after the
+      // record has ended, and only then the job leaves the queue.
+      const record = await whenFree(store, async () => !(await hasRunning(name)));
       return { record, ended: waited ? pollUntilEnded(record) : Promise.resolve(record) };
     },
   };

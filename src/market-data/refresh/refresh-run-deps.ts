@@ -57,6 +57,11 @@ export type RefreshRun = {
   readonly universe: Universe;
   readonly trigger: RefreshTrigger;
   readonly signal: AbortSignal;
+  /**
+   * Frees the lock of the universe. Called right before the commit of the outcome, so that whoever reads the ended record
+   * can start the next refresh.
+   */
+  readonly releaseLock: () => Promise<void>;
   /** Id of a queued record. The run uses this record in place of a new one. */
   readonly queuedId?: string | undefined;
   /** True if the caller waits for the end. The run is then part of the caller's trace, else of a new linked trace. */

@@ -150,6 +150,8 @@ export const createRefreshRun = (deps: RefreshRunDeps) => {
         const { record: stored, ended } = await recordOutcome(transaction, id, outcome);
         if (ended) await events.ended(transaction, stored);
         if (!hasSucceeded(stored.status)) await run.inFailureTransaction?.(transaction);
+        // The row of the record stays locked until the commit, so a refresh that begins before it does not close the record.
+        transaction.beforeCommit(run.releaseLock);
         return { stored, ended };
       });
       // The caches are updated even if the outcome cannot be recorded, because the rows are committed.

@@ -102,8 +102,9 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       recorded.resolve(record);
     };
     const runLocked = async (): Promise<RefreshRecord> => {
-      const result = await lock.tryWith(refreshLockName(name), async () =>
+      const result = await lock.tryWith(refreshLockName(name), async (releaseLock) =>
         runRefresh({
+          releaseLock,
           // Read under the lock, because a change of the definition takes the lock too.
           universe: await universes.named(name),
           trigger,

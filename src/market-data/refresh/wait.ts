@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { orAbort } from '#src/kernel/abort.ts';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 
 /** Max wait of a caller. A longer wait in `Prefer` is reduced to it. */
@@ -26,5 +28,27 @@ export const endedWithin = async (
     throw error;
   } finally {
     clearTimeout(timer);
+  }
+};
+
+const maxAttempts = 10;
+const attemptMs = 200;
+
+/**
+ * Repeats `start` for up to two seconds while another refresh of the universe is the reason that it fails.
+ * @param isWorthIt says after each failure if the other refresh is expected to end soon
+ * @throws the last error of `start`
+ */
+export const whenFree = async <T>(
+  start: () => Promise<T>,
+  isWorthIt: () => Promise<boolean> = async () => true,
+): Promise<T> => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (codeOf(error) !== 'refresh_in_progress' || attempt === maxAttempts || !(await isWorthIt())) throw error;
+      await sleep(attemptMs);
+    }
   }
 };

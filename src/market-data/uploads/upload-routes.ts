@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
 import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
@@ -10,7 +9,7 @@ import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
 import { refreshFailure } from '../refresh/refresh-failure.ts';
 import type { RefreshRecord } from '../refresh/refresh-records.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
-import { endedWithin, waitSecondsOf } from '../refresh/wait.ts';
+import { endedWithin, waitSecondsOf, whenFree } from '../refresh/wait.ts';
 import { universeName } from '../universes/universe-document.ts';
 import type { UniverseQueries } from '../universes/universe-queries.ts';
 import { uploadFormats } from './stage-upload.ts';
@@ -28,8 +27,6 @@ export type UploadRoutesDeps = {
   readonly basePath: string;
 };
 
-const maxAttempts = 10;
-const attemptMs = 200;
 const uploadRetryAfter = 5;
 
 /** The failure of an upload: the problem also has the refused rows. */
@@ -64,18 +61,6 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
       'series_source_conflict',
       `The prices of this universe come from ${source}: upload to a universe with "source": "upload"`,
     );
-  };
-
-  /** Waits for the short refresh that follows a change of the universe, for example its creation. */
-  const startWhenFree: RefreshService['start'] = async (request) => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await uploads.start(request);
-      } catch (error) {
-        if (codeOf(error) !== 'refresh_in_progress' || attempt === maxAttempts) throw error;
-        await sleep(attemptMs);
-      }
-    }
   };
 
   const reportingAbuse =
@@ -163,7 +148,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
               headers: { Location: `${basePath}/refreshes/${record.id}` },
             });
             let stored: RefreshRecord | undefined;
-            const { record, ended } = await startWhenFree({
+            const request: Parameters<RefreshService['start']>[0] = {
               universe: name,
               trigger: 'request',
               waited: seconds > 0,
@@ -179,7 +164,9 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
                 read: reportingAbuse(body, context.clientIp),
                 onAccepted: accepting.resolve,
               },
-            });
+            };
+            // Waits for the short refresh that follows a change of the universe, for example its creation.
+            const { record, ended } = await whenFree(() => uploads.start(request));
             // The refresh of a refused file ends before the file is accepted. An answer of 202 would keep its key.
             const early = await Promise.race([accepting.promise, ended]);
             const final = early ?? (seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined);

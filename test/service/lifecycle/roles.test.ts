@@ -35,6 +35,13 @@ test('an api process leaves refreshes to workers; a killed worker is replaced by
     async () => metric(await scrape(worker), 'volwatch_jobs_total', { queue: 'refresh', outcome: 'ok' }) === 1,
     'the job is counted',
   );
+  // The worker still has the job when the record has ended, and the next refresh waits for its end.
+  for (let count = 0; count < 5; count += 1) {
+    const next = await refresh(api, token, 'tech5', 0);
+    t.is(next.status, 202, next.text);
+    const unended = `select 1 from refresh where status = 'running' and universe = 'tech5'`;
+    await eventually(async () => (await database.query(unended)).length === 0, 'the record has ended');
+  }
   const dependencies = (await call(`${api.url}/health`)).body['dependencies'] as { jobs: Record<string, unknown> };
   t.is(dependencies.jobs['status'], 'up');
 
