@@ -36,6 +36,8 @@ type ModelCost = {
   readonly greeksMicroseconds?: (row: CostInputs) => number;
   /** Cost of an implied volatility, as a number of prices. */
   readonly inversion: number;
+  /** Some searches for the volatility take very much longer than `inversion` says, and the inputs do not show which. */
+  readonly isInversionUncertain?: true;
 };
 
 const dividendCost = 0.03;
@@ -175,6 +177,8 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
     greeks: 0,
     greeksMicroseconds: andersenLakeGreeksCost,
     inversion: search,
+    // A price that no volatility gives leads to volatilities that only panels can price: 0.1 s where 2.6 ms are usual.
+    isInversionUncertain: true,
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
   // The differences are on coarser grids than the price.
@@ -192,6 +196,8 @@ export type WorkEstimate = {
   readonly maxRowMs: number;
   /** The model of that row; `unknown` if there is no such model. */
   readonly model: ModelName | 'unknown';
+  /** A row may take very much longer than expected, so a pricing process must price it. */
+  readonly isUncertain?: true;
 };
 
 /**
@@ -207,6 +213,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
   let cost: ModelCost | undefined;
   let prices = 0;
   let isFirst = true;
+  let isUncertain = false;
   for (const row of rows) {
     const given = row.model ?? chosenModel(row);
     if (isFirst || given !== name) {
@@ -214,6 +221,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
       name = given;
       cost = isModelName(given) ? modelCosts[given] : undefined;
       prices = cost === undefined ? 1 : (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
+      if (inverted && cost?.isInversionUncertain) isUncertain = true;
     }
     const greeksMicroseconds = needs === 'price' ? 0 : (cost?.greeksMicroseconds?.(row) ?? 0);
     const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices + greeksMicroseconds;
@@ -223,7 +231,8 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
     maxName = name;
   }
   const model = isModelName(maxName) ? maxName : 'unknown';
-  return { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
+  const estimate: WorkEstimate = { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
+  return isUncertain ? { ...estimate, isUncertain } : estimate;
 };
 
 /**
