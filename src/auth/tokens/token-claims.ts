@@ -7,6 +7,7 @@ import {
   type Scope,
   type TokenFormat,
 } from '#src/kernel/requests/principal.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { JsonObject } from './strict-json.ts';
 import { tokenRefused } from './token-refusal.ts';
 
@@ -153,7 +154,9 @@ const typeFits = (type: string | undefined, format: TokenFormat): boolean => {
 };
 
 const toPrincipal = (claims: Claims, format: TokenFormat): Principal => {
-  const subject = (format === 'legacy' ? claims.id : claims.sub) ?? '';
+  const given = (format === 'legacy' ? claims.id : claims.sub) ?? '';
+  // Ids of accounts are stored in small letters. Other ids and those of clients may differ by their letters only.
+  const subject = format !== 'client' && isAccountId(given) ? given.toLowerCase() : given;
   const email = format === 'legacy' && claims.sub?.includes('@') ? claims.sub : claims.email;
   return {
     kind: format === 'client' ? 'client' : 'user',
