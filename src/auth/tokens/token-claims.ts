@@ -153,10 +153,14 @@ const typeFits = (type: string | undefined, format: TokenFormat): boolean => {
   return format === 'legacy' && (name === undefined || name === 'jwt');
 };
 
-const toPrincipal = (claims: Claims, format: TokenFormat): Principal => {
+/** Ids of accounts are stored in small letters. Other ids and those of clients may differ by their letters only. */
+const subjectOf = (claims: Claims, format: TokenFormat): string => {
   const given = (format === 'legacy' ? claims.id : claims.sub) ?? '';
-  // Ids of accounts are stored in small letters. Other ids and those of clients may differ by their letters only.
-  const subject = format !== 'client' && isAccountId(given) ? given.toLowerCase() : given;
+  return format !== 'client' && isAccountId(given) ? given.toLowerCase() : given;
+};
+
+const toPrincipal = (claims: Claims, format: TokenFormat): Principal => {
+  const subject = subjectOf(claims, format);
   const email = format === 'legacy' && claims.sub?.includes('@') ? claims.sub : claims.email;
   return {
     kind: format === 'client' ? 'client' : 'user',

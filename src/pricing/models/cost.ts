@@ -200,11 +200,20 @@ export type WorkEstimate = {
   readonly isUncertain?: true;
 };
 
+/** The number of prices that the work for a row equals. */
+const pricesOf = (cost: ModelCost, { needs, inverted }: Wanted): number =>
+  (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
+
+/** Microseconds of a row. */
+const rowCost = (row: CostInputs, cost: ModelCost, prices: number, needs: Wanted['needs']): number =>
+  cost.price(row) * prices + (needs === 'price' ? 0 : (cost.greeksMicroseconds?.(row) ?? 0));
+
 /**
  * Estimates the duration of rows from their members before validation. The estimate decides where and whether rows are
  * priced. It never changes the answer.
  */
-export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Wanted): WorkEstimate => {
+export const estimateOf = (rows: Iterable<CostInputs>, wanted: Wanted): WorkEstimate => {
+  const { needs, inverted } = wanted;
   let totalMicroseconds = 0;
   let maxMicroseconds = 0;
   let maxName: unknown;
@@ -220,11 +229,10 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
       isFirst = false;
       name = given;
       cost = isModelName(given) ? modelCosts[given] : undefined;
-      prices = cost === undefined ? 1 : (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
-      if (inverted && cost?.isInversionUncertain) isUncertain = true;
+      prices = cost === undefined ? 0 : pricesOf(cost, wanted);
+      isUncertain ||= inverted && cost?.isInversionUncertain === true;
     }
-    const greeksMicroseconds = needs === 'price' ? 0 : (cost?.greeksMicroseconds?.(row) ?? 0);
-    const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices + greeksMicroseconds;
+    const microseconds = cost === undefined ? refusedCost : rowCost(row, cost, prices, needs);
     totalMicroseconds += microseconds;
     if (microseconds <= maxMicroseconds) continue;
     maxMicroseconds = microseconds;
