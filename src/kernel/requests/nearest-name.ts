@@ -51,6 +51,8 @@ export const nearestName = (
   let nearest: string | undefined;
   let smallest = Math.floor(wanted.length / 3) + 1;
   for (const candidate of known) {
+    // The simple form of a known name is never longer than the name, and takes more time than this comparison.
+    if (wanted.length - candidate.length >= smallest) continue;
     const distance = editDistance(wanted, simple(candidate), smallest);
     if (distance < smallest) {
       smallest = distance;
@@ -58,7 +60,9 @@ export const nearestName = (
     }
   }
   if (nearest !== undefined || wanted.length < minPrefix) return nearest;
-  const [longer, ...others] = known.filter((candidate) => simple(candidate).startsWith(wanted));
+  const [longer, ...others] = known.filter(
+    (candidate) => candidate.length >= wanted.length && simple(candidate).startsWith(wanted),
+  );
   return others.length === 0 ? longer : undefined;
 };
 
