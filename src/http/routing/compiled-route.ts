@@ -54,7 +54,7 @@ const checkDeclaration = (declaration: Route, template: string, parameterNames: 
   const undeclared = parameterNames.filter((name) => path === undefined || !Object.hasOwn(path.shape, name));
   if (undeclared.length > 0) throw new Error(`No schema for a path parameter of ${template}`);
   // Ids are stored in small letters, and texts such as names of audit streams are made of them.
-  if (parameterNames.some((name) => keepsCapitals((path?.shape as Record<string, z.ZodType> | undefined)?.[name]))) {
+  if (parameterNames.some((name) => keepsCapitals(path?.shape[name]))) {
     throw new Error(`An id of ${template} keeps capital letters: declare it as idParameter`);
   }
   if (declaration.idempotency && (declaration.auth === 'public' || declaration.auth === 'optional')) {

@@ -25,7 +25,7 @@ const endOfText = (text: string, start: number, end: number): number => {
 };
 
 /** The characters that begin a usual mistake or a text, or follow a comma too many. The others cost one comparison each. */
-const notable = new Set([...'"\'}]/', ...words.map(([name]) => name[0]!)]);
+const notable = new Set(['"', "'", '}', ']', '/', ...words.map(([name]) => name[0]!)]);
 const space = /\s/;
 
 /** The index of the last character before `index` that is not a space, or -1. */
