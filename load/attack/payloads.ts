@@ -74,6 +74,23 @@ export const payloads = {
   slowBatch: once(() => json({ columns: { ...option, strike: strikes(2_000) }, model: 'binomial_lr' })),
   /** Needs about 0.1 s of processor time. */
   slowPrice: once(() => json({ ...option, model: 'binomial_lr', exercise_style: 'american', steps: 10_001 })),
+  /** An American option with a price that no volatility gives. The search takes about 0.1 s of processor time. */
+  impossiblePrice: once(() =>
+    json({
+      model: 'andersen_lake',
+      exercise_style: 'american',
+      option_type: 'put',
+      spot: 100,
+      strike: 100,
+      time_to_expiry: 1.69,
+      rate: 0.273,
+      price: 100,
+    }),
+  ),
+  /** Rows of one member each, whose name is compared with the names of all inputs. */
+  unknownNames: once(() =>
+    json({ options: Array.from({ length: 800 }, (_, row) => ({ [`q${row}_`.padEnd(64, 'zxpwspttimk')]: 1 })) }),
+  ),
   /** 4 MB of valid rows. The numbers differ, so that the body is not a compression bomb. */
   jobChunk: once(() => {
     const column = (from: number, width: number): Float64Array =>

@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
 import { integerParameter, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
+import { byId, idParameter } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { PricingJobs } from './pricing-jobs.ts';
 
@@ -21,8 +22,7 @@ const jobSchema = z
     rows: z.strictObject({ priced: count, failed: count }).meta({ id: 'PricingJobRows' }),
   })
   .meta({ id: 'PricingJob' });
-const byId = z.strictObject({ id: z.uuid() });
-const byNumber = z.strictObject({ id: z.uuid(), number: integerParameter(1, maxChunks) });
+const byNumber = z.strictObject({ id: idParameter, number: integerParameter(1, maxChunks) });
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 
 const callerOf = ({ principal }: RequestContext): { readonly subject: string; readonly owner: string } => {

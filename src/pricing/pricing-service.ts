@@ -2,7 +2,7 @@ import { context, trace } from '@opentelemetry/api';
 import { startChildSpan } from '#src/kernel/spans.ts';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
-import { createBatch, workerMs, type BatchOptions } from './batch/batch.ts';
+import { createBatch, needsProcess, type BatchOptions } from './batch/batch.ts';
 import { isNotConverged } from './batch/batch-tally.ts';
 import type { BatchRequest } from './batch/prepared-batch.ts';
 import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './request/calculate.ts';
@@ -170,7 +170,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       if (armed) await faults.reach('pricing.engine', request?.signal);
       const wanted = wantedOf(outputs, units);
       const estimate = estimateOf([row], wanted);
-      const slow = !armed && estimate.totalMs > workerMs;
+      const slow = !armed && needsProcess(estimate);
       const result = slow
         ? await context.with(trace.setSpan(context.active(), span), () =>
             priceOnWorker(workers, withoutOwn(row), outputs, units, {

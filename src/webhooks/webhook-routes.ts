@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { byId } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import {
   deliverySchema,
@@ -25,7 +26,6 @@ export type WebhookRoutesDeps = ReceiverRules & {
 };
 
 const own = { tag: 'Webhooks', auth: 'authenticated', rateLimit: 'caller' } as const;
-const byId = z.strictObject({ id: z.uuid() });
 /** Headers of answers that hold a secret. */
 const noStore = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
 const refusals = ['resource_not_found', 'scope_insufficient'] as const;

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { compareState } from '#src/audit/replay.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { ada, auditActions, bearer, signedIn, startRoom, type Room } from './room.ts';
 
@@ -245,4 +246,25 @@ test('a change of a key that changes nothing leaves no event', async (t) => {
   t.is(await changes(), 0);
   t.is((await change({ name: 'two' })).body['name'], 'two');
   t.is(await changes(), 1);
+});
+
+test('an id in capital letters names the same key, and the audit trail agrees with the table', async (t) => {
+  const room = await startRoom(t);
+  const owner = await asAda(room);
+  const [narrowed, rotated, revoked] = [
+    await newKey(room, owner),
+    await newKey(room, owner),
+    await newKey(room, owner),
+  ];
+  const path = (id: string): string => `/api-keys/${id.toUpperCase()}`;
+  const headers = { ...owner, 'Content-Type': 'application/json' };
+  const changed = await room.call(path(narrowed.id), {
+    method: 'PATCH',
+    headers,
+    body: JSON.stringify({ scopes: [] }),
+  });
+  t.like(changed, { status: 200, body: { id: narrowed.id, scopes: [] } });
+  t.is((await room.call(`${path(rotated.id)}/rotate`, { method: 'POST', headers: owner })).status, 201);
+  t.is((await remove(room, revoked.id.toUpperCase(), owner)).status, 204);
+  t.deepEqual(await compareState(room.database.reader), []);
 });

@@ -13,7 +13,7 @@ import {
 import { connects, jobStorage, longPipelines, manyPages, redaction, shortPipelines } from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { createUploadAttacks } from './uploads.ts';
-import { hugeWork, longWork, manyBatches, manySlowPrices } from './work.ts';
+import { hugeWork, impossibleVolatilities, longWork, manyBatches, manySlowPrices, unknownNames } from './work.ts';
 
 const uploads = createUploadAttacks();
 
@@ -30,7 +30,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork],
-  work_by_caller: [manySlowPrices, longWork],
+  work_by_caller: [manySlowPrices, longWork, impossibleVolatilities],
   arrow_invalid: [wrongLengthArrow],
   login_throttled: [wrongPasswords()],
   credentials_refused: [madeUpCredentials],
@@ -49,6 +49,7 @@ const withoutKind: readonly Attack[] = [
   redaction,
   connects,
   manyPages,
+  unknownNames,
   uploads.wide,
   uploads.huge,
   uploads.aborted,

@@ -33,6 +33,18 @@ export const manyBatches: Attack = {
   run: pricing('batch', payloads.slowBatch, 64),
 };
 
+export const impossibleVolatilities: Attack = {
+  name: '100 volatilities that do not exist',
+  orKinds: ['concurrency_by_caller'],
+  run: pricing('implied-volatility', payloads.impossiblePrice, 100),
+};
+
+/** The service reads and refuses these rows itself, because the body is small. */
+export const unknownNames: Attack = {
+  name: 'rows with unknown members',
+  run: pricing('batch', payloads.unknownNames, 8),
+};
+
 export const manySlowPrices: Attack = {
   name: '100 slow prices at once',
   orKinds: ['concurrency_by_caller'],

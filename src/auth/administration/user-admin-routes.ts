@@ -9,6 +9,7 @@ import {
 } from '#src/kernel/requests/conditional/expected-versions.ts';
 import { scopes } from '#src/kernel/requests/principal.ts';
 import type { Roles } from '#src/kernel/ports/roles.ts';
+import { byId } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
 import type { UserAdmin } from './user-admin.ts';
@@ -62,7 +63,6 @@ const querySchema = z.strictObject({
 });
 
 const admin = { tag: 'Users', auth: { scope: 'users:admin' }, rateLimit: 'caller' } as const;
-const byId = z.strictObject({ id: z.uuid() });
 
 /** The routes under `/users`, for administrators. */
 export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoutesDeps): Route[] => {

@@ -6,6 +6,7 @@ import { mergePatch } from '#src/kernel/requests/conditional/expected-versions.t
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { byId } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { ApiKeys, ShownKey } from './api-key.ts';
 import type { KeyChanges } from './key-changes.ts';
@@ -30,8 +31,6 @@ export type ApiKeyRoutesDeps = {
   readonly clock: Clock;
   readonly measure: Measure;
 };
-
-const byId = z.strictObject({ id: z.uuid() });
 
 const created = (key: ShownKey) => ({
   status: 201 as const,

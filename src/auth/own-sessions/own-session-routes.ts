@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Pages } from '#src/kernel/lists/pages.ts';
 import { fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
+import { byId } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
 import { sessionKinds, type OwnSession, type OwnSessions } from './own-session.ts';
@@ -94,7 +95,7 @@ export const ownSessionRoutes = ({ sessions, pages, measure }: OwnSessionRoutesD
     path: '/account/sessions/{id}',
     summary: 'End one own sign-in',
     description: 'Ends a sign-in of the caller with its tokens.',
-    request: { path: z.strictObject({ id: z.uuid() }) },
+    request: { path: byId },
     responses: { 204: null },
     errors: ['resource_not_found'],
     handler: async ({ path, context }) => {

@@ -7,6 +7,7 @@ import {
   type Scope,
   type TokenFormat,
 } from '#src/kernel/requests/principal.ts';
+import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { JsonObject } from './strict-json.ts';
 import { tokenRefused } from './token-refusal.ts';
 
@@ -152,8 +153,14 @@ const typeFits = (type: string | undefined, format: TokenFormat): boolean => {
   return format === 'legacy' && (name === undefined || name === 'jwt');
 };
 
+/** Ids of accounts are stored in small letters. Other ids and those of clients may differ by their letters only. */
+const subjectOf = (claims: Claims, format: TokenFormat): string => {
+  const given = (format === 'legacy' ? claims.id : claims.sub) ?? '';
+  return format !== 'client' && isAccountId(given) ? given.toLowerCase() : given;
+};
+
 const toPrincipal = (claims: Claims, format: TokenFormat): Principal => {
-  const subject = (format === 'legacy' ? claims.id : claims.sub) ?? '';
+  const subject = subjectOf(claims, format);
   const email = format === 'legacy' && claims.sub?.includes('@') ? claims.sub : claims.email;
   return {
     kind: format === 'client' ? 'client' : 'user',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
 import { oauthErrors } from '#src/kernel/catalogue/errors.ts';
+import { maxShownErrors } from '#src/kernel/requests/validation-failed.ts';
 
 /** A problem document (RFC 9457) with the additional members of this service. */
 export const problemSchema = z
@@ -16,10 +17,10 @@ export const problemSchema = z
     trace_id: z.string(),
     errors: z
       .array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() }).meta({ id: 'FieldError' }))
-      .max(20)
+      .max(maxShownErrors)
       .optional()
       .describe(
-        'The first 20 invalid members. `pointer` is a JSON Pointer into the body, or query.NAME, path.NAME, header.NAME',
+        `The first ${maxShownErrors} invalid members. \`pointer\` is a JSON Pointer into the body, or query.NAME, path.NAME, header.NAME`,
       ),
     errors_total: z.int().optional(),
     stack: z.string().optional().describe('Stack of a fault of the service (status 500). Never in production'),

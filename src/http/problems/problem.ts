@@ -1,9 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { AppError, errorTable } from '#src/kernel/catalogue/errors.ts';
+import { maxShownErrors } from '#src/kernel/requests/validation-failed.ts';
 
 export const problemType = 'application/problem+json';
-/** Bounds the size of the answer to a request with many faults. */
-const maxShownErrors = 20;
 
 export type ProblemOptions = {
   readonly production: boolean;

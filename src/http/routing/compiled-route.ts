@@ -42,11 +42,21 @@ export type CompileOptions = {
   readonly unknownQuery: UnknownQuery;
 };
 
+const capitalId = '01A21B88-2F4D-7BBE-9CC7-B88DD739FB6C';
+
+/** Whether a schema takes an id in capital letters and gives it to the handler as it is. */
+const keepsCapitals = (schema: z.ZodType | undefined): boolean =>
+  schema?.safeParse(capitalId).data === capitalId && !schema.safeParse('not an id').success;
+
 /** @throws Error for a declaration that contradicts itself */
 const checkDeclaration = (declaration: Route, template: string, parameterNames: readonly string[]): void => {
   const { path } = declaration.request;
   const undeclared = parameterNames.filter((name) => path === undefined || !Object.hasOwn(path.shape, name));
   if (undeclared.length > 0) throw new Error(`No schema for a path parameter of ${template}`);
+  // Ids are stored in small letters, and texts such as names of audit streams are made of them.
+  if (parameterNames.some((name) => keepsCapitals(path?.shape[name]))) {
+    throw new Error(`An id of ${template} keeps capital letters: declare it as idParameter`);
+  }
   if (declaration.idempotency && (declaration.auth === 'public' || declaration.auth === 'optional')) {
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }

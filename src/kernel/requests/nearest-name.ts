@@ -6,20 +6,28 @@ const maxCharacters = 64;
 const simple = (name: string): string => name.toLowerCase().replaceAll(/[\s_.-]/g, '');
 
 /**
- * The number of inserted, removed, replaced or swapped characters between two names (optimal string alignment).
+ * The number of inserted, removed, replaced or swapped characters between two names (optimal string alignment). A number of
+ * `limit` or more may be any such number, because callers choose the names and most of them are near to nothing.
  */
-const editDistance = (a: string, b: string): number => {
+const editDistance = (a: string, b: string, limit: number): number => {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  let leastBefore = 0;
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
+    let least = row;
     for (let column = 1; column <= b.length; column++) {
       const isSame = a[row - 1] === b[column - 1];
       let cost = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (isSame ? 0 : 1));
       const isSwapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
       if (isSwapped) cost = Math.min(cost, beforeLast[column - 2]! + 1);
       current.push(cost);
+      if (cost < least) least = cost;
     }
+    // No number of a later row is below the least of this row and the row before it.
+    if (least >= limit && leastBefore >= limit) return limit;
+    leastBefore = least;
     beforeLast = last;
     last = current;
   }
@@ -43,14 +51,18 @@ export const nearestName = (
   let nearest: string | undefined;
   let smallest = Math.floor(wanted.length / 3) + 1;
   for (const candidate of known) {
-    const distance = editDistance(wanted, simple(candidate));
+    // The simple form of a known name is never longer than the name, and takes more time than this comparison.
+    if (wanted.length - candidate.length >= smallest) continue;
+    const distance = editDistance(wanted, simple(candidate), smallest);
     if (distance < smallest) {
       smallest = distance;
       nearest = candidate;
     }
   }
   if (nearest !== undefined || wanted.length < minPrefix) return nearest;
-  const [longer, ...others] = known.filter((candidate) => simple(candidate).startsWith(wanted));
+  const [longer, ...others] = known.filter(
+    (candidate) => candidate.length >= wanted.length && simple(candidate).startsWith(wanted),
+  );
   return others.length === 0 ? longer : undefined;
 };
 

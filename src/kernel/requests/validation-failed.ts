@@ -1,6 +1,17 @@
 import type { AbuseKind } from '../catalogue/abuse.ts';
 import { AppError, type FieldError } from '../catalogue/errors.ts';
 
+/** Max errors of one request that are shown. */
+export const maxShownErrors = 20;
+
+/**
+ * The text of the error at `index` of a list. Errors that are not shown count, and have no text of their own: callers
+ * decide how many there are, and to search for the names that they meant takes time.
+ * @param max number of errors whose text can be seen
+ */
+export const shownDetail = (index: number, detail: () => string, max = maxShownErrors): string =>
+  index < max ? detail() : 'This error is not shown';
+
 /** Max characters of a field in a sentence. The pointer of an error has the whole name. */
 const maxFieldCharacters = 80;
 

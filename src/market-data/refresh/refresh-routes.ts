@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
+import { byId } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { PageRequest, Pages } from '#src/kernel/lists/pages.ts';
@@ -105,7 +106,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     load: 'read',
     path: '/refreshes/{id}',
     summary: 'One refresh',
-    request: { path: z.strictObject({ id: z.uuid() }), query: resourceQuery(refreshSchema) },
+    request: { path: byId, query: resourceQuery(refreshSchema) },
     responses: { 200: refreshSchema },
     fields: true,
     etag: 'weak',
@@ -122,7 +123,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     load: 'read',
     path: '/refreshes/{id}/quarantined-prices',
     summary: 'Bars that a refresh held back',
-    request: { path: z.strictObject({ id: z.uuid() }), query: listQuery(quarantinedPriceSchema) },
+    request: { path: byId, query: listQuery(quarantinedPriceSchema) },
     responses: { 200: listOf(quarantinedPriceSchema) },
     fields: true,
     etag: 'weak',

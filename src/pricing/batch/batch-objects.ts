@@ -101,7 +101,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
   const { options, outputs, strictUnits, units } = readEnvelope(body, defaults);
   checkRowsAlike(options, outputs, engines);
   const wanted = wantedOf(outputs, units);
-  const reading = { inverted: wanted.inverted, strictUnits, own: [idMember], place: 'row' } as const;
+  const reading = { inverted: wanted.inverted, strictUnits, own: [idMember], place: 'row', maxShown: 1 } as const;
   const buffer = createOutputs();
   const tally = createTally();
   const text = createTextChunks();

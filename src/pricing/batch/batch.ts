@@ -33,6 +33,10 @@ const workerBytes = 65_536;
  */
 export const workerMs = 3;
 
+/** Whether the calculation could block the event loop of the service. */
+export const needsProcess = ({ totalMs, isUncertain }: WorkEstimate): boolean =>
+  totalMs > workerMs || isUncertain === true;
+
 /**
  * Measured milliseconds after which a batch with a low estimate goes to a pricing process, which begins it again. The
  * estimate does not know every slow input.
@@ -87,7 +91,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
       // The estimate may need the years of all dates, and to read these would take too long here.
       if ((batch.preparationMs ?? 0) > workerMs) return {};
       const estimate = batch.estimate();
-      if (estimate.totalMs > workerMs) return { estimate };
+      if (needsProcess(estimate)) return { estimate };
       let workedMs = 0;
       const isDone = await runSlices(
         batch,

@@ -36,6 +36,8 @@ type ModelCost = {
   readonly greeksMicroseconds?: (row: CostInputs) => number;
   /** Cost of an implied volatility, as a number of prices. */
   readonly inversion: number;
+  /** Some searches for the volatility take very much longer than `inversion` says, and the inputs do not show which. */
+  readonly isInversionUncertain?: true;
 };
 
 const dividendCost = 0.03;
@@ -175,6 +177,8 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
     greeks: 0,
     greeksMicroseconds: andersenLakeGreeksCost,
     inversion: search,
+    // A price that no volatility gives leads to volatilities that only panels can price: 0.1 s where 2.6 ms are usual.
+    isInversionUncertain: true,
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
   // The differences are on coarser grids than the price.
@@ -192,13 +196,24 @@ export type WorkEstimate = {
   readonly maxRowMs: number;
   /** The model of that row; `unknown` if there is no such model. */
   readonly model: ModelName | 'unknown';
+  /** A row may take very much longer than expected, so a pricing process must price it. */
+  readonly isUncertain?: true;
 };
+
+/** The number of prices that the work for a row equals. */
+const pricesOf = (cost: ModelCost, { needs, inverted }: Wanted): number =>
+  (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
+
+/** Microseconds of a row. */
+const rowCost = (row: CostInputs, cost: ModelCost, prices: number, needs: Wanted['needs']): number =>
+  cost.price(row) * prices + (needs === 'price' ? 0 : (cost.greeksMicroseconds?.(row) ?? 0));
 
 /**
  * Estimates the duration of rows from their members before validation. The estimate decides where and whether rows are
  * priced. It never changes the answer.
  */
-export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Wanted): WorkEstimate => {
+export const estimateOf = (rows: Iterable<CostInputs>, wanted: Wanted): WorkEstimate => {
+  const { needs, inverted } = wanted;
   let totalMicroseconds = 0;
   let maxMicroseconds = 0;
   let maxName: unknown;
@@ -207,23 +222,25 @@ export const estimateOf = (rows: Iterable<CostInputs>, { needs, inverted }: Want
   let cost: ModelCost | undefined;
   let prices = 0;
   let isFirst = true;
+  let isUncertain = false;
   for (const row of rows) {
     const given = row.model ?? chosenModel(row);
     if (isFirst || given !== name) {
       isFirst = false;
       name = given;
       cost = isModelName(given) ? modelCosts[given] : undefined;
-      prices = cost === undefined ? 1 : (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
+      prices = cost === undefined ? 0 : pricesOf(cost, wanted);
+      isUncertain ||= inverted && cost?.isInversionUncertain === true;
     }
-    const greeksMicroseconds = needs === 'price' ? 0 : (cost?.greeksMicroseconds?.(row) ?? 0);
-    const microseconds = (cost === undefined ? refusedCost : cost.price(row)) * prices + greeksMicroseconds;
+    const microseconds = cost === undefined ? refusedCost : rowCost(row, cost, prices, needs);
     totalMicroseconds += microseconds;
     if (microseconds <= maxMicroseconds) continue;
     maxMicroseconds = microseconds;
     maxName = name;
   }
   const model = isModelName(maxName) ? maxName : 'unknown';
-  return { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
+  const estimate: WorkEstimate = { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
+  return isUncertain ? { ...estimate, isUncertain } : estimate;
 };
 
 /**

@@ -25,7 +25,8 @@ export const estimateSteps = function* (
     yield;
     const part = estimateOf(some(), wanted);
     const slowest = part.maxRowMs > total.maxRowMs ? part : total;
-    total = { ...slowest, totalMs: total.totalMs + part.totalMs };
+    const isUncertain = total.isUncertain ?? part.isUncertain;
+    total = { ...slowest, totalMs: total.totalMs + part.totalMs, ...(isUncertain && { isUncertain }) };
   }
   return total;
 };

@@ -1,6 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { exerciseStyles, optionTypes, type ExerciseStyle, type Option } from '../models/engine.ts';
 import { isInRange, isRequired, optionPrice, type NumberInput } from '../models/inputs.ts';
+import { shownDetail } from '#src/kernel/requests/validation-failed.ts';
 import { invalidRequest } from './failures.ts';
 import type { Model } from '../models/models.ts';
 import { defaultGreeks, indexOfOutput, type OutputName } from '../models/outputs.ts';
@@ -59,13 +60,14 @@ export const readModelName = (row: Row, at: string): string => {
   throw invalidRequest([memberError(at, 'model', 'invalid_type', notAModelText(name))]);
 };
 
+const noMembers: readonly string[] = [];
+
 const unknownMembers = (
   row: Row,
   model: Model,
   numbers: readonly NumberInput[],
   at: string,
-  own: readonly string[],
-  place: OptionPlace,
+  { own = noMembers, place = 'request', maxShown }: ReadOptions,
 ): FieldError[] => {
   const known = new Set([
     'model',
@@ -78,7 +80,10 @@ const unknownMembers = (
   const names = [...known, ...conventionNames];
   return Object.keys(row)
     .filter((member) => !known.has(member))
-    .map((member) => memberError(at, member, 'unknown_member', unknownMemberText(member, model, names, place)));
+    .map((member, index) => {
+      const text = (): string => unknownMemberText(member, model, names, place);
+      return memberError(at, member, 'unknown_member', shownDetail(index, text, maxShown));
+    });
 };
 
 const withPrice = new Map<Model, readonly NumberInput[]>();
@@ -103,17 +108,14 @@ export type ReadOptions = {
   readonly strictUnits?: boolean;
   /** The time to expiry is calculated from dates, so its unit is known. */
   readonly isTimeDated?: boolean;
+  /** Max errors that are shown. Default: those of a request. */
+  readonly maxShown?: number;
 };
-const noMembers: readonly string[] = [];
 
 /** The option of a row with defaults filled in, or all errors of the row. `at` is the JSON Pointer of the row. */
 // oxlint-disable-next-line complexity -- it runs for each row of a batch, and calls would cost too much there
-export const readOption = (
-  row: Row,
-  model: Model,
-  at: string,
-  { own = noMembers, place = 'request', inverted = false, strictUnits = false, isTimeDated = false }: ReadOptions = {},
-): Option | FieldError[] => {
+export const readOption = (row: Row, model: Model, at: string, options: ReadOptions = {}): Option | FieldError[] => {
+  const { own = noMembers, inverted = false, strictUnits = false, isTimeDated = false } = options;
   let errors: FieldError[] | undefined;
   let known = row['model'] === undefined ? 0 : 1;
   for (const member of own) if (row[member] !== undefined) known++;
@@ -158,7 +160,7 @@ export const readOption = (
   let members = 0;
   for (const _ in row) members++;
   // They come first, because a failed row of a batch shows its first error only.
-  if (members !== known) (errors ??= []).unshift(...unknownMembers(row, model, numbers, at, own, place));
+  if (members !== known) (errors ??= []).unshift(...unknownMembers(row, model, numbers, at, options));
   return errors ?? (option as unknown as Option);
 };
 
@@ -201,7 +203,10 @@ export const readOutputs = (
   value.forEach((name: unknown, index) => {
     if (name === greeksGroup) for (const greek of defaultGreeks) outputs.add(greek);
     else if (isOutput(name) && known.includes(name)) outputs.add(name);
-    else errors.push(memberError('/outputs', index, 'invalid_value', unknownOutputText(name, known, place)));
+    else {
+      const text = (): string => unknownOutputText(name, known, place);
+      errors.push(memberError('/outputs', index, 'invalid_value', shownDetail(errors.length, text)));
+    }
   });
   return errors.length > 0 ? errors : { outputs: [...outputs] };
 };

@@ -180,6 +180,14 @@ test('ended sessions: sessions and tokens end, keys stay, a new sign-in works', 
   t.is((await room.me(bearer((await signedIn(room)).access))).status, 200);
 });
 
+test('an id in capital letters ends the tokens of the same user', async (t) => {
+  const room = await startRoom(t, quick);
+  await signedIn(room);
+  const id = await idOf(room);
+  t.is((await room.json(`/users/${id.toUpperCase()}/sessions/revoke`, undefined, await asDesk(room))).status, 200);
+  t.deepEqual(await room.stored.query('select owner_id from owner_end'), [{ owner_id: id }]);
+});
+
 /** Two users with the role admin, signed in. */
 const twoAdministrators = async (room: Room) => {
   const made = [];

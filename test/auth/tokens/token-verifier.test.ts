@@ -41,6 +41,21 @@ const accepted: [string, string, object][] = [
     },
   ],
   [
+    'an enhanced user token with the id of an account in capital letters',
+    craft(goodHeader, { ...enhancedClaims, sub: '01A21B88-2F4D-7BBE-9CC7-B88DD739FB6C' }),
+    {
+      kind: 'user',
+      subject: '01a21b88-2f4d-7bbe-9cc7-b88dd739fb6c',
+      email: 'ada@example.org',
+      role: 'analyst',
+      scopes,
+      tokenFormat: 'enhanced',
+      tokenId: 'token-1',
+      tokenIssuedAt: now - 10,
+      tokenExpiresAt: now + 600,
+    },
+  ],
+  [
     'a legacy user token without typ, kid, email, jti, nbf, iat',
     bareLegacy,
     {

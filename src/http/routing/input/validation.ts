@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { quoted } from '#src/kernel/requests/nearest-name.ts';
-import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
+import { shownDetail, validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import { describeField, issueText, nameOfField, unknownNameText, withMembers } from './issue-text.ts';
 import { pointerInto, type Part } from './pointer-into.ts';
 import { objectAt, requiredText } from './schema-text.ts';
@@ -35,7 +35,13 @@ const codeOfIssue = (issue: Issue, path: readonly PropertyKey[], input: unknown)
   }
 };
 
-type Flattening = { readonly part: Part; readonly schema: z.ZodType; readonly input: unknown };
+type Flattening = {
+  readonly part: Part;
+  readonly schema: z.ZodType;
+  readonly input: unknown;
+  /** Names that no object of the request has, until now. */
+  unknownNames: number;
+};
 
 const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): FieldError[] => {
   const { part, schema, input } = from;
@@ -46,7 +52,9 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
     return issue.keys.map((key) => ({
       pointer: pointerInto(part, [...path, key]),
       code: 'unknown_member',
-      detail: unknownNameText(key, part === 'body' ? 'member' : 'parameter', known),
+      detail: shownDetail(from.unknownNames++, () =>
+        unknownNameText(key, part === 'body' ? 'member' : 'parameter', known),
+      ),
     }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
@@ -74,10 +82,8 @@ type ParseResult<T> = { readonly data: T | undefined; readonly errors: readonly 
 export const parsePart = <T extends z.ZodType>(part: Part, schema: T, input: unknown): ParseResult<z.output<T>> => {
   const parsed = schema.safeParse(input, { error: issueText });
   if (parsed.success) return { data: parsed.data, errors: [] };
-  return {
-    data: undefined,
-    errors: parsed.error.issues.flatMap((issue) => flatten(issue, [], { part, schema, input })),
-  };
+  const from = { part, schema, input, unknownNames: 0 };
+  return { data: undefined, errors: parsed.error.issues.flatMap((issue) => flatten(issue, [], from)) };
 };
 
 /**

@@ -48,7 +48,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   const isTimeDated = columns.has('expiry') || columns.has('contract');
   /** Some rows may have years and others dates, so that a suspicious value needs a look at its own row. */
   const isTimeMixed = isTimeDated && columns.has('time_to_expiry');
-  const reading = { inverted: wanted.inverted, strictUnits };
+  const reading = { inverted: wanted.inverted, strictUnits, maxShown: 1 };
   const warnings = createColumnWarnings();
   checkColumns(table, wanted, engines);
   const buffer = createOutputs();
