@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Server as TcpServer } fro
  * tens of milliseconds, and with one socket the last of 100 new clients waits for 100 turns. The kernel divides new
  * connections among the sockets.
  */
-export const listeningSockets = 32;
+const listeningSockets = 32;
 /** The other systems do not divide connections among the sockets of a port. */
 const canShare = process.platform === 'linux';
 
