@@ -72,8 +72,7 @@ test('settings and presets of a user change pricing in every format and reads of
     '/preset There is no preset "tre"; did you mean tree?',
   ]);
   t.deepEqual(detailsOf(await send('POST', '/pricing/price', { ...option, preset: 'tree' }, { as: '' })), [
-    '/preset preset needs the credentials of a user: send the header Authorization: Bearer TOKEN, or X-API-Key with an API key ' +
-      'of a user, or remove preset',
+    '/preset preset needs the credentials of a user, and this request has none: send the header Authorization: Bearer TOKEN (TOKEN is access_token in the answer of POST /auth/login), or the header X-API-Key with an API key of a user. To price without a preset, remove preset from the body',
   ]);
   t.is((await send('POST', '/pricing/price', { ...option, preset: 'tree' }, { as: other })).status, 422);
 
