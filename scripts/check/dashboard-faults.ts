@@ -67,6 +67,11 @@ const panelRules: readonly { readonly fault: string; readonly broken: (panel: Ch
       (fieldConfig?.defaults.color?.mode !== 'fixed' || (fieldConfig.defaults.mappings ?? []).length === 0),
   },
   {
+    fault: 'is red or green without data: map null to a colour that is no verdict',
+    broken: ({ type, fieldConfig }) =>
+      type === 'stat' && !JSON.stringify(fieldConfig?.defaults.mappings ?? []).includes('"match":"null+nan"'),
+  },
+  {
     fault: 'is too narrow for its legend: at least half of the grid',
     broken: ({ type, gridPos: { w } }) => type === 'timeseries' && w < gridWidth / 2,
   },

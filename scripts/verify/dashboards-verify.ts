@@ -5,12 +5,11 @@
  * accepted. With `--service-only`
  * proxy, probes, exporter of the host and k6 are not started, and queries about them only have to parse.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram } from './programs.ts';
 import { startAlertmanager } from './alertmanager.ts';
 import { runK6 } from './around/k6.ts';
+import { filledIn, hasNumber, readDashboards, type Dashboard } from './around/panel-queries.ts';
 import { startPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { withScope, type Scope } from './scope.ts';
 import { accountRound, pricingJobRound, secondFactorRound } from './account-traffic.ts';
@@ -32,42 +31,13 @@ import {
 } from './traffic.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
-type Panel = {
-  readonly type: string;
-  readonly title: string;
-  readonly targets?: readonly { readonly expr: string; readonly legendFormat?: string; readonly exemplar?: boolean }[];
-};
-type Dashboard = {
-  readonly title: string;
-  readonly panels: readonly Panel[];
-  readonly annotations: { readonly list: readonly { readonly name: string; readonly expr: string }[] };
-  readonly templating: {
-    readonly list: readonly { readonly type: string; readonly name: string; readonly query: string }[];
-  };
-};
-
 const serviceOnly = process.argv.includes('--service-only');
 /** Metrics of programs that `--service-only` does not start. */
 const aroundPattern = /\b(?:probe|caddy|node|otelcol|k6)_|reachability|job="(?!volwatch|postgres|alertmanager)/;
 const isLeftOut = (expr: string): boolean => serviceOnly && aroundPattern.test(expr);
 
-const directory = 'dashboards';
-const dashboards = readdirSync(directory)
-  .filter((name) => name.endsWith('.json'))
-  .map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')) as Dashboard);
+const dashboards = readDashboards();
 
-/** Replaces the variables as Grafana does for all instances and routes. */
-const filledIn = (expr: string): string =>
-  expr
-    .replaceAll('$__rate_interval', '15s')
-    .replaceAll('$__interval', '15s')
-    .replaceAll('$__range', '10m')
-    // The run is shorter than that.
-    .replaceAll(' offset 10m', '')
-    .replaceAll('"$instance"', '".+"')
-    .replaceAll('"$route"', '".+"');
-
-const hasNumber = ({ values }: Sample): boolean => values.some(([, value]) => value !== 'NaN');
 /** More series than this cannot be told apart in one panel. */
 const maxSeries = 12;
 

@@ -37,7 +37,7 @@ export type PrometheusOptions = {
   readonly targets: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly alertmanager?: string;
   /** Changes the text of a rule file, so that its windows fit a run of a few minutes. */
-  readonly rewriteRules?: (text: string) => string;
+  readonly rewriteRules?: (text: string, file: string) => string;
 };
 
 type Target = PrometheusOptions['targets'][string];
@@ -69,7 +69,7 @@ const configure = (directory: string, { targets, alertmanager, rewriteRules }: P
   for (const file of readdirSync('alerts/rules')) {
     // Groups with an interval of their own follow the short interval too.
     const text = readFileSync(join('alerts/rules', file), 'utf8').replaceAll(/interval: \w+/g, 'interval: 1s');
-    writeFileSync(join(directory, 'rules', file), rewriteRules === undefined ? text : rewriteRules(text));
+    writeFileSync(join(directory, 'rules', file), rewriteRules === undefined ? text : rewriteRules(text, file));
   }
   const path = join(directory, 'prometheus.yml');
   writeFileSync(path, stringify(configuration));

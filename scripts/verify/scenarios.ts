@@ -1,14 +1,14 @@
 import { call, clearFault, json, option, price, refresh, setFault } from '#testkit/running-service.ts';
 import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 import type { LogLine } from '#testkit/service.ts';
-import type { Scenario } from './around/scenario.ts';
+import { lockedTable } from './around/locked-table.ts';
+import { traceOf, type Scenario } from './around/scenario.ts';
 import { scenariosAround } from './around/scenarios-around.ts';
+import { scenariosBurn } from './around/scenarios-burn.ts';
 import { askForReset, syncCalendar, testWebhook, uncachedRead, uploadTo } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
 const nothing = (): void => {};
-const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
-  answer.headers.get('x-trace-id') ?? undefined;
 const isDatabaseFault = ({ code }: LogLine): boolean => String(code).startsWith('database_');
 
 /** A batch with too many rows for the event loop. */
@@ -188,6 +188,7 @@ export const scenarios: readonly Scenario[] = [
     meet: manyReads,
     log: ({ code }) => code === 'database_pool_exhausted',
   },
+  lockedTable(),
   {
     alert: 'PostgresDown',
     fault: 'the connections to PostgreSQL and its replica are cut',
@@ -255,6 +256,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   ...scenariosAround,
+  ...scenariosBurn,
   {
     alert: 'InstanceDown',
     fault: 'the process is stopped (SIGSTOP)',

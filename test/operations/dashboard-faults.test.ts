@@ -30,6 +30,7 @@ for (const [fault, type, change] of [
   ['windows that overlap', 'timeseries', query('sum(increase(x[$__rate_interval]))')],
   ['windows that overlap', 'timeseries', query('sum(increase(x[$__interval]))')],
   ['map states', 'state-timeline', { fieldConfig: { defaults: {} } }],
+  ['without data', 'stat', { fieldConfig: { defaults: { mappings: [] } } }],
   ['too narrow', 'timeseries', { gridPos: { x: 0, y: 900, w: 8, h: 8 } }],
   ['on the right', 'timeseries', { options: { legend: { placement: 'bottom' } } }],
   ['axisSoftMax', 'timeseries', { fieldConfig: { defaults: {} } }],

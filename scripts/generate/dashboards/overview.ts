@@ -83,7 +83,7 @@ export const overview: DashboardSpec = {
               legend: '{{alertname}} {{severity}}',
             },
             {
-              expr: 'max by (alertname, severity) (ALERTS{alertstate="firing",severity!="page"})',
+              expr: 'max by (alertname, severity) (ALERTS{alertstate="firing",severity="ticket"})',
               legend: '{{alertname}} {{severity}}',
             },
           ],
@@ -261,11 +261,11 @@ export const overview: DashboardSpec = {
           kind: 'timeseries',
           title: 'Requests shed by reason',
           description:
-            'Requests shed per second, by class of route and reason: too many in progress, or an event loop that runs late.',
+            'The eight most frequent by class of route and reason, per second: too many in progress, or an event loop that runs late.',
           unit: 'requests/s',
           queries: [
             {
-              expr: sumRate(of('volwatch_load_shed_total'), 'load_class, reason'),
+              expr: highest(sumRate(of('volwatch_load_shed_total'), 'load_class, reason'), 'load_class, reason'),
               legend: '{{load_class}} {{reason}}',
             },
           ],

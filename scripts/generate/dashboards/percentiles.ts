@@ -15,6 +15,8 @@ const panelOf = (each: Percentiles): PanelSpec => ({
     legend: `p${q * 100} ${each.by.map((label) => `{{${label}}}`).join(' ')}`,
   })),
   exemplars: true,
+  // The legend of twelve lines is visible as a whole.
+  height: 11,
 });
 
 /** The percentiles of alerts/rules/percentiles.yml, for the chosen instances. */

@@ -8,11 +8,15 @@ const latencyByModel = (id: number, q: number): PanelSpec => ({
   id,
   kind: 'timeseries',
   title: `Calculation duration at p${q * 100}`,
-  description: 'By model and operation, batches left out; points open the trace. The line is the level of pricing.',
+  description:
+    'By model and operation, without batches, grids and calibrations; points open the trace. The line is the level of pricing.',
   unit: 'seconds',
   queries: [
     {
-      expr: highest(quantile(q, durations('operation!="batch"'), 'model, operation'), 'model, operation'),
+      expr: highest(
+        quantile(q, durations('operation!~"batch|grid|calibrate"'), 'model, operation'),
+        'model, operation',
+      ),
       legend: '{{model}} {{operation}}',
     },
   ],
@@ -72,11 +76,12 @@ export const pricing: DashboardSpec = {
           id: 7,
           kind: 'timeseries',
           title: 'Calculations without convergence',
-          description: 'Calculations per second that were refused because a solver or an integral did not converge.',
+          description:
+            'Calculations per second that were refused because a solver or an integral did not converge, of the eight models with the most.',
           unit: 'events/s',
           queries: [
             {
-              expr: sumRate(of('volwatch_pricing_not_converged_total'), 'model'),
+              expr: highest(sumRate(of('volwatch_pricing_not_converged_total'), 'model'), 'model'),
               legend: '{{model}}',
             },
           ],
@@ -131,6 +136,7 @@ export const pricing: DashboardSpec = {
           title: 'Batch size',
           description: 'Median and p95 of rows, by format.',
           unit: 'count',
+          logarithmic: true,
           queries: [0.5, 0.95].map((q) => ({
             expr: quantile(q, of('volwatch_pricing_batch_size_bucket'), 'format'),
             legend: `p${q * 100} {{format}}`,

@@ -210,7 +210,7 @@ export const refreshes: DashboardSpec = {
           unit: 'count',
           queries: [
             {
-              expr: `sum by (universe, outcome) (increase(${of('volwatch_uploads_total')}[$__interval]))`,
+              expr: `sum by (universe, outcome) (increase(${of('volwatch_uploads_total')}[$__interval])) > 0`,
               legend: '{{universe}} {{outcome}}',
             },
           ],
@@ -222,7 +222,7 @@ export const refreshes: DashboardSpec = {
           kind: 'timeseries',
           title: 'Uploaded bytes',
           description: 'Bytes of uploaded files per second after decompression. UPLOADS_LIMIT bounds the files.',
-          unit: 'bytes',
+          unit: 'bytes/s',
           queries: [{ expr: `sum(rate(${of('volwatch_upload_bytes_total')}[$__rate_interval]))`, legend: 'bytes' }],
         },
         {

@@ -22,6 +22,7 @@ const units: Readonly<Record<Unit, string>> = {
   'events/s': 'cps',
   count: 'short',
   bytes: 'bytes',
+  'bytes/s': 'binBps',
   state: 'none',
   rate: 'none',
 };
@@ -57,7 +58,7 @@ const legend = (): common.VizLegendOptionsBuilder =>
 const softMaxOf = ({ unit, thresholds = [] }: PanelSpec): number => {
   const lines = thresholds.map(({ value }) => value).filter((value) => value > 0);
   if (lines.length > 0) return 1.2 * Math.min(...lines);
-  return { share: 0.1, seconds: 0.01, bytes: 1_048_576 }[unit as string] ?? 1;
+  return { share: 0.1, seconds: 0.01, bytes: 1_048_576, 'bytes/s': 1_024 }[unit as string] ?? 1;
 };
 
 const upAndDown: NonNullable<PanelSpec['states']> = [
@@ -140,6 +141,8 @@ const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
   for (const { name, unit, thresholds } of columns) {
     panel.overrideByName(name, [
       { id: 'unit', value: units[unit] },
+      // A column is at least 150 pixels wide otherwise, so that the last ones of many are out of sight.
+      ...(columns.length > 7 ? [{ id: 'custom.width', value: 110 }] : []),
       ...(thresholds === undefined
         ? []
         : [
@@ -174,8 +177,17 @@ const heatmapPanel = (): heatmap.PanelBuilder =>
     )
     .yAxis(new heatmap.YAxisConfigBuilder().unit(units.seconds));
 
+/** Without data, for example after a first start, the panel is grey. The colour of the lowest threshold would be an alarm. */
+const statPanel = (): stat.PanelBuilder =>
+  new stat.PanelBuilder().colorMode(common.BigValueColorMode.Background).mappings([
+    {
+      type: dashboard.MappingType.SpecialValue,
+      options: { match: dashboard.SpecialValueMatch.NullAndNan, result: { text: 'none', color: '#808080', index: 0 } },
+    },
+  ]);
+
 const panelBuilder = (spec: PanelSpec) => {
-  if (spec.kind === 'stat') return new stat.PanelBuilder().colorMode(common.BigValueColorMode.Background);
+  if (spec.kind === 'stat') return statPanel();
   if (spec.kind === 'table') return tablePanel(spec);
   if (spec.kind === 'states') return statesPanel(spec);
   if (spec.kind === 'heatmap') return heatmapPanel();

@@ -2,7 +2,7 @@
  * A dashboard as data, independent of the dashboard library. `sdk.ts` converts it to Grafana's JSON, the verification
  * reads its queries, and the alert rules find their panel here.
  */
-export type Unit = 'seconds' | 'share' | 'requests/s' | 'events/s' | 'count' | 'bytes' | 'state' | 'rate';
+export type Unit = 'seconds' | 'share' | 'requests/s' | 'events/s' | 'count' | 'bytes' | 'bytes/s' | 'state' | 'rate';
 
 export type Query = {
   readonly expr: string;

@@ -31,11 +31,15 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
       id: 11,
       kind: 'timeseries',
       title: 'Rollbacks by reason',
-      description: 'Rollbacks per second by reason: the code of the error table that logs and spans carry too.',
+      description:
+        'The eight most frequent per second. The reason is the code of the error table that logs and spans carry too.',
       unit: 'events/s',
       queries: [
         {
-          expr: `${sumRate(of(transactions, 'outcome="rolled_back"'), 'operation, reason')} > 0`,
+          expr: highest(
+            `${sumRate(of(transactions, 'outcome="rolled_back"'), 'operation, reason')} > 0`,
+            'operation, reason',
+          ),
           legend: '{{operation}} {{reason}}',
         },
       ],
@@ -92,11 +96,16 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
       kind: 'timeseries',
       title: 'Rollbacks counted by PostgreSQL and the service',
       description:
-        'Rollbacks per second as PostgreSQL and as the service count them. They must agree. More in PostgreSQL: somebody else rolls back, or connections are lost.',
+        'Rollbacks per second as PostgreSQL and as the service count them. They must agree. More in PostgreSQL: somebody else rolls back, or connections are lost. Units of work that got no connection are left out.',
       unit: 'events/s',
       queries: [
         { expr: sumRate('pg_stat_database_xact_rollback{datname!~"template.*"}'), legend: 'PostgreSQL' },
-        { expr: sumRate(of(transactions, 'outcome=~"rolled_back|refused"')), legend: 'service' },
+        {
+          expr: sumRate(
+            of(transactions, 'outcome=~"rolled_back|refused",reason!~"database_pool_exhausted|database_unavailable"'),
+          ),
+          legend: 'service',
+        },
       ],
     },
     {

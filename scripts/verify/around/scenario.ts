@@ -12,6 +12,8 @@ export type Around = Surroundings & {
 /** A cause on the live service, and the signals that must follow. */
 export type Scenario = {
   readonly alert: string;
+  /** Tells several causes of one alert apart. */
+  readonly variant?: string;
   readonly fault: string;
   readonly inject: (stack: Stack, around: Around) => Promise<void> | void;
   /** Repeated during the fault. Returns the trace id of a request that the fault affected. */
@@ -24,3 +26,6 @@ export type Scenario = {
   /** Restores the normal state after the fault, if the service does not recover without it. */
   readonly recover?: (stack: Stack, token: string) => Promise<unknown>;
 };
+
+export const traceOf = (answer: { readonly headers: Headers }): string | undefined =>
+  answer.headers.get('x-trace-id') ?? undefined;

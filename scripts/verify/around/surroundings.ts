@@ -15,6 +15,8 @@ export type Surroundings = {
   readonly targets: PrometheusOptions['targets'];
   /** The proxy in front of the service, as in Compose. */
   readonly proxy: Part;
+  /** host:port of the proxy. */
+  readonly proxyAddress: string;
   readonly hostExporter: Part;
   /** A Collector whose trace store does not answer. It loses the spans that it is fed. */
   readonly strandedCollector: { readonly feed: () => void; readonly rest: () => void };
@@ -37,13 +39,16 @@ const startStrandedCollector = async (scope: Teardown): Promise<{ url: string; m
   const override = join(directory, 'override.yaml');
   const retry = { enabled: true, initial_interval: '200ms', max_interval: '500ms', max_elapsed_time: '1s' };
   writeFileSync(override, stringify({ exporters: { otlp_grpc: { retry_on_failure: retry, timeout: '500ms' } } }));
-  const [otlp, health, metrics, itself, store] = await Promise.all(Array.from({ length: 5 }, () => freePort()));
+  const [otlp, health, metrics, itself, store, serviceMetrics] = await Promise.all(
+    Array.from({ length: 6 }, () => freePort()),
+  );
   await startProgram(scope, 'otelcol', ['--config', 'otel-collector.yaml', '--config', override], {
     readyUrl: `http://${host}:${health}`,
     environment: {
       COLLECTOR_OTLP_HTTP: `${host}:${otlp}`,
       COLLECTOR_HEALTH: `${host}:${health}`,
       COLLECTOR_METRICS: `${host}:${metrics}`,
+      COLLECTOR_SERVICE_METRICS: `${host}:${serviceMetrics}`,
       COLLECTOR_SELF_HOST: host,
       COLLECTOR_SELF_PORT: String(itself),
       COLLECTOR_TRACE_STORE: `${host}:${store}`,
@@ -104,6 +109,7 @@ export const startSurroundings = async (scope: Teardown, { service }: Stack): Pr
   scope.teardown(rest);
   return {
     proxy,
+    proxyAddress: proxyAddress!,
     hostExporter,
     strandedCollector: {
       feed: () => void (feeding = setInterval(() => void sendFailedSpan(collector.url).catch(() => {}), 200)),

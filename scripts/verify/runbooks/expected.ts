@@ -1,3 +1,7 @@
+import { metric, scrape } from '#testkit/running-service.ts';
+import type { Scenario } from '../around/scenario.ts';
+import type { Stack } from '../stack.ts';
+
 /** What the commands of a runbook must show during the fault. */
 export type Expected = {
   /** A healthy service shows none of these. */
@@ -10,7 +14,16 @@ export type Expected = {
   readonly name?: string;
   /** The fault is that nothing happens, so the log query finds what happened before. */
   readonly isSilent?: true;
+  /** A step of the page that needs what the commands have shown. It must end the fault. */
+  readonly remedy?: {
+    readonly command: (output: string) => string;
+    readonly isOver: (stack: Stack) => Promise<boolean>;
+  };
 };
+
+/** The name of a scenario in `expected`. */
+export const keyOf = ({ alert, variant }: Pick<Scenario, 'alert' | 'variant'>): string =>
+  variant === undefined ? alert : `${alert}: ${variant}`;
 
 const memory = /backend="memory"\S* [1-9]/;
 const down = (dependency: string): RegExp => new RegExp(`"${dependency}":\\{[^}]*"status":"down"`);
@@ -20,7 +33,14 @@ const full = [
   /db_client_connection_pending_requests\{pool="primary"\} [1-9]/,
 ];
 
-/** By alert. Runbooks without commands have none. */
+const pool = { pool: 'primary' };
+const isNobodyWaiting = async ({ service }: Stack): Promise<boolean> =>
+  metric(await scrape(service), 'db_client_connection_pending_requests', pool) === 0;
+
+/** curl has no connection to the proxy. */
+const noProxy = /^000 \d/m;
+
+/** By alert, and by variant where an alert has several causes. Runbooks without commands have none. */
 export const expected: Readonly<Record<string, Expected>> = {
   WorkersRestarting: { shows: [/volwatch_workers_restarts_total\S* [1-9]/] },
   AbusePersists: {
@@ -43,6 +63,15 @@ export const expected: Readonly<Record<string, Expected>> = {
     // No session holds a lock in this fault. The transactions have at least the one of the query.
     answers: [/blocker[^]*\n\(0 rows\)/, /wait_event_type[^]*^\s*\d+ \|/m],
   },
+  'PoolRequestsWaiting: locked table': {
+    shows: [...full, /^ +\d+ \| by_hand +\| idle in transaction \|.*\| +[1-9]\d* \| lock table webhook/m],
+    remedy: {
+      // The session that blocks most is the first row.
+      command: (output) =>
+        `psql "$DATABASE_URL" -c "select pg_terminate_backend(${/^ +(\d+) \| by_hand/m.exec(output)?.[1] ?? 0})"`,
+      isOver: isNobodyWaiting,
+    },
+  },
   PostgresDown: { shows: [down('postgres')] },
   ReplicaDown: { shows: [/volwatch_replica_up\{[^}]*\} 0/], answers: [/\| streaming \| +\d/] },
   RedisDown: { shows: [down('redis'), memory] },
@@ -57,5 +86,12 @@ export const expected: Readonly<Record<string, Expected>> = {
     note: 'the remedy is shown: the commands request a refresh, and it succeeds',
     isSilent: true,
   },
+  ProbeFailing: { shows: [noProxy], answers: [/^200$/m] },
+  TrafficStopped: { shows: [noProxy] },
+  TargetDown: { shows: [/"lastError":"[^"]*connection refused"/] },
+  AlertsNotDelivered: { shows: [/"alertname":"TargetDown"/] },
+  CollectorLosesSpans: { shows: [/"__name__":"otelcol_exporter_queue_size"[^}]*\},"value":\[[\d.]+,"[1-9]/] },
+  Watchdog: { shows: [/"state":"active"/], answers: [/^200\n200$/m] },
+  ReachabilityBudgetBurn: { shows: [noProxy], answers: [/^200$/m] },
   InstanceDown: { shows: [/^000$/m] },
 };

@@ -47,6 +47,10 @@ volwatch_retries_total{dependency="twelve_data"} 2`,
 -------+------------------+--------+-----------------+----------+--------------------------
  14724 | psql             | active |                 | 00:00:00 | select pid, application_name
 (1 row)`,
+  'PoolRequestsWaiting: locked table': `${pool}
+ blocker | application_name | state | age | blocked | query 
+---------+------------------+-------+-----+---------+-------
+(0 rows)`,
   PostgresDown: `${health}\n${pool}`,
   ReplicaDown: `volwatch_replica_up{pool="replica_1"} 1
 volwatch_replica_lag_seconds{pool="replica_1"} 0
@@ -62,5 +66,12 @@ volwatch_replica_fallbacks_total{pool="replica_1"} 2
 volwatch_telemetry_dropped_total{signal="traces",reason="export_failed"} 0
 volwatch_telemetry_dropped_total{signal="logs",reason="export_failed"} 0`,
   RefreshStale: '{"universe":"tech5","trigger":"request","status":"succeeded","source":"provider"}',
+  ProbeFailing: '200 0.004106\n200',
+  TrafficStopped: '200 0.004106',
+  TargetDown: '      8 "lastError":""',
+  AlertsNotDelivered: '[{"labels":{"alertname":"Watchdog","severity":"none"},"status":{"state":"active"}}]',
+  CollectorLosesSpans: '{"status":"success","data":{"resultType":"vector","result":[]}}',
+  Watchdog: '200\n200\n[]',
+  ReachabilityBudgetBurn: '200 0.004106\n200',
   InstanceDown: '200\nprocess_start_time_seconds 1795750816',
 };

@@ -40,13 +40,14 @@ test('each log query of a runbook can be carried out, and each metric of the ser
   }
 });
 
-test('commands are written for an instance from source, and those that are followed have an expectation', (t) => {
-  const around = /^(?:docker compose |.*127\.0\.0\.1:(?:8080|9090|9093)\b)/m;
+test('commands are written for an instance from source, and all of them have an expectation', (t) => {
   for (const [name, { commands }] of pages) {
-    if (commands.length === 0 || commands.some((block) => around.test(block))) continue;
+    if (commands.length === 0) continue;
+    t.notRegex(commands.join(''), /^docker compose /m, `${name}: commands are written for an instance from source`);
     t.true(name.replace('.md', '') in expected, `${name}: add what its commands show to expected.ts`);
   }
-  for (const alert of Object.keys(expected)) {
+  for (const key of Object.keys(expected)) {
+    const alert = key.split(':')[0]!;
     t.true((pages.find(([name]) => name === `${alert}.md`)?.[1].commands.length ?? 0) > 0, alert);
   }
 });

@@ -103,7 +103,7 @@ export const instances: DashboardSpec = {
         {
           id: 13,
           kind: 'timeseries',
-          title: 'Processor use and event loop by instance',
+          title: 'Processor use by instance',
           description: 'Cores in use by each process. One is all that one event loop can use.',
           unit: 'rate',
           queries: [{ expr: highest(sumRate(of('process_cpu_seconds_total'), by), by), legend: '{{instance}}' }],
@@ -171,7 +171,7 @@ export const instances: DashboardSpec = {
           kind: 'timeseries',
           title: 'Processor time of one request by version',
           description: 'Seconds of processor time for each request, with background work. The cost of a release.',
-          unit: 'rate',
+          unit: 'seconds',
           queries: [
             {
               expr: `${versionRate(of('process_cpu_seconds_total'))} / (${versionRate(served)} > 0)`,

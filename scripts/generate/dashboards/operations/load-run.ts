@@ -65,8 +65,8 @@ export const loadRun: DashboardSpec = {
           kind: 'timeseries',
           title: 'Duration as k6 measures it',
           description: 'Percentiles of all requests with network and waiting, which the service does not see.',
-          unit: 'rate',
-          queries: [0.5, 0.95, 0.99].map((q) => ({ expr: percentile(q), legend: `p${q * 100} in seconds` })),
+          unit: 'seconds',
+          queries: [0.5, 0.95, 0.99].map((q) => ({ expr: percentile(q), legend: `p${q * 100}` })),
         },
         {
           id: 11,

@@ -60,15 +60,34 @@ export const saturation: DashboardSpec = {
           queries: [{ expr: `max by (datname) (${pg('pg_database_size_bytes')})`, legend: '{{datname}}' }],
         },
         {
+          id: 7,
+          kind: 'timeseries',
+          title: 'Sessions that wait for a lock',
+          description:
+            'Sessions that another session blocks, by program. The query of the runbook PoolRequestsWaiting names the session that holds the lock.',
+          unit: 'count',
+          queries: [
+            {
+              expr: `sum by (application_name) (${pg('pg_stat_activity_count', ',wait_event_type="Lock"')}) or 0 * sum by (application_name) (${pg('pg_stat_activity_count', ',application_name="volwatch"')})`,
+              legend: '{{application_name}}',
+            },
+          ],
+        },
+        {
           id: 6,
           kind: 'timeseries',
-          title: 'Deadlocks and temporary files',
-          description: 'Deadlocks per second, and megabytes per second that sorts and joins write to disk.',
-          unit: 'rate',
-          queries: [
-            { expr: `sum(${rate(pg('pg_stat_database_deadlocks'))})`, legend: 'deadlocks' },
-            { expr: `sum(${rate(pg('pg_stat_database_temp_bytes'))}) / 1e6`, legend: 'MB of temporary files' },
-          ],
+          title: 'Deadlocks',
+          description: 'Pairs of transactions per second that waited for each other. PostgreSQL ends one of them.',
+          unit: 'events/s',
+          queries: [{ expr: `sum(${rate(pg('pg_stat_database_deadlocks'))})`, legend: 'deadlocks' }],
+        },
+        {
+          id: 8,
+          kind: 'timeseries',
+          title: 'Temporary files',
+          description: 'Bytes per second that sorts and joins write to disk, because they do not fit in work_mem.',
+          unit: 'bytes/s',
+          queries: [{ expr: `sum(${rate(pg('pg_stat_database_temp_bytes'))})`, legend: 'written' }],
         },
       ],
     },
