@@ -42,7 +42,7 @@ export const rollback: Step = async ({ helm, pods, jobs }) => {
   const [before, migrations] = [identities(pods), jobs.completed.length];
   const revision = await deployedRevision(helm);
   const record = pods.record();
-  const { good } = await upgrade(helm, neverReady, '--wait', '--timeout', '20s');
+  const { good } = await upgrade(helm, neverReady, '--wait', '--timeout', '40s');
   const broken = pods.live('api').filter((pod) => tagOf(pod) === neverReady);
   const serving = identities(pods) === before;
   const ofUpgrade = jobs.completed.length - migrations;

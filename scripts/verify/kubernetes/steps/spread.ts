@@ -21,8 +21,9 @@ const skew = (pods: Pods, role: Role, places: number, placeOf: (node: number) =>
 export const spread: Step = async ({ helm, pods }) => {
   const began = performance.now();
   const fixed = roles.map((role) => `${role}.autoscaling.enabled=false,${role}.replicas=${wanted[role]}`).join(',');
-  succeeded(await upgrade(helm, secondTag, '--set', fixed));
-  await pods.settled(wanted, secondTag);
+  // The autoscaler owns the number of pods, so Helm has to take it over.
+  succeeded(await upgrade(helm, secondTag, '--set', fixed, '--force-conflicts'));
+  await pods.settled(wanted, secondTag, 180_000);
   const seconds = Math.round((performance.now() - began) / 1_000);
   const skews = roles.flatMap((role) => [
     { place: `${role} by zone`, skew: skew(pods, role, zoneCount, (node) => node % zoneCount) },
