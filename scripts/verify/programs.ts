@@ -16,17 +16,18 @@ export const temporaryDirectory = (scope: Teardown): string => {
 
 export type Program = { readonly pid: number; readonly output: () => string; readonly stop: () => Promise<void> };
 
+type Start = { readonly environment?: Readonly<Record<string, string>>; readonly startMs?: number };
 type Readiness = { readonly readyUrl: string } | { readonly isReady: () => Promise<boolean> };
 
 /**
  * Starts a program of .tools/bin and waits until `readyUrl` answers 200, or until `isReady`. It ends with the scope.
- * @throws Error with the output of the program if it ends first or is not ready within 30 s
+ * @throws Error with the output of the program if it ends first or is not ready within `startMs`
  */
 export const startProgram = async (
   scope: Teardown,
   name: string,
   argumentList: readonly string[],
-  { environment = {}, ...ready }: Readiness & { readonly environment?: Readonly<Record<string, string>> },
+  { environment = {}, startMs = 30_000, ...ready }: Readiness & Start,
 ): Promise<Program> => {
   if (!existsSync(join('.tools/bin', name)))
     throw new Error(`.tools/bin/${name} is missing: run npm exec node scripts/tools.ts`);
@@ -52,6 +53,6 @@ export const startProgram = async (
     await response?.arrayBuffer();
     return response?.ok === true;
   };
-  await eventually(isUp, () => `${name} is ready:\n${output}`, 30_000, 200);
+  await eventually(isUp, () => `${name} is ready:\n${output}`, startMs, 200);
   return { pid: child.pid!, output: () => output, stop };
 };

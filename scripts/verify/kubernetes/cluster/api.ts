@@ -94,18 +94,32 @@ export const createApi = (server: string, certificate: string, token: string) =>
     ): Promise<void> => {
       const list = await get<List<Item>>(path);
       for (const object of list.items) report({ type: 'ADDED', object });
-      const response = await open(`${path}?watch=1&resourceVersion=${list.metadata.resourceVersion}`, {
-        agent: false,
-        ca: certificate,
+      let { resourceVersion } = list.metadata;
+      const end = new AbortController();
+      let response: IncomingMessage | undefined;
+      scope.teardown(() => {
+        end.abort();
+        response?.destroy();
       });
-      scope.teardown(() => response.destroy());
-      const lines = createInterface({ input: response });
-      // The teardown destroys the response, which is an error of both.
-      for (const stream of [response, lines]) stream.on('error', () => {});
-      lines.on('line', (line) => {
+      const read = (line: string): void => {
         const change = JSON.parse(line) as Change<Item> | { readonly type: 'ERROR' };
-        if (change.type === 'ERROR') console.error(`The watch of ${path} ended: ${line}`);
-        else report(change);
+        if (change.type === 'ERROR') throw new Error(`The watch of ${path} cannot go on: ${line}`);
+        resourceVersion = change.object.metadata.resourceVersion;
+        report(change);
+      };
+      // The API server ends a watch whose reader is too slow. The next one goes on after the last change.
+      const follow = async (): Promise<void> => {
+        while (!end.signal.aborted) {
+          const options = { agent: false, ca: certificate } as const;
+          response = await open(`${path}?watch=1&resourceVersion=${resourceVersion}`, options);
+          const lines = createInterface({ input: response });
+          // The teardown destroys the response, which is an error of both.
+          for (const stream of [response, lines]) stream.on('error', () => {});
+          for await (const line of lines) read(line);
+        }
+      };
+      void follow().catch((error: unknown) => {
+        if (!end.signal.aborted) console.error(error);
       });
     },
     close: () => agent.destroy(),

@@ -24,6 +24,9 @@ export const nodeCount = 50;
 /** Each program gets this limit of Go for its heap, so that the whole control plane stays below 2.5 GB. */
 const heapLimit = '700MiB';
 
+/** The API server needs 5 s of processor time before it is ready, which is 90 s on a machine with other work. */
+const startMs = 120_000;
+
 /** Starts etcd, the control plane and kwok on loopback. Everything ends with the scope. */
 export const startCluster = async (scope: Scope): Promise<Cluster> => {
   const directory = temporaryDirectory(scope);
@@ -40,7 +43,8 @@ export const startCluster = async (scope: Scope): Promise<Cluster> => {
     ready: string | (() => Promise<boolean>),
   ): Promise<void> => {
     const isReady = typeof ready === 'string' ? { readyUrl: ready } : { isReady: ready };
-    programs.set(name, await startProgram(scope, name, args, { ...isReady, environment: { GOMEMLIMIT: heapLimit } }));
+    const environment = { GOMEMLIMIT: heapLimit };
+    programs.set(name, await startProgram(scope, name, args, { ...isReady, environment, startMs }));
   };
 
   const etcd = `http://127.0.0.1:${ports.etcd}`;

@@ -33,6 +33,16 @@ const changed = (stage: Stage, name: string, delayMs: number, expressions: reado
   },
 });
 
+/** @throws Error if the stage of kwok has another text, because the change would be lost */
+const withStatus = (stage: Stage, changes: readonly (readonly [from: string, to: string])[]): Stage => {
+  let template = stage.spec.next.statusTemplate ?? '';
+  for (const [from, to] of changes) {
+    if (!template.includes(from)) throw new Error(`${stage.metadata.name}: the status has no ${JSON.stringify(from)}`);
+    template = template.replace(from, to);
+  }
+  return { ...stage, spec: { ...stage.spec, next: { statusTemplate: template } } };
+};
+
 /**
  * Writes what kwok does in place of kubelets: the stages of its own module, slower, and with two images that fail.
  * @returns the path of the configuration
@@ -41,20 +51,27 @@ export const writeStages = (directory: string): string => {
   const modules = outputOf('go', ['mod', 'download', '-json', 'sigs.k8s.io/kwok'], 'tools/kubernetes');
   const { Dir: folder } = JSON.parse(modules) as { Dir: string };
   const read = (path: string): Stage => parse(readFileSync(join(folder, 'kustomize/stage', path), 'utf8')) as Stage;
+  const ready = read('pod/fast/pod-ready.yaml');
+  const never: Expression = { key: program, operator: 'In', values: [programOf('volwatch', neverReady)] };
   const complete = read('pod/fast/pod-complete.yaml');
   const fails: Expression = { key: program, operator: 'In', values: [programOf('migrate', failingMigration)] };
-  const failed = changed(complete, 'pod-fail', 0, [fails]);
-  const template = failed.spec.next
-    .statusTemplate!.replace('exitCode: 0', 'exitCode: 1')
-    .replace('reason: Completed', 'reason: Error')
-    .replace('phase: Succeeded', 'phase: Failed');
+  const failed = withStatus(changed(complete, 'pod-fail', 0, [fails]), [
+    ['exitCode: 0', 'exitCode: 1'],
+    ['reason: Completed', 'reason: Error'],
+    ['phase: Succeeded', 'phase: Failed'],
+  ]);
+  // Its process runs, but its readiness probe fails.
+  const unready = withStatus(changed(ready, 'pod-never-ready', startMs, [never]), [
+    ['status: "True"\n  type: Ready\n', 'status: "False"\n  type: Ready\n'],
+    ['status: "True"\n  type: ContainersReady\n', 'status: "False"\n  type: ContainersReady\n'],
+    ['ready: true', 'ready: false'],
+  ]);
   const stages = [
     read('node/fast/node-initialize.yaml'),
-    changed(read('pod/fast/pod-ready.yaml'), 'pod-ready', startMs, [
-      { key: program, operator: 'NotIn', values: [programOf('volwatch', neverReady)] },
-    ]),
+    changed(ready, 'pod-ready', startMs, [{ ...never, operator: 'NotIn' }]),
+    unready,
     changed(complete, 'pod-complete', startMs, [{ ...fails, operator: 'NotIn' }]),
-    { ...failed, spec: { ...failed.spec, next: { statusTemplate: template } } },
+    failed,
     changed(read('pod/fast/pod-delete.yaml'), 'pod-delete', endMs, []),
   ];
   const path = join(directory, 'kwok.yaml');

@@ -1,5 +1,5 @@
 import { nodeCount } from '../cluster/cluster.ts';
-import { succeeded } from '../cluster/helm.ts';
+import { succeeded, type Helm } from '../cluster/helm.ts';
 import { zoneCount } from '../cluster/nodes.ts';
 import { roles, type Pods, type Role } from '../cluster/pods.ts';
 import { upgrade, type Step } from '../run.ts';
@@ -17,12 +17,19 @@ const skew = (pods: Pods, role: Role, places: number, placeOf: (node: number) =>
   return Math.max(...counts) - Math.min(...counts);
 };
 
+/** Without autoscalers. Each owned the number of its pods, so Helm has to take it over. */
+const fixNumbers = async (helm: Helm, counts: Readonly<Record<Role, number>>): Promise<void> => {
+  const fixed = roles.map((role) => `${role}.autoscaling.enabled=false,${role}.replicas=${counts[role]}`).join(',');
+  succeeded(await upgrade(helm, secondTag, '--set', fixed, '--force-conflicts'));
+};
+
 /** 200 pods on 50 nodes in five zones. */
-export const spread: Step = async ({ helm, pods }) => {
+export const spread: Step = async ({ helm, pods, deployments }) => {
+  // Helm deletes an autoscaler after it has changed the Deployment, so meanwhile the autoscaler would enforce its max.
+  await fixNumbers(helm, { api: deployments.replicas('api'), worker: deployments.replicas('worker') });
   const began = performance.now();
-  const fixed = roles.map((role) => `${role}.autoscaling.enabled=false,${role}.replicas=${wanted[role]}`).join(',');
-  succeeded(await upgrade(helm, secondTag, '--set', fixed));
-  await pods.settled(wanted, secondTag);
+  await fixNumbers(helm, wanted);
+  await pods.settled(wanted, secondTag, 180_000);
   const seconds = Math.round((performance.now() - began) / 1_000);
   const skews = roles.flatMap((role) => [
     { place: `${role} by zone`, skew: skew(pods, role, zoneCount, (node) => node % zoneCount) },
