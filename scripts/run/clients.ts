@@ -39,7 +39,8 @@ const service = await startService({
   },
 });
 try {
-  await service.ready(120_000);
+  // The first refreshes have ended then, so that they refuse no refresh of a client.
+  await service.logged(({ message }) => message === 'started', 120_000);
   const environment = {
     VOLWATCH_URL: service.url,
     VOLWATCH_ADMIN_URL: service.adminUrl,

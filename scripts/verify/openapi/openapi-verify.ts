@@ -26,7 +26,8 @@ const service = await startService({
   },
 });
 try {
-  await service.ready(120_000);
+  // The first refreshes have ended then, so that they refuse no refresh of a client.
+  await service.logged(({ message }) => message === 'started', 120_000);
   const isLoaded = async () => (await fetch(`${service.url}/api/v1/assets/AAPL`)).status === 200;
   await eventually(isLoaded, 'the sample data are loaded', 60_000);
   mkdirSync(generatedDirectory, { recursive: true });
