@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
-import { connect, createServer, type AddressInfo, type Server as TcpServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { connect, createServer, isIP, type AddressInfo, type Server as TcpServer } from 'node:net';
 
 /**
  * The event loop accepts one connection of each listening socket in a turn (libuv since 1.45). While it is busy a turn takes
@@ -38,12 +39,19 @@ const closed = (server: TcpServer): Promise<void> => new Promise((resolve) => se
 /** Time for an answer of the system whether somebody listens. */
 const probeMs = 1_000;
 
+/** False for an address of another machine, to which the error of `listen` belongs. */
+const isOfThisMachine = (host: string): boolean => {
+  const addresses = Object.values(networkInterfaces()).flatMap((each = []) => each.map(({ address }) => address));
+  return isIP(host) === 0 || ['0.0.0.0', '::', ...addresses].includes(host) || host.startsWith('127.');
+};
+
 /**
  * A second service on the same port would take a part of the connections without an error, because both allow that. So a
  * connection that succeeds means that the port is in use.
  * @throws Error `EADDRINUSE`
  */
 const assertFree = async (port: number, host: string): Promise<void> => {
+  if (!isOfThisMachine(host)) return;
   const isUsed = await new Promise<boolean>((resolve) => {
     const probe = connect({ port, host, timeout: probeMs });
     const end = (found: boolean) => () => {
