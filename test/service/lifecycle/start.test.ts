@@ -19,7 +19,8 @@ import { setupDatabase } from '#testkit/database.ts';
 /** What a start that fails says, and its exit status. */
 const refusedStart = async (environment: Record<string, string | undefined>): Promise<string> => {
   try {
-    const service = await startService({ environment });
+    // Six processes compile the service at the same time, on a machine that may be slow.
+    const service = await startService({ environment, startTimeoutMs: 60_000 });
     await service.stop();
   } catch (error) {
     return (error as Error).message;
