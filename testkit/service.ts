@@ -47,7 +47,7 @@ export const startService = async ({
   nodeArguments = [],
   detached = false,
   directory,
-  startTimeoutMs = 30_000,
+  startTimeoutMs = 60_000,
 }: ServiceOptions = {}): Promise<Service> => {
   const child = spawn(process.execPath, [...nodeArguments, '--import', './src/telemetry/preload.ts', 'src/main.ts'], {
     env: {

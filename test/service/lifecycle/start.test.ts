@@ -19,8 +19,7 @@ import { setupDatabase } from '#testkit/database.ts';
 /** What a start that fails says, and its exit status. */
 const refusedStart = async (environment: Record<string, string | undefined>): Promise<string> => {
   try {
-    // Six processes compile the service at the same time, on a machine that may be slow.
-    const service = await startService({ environment, startTimeoutMs: 60_000 });
+    const service = await startService({ environment });
     await service.stop();
   } catch (error) {
     return (error as Error).message;
