@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Client } from 'pg';
 import { scrape, type Scrape } from '#load/chaos/scrape.ts';
-import type { Scope } from '#load/chaos/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { startService, type Service } from '#testkit/service.ts';

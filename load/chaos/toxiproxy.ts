@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Scope } from './scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { eventually } from '#testkit/eventually.ts';
 

@@ -10,7 +10,7 @@ import { startTiingoServer, tiingoKey, type TiingoServer } from '#testkit/server
 import { apiKey, startTwelveDataServer, type TwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 import { barsOf, symbols } from './generations.ts';
 import { partsBars, partsSymbols } from './parts-state.ts';
-import type { Scope } from './scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { startToxiproxy, type FaultyLink } from './toxiproxy.ts';
 import { startInstances, type Instances } from './world/instances.ts';
 import { startPostgresTopology, through, type PostgresTopology } from './world/postgres-topology.ts';

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { createDatabase } from '#src/database/database.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { startTemporaryPostgres, type TemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
-import type { Scope } from '../chaos/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 export type HistoryDatabase = TemporaryPostgres & {
   /** The connection that reads the state while refreshes run. */

@@ -14,7 +14,7 @@ import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { median } from '#testkit/measures/statistics.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
-import { createScope } from '../verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 
 const transactions = 1_000;
 const atOnce = 10;

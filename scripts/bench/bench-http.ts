@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { median } from '#testkit/measures/statistics.ts';
-import { createScope } from '../verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { batchLoads, priceLoad, type Load } from './http/bodies.ts';
 import { drive, latencyOf, memoryOf, warmUp, whileProbed, type Rate, type Target } from './http/drive.ts';
 import { createProduction, startProgram } from './http/production.ts';

@@ -16,7 +16,7 @@ import { marketDataEntities } from '#src/market-data/entities.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { allocatorSettings } from '#testkit/service.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
-import { createScope } from '../verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { fillMarket } from './market/large-universe.ts';
 
 const assetCount = Number(process.env['ASSETS'] ?? 500);

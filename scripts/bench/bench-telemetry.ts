@@ -9,7 +9,7 @@ import autocannon from 'autocannon';
 import { metric, scrape } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
 import { median } from '#testkit/measures/statistics.ts';
-import { createScope } from '../verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { processorSeconds } from './http/drive.ts';
 import { createProduction } from './http/production.ts';
 

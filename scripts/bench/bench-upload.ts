@@ -16,7 +16,7 @@ import { mebibyte, memoryBytesOf } from '#testkit/measures/processes.ts';
 import { call, json, settings, takeToken } from '#testkit/running-service.ts';
 import { startService } from '#testkit/service.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
-import { createScope } from '../verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 
 const rows = Number(process.env['ROWS'] ?? 1_000_000);
 const symbolCount = Number(process.env['SYMBOLS'] ?? 1_000);

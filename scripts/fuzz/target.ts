@@ -4,7 +4,7 @@ import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { metric, scrape, serve } from '#testkit/running-service.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import type { Service } from '#testkit/service.ts';
-import type { Scope } from '../verify/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 /** Starts the service in production mode with its own database and without limits per address. */
 export const startTarget = async (scope: Pick<Scope, 'teardown'>): Promise<Service> => {

@@ -17,7 +17,7 @@ import { lineOf, reportOf } from '#load/attack/report.ts';
 import type { AttackResult } from '#load/attack/result.ts';
 import { runAttacks, type Run, type RunSettings } from '#load/attack/run-attack.ts';
 import { startWorld } from '#load/attack/world.ts';
-import { createScope } from '#load/chaos/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 
 const flags = process.argv.slice(2);
 const short = flags.includes('--short');

@@ -10,7 +10,7 @@ import { matrix } from '#load/chaos/matrix.ts';
 import { renderReport } from '#load/chaos/report/report.ts';
 import { readTimelines, type Timeline } from '#load/chaos/report/timelines.ts';
 import { runCell } from '#load/chaos/run-cell.ts';
-import { createScope } from '#load/chaos/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { startWorld } from '#load/chaos/world.ts';
 import { startLoad, startPrometheus } from '#load/chaos/world/background-programs.ts';
 import { topologies, type Topology } from '#load/chaos/world/topology.ts';

@@ -11,7 +11,7 @@ import { violations } from '#load/histories/checker.ts';
 import { isHeldBack } from '#load/histories/corrections.ts';
 import { createFleet } from '#load/histories/fleet.ts';
 import { playHistory } from '#load/histories/play.ts';
-import { createScope } from '#load/chaos/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { startHistoryDatabase } from '#load/histories/database.ts';
 
 const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);

@@ -15,7 +15,8 @@ import { startOtlpReceiver } from '#testkit/servers/otlp-receiver.ts';
 import { startService, type Service } from '#testkit/service.ts';
 import { median } from '#testkit/measures/statistics.ts';
 import { temporaryDirectory } from '../verify/programs.ts';
-import { withScope, type Scope } from '../verify/scope.ts';
+import { type Scope } from '#testkit/scope.ts';
+import { withScope } from '../verify/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 9);

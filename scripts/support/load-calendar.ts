@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { GoogleServer } from '#testkit/servers/google-server.ts';
 import { startOwnPostgres } from '#testkit/servers/own-postgres.ts';
 import { rsaKeyPem } from '#testkit/rsa-keys.ts';
-import type { Scope } from '../verify/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 /** The service refreshes a token that expires within a minute, so these tokens are used for this many seconds. */
 const usedSeconds = 5;

@@ -3,7 +3,7 @@ import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
 import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
 import { startOwnPostgres } from '#testkit/servers/own-postgres.ts';
 import { startService } from '#testkit/service.ts';
-import type { Scope } from '../verify/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { calendarEnvironment } from './load-calendar.ts';
 
 export type LoadService = {

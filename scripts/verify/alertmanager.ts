@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { startProgram, temporaryDirectory } from './programs.ts';
-import type { Scope } from './scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 type Notification = {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { startProgram, temporaryDirectory, type Program } from './programs.ts';
-import type { Scope } from './scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type Collector = {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { eventually } from '#testkit/eventually.ts';
-import type { Scope } from './scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 type Teardown = Pick<Scope, 'teardown'>;
 

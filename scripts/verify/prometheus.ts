@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { startProgram, temporaryDirectory } from './programs.ts';
-import type { Scope } from './scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 
 export type Sample = {

@@ -1,24 +1,4 @@
-/**
- * Releases everything that a script started, in reverse order. It has the part of a test's context that testkit needs.
- */
-export type Scope = {
-  readonly teardown: (end: () => unknown) => void;
-  readonly close: () => Promise<void>;
-};
-
-export const createScope = (): Scope => {
-  const ends: (() => unknown)[] = [];
-  return {
-    teardown: (end) => void ends.push(end),
-    close: async () => {
-      for (const end of ends.splice(0).reverse()) {
-        await Promise.resolve()
-          .then(end)
-          .catch((error: unknown) => console.error(error));
-      }
-    },
-  };
-};
+import { createScope, type Scope } from '#testkit/scope.ts';
 
 /** Runs the work of a script, always releases what it started, and sets the exit status. */
 export const withScope = async (work: (scope: Scope) => Promise<boolean>): Promise<void> => {

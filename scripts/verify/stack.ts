@@ -9,7 +9,7 @@ import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-rece
 import { client, privateKeyPem } from '#testkit/running-service.ts';
 import { startReceiver, type Receiver } from '#testkit/servers/webhook-receiver.ts';
 import { temporaryDirectory } from './programs.ts';
-import type { Scope } from './scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 export type Stack = {
   readonly service: Service;

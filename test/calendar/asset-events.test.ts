@@ -1,5 +1,5 @@
 import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { call, json, takeToken } from '#testkit/running-service.ts';
 import { connect, connectedPerson, meeting, signIn, startStage, syncNow, type Person, type Stage } from './support.ts';
 

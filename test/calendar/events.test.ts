@@ -1,5 +1,5 @@
 import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { scrape } from '#testkit/running-service.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '#testkit/servers/otlp-receiver.ts';

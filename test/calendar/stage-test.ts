@@ -1,5 +1,5 @@
 import anyTest, { type TestFn } from 'ava';
-import { createScope } from '../../scripts/verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { startStage, type Stage } from './support.ts';
 
 /** Tests that run one after the other on one stage, which starts before the first and ends after the last. */

@@ -5,7 +5,7 @@ import test from 'ava';
 import type { CellResult } from '#load/chaos/cell.ts';
 import { renderReport } from '#load/chaos/report/report.ts';
 import type { Timeline } from '#load/chaos/report/timelines.ts';
-import { launchChromium } from '#testkit/chromium.ts';
+import { launchChromium } from '#testkit/browser/chromium.ts';
 
 const result = (name: string, passed: boolean): CellResult => ({
   group: 'redis',

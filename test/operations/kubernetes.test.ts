@@ -4,7 +4,7 @@ import { followJobs } from '../../scripts/verify/kubernetes/cluster/followed.ts'
 import { followPods, type Pod } from '../../scripts/verify/kubernetes/cluster/pods.ts';
 import { replacementVerdict } from '../../scripts/verify/kubernetes/steps/rollout.ts';
 import { reportVerdicts } from '../../scripts/verify/kubernetes/verdict.ts';
-import { createScope } from '../../scripts/verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 
 let version = 0;
 const pod = (name: string, tag: string, isReady: boolean, isEnding = false): Pod => ({

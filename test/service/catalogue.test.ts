@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
 import { accountRound, pricingJobRound, secondFactorRound } from '../../scripts/verify/account-traffic.ts';
-import { createScope } from '../../scripts/verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import {
   badRound,

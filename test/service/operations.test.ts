@@ -12,7 +12,7 @@ import {
   secondFactorRound,
   userAdminRound,
 } from '../../scripts/verify/account-traffic.ts';
-import { createScope } from '../../scripts/verify/scope.ts';
+import { createScope } from '#testkit/scope.ts';
 import { startStack, type Stack } from '../../scripts/verify/stack.ts';
 import { badRound, calendarRound, ordinaryRound, refreshRound, webhookRound } from '../../scripts/verify/traffic.ts';
 import { eventually } from '#testkit/eventually.ts';

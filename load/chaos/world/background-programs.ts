@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
-import type { Scope } from '../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import type { World } from '../world.ts';
 
 /** Scrapes the service each second, for the charts of the report. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fillHeapOnSignal } from '#testkit/memory.ts';
 import { startService, type Service } from '#testkit/service.ts';
-import type { Scope } from '../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

@@ -1,6 +1,6 @@
 import { startPgBouncer, type PgBouncer } from '#testkit/servers/pgbouncer.ts';
 import { startReplicated } from '#testkit/servers/replica.ts';
-import type { Scope } from '../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import type { FaultyLink, Toxiproxy } from '../toxiproxy.ts';
 import type { Topology } from './topology.ts';
 

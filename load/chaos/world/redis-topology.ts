@@ -1,6 +1,6 @@
 import { startRedisCluster, type RedisClusterServers } from '#testkit/servers/redis-cluster.ts';
 import { startSentinelServers, type SentinelServers } from '#testkit/servers/redis-sentinel.ts';
-import type { Scope } from '../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import type { Topology } from './topology.ts';
 
 /** The servers that cells can stop, and the variables of the service. `server` is in every world. */

@@ -3,7 +3,7 @@ import { slowBatch } from '#load/slow-batch.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { childrenOf } from '#testkit/measures/processes.ts';
 import type { Service } from '#testkit/service.ts';
-import type { Scope } from '../../verify/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { capProcess } from './processor-cap.ts';
 import { arrivalScvInTurn, meanWait, momentsOf, type Moments } from './queue-model.ts';
 

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import type { Scope } from '../../verify/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 const periodUs = 20_000;
 

@@ -5,7 +5,7 @@ import { client, privateKeyPem, temporaryDirectory } from '#testkit/running-serv
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import { startService, type Service } from '#testkit/service.ts';
-import type { Scope } from '../../verify/scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 /** Starts a program that prints its port, in a process of its own. */
 export const startProgram = async (

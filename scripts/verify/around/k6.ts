@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { temporaryDirectory } from '../programs.ts';
 import type { Prometheus } from '../prometheus.ts';
-import type { Scope } from '../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import type { Stack } from '../stack.ts';
 
 const script = (url: string): string => `import http from 'k6/http';

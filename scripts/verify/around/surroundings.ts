@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startProgram, temporaryDirectory } from '../programs.ts';
 import type { PrometheusOptions } from '../prometheus.ts';
-import type { Scope } from '../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import type { Stack } from '../stack.ts';
 
 type Teardown = Pick<Scope, 'teardown'>;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { eventually } from '#testkit/eventually.ts';
-import type { Scope } from '../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 const program = '/usr/sbin/haproxy';
 

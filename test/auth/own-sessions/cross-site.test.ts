@@ -5,7 +5,7 @@ import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { Browser } from 'playwright-core';
 import { request } from 'undici';
 import type { SameSite } from '#src/auth/sessions/cookies.ts';
-import { launchChromium } from '#testkit/chromium.ts';
+import { launchChromium } from '#testkit/browser/chromium.ts';
 import { ada, openSession, signedIn, startRoom } from '../room.ts';
 
 const test = anyTest as TestFn<{ browser: Browser }>;

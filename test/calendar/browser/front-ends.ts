@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { BrowserContext } from 'playwright-core';
-import { launchChromium, launchChromiumProfile } from '#testkit/chromium.ts';
+import { launchChromium, launchChromiumProfile } from '#testkit/browser/chromium.ts';
 import { call, json, temporaryDirectory } from '#testkit/running-service.ts';
 import { createAuthority } from '#testkit/servers/certificates.ts';
 import { calendarPage } from '#testkit/browser/calendar-page.ts';

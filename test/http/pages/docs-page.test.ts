@@ -2,7 +2,7 @@ import anyTest, { type TestFn } from 'ava';
 import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
-import { launchChromium } from '#testkit/chromium.ts';
+import { launchChromium } from '#testkit/browser/chromium.ts';
 import { serve } from '../support.ts';
 
 const test = anyTest as TestFn<{ browser: Browser }>;

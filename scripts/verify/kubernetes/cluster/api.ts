@@ -3,7 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createInterface } from 'node:readline';
 import type { Manifest } from '../../../check/chart/manifest.ts';
-import type { Scope } from '../../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 export type Answer = { readonly status: number; readonly body: Body; readonly warnings: readonly string[] };

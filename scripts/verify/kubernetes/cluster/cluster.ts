@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startProgram, temporaryDirectory, type Program } from '../../programs.ts';
-import type { Scope } from '../../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { createApi, type Api } from './api.ts';
 import { createCredentials, type User } from './credentials.ts';
 import { createNodes } from './nodes.ts';

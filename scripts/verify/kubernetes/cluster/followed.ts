@@ -1,4 +1,4 @@
-import type { Scope } from '../../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import type { Api, Stored } from './api.ts';
 import type { Role } from './pods.ts';
 

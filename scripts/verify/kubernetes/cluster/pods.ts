@@ -1,5 +1,5 @@
 import { eventually } from '#testkit/eventually.ts';
-import type { Scope } from '../../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import type { Api, Change, Stored } from './api.ts';
 
 export type Pod = Stored & {

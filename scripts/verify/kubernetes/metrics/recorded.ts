@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startProgram, temporaryDirectory } from '../../programs.ts';
-import type { Scope } from '../../scope.ts';
+import type { Scope } from '#testkit/scope.ts';
 import { roles, type Pods } from '../cluster/pods.ts';
 import { exposition, type Level } from './levels.ts';
 
