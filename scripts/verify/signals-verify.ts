@@ -5,21 +5,16 @@
  * have windows of seconds instead of minutes, so the result shows that the path works, not the real delay.
  */
 import { writeFileSync } from 'node:fs';
-import { eventually, isTrueWithin } from '#testkit/eventually.ts';
-import { takeToken } from '#testkit/running-service.ts';
+import { isTrueWithin } from '#testkit/eventually.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { notice, table } from '../generate/markdown.ts';
 import { sloDocument } from '../generate/slo/slo.ts';
-import { startAlertmanager } from './alertmanager.ts';
-import { startPrometheus } from './prometheus.ts';
 import { repeatedly } from './around/repeatedly.ts';
 import type { Around, Scenario } from './around/scenario.ts';
-import { shortWindows } from './around/short-windows.ts';
+import { startWatchedStack } from './around/watched-stack.ts';
 import { scenarios } from './scenarios.ts';
 import { withScope } from './scope.ts';
-import { startStack, type Stack } from './stack.ts';
-import { startSurroundings } from './around/surroundings.ts';
-import { quietRound } from './traffic.ts';
+import type { Stack } from './stack.ts';
 
 type Result = {
   readonly scenario: Scenario;
@@ -138,29 +133,8 @@ Every alert reached its receiver (page or ticket), or was inhibited by the one t
 `;
 
 await withScope(async (scope) => {
-  const stack = await startStack(scope, { OTEL_EXPORTER_OTLP_TIMEOUT: '500' });
-  const alertmanager = await startAlertmanager(scope);
-  const surroundings = await startSurroundings(scope, stack);
-  const around: Around = { ...surroundings, alertmanager, traffic: { isPaused: false } };
-  const prometheus = await startPrometheus(scope, {
-    targets: {
-      volwatch: new URL(stack.service.adminUrl).host,
-      alertmanager: alertmanager.address,
-      ...surroundings.targets,
-    },
-    alertmanager: alertmanager.address,
-    rewriteRules: shortWindows,
-  });
-  const token = await takeToken(stack.service);
-  const stopTraffic = repeatedly(async () => void (around.traffic.isPaused || (await quietRound(stack))), 200);
-  const start = Date.now() / 1_000;
-  // Prometheus can compute an increase only from the second sample on.
-  await eventually(
-    async () => ((await prometheus.range('up{job="volwatch"}', start))[0]?.values.length ?? 0) >= 5,
-    'Prometheus has five samples',
-    30_000,
-    pollMs,
-  );
+  const { stack, around, token, stopTraffic } = await startWatchedStack(scope, pollMs);
+  const { alertmanager } = around;
   const wanted = process.argv.slice(2).filter((argument) => argument !== '--write');
   const results: Result[] = [];
   for (const scenario of scenarios) {

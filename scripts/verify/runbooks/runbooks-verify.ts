@@ -4,25 +4,17 @@
  * result to docs/runbooks/followed.md. With alert names only these runbooks are followed, and the other rows stay.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { eventually } from '#testkit/eventually.ts';
-import { takeToken } from '#testkit/running-service.ts';
 import { notice, table } from '../../generate/markdown.ts';
-import { startAlertmanager } from '../alertmanager.ts';
-import { repeatedly } from '../around/repeatedly.ts';
-import type { Around } from '../around/scenario.ts';
-import { shortWindows } from '../around/short-windows.ts';
 import { silencedWatchdog } from '../around/silenced-watchdog.ts';
-import { startSurroundings } from '../around/surroundings.ts';
-import { startPrometheus } from '../prometheus.ts';
+import { startWatchedStack } from '../around/watched-stack.ts';
 import { scenarios } from '../scenarios.ts';
 import { withScope } from '../scope.ts';
-import { startStack } from '../stack.ts';
-import { quietRound } from '../traffic.ts';
 import { expected, keyOf } from './expected.ts';
 import { follow, type Followed } from './follow.ts';
 
 const file = 'docs/runbooks/followed.md';
 const today = new Date().toISOString().slice(0, 10);
+const all = [...scenarios, silencedWatchdog()];
 const isRow = (line: string): boolean => line.startsWith('| [');
 const cellsOf = (line: string): string[] => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, ''));
 
@@ -42,7 +34,7 @@ const rowOf = ({ scenario, page, faults }: Followed): string[] => {
 const rowsOf = (followed: readonly Followed[]): string[][] => {
   const fresh = followed.map(rowOf);
   const earlier = readFileSync(file, 'utf8').split('\n').filter(isRow).map(cellsOf);
-  return [...scenarios, silencedWatchdog()].flatMap(({ alert, fault }) => {
+  return all.flatMap(({ alert, fault }) => {
     const found = [...fresh, ...earlier].find(([name, cause]) => name === `[${alert}](${alert}.md)` && cause === fault);
     return found ? [found] : [];
   });
@@ -64,30 +56,12 @@ ${table(['runbook', 'fault', 'on', 'commands', 'worked'], rowsOf(followed))}
 `;
 
 await withScope(async (scope) => {
-  const stack = await startStack(scope, { OTEL_EXPORTER_OTLP_TIMEOUT: '500' });
-  const alertmanager = await startAlertmanager(scope);
-  const surroundings = await startSurroundings(scope, stack);
-  const around: Around = { ...surroundings, alertmanager, traffic: { isPaused: false } };
-  const prometheus = await startPrometheus(scope, {
-    targets: {
-      volwatch: new URL(stack.service.adminUrl).host,
-      alertmanager: alertmanager.address,
-      ...surroundings.targets,
-    },
-    alertmanager: alertmanager.address,
-    rewriteRules: shortWindows,
-  });
-  const token = await takeToken(stack.service);
-  const stopTraffic = repeatedly(async () => void (around.traffic.isPaused || (await quietRound(stack))), 300);
-  const start = Date.now() / 1_000;
-  const isScraped = async (): Promise<boolean> =>
-    ((await prometheus.range('up{job="volwatch"}', start))[0]?.values.length ?? 0) >= 5;
-  await eventually(isScraped, 'Prometheus has five samples', 30_000, 300);
+  const { stopTraffic, ...place } = await startWatchedStack(scope, 300);
   const wanted = process.argv.slice(2).filter((argument) => argument !== '--write');
   const followed: Followed[] = [];
-  for (const scenario of [...scenarios, silencedWatchdog()]) {
+  for (const scenario of all) {
     if (wanted.length > 0 && !wanted.includes(scenario.alert)) continue;
-    const result = await follow(scenario, { stack, around, prometheus, token });
+    const result = await follow(scenario, place);
     followed.push(result);
     console.log(rowOf(result).join(' | '));
   }
