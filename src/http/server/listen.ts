@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { connect, createServer, isIP, type AddressInfo, type Server as TcpServer } from 'node:net';
+import { isLocalHost } from '#src/kernel/connections/local-host.ts';
 
 /**
  * The event loop accepts one connection of each listening socket in a turn (libuv since 1.45). While it is busy a turn takes
@@ -42,7 +43,7 @@ const probeMs = 1_000;
 /** False for an address of another machine, to which the error of `listen` belongs. */
 const isOfThisMachine = (host: string): boolean => {
   const addresses = Object.values(networkInterfaces()).flatMap((each = []) => each.map(({ address }) => address));
-  return isIP(host) === 0 || ['0.0.0.0', '::', ...addresses].includes(host) || host.startsWith('127.');
+  return isIP(host) === 0 || isLocalHost(host) || ['0.0.0.0', '::', ...addresses].includes(host);
 };
 
 /**

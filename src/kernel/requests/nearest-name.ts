@@ -13,21 +13,21 @@ const editDistance = (a: string, b: string, limit: number): number => {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
-  let leastBefore = 0;
+  let minBefore = 0;
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
-    let least = row;
+    let min = row;
     for (let column = 1; column <= b.length; column++) {
       const isSame = a[row - 1] === b[column - 1];
       let cost = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (isSame ? 0 : 1));
       const isSwapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
       if (isSwapped) cost = Math.min(cost, beforeLast[column - 2]! + 1);
       current.push(cost);
-      if (cost < least) least = cost;
+      if (cost < min) min = cost;
     }
-    // No number of a later row is below the least of this row and the row before it.
-    if (least >= limit && leastBefore >= limit) return limit;
-    leastBefore = least;
+    // No number of a later row is below the min of this row and the row before it.
+    if (min >= limit && minBefore >= limit) return limit;
+    minBefore = min;
     beforeLast = last;
     last = current;
   }

@@ -57,6 +57,7 @@ const unknownMember = (member: string): FieldError => {
   return memberError('', member, 'unknown_member', `${quoted(member)} is not a member of a grid${remedy}`);
 };
 
+const optionExample = '{"spot": 100, "strike": 105, ...}';
 const positionExample = '{"quantity": 10, "spot": 100, "strike": 105, ...}';
 
 /** The positions as they were sent, each with its pointer. */
@@ -70,7 +71,7 @@ const givenPositions = (body: Row, errors: FieldError[]): readonly (readonly [un
   if (!Array.isArray(positions)) {
     const detail =
       positions === undefined
-        ? `positions or option is required: send "option": {"spot": 100, "strike": 105, ...} for one option, or "positions": [${positionExample}] for several; each object has the inputs of /pricing/price, and quantity is 1 by default`
+        ? `positions or option is required: send "option": ${optionExample} for one option, or "positions": [${positionExample}] for several; each object has the inputs of /pricing/price, and quantity is 1 by default`
         : `positions must be an array, not ${kindOf(positions)}: send "positions": [${positionExample}]; quantity is 1 by default`;
     errors.push(memberError('', 'positions', positions === undefined ? 'required' : 'invalid_type', detail));
     return [];
@@ -100,8 +101,7 @@ const readPosition = (
   strictUnits: boolean,
 ): Position | FieldError[] => {
   if (!isRow(given)) {
-    const [place, example] =
-      at === '/option' ? ['option', '{"spot": 100, "strike": 105, ...}'] : ['each item of positions', positionExample];
+    const [place, example] = at === '/option' ? ['option', optionExample] : ['each item of positions', positionExample];
     const detail = `${place} must be an object, not ${kindOf(given)}: send the inputs of one option, such as ${example}`;
     return [{ pointer: at, code: 'invalid_type', detail }];
   }

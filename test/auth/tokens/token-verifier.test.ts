@@ -11,6 +11,17 @@ import { clientClaims, craft, enhancedClaims, goodHeader, keys, kids, legacyClai
 
 const scopes = ['market:refresh', 'ml:read'];
 const bareLegacy = craft({ alg: 'RS256' }, legacyClaims);
+const enhancedUser = {
+  kind: 'user',
+  subject: 'user-7',
+  email: 'ada@example.org',
+  role: 'analyst',
+  scopes,
+  tokenFormat: 'enhanced',
+  tokenId: 'token-1',
+  tokenIssuedAt: now - 10,
+  tokenExpiresAt: now + 600,
+};
 const accepted: [string, string, object][] = [
   [
     'a client token',
@@ -25,35 +36,11 @@ const accepted: [string, string, object][] = [
       tokenExpiresAt: now + 600,
     },
   ],
-  [
-    'an enhanced user token',
-    craft(goodHeader, enhancedClaims),
-    {
-      kind: 'user',
-      subject: 'user-7',
-      email: 'ada@example.org',
-      role: 'analyst',
-      scopes,
-      tokenFormat: 'enhanced',
-      tokenId: 'token-1',
-      tokenIssuedAt: now - 10,
-      tokenExpiresAt: now + 600,
-    },
-  ],
+  ['an enhanced user token', craft(goodHeader, enhancedClaims), enhancedUser],
   [
     'an enhanced user token with the id of an account in capital letters',
     craft(goodHeader, { ...enhancedClaims, sub: '01A21B88-2F4D-7BBE-9CC7-B88DD739FB6C' }),
-    {
-      kind: 'user',
-      subject: '01a21b88-2f4d-7bbe-9cc7-b88dd739fb6c',
-      email: 'ada@example.org',
-      role: 'analyst',
-      scopes,
-      tokenFormat: 'enhanced',
-      tokenId: 'token-1',
-      tokenIssuedAt: now - 10,
-      tokenExpiresAt: now + 600,
-    },
+    { ...enhancedUser, subject: '01a21b88-2f4d-7bbe-9cc7-b88dd739fb6c' },
   ],
   [
     'a legacy user token without typ, kid, email, jti, nbf, iat',
