@@ -29,13 +29,14 @@ type State = {
   readonly probe: RedisProbe;
   failure: { readonly reason: RedisReason; readonly tag: string } | undefined;
   probing: boolean;
-  loggedAt: number;
-  /** The failure in progress has a log line, so its end gets one too. */
-  logged: boolean;
+  /** When the last line of each reason was written. */
+  readonly loggedAt: Map<RedisReason, number>;
+  /** The reason in the last log line of the failure in progress. Then its end gets a line too. */
+  logged: RedisReason | undefined;
 };
 
 const probeMs = 500;
-/** A use that fails again within this time is not logged again. */
+/** A use that fails again for the same reason within this time is not logged again. Another reason is new to the reader. */
 const quietMs = 60_000;
 
 /** What the service does while a use fails: for the log. */
@@ -75,9 +76,11 @@ export const createUses = ({ mode, isConnected, logger, metrics, clock }: UsesDe
     metrics.count('volwatch_redis_failures_total', { use: state.use, reason });
     report(state);
     schedule();
-    if (!isLogged(reason) || state.logged || clock.monotonic() - state.loggedAt < quietMs) return;
-    state.logged = true;
-    state.loggedAt = clock.monotonic();
+    if (!isLogged(reason) || state.logged === reason) return;
+    const now = clock.monotonic();
+    if (now - (state.loggedAt.get(reason) ?? -Infinity) < quietMs) return;
+    state.logged = reason;
+    state.loggedAt.set(reason, now);
     logger.warn(
       { use: state.use, reason, command: commandOf(error) },
       `redis does not carry out a command: ${fallbacks[state.use]}`,
@@ -87,7 +90,7 @@ export const createUses = ({ mode, isConnected, logger, metrics, clock }: UsesDe
   const recover = (state: State): void => {
     const { use, failure, logged } = state;
     state.failure = undefined;
-    state.logged = false;
+    state.logged = undefined;
     report(state);
     if (failure && logged) logger.info({ use, reason: failure.reason }, 'redis carries out the commands again');
   };
@@ -123,8 +126,8 @@ export const createUses = ({ mode, isConnected, logger, metrics, clock }: UsesDe
         probe: sendProbe,
         failure: undefined,
         probing: false,
-        loggedAt: -Infinity,
-        logged: false,
+        loggedAt: new Map(),
+        logged: undefined,
       };
       states.set(use, state);
       report(state);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import type { RedisUse } from '#src/kernel/ports/redis.ts';
+import type { RedisReason, RedisUse } from '#src/kernel/ports/redis.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { decisions, failures, startUses, type Uses, useUp } from './redis-uses.ts';
 import { startRedisCluster } from '#testkit/servers/redis-cluster.ts';
@@ -112,6 +112,30 @@ test('a limiter that is refused stays in the memory of the process, and says so 
   await uses.limit();
   t.is(uses.metrics.value(decisions, { backend: 'redis' }), 2);
   t.is(uses.lines.filter(({ message }) => message === 'redis carries out the commands again').length, 1);
+});
+
+test('another reason of the same use is logged at once, the same reason is not', async (t) => {
+  const { server, uses, acl } = await startWithUser(t);
+  const reasons = (): unknown[] =>
+    refusals(uses.lines)
+      .filter(({ use }) => use === 'limits')
+      .map(({ reason }) => reason);
+  const failWith = async (reason: RedisReason, cause: () => Promise<unknown>): Promise<void> => {
+    await uses.isUp();
+    const before = uses.metrics.value(failures, { use: 'limits', reason });
+    await cause();
+    await eventually(async () => {
+      await uses.limit();
+      return uses.metrics.value(failures, { use: 'limits', reason }) > before;
+    }, `limits fail: ${reason}`);
+  };
+  const setMemory = (max: string) => server.admin.call('CONFIG', 'SET', 'maxmemory', max);
+  await failWith('noperm', () => acl('-evalsha'));
+  await acl('+evalsha');
+  await failWith('oom', () => setMemory('1'));
+  await setMemory('0');
+  await failWith('noperm', () => acl('-evalsha'));
+  t.deepEqual(reasons(), ['noperm', 'oom']);
 });
 
 test('a user without EVALSHA does not make the limiter change sides at each new connection', async (t) => {
