@@ -37,7 +37,7 @@ export const edgeSections = {
     SHUTDOWN_DRAIN_MS: variable(
       integer(0, 600_000),
       '500',
-      'Time that a stopping process accepts requests while `/health/ready` answers 503. The load balancer must see the 503 in this time',
+      'Time that a stopping process accepts requests while `/health/serving` and `/health/ready` answer 503. The load balancer must see the 503 in this time',
     ),
     LOG_LEVEL: variable(
       oneOf(['debug', 'info', 'warn', 'error', 'silent']),

@@ -71,7 +71,7 @@ const runBounded = async ({ check }: HealthCheck): Promise<HealthReading> => {
   }
 };
 
-/** The routes `/health/live`, `/health/ready` and `/health`. They have no authentication and no rate limit. */
+/** The routes `/health/live`, `/health/serving`, `/health/ready` and `/health`. They have no authentication and no rate limit. */
 export const createHealth = ({ checks, clock, metrics, version, isUnready }: HealthDeps): Health => {
   const startedAtMs = clock.monotonic();
   const required = new Set(checks.filter((check) => check.required).map(({ dependency }) => dependency));
@@ -81,6 +81,7 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
   );
   let reading: Promise<void> | undefined;
   let readAt = -Infinity;
+  let wasReady = false;
 
   const runCheck = async (check: HealthCheck): Promise<void> => {
     const checkStartedMs = clock.monotonic();
@@ -101,10 +102,11 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
     readAt = clock.monotonic();
   };
 
+  const isDown = ([name, { status }]: readonly [Dependency, DependencyReport]): boolean =>
+    status === 'down' && required.has(name);
   const statusOf = (current: readonly [Dependency, DependencyReport][]): HealthReport['status'] => {
-    if (isUnready() || current.some(([name, { status }]) => status === 'down' && required.has(name))) {
-      return 'unavailable';
-    }
+    if (isUnready() || current.some(isDown)) return 'unavailable';
+    wasReady = true;
     return current.some(([, { status }]) => status === 'down' || status === 'degraded') ? 'degraded' : 'ok';
   };
 
@@ -143,6 +145,7 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
   } as const;
   const noStore = { 'Cache-Control': 'no-store' };
   const aliveSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive' });
+  const servingSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Serving' });
   const readySchema = z.strictObject({ status: z.enum(['ok', 'degraded']) }).meta({ id: 'Ready' });
   const unreadySchema = z.strictObject({ status: z.literal('unavailable') }).meta({ id: 'NotReady' });
 
@@ -159,8 +162,21 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
       }),
       defineRoute({
         ...common,
+        path: '/health/serving',
+        summary: 'Whether a proxy may send requests to this instance: it was ready once, and does not stop',
+        responses: { 200: servingSchema, 503: unreadySchema },
+        handler: async () => {
+          // A dependency that all instances share must not take all of them away.
+          if (wasReady ? isUnready() : (await read()).status === 'unavailable') {
+            return { status: 503, body: { status: 'unavailable' as const }, headers: noStore };
+          }
+          return { status: 200, body: { status: 'ok' as const }, headers: noStore };
+        },
+      }),
+      defineRoute({
+        ...common,
         path: '/health/ready',
-        summary: 'Whether this instance can serve requests',
+        summary: 'Whether this instance and each dependency that it requires can serve requests',
         responses: { 200: readySchema, 503: unreadySchema },
         handler: async () => {
           const { status } = await read();

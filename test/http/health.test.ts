@@ -105,6 +105,25 @@ test('while the process starts or drains ready is 503 and live is 200', async (t
   t.is((await get('/health/ready')).status, 200, 'at once, although the readings of the dependencies are cached');
 });
 
+test('serving is 200 from the first time that the instance is ready until it stops, whatever its dependencies do', async (t) => {
+  const { get, state, readings } = await setup(t);
+  const unavailable = { status: 503, body: { status: 'unavailable' } } as never;
+  readings.postgres = async () => ({ status: 'down', detail: 'refused' });
+  t.deepEqual(await get('/health/serving'), unavailable);
+  readings.postgres = async () => ({ status: 'up' });
+  state.milliseconds += 1_000;
+  state.unready = true;
+  t.deepEqual(await get('/health/serving'), unavailable);
+  state.unready = false;
+  t.deepEqual(await get('/health/serving'), { status: 200, body: { status: 'ok' } } as never);
+  readings.postgres = async () => ({ status: 'down', detail: 'refused' });
+  state.milliseconds += 1_000;
+  t.is((await get('/health/ready')).status, 503);
+  t.is((await get('/health/serving')).status, 200);
+  state.unready = true;
+  t.deepEqual(await get('/health/serving'), unavailable);
+});
+
 test('a change of our own is seen at once, past the remembered reading and one under way', async (t) => {
   const { get, readings, health } = await setup(t);
   const slow = Promise.withResolvers<HealthReading>();

@@ -107,5 +107,6 @@ export const marketSteps: readonly MakeStep[] = [
   () => ({ operation: 'GET /', name: 'program', summary: 'For a program' }),
   get('/health', 'degraded', 'Without Redis'),
   get('/health/live', 'alive', 'The process answers'),
+  get('/health/serving', 'serving', 'A proxy may send requests'),
   get('/health/ready', 'ready', 'The instance can serve'),
 ];

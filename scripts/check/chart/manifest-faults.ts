@@ -42,7 +42,7 @@ const restrictedFacts = ({ spec }: Pod, container: Container): Facts => ({
 const probeFacts = ({ readinessProbe, livenessProbe, startupProbe }: Container, drainMs: number): Facts => ({
   'liveness and startup do not depend on the database':
     livenessProbe?.httpGet.path === '/health/live' && startupProbe?.httpGet.path === '/health/live',
-  'readiness reads /health/ready': readinessProbe?.httpGet.path === '/health/ready',
+  'readiness does not depend on what all pods share': readinessProbe?.httpGet.path === '/health/serving',
   'readiness fails before the drain ends':
     readinessProbe !== undefined && readinessProbe.periodSeconds * readinessProbe.failureThreshold * 1_000 < drainMs,
 });

@@ -30,7 +30,7 @@ frontend entry
   default_backend instances
 backend instances
   balance roundrobin
-  option httpchk GET /health/ready
+  option httpchk GET /health/serving
   http-check expect status 200
   default-server check inter 500 fall 2 rise 1
   http-response set-header X-Instance %s

@@ -12,6 +12,7 @@ type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string
 const withoutBoth: Readonly<Record<string, string>> = {
   '/': 'links for programs, and a redirect to the documentation for browsers',
   '/health/live': 'a state of this moment, which no cache may keep',
+  '/health/serving': 'a state of this moment, which no cache may keep',
   '/health/ready': 'a state of this moment, which no cache may keep',
   '/health': 'a state of this moment, which no cache may keep',
   '/api/v1/auth/me': 'it can contain a CSRF token, so no cache may keep it',

@@ -72,6 +72,7 @@ test('a service recovers when its database is down at the start, and down later'
   t.deepEqual(problem(await assets()), unavailable);
   t.is((await get('/health/live')).status, 200);
   await eventually(async () => (await get('/health/ready')).status === 503, 'the service is not ready');
+  t.is((await get('/health/serving')).status, 200, 'prices need no database');
   proxy.restore();
   await service.ready(10_000);
   t.is((await assets()).status, 200);

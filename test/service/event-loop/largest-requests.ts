@@ -55,6 +55,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'GET /health': fixed,
   'GET /health/live': fixed,
   'GET /health/ready': fixed,
+  'GET /health/serving': fixed,
   'GET /openapi.json': fixed,
   'GET /docs': fixed,
   'GET /docs/openapi.json': fixed,
