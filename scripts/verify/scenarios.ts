@@ -249,6 +249,7 @@ export const scenarios: readonly Scenario[] = [
   {
     alert: 'RefreshStale',
     fault: 'no refresh for 20 s, which stand for 36 h',
+    isSilent: true,
     inject: nothing,
     end: nothing,
     recover: async ({ service }, token) => {

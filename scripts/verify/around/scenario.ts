@@ -15,6 +15,8 @@ export type Scenario = {
   /** Tells several causes of one alert apart. */
   readonly variant?: string;
   readonly fault: string;
+  /** The fault is that nothing happens, so the log query of its runbook finds what happened before. */
+  readonly isSilent?: true;
   readonly inject: (stack: Stack, around: Around) => Promise<void> | void;
   /** Repeated during the fault. Returns the trace id of a request that the fault affected. */
   readonly meet?: (stack: Stack, token: string) => Promise<string | undefined>;

@@ -64,6 +64,7 @@ export const scenariosBurn: readonly Scenario[] = [
   {
     alert: 'FreshnessBudgetBurn',
     fault: 'no refresh for 20 s, which stand for 48 h',
+    isSilent: true,
     inject: () => {},
     end: () => {},
     recover: async ({ service }, token) => {

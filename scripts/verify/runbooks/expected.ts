@@ -12,8 +12,6 @@ export type Expected = {
   readonly note?: string;
   /** What stands for NAME in the commands. */
   readonly name?: string;
-  /** The fault is that nothing happens, so the log query finds what happened before. */
-  readonly isSilent?: true;
   /** A step of the page that needs what the commands have shown. It must end the fault. */
   readonly remedy?: {
     readonly command: (output: string) => string;
@@ -85,12 +83,10 @@ export const expected: Readonly<Record<string, Expected>> = {
     shows: [],
     answers: [/"status":"succeeded"/],
     note: 'the remedy is shown: the commands request a refresh, and it succeeds',
-    isSilent: true,
   },
   ProbeFailing: { shows: [noProxy], answers: [/^200$/m] },
   TrafficStopped: { shows: [noProxy] },
   TargetDown: { shows: [/"lastError":"[^\n]*connection refused"/] },
-  FreshnessBudgetBurn: { shows: [], isSilent: true },
   AlertsNotDelivered: { shows: [/"alertname":"TargetDown"/] },
   CollectorLosesSpans: { shows: [/"__name__":"otelcol_exporter_queue_size"[^}]*\},"value":\[[\d.]+,"[1-9]/] },
   Watchdog: { shows: [/"state":"active"/], answers: [/^200\n200$/m] },

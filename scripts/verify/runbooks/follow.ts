@@ -67,9 +67,9 @@ const isHealthy = async ({ service }: Stack): Promise<boolean> =>
 /** Causes the fault, carries out the page, and ends the fault. */
 export const follow = async (scenario: Scenario, place: Place): Promise<Followed> => {
   const { stack, around, token } = place;
-  const { alert, meet, recover } = scenario;
+  const { alert, meet, recover, isSilent } = scenario;
   const page = readRunbook(readFileSync(`docs/runbooks/${alert}.md`, 'utf8'));
-  const { shows = [], answers = [], name = '', isSilent, remedy } = expected[keyOf(scenario)] ?? {};
+  const { shows = [], answers = [], name = '', remedy } = expected[keyOf(scenario)] ?? {};
   const patterns = [...shows, ...answers];
   const environment = {
     DATABASE_URL: stack.primaryUrl,

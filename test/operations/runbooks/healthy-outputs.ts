@@ -51,7 +51,7 @@ volwatch_retries_total{dependency="twelve_data"} 2`,
  blocker | application_name | state | age | blocked | query 
 ---------+------------------+-------+-----+---------+-------
 (0 rows)`,
-  PostgresDown: `${health}\n${pool}`,
+  PostgresDown: `${health}\n${pool}\n200`,
   ReplicaDown: `volwatch_replica_up{pool="replica_1"} 1
 volwatch_replica_lag_seconds{pool="replica_1"} 0
 volwatch_replica_fallbacks_total{pool="replica_1"} 2
