@@ -5,7 +5,7 @@ import { lockedTable } from './around/locked-table.ts';
 import { traceOf, type Scenario } from './around/scenario.ts';
 import { scenariosAround } from './around/scenarios-around.ts';
 import { scenariosBurn } from './around/scenarios-burn.ts';
-import { askForReset, syncCalendar, testWebhook, uncachedRead, uploadTo } from './traffic.ts';
+import { askForReset, steadily, syncCalendar, testWebhook, uncachedRead, uploadTo } from './traffic.ts';
 import type { Stack } from './stack.ts';
 
 const nothing = (): void => {};
@@ -16,7 +16,7 @@ const largeBatch = { options: Array.from({ length: 20_000 }, () => option) };
 
 /** Sends many reads and returns the trace id of the first one that got no connection. */
 const manyReads = async (stack: Stack): Promise<string | undefined> => {
-  const answers = await Promise.all(Array.from({ length: 24 }, () => uncachedRead(stack)));
+  const answers = await steadily(24, () => uncachedRead(stack));
   const refused = answers.find(({ body }) => body['code'] === 'database_pool_exhausted');
   return refused && traceOf(refused);
 };

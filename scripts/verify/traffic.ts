@@ -205,6 +205,18 @@ export const uncachedRead = ({ service }: Stack): Promise<Answer> => {
   return call(`${service.url}/api/v1/assets/NOBODY${asked}`);
 };
 
+/** Sends requests for three seconds, `parallel` at any time. @returns the answers */
+export const steadily = async (parallel: number, send: () => Promise<Answer>): Promise<Answer[]> => {
+  const end = performance.now() + 3_000;
+  const answers: Answer[] = [];
+  const sendInTurn = async (): Promise<void> => {
+    do answers.push(await send());
+    while (performance.now() < end);
+  };
+  await Promise.all(Array.from({ length: parallel }, sendInTurn));
+  return answers;
+};
+
 /** A replica stops answering, is excluded from reads, and is used again after it recovers. */
 const replicaRound = async (stack: Stack): Promise<void> => {
   const { service, replica } = stack;

@@ -22,7 +22,10 @@ export type Cost = {
   readonly commands: number;
 };
 
-type Usage = Record<'main' | 'pricing' | 'postgres' | 'redis' | 'transactions' | 'commands', number>;
+/** Processor seconds by process id. */
+type Seconds = ReadonlyMap<number, number>;
+type Usage = Readonly<Record<'main' | 'redis' | 'transactions' | 'commands', number>> &
+  Readonly<Record<'pricing' | 'postgres', Seconds>>;
 
 const usageOf = async ({ service, redis, databaseUrl }: Parts): Promise<Usage> => {
   const [row] = await statementOn(
@@ -30,10 +33,12 @@ const usageOf = async ({ service, redis, databaseUrl }: Parts): Promise<Usage> =
     'select pg_backend_pid() as pid, (select sum(xact_commit) from pg_stat_database)::int as transactions',
   );
   const all = allStats();
-  const secondsOfChildren = (pid: number): number =>
-    [...all.values()]
-      .filter(({ parent }) => parent === pid)
-      .reduce((sum, { processorSeconds }) => sum + processorSeconds, 0);
+  const secondsOfChildren = (parentPid: number): Seconds =>
+    new Map(
+      [...all].flatMap(([pid, { parent, processorSeconds }]) =>
+        parent === parentPid ? [[pid, processorSeconds]] : [],
+      ),
+    );
   // The backend of this statement has ended, so the parent of all backends comes from the file of the server.
   const [server] = await statementOn(
     databaseUrl,
@@ -51,6 +56,10 @@ const usageOf = async ({ service, redis, databaseUrl }: Parts): Promise<Usage> =
   };
 };
 
+/** The time of each process that runs at the end. What a process used that ended in between is not known. */
+const usedBetween = (before: Seconds, after: Seconds): number =>
+  after.entries().reduce((sum, [pid, seconds]) => sum + seconds - (before.get(pid) ?? 0), 0);
+
 /** One round: what each part used, divided by the answers. */
 const roundOf = async (parts: Parts, { name, request, connections = 8 }: Kind): Promise<Cost> => {
   const before = await usageOf(parts);
@@ -63,15 +72,17 @@ const roundOf = async (parts: Parts, { name, request, connections = 8 }: Kind): 
   });
   const after = await usageOf(parts);
   if (non2xx + errors > 0 || requests.total === 0) throw new Error(`${name}: ${non2xx} refused, ${errors} unanswered`);
-  const each = (part: keyof Usage): number => (after[part] - before[part]) / requests.total;
+  const each = (part: 'main' | 'redis' | 'transactions' | 'commands'): number =>
+    (after[part] - before[part]) / requests.total;
+  const eachOf = (part: 'pricing' | 'postgres'): number => usedBetween(before[part], after[part]) / requests.total;
   return {
     name,
     perSecond: requests.total / duration,
     p50: latency.p50,
     p99: latency.p99,
     mainMs: each('main') * 1_000,
-    pricingMs: each('pricing') * 1_000,
-    postgresMs: each('postgres') * 1_000,
+    pricingMs: eachOf('pricing') * 1_000,
+    postgresMs: eachOf('postgres') * 1_000,
     redisMs: each('redis') * 1_000,
     transactions: each('transactions'),
     commands: each('commands'),

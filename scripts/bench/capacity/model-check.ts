@@ -75,8 +75,9 @@ export const checkModel = async (
     services.push(await start({ PRICING_WORKERS: '1', PRICING_LONG_WORKERS: '1', CALLER_SHARE_PERCENT: '100' }));
   }
   for (const service of services) {
-    await eventually(() => childrenOf(service.pid).length > 0, 'the pricing processes run');
+    // The first batch starts the pricing processes.
     await inTurn(service, 20);
+    await eventually(() => childrenOf(service.pid).length > 0, 'the pricing processes run');
     for (const pid of childrenOf(service.pid)) capProcess(scope, pid, share);
   }
   const alone = await inTurn(services[0]!, 40);

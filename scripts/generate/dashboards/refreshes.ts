@@ -1,9 +1,5 @@
-import { findSlo } from '../slo/slo.ts';
 import { of, quantile, sumRate, type DashboardSpec } from './spec.ts';
 import { transactionsRow } from './transactions.ts';
-
-const freshness = findSlo('freshness');
-const staleSeconds = freshness.kind === 'staleness' ? freshness.schedule_hours * 3_600 * freshness.times : 0;
 
 /** Of the assets that have bars, because a new universe has none. */
 const staleAssets = `sum by (universe) (max by (universe, state) (${of('volwatch_universe_assets', 'state="stale"')})) / sum by (universe) (max by (universe, state) (${of('volwatch_universe_assets', 'state!="missing"')}))`;
@@ -21,17 +17,14 @@ export const refreshes: DashboardSpec = {
           id: 1,
           kind: 'stat',
           title: 'Age of data by universe',
-          description: 'Time since the last committed refresh. The line is the freshness level: twice the schedule.',
+          description:
+            'Time since the last committed refresh. It has no limit of its own: the next panel compares it with the schedule.',
           unit: 'seconds',
           queries: [
             {
               expr: `time() - max by (universe) (${of('volwatch_refresh_last_success_timestamp_seconds')})`,
               legend: '{{universe}}',
             },
-          ],
-          thresholds: [
-            { value: staleSeconds / 2, color: 'yellow' },
-            { value: staleSeconds, color: 'red' },
           ],
         },
         {

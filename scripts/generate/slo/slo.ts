@@ -30,7 +30,8 @@ const sloSchema = z.discriminatedUnion('kind', [
     kind: z.literal('staleness'),
     timestamp: z.string(),
     by: z.string(),
-    schedule_hours: z.number().positive(),
+    /** The gauge of the seconds between two refreshes by schedule. What has no schedule is never stale. */
+    period: z.string(),
     times: z.number().positive(),
   }),
   /** Checks of the black-box exporter: 1 for success, 0 for failure. */
@@ -86,7 +87,7 @@ export const eventsOf = (
  */
 export const staleRecord = (slo: Extract<Slo, { kind: 'staleness' }>): { record: string; expr: string } => ({
   record: `slo:${slo.name}:stale`,
-  expr: `(time() - max by (${slo.by}) (${slo.timestamp})) > bool ${slo.schedule_hours * 3_600 * slo.times}`,
+  expr: `(time() - max by (${slo.by}) (${slo.timestamp})) > bool ${slo.times} * max by (${slo.by}) (${slo.period})`,
 });
 
 /** The window of the recorded rates. All longer windows are sums of their samples. */

@@ -152,9 +152,18 @@ const fewEventsTest = (slo: Slo): object => {
 
 /** The data are too old from the start until the refresh at the end of the burn. */
 const stalenessTests = (slo: Extract<Slo, { kind: 'staleness' }>, links: DashboardLinks): object[] => {
-  const limit = slo.schedule_hours * 3_600 * slo.times;
+  const daySeconds = 86_400;
+  const limit = daySeconds * slo.times;
+  const labels = (name: string): string => `{${slo.by}="${name}",instance="a:9464"}`;
+  // What is refreshed once a week is not stale after two days, and an upload without a schedule never is.
   const series = (values: string): Series[] => [
-    { series: `${slo.timestamp}{${slo.by}="tech5",instance="a:9464"}`, values },
+    { series: `${slo.timestamp}${labels('daily')}`, values },
+    { series: `${slo.period}${labels('daily')}`, values: `${daySeconds}x${burnMinutes + 480}` },
+    { series: `${slo.timestamp}${labels('uploaded')}`, values: `${-10 * limit}x${burnMinutes + 480}` },
+  ];
+  const weekly: Series[] = [
+    { series: `${slo.timestamp}${labels('weekly')}`, values: `${-limit - 600}x${burnMinutes}` },
+    { series: `${slo.period}${labels('weekly')}`, values: `${7 * daySeconds}x${burnMinutes}` },
   ];
   return [
     {
@@ -174,7 +183,7 @@ const stalenessTests = (slo: Extract<Slo, { kind: 'staleness' }>, links: Dashboa
     {
       name: `${slo.name}: quiet while the data are fresh`,
       interval: '1m',
-      input_series: series(`0x${burnMinutes}`),
+      input_series: [...series(`0x${burnMinutes}`), ...weekly],
       alert_rule_test: [at(80, slo, []), at(burnMinutes, slo, [])],
     },
   ];

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { refusedRound } from '../traffic.ts';
+import { refusedRound, steadily } from '../traffic.ts';
 import { traceOf, type Scenario } from './scenario.ts';
 
 /** More changes at once than the pool has connections. */
@@ -22,7 +22,7 @@ export const lockedTable = (): Scenario => {
       await session.query('lock table webhook in exclusive mode');
     },
     meet: async (stack, token) => {
-      const answers = await Promise.all(Array.from({ length: changes }, () => refusedRound(stack, token)));
+      const answers = await steadily(changes, () => refusedRound(stack, token));
       const refused = answers.find(({ body }) => body['code'] === 'database_pool_exhausted');
       return refused && traceOf(refused);
     },

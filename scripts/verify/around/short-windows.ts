@@ -18,8 +18,8 @@ const ratio = 60;
 
 const sixtyTimesShorter = (rules: string): string =>
   rules
-    // The alert on fresh data has the same 20 s.
-    .replaceAll('> bool 172800', '> bool 20')
+    // The level of fresh data has the same 20 s, in place of two days.
+    .replaceAll(/> bool 2 \* (max by \(universe\) \(\w+\))/g, '> bool $1 - 86380')
     .replaceAll(
       /(\[|offset )(\d+)([mhd])/g,
       (_, before: string, count: string, unit: string) => `${before}${(Number(count) * secondsIn[unit]!) / ratio}s`,

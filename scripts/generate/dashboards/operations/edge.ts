@@ -6,7 +6,7 @@ const requests = 'http_server_request_duration_seconds_count';
 const served = `${requests}{job="volwatch",instance=~"$instance",http_route!~"/health.*"}`;
 // The first server of deploy/Caddyfile. The other one answers Prometheus only.
 const ofProxy = 'caddy_http_request_duration_seconds';
-const passed = ',server="srv0",handler="subroute"';
+const passed = ',server="public",handler="subroute"';
 
 export const edge: DashboardSpec = {
   uid: 'volwatch-edge',
