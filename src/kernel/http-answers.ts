@@ -35,6 +35,21 @@ export const retryAfterSeconds = (headers: Headers): number | undefined => {
   return Number.isNaN(at) ? undefined : asWait(Math.ceil((at - senderTime(headers)) / 1_000));
 };
 
+/** More than any server needs: one 103 for a page, and a 100 for a body. */
+const maxInterimAnswers = 10;
+
+/**
+ * `onInfo` of a request of undici. It ends a request whose server sends more interim answers (1xx) than that: they have no size
+ * limit, and a stream of them takes all time of the event loop until the timeout.
+ */
+export const limitInterimAnswers = (): (() => void) => {
+  let count = 0;
+  return () => {
+    count += 1;
+    if (count > maxInterimAnswers) throw new Error('The server sends interim answers without end');
+  };
+};
+
 /** Reads a body of at most `maxBytes`. @throws the error of `tooLarge`, and the error of the stream */
 export const readLimitedBytes = async (
   body: AsyncIterable<Buffer>,

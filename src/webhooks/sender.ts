@@ -1,6 +1,7 @@
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { Client, type Dispatcher } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { limitInterimAnswers } from '#src/kernel/http-answers.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addressIn, AddressRefusedError, createPublicLookup, isPublicAddress, type NameResolver } from './addresses.ts';
 import { isReceiverPort } from './receiver-url.ts';
@@ -43,7 +44,14 @@ export const createSend = ({ timeoutMs, privateAddresses, resolver }: SenderSett
     // Each message has its own connection, so receivers share nothing and no connection stays open.
     const client = new Client(target.origin, { connect, allowH2: false });
     const post = (): Promise<Dispatcher.ResponseData> =>
-      client.request({ method: 'POST', path: `${target.pathname}${target.search}`, headers, body, signal });
+      client.request({
+        method: 'POST',
+        path: `${target.pathname}${target.search}`,
+        headers,
+        body,
+        signal,
+        onInfo: limitInterimAnswers(),
+      });
     try {
       // For an IP address in the URL there is no lookup, so it is checked here.
       const literal = addressIn(target);

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { dayMs, isCalendarDate } from '#src/kernel/calendar.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import { checkItems, placeOfFault } from '#src/kernel/http-answers.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import { badResponse } from './google-http.ts';
-import { utcOfLocal } from './zoned-time.ts';
+import { createLocalTimes } from './zoned-time.ts';
 
 /** An event as it is stored. Times are ISO 8601 in UTC. */
 export type CalendarEvent = {
@@ -79,18 +80,24 @@ const pageSchema = z.object({
   nextSyncToken: token.optional(),
 });
 
-const instantOf = (point: Point, calendarZone: string | undefined): number => {
+/** What the times of the events of one page need. */
+type Zones = {
+  readonly calendarZone: string | undefined;
+  readonly utcOf: ReturnType<typeof createLocalTimes>['utcOf'];
+};
+
+const instantOf = (point: Point, { calendarZone, utcOf }: Zones): number => {
   if ('date' in point) return Date.parse(point.date);
   if (/(?:Z|[+-]\d{2}:?\d{2})$/i.test(point.dateTime)) return Date.parse(point.dateTime);
-  return utcOfLocal(point.dateTime, point.timeZone ?? calendarZone ?? 'UTC');
+  return utcOf(point.dateTime, point.timeZone ?? calendarZone ?? 'UTC');
 };
 const textOf = (point: Point): string => ('date' in point ? point.date : point.dateTime);
 
 /** @throws AppError `external_api_bad_response` for times that contradict each other */
-const timesOf = ({ start, end = start }: z.output<typeof eventSchema>, calendarZone: string | undefined) => {
+const timesOf = ({ start, end = start }: z.output<typeof eventSchema>, zones: Zones) => {
   const allDay = 'date' in start;
-  const startsAt = instantOf(start, calendarZone);
-  const endsAt = instantOf(end, calendarZone);
+  const startsAt = instantOf(start, zones);
+  const endsAt = instantOf(end, zones);
   if (allDay !== 'date' in end) throw badResponse('answered with an event that is all-day at one end only');
   if (!(endsAt >= startsAt)) throw badResponse('answered with an event that ends before it starts');
   const ownZone = 'timeZone' in start ? start.timeZone : undefined;
@@ -99,17 +106,17 @@ const timesOf = ({ start, end = start }: z.output<typeof eventSchema>, calendarZ
     // The end of an all-day event is the day after it. Without an end it is one day long.
     ends_at: new Date(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt).toISOString(),
     all_day: allDay,
-    time_zone: ownZone ?? (allDay ? undefined : calendarZone) ?? null,
+    time_zone: ownZone ?? (allDay ? undefined : zones.calendarZone) ?? null,
   };
 };
 
-const toStored = (event: z.output<typeof eventSchema>, calendarZone: string | undefined): CalendarEvent => {
+const toStored = (event: z.output<typeof eventSchema>, zones: Zones): CalendarEvent => {
   return {
     event_id: event.id,
     status: event.status,
     summary: event.summary ?? null,
     location: event.location ?? null,
-    ...timesOf(event, calendarZone),
+    ...timesOf(event, zones),
     recurring_event_id: event.recurringEventId ?? null,
     original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
     link: event.htmlLink ?? null,
@@ -133,11 +140,15 @@ export const readEventPage = async (body: unknown, signal: AbortSignal): Promise
   const items = await checkItems(given, itemSchema, wrong, signal);
   const events: CalendarEvent[] = [];
   const cancelled: string[] = [];
+  const zones: Zones = { calendarZone: timeZone, utcOf: createLocalTimes().utcOf };
+  const { give } = createTurns({ signal });
   for (const item of items) {
+    const turn = give();
+    if (turn) await turn;
     if (item.status === 'cancelled') cancelled.push(item.id);
     else {
       try {
-        events.push(toStored(item, timeZone));
+        events.push(toStored(item, zones));
       } catch (error) {
         if (error instanceof RangeError) throw badResponse('answered with an event in an unknown time zone or time');
         throw error;

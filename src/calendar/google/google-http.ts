@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import {
+  limitInterimAnswers,
   parseLimitedJson,
   readLimitedBytes,
   retryAfterSeconds,
@@ -69,6 +70,7 @@ export const createGoogleHttp = ({ connectTimeoutMs, maxBodyBytes }: GoogleHttpS
       return await request(url, {
         dispatcher: agent,
         signal,
+        onInfo: limitInterimAnswers(),
         method: form ? 'POST' : 'GET',
         headers: {
           accept: 'application/json',

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hasBody } from '#src/kernel/connections/has-body.ts';
 import type { HttpMiddleware } from '../routing/types.ts';
 import { CountedRequest } from '../server/counted-request.ts';
 
@@ -9,9 +10,6 @@ import { CountedRequest } from '../server/counted-request.ts';
 const lingerMs = 1_000;
 
 type WithHeaders = Pick<IncomingMessage, 'headers'>;
-
-export const hasBody = ({ headers }: WithHeaders): boolean =>
-  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 
 /** Many HTTP clients send `{}` with a request that needs no body. */
 const emptyObjectBytes = 2;

@@ -1,6 +1,7 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { hasBody, hasUnexpectedBody, isRestLarge } from '../admission/unread-body.ts';
+import { hasBody } from '#src/kernel/connections/has-body.ts';
+import { hasUnexpectedBody, isRestLarge } from '../admission/unread-body.ts';
 import type { Limits } from '../server/limits.ts';
 import { checkHead } from '../server/request-head.ts';
 import { refuseBody } from './steps/load-steps.ts';

@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answers } from '../answers/answers.ts';
-import { inOrder, type PipelineOptions } from '../admission/pipeline.ts';
+import { inOrder, type PipelineOptions } from '#src/kernel/connections/pipeline.ts';
 import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
 import { responseWithHeaders } from './answer-head.ts';

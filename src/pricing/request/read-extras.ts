@@ -1,7 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
-import { unknownFirst } from '#src/kernel/requests/validation-failed.ts';
+import { shownDetail, unknownFirst } from '#src/kernel/requests/validation-failed.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { dividendMembers, hestonParameters, isInRange, maxDividends, type NumberInput } from '../models/inputs.ts';
@@ -40,16 +40,26 @@ export const unknownMemberOf = (name: string, known: readonly string[]): string 
   return near === undefined ? text : `${text}; did you mean ${near}?`;
 };
 
-/** The members of an object of numbers, or its errors. */
-const readNumbers = (value: unknown, members: readonly NumberInput[], at: string): Row | FieldError[] => {
+/** How many errors the objects of one list have until now. Unknown names count apart, because they are shown first. */
+type Count = { unknown: number; others: number };
+
+/** The members of an object of numbers, or its errors. Only errors that can be shown have a text. */
+const readNumbers = (
+  value: unknown,
+  members: readonly NumberInput[],
+  at: string,
+  count: Count = { unknown: 0, others: 0 },
+): Row | FieldError[] => {
+  const error = (pointer: string, code: string, detail: () => string): FieldError =>
+    fieldError(pointer, code, shownDetail(code === 'unknown_member' ? count.unknown++ : count.others++, detail));
   if (value === undefined)
-    return [fieldError(at, 'required', `${nameAt(at)} is required: send an object with ${membersOf(members)}`)];
+    return [error(at, 'required', () => `${nameAt(at)} is required: send an object with ${membersOf(members)}`)];
   if (!isRow(value))
     return [
-      fieldError(
+      error(
         at,
         'invalid_type',
-        `${nameAt(at)} must be an object with ${membersOf(members)}, not ${kindOf(value)}`,
+        () => `${nameAt(at)} must be an object with ${membersOf(members)}, not ${kindOf(value)}`,
       ),
     ];
   const errors: FieldError[] = [];
@@ -57,18 +67,18 @@ const readNumbers = (value: unknown, members: readonly NumberInput[], at: string
   for (const member of members) {
     const { name } = member;
     // A name such as rho is a greek too. The item of a list has its index in the pointer.
-    const named = members === hestonParameters ? { ...member, name: `heston.${name}` } : member;
+    const named = (): NumberInput => (members === hestonParameters ? { ...member, name: `heston.${name}` } : member);
     const number = value[name];
     const pointer = memberPointer(at, name);
     if (typeof number === 'number' && isInRange(member, number)) read[name] = number + 0;
-    else if (number === undefined) errors.push(fieldError(pointer, 'required', requiredText(named)));
+    else if (number === undefined) errors.push(error(pointer, 'required', () => requiredText(named())));
     else if (typeof number !== 'number')
-      errors.push(fieldError(pointer, 'invalid_type', notANumberText(named, number)));
-    else errors.push(fieldError(pointer, 'out_of_range', rangeText(named, number)));
+      errors.push(error(pointer, 'invalid_type', () => notANumberText(named(), number)));
+    else errors.push(error(pointer, 'out_of_range', () => rangeText(named(), number)));
   }
   for (const name of Object.keys(value)) {
     if (members.some((member) => member.name === name)) continue;
-    errors.push(fieldError(memberPointer(at, name), 'unknown_member', unknownMemberOf(name, namesOf(members))));
+    errors.push(error(memberPointer(at, name), 'unknown_member', () => unknownMemberOf(name, namesOf(members))));
   }
   return errors.length > 0 ? unknownFirst(errors) : read;
 };
@@ -88,7 +98,8 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
   if (value.length > maxDividends) {
     return [fieldError(at, 'invalid_length', `dividends must have at most ${maxDividends} items, not ${value.length}`)];
   }
-  const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, memberPointer(at, index)));
+  const count: Count = { unknown: 0, others: 0 };
+  const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, memberPointer(at, index), count));
   const errors = read.filter((item) => Array.isArray(item)).flat();
   return errors.length > 0 ? errors : { dividends: read };
 };

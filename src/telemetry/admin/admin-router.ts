@@ -13,7 +13,7 @@ type AdminRequest = {
 
 export type AdminReply = {
   readonly status: number;
-  /** A string is sent unchanged, an object as JSON. null means no body. */
+  /** A string and a buffer are sent unchanged, another object as JSON. null means no body. */
   readonly body: string | object | null;
   readonly contentType?: string;
 };

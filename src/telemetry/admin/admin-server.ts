@@ -5,11 +5,14 @@ import { AppError } from '../../kernel/catalogue/errors.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { systemClock } from '../../kernel/ports/clock.ts';
 import type { Logger } from '../../kernel/ports/logger.ts';
+import { inOrder } from '../../kernel/connections/pipeline.ts';
 import { createSlowReaders } from '../../kernel/slow-readers.ts';
 import { findRoute, type AdminReply, type AdminRoute } from './admin-router.ts';
-import { negotiateFormat, renderMetrics, type ExpositionFormat } from '../metrics/exposition.ts';
+import { limitAdminConnections } from './admin-connections.ts';
 import { faultRoutes, type FaultChangeListener } from './fault-routes.ts';
 import type { FaultControl } from '../faults.ts';
+import { assertOwnHost } from './own-host.ts';
+import { metricsRoute } from './metrics-route.ts';
 
 export type AdminServerDeps = {
   readonly registry: Registry;
@@ -37,6 +40,8 @@ const maxBodyBytes = 16_384;
 const headersTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
 const maxConnections = 128;
+/** Max requests of one connection that wait for earlier answers. Prometheus sends one at a time. */
+const maxPipelined = 16;
 const minBytesPerSecond = 65_536;
 const defaultAnswerGraceMs = 30_000;
 
@@ -60,7 +65,7 @@ const send = (
   { status, body, contentType }: AdminReply,
   headers: Readonly<Record<string, string>>,
 ): void => {
-  const text = body === null || typeof body === 'string' ? body : JSON.stringify(body);
+  const text = body === null || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   // Without this header Node would read the rest of the body, and its length has no limit.
   if (!response.req.complete) response.setHeader('Connection', 'close');
   response.writeHead(status, {
@@ -91,32 +96,6 @@ const problem = (error: AppError, instance: string, requestId: string): AdminRep
   },
 });
 
-const metricsRoute = ({ registry, collect }: AdminServerDeps): AdminRoute => {
-  const collectAndRender = async (format: ExpositionFormat): ReturnType<typeof renderMetrics> => {
-    await collect?.();
-    return renderMetrics(registry, format);
-  };
-  // Scrapes at the same time share one text, because many or pipelined scrapes must not multiply its memory.
-  const inProgress = new Map<ExpositionFormat, ReturnType<typeof renderMetrics>>();
-
-  return {
-    method: 'GET',
-    path: '/metrics',
-    handle: async ({ headers }) => {
-      const format = negotiateFormat(headers.accept);
-      const known = inProgress.get(format);
-      if (known !== undefined) return { status: 200, ...(await known) };
-      const rendered = collectAndRender(format);
-      inProgress.set(format, rendered);
-      try {
-        return { status: 200, ...(await rendered) };
-      } finally {
-        inProgress.delete(format);
-      }
-    },
-  };
-};
-
 /** The HTTP server for operators, on a separate address that must not be public: metrics, faults and `extraRoutes`. */
 export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
   const {
@@ -128,7 +107,11 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
     extraRoutes = [],
     answerGraceMs = defaultAnswerGraceMs,
   } = deps;
-  const routes = [metricsRoute(deps), ...(faults ? faultRoutes(faults, onFaultChange) : []), ...extraRoutes];
+  const routes = [
+    metricsRoute({ ...deps, clock: systemClock }),
+    ...(faults ? faultRoutes(faults, onFaultChange) : []),
+    ...extraRoutes,
+  ];
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const requestId = uuidv7();
@@ -136,6 +119,7 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
     // Not parsed by URL, because it throws for some request targets.
     const [path = '/', search = ''] = (request.url ?? '/').split('?', 2);
     try {
+      assertOwnHost(request);
       const { route, parameters } = findRoute(routes, request.method ?? '', path);
       const body = (): Promise<unknown> => readBody(request);
       const query = new URLSearchParams(search);
@@ -148,16 +132,20 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
     }
   };
 
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    void answer(request, response).catch((error: unknown) => {
+      logger.warn({ error }, 'an admin response could not be sent');
+      response.destroy();
+    });
+  };
   const server = createServer(
     { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
-    (request, response) => {
-      void answer(request, response).catch((error: unknown) => {
-        logger.warn({ error }, 'an admin response could not be sent');
-        response.destroy();
-      });
-    },
+    inOrder(serve, {
+      maxWaiting: maxPipelined,
+      onExcess: () => logger.warn({}, 'a client of the admin port sends too many requests at once and is cut off'),
+    }),
   );
-  server.maxConnections = maxConnections;
+  limitAdminConnections(server, maxConnections);
   const slowReaders = createSlowReaders({
     clock: systemClock,
     minBytesPerSecond,

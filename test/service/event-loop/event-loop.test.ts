@@ -15,6 +15,7 @@ import { fullRequests } from './full-requests.ts';
 import { storeLists, storeMarket } from './large-data.ts';
 import { largestRequests } from './largest-requests.ts';
 import { measuredOperations } from './measured-operations.ts';
+import { refusedRequests } from './refused-requests.ts';
 import { createTurnSampler } from './turns.ts';
 
 /** Max processor time of a turn of the event loop, in milliseconds. */
@@ -33,7 +34,10 @@ const turnOf = ({ method, path }: DeclaredOperation): number =>
 
 type Figure = {
   readonly name: string;
-  /** `first` finds a caller and values that the route accepts; `full` has what each route must bear. */
+  /**
+   * `first` finds a caller and values that the route accepts; `full` has what each route must bear; `refused` has as many faults
+   * as fit.
+   */
   readonly variant: string;
   readonly ms: number;
   readonly boundMs: number;
@@ -110,6 +114,7 @@ test('no route works for longer than its bound, usually 10 ms of processor time,
     const good = hostileRequest(operation.path, base);
     const variants: (readonly [string, HostileRequest])[] = [
       ...fullRequests(good, base).map((request, each) => [`full ${each}`, request] as const),
+      ...refusedRequests(good, base).map((request, each) => [`refused ${each}`, request] as const),
       ['good', good],
       ...requests.map((change, each) => [`largest ${each}`, change(good)] as const),
     ];
@@ -146,6 +151,13 @@ test('no route works for longer than its bound, usually 10 ms of processor time,
     .slice(0, 40)) {
     t.log(`${ms.toFixed(1)} ms ${name} (${variant}, ${status})`);
   }
+  t.deepEqual(
+    figures
+      .filter(({ variant, status }) => variant.startsWith('refused') && (status < 400 || status >= 500))
+      .map(({ name, variant, status }) => `${name} (${variant}): ${status}`),
+    [],
+    'each wrong request is refused',
+  );
   t.deepEqual(
     figures
       .filter(

@@ -5,7 +5,7 @@ import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { malformedJson } from '#src/kernel/requests/json-fault.ts';
 import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import { receive, type ReceiveOptions } from '../../admission/receive.ts';
-import { hasBody } from '../../admission/unread-body.ts';
+import { hasBody } from '#src/kernel/connections/has-body.ts';
 import { formType, isJsonType, type CompiledRoute } from '../compiled-route.ts';
 import type { Limits } from '../../server/limits.ts';
 import type { BodyReader } from './body-reader.ts';

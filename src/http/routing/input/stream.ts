@@ -1,6 +1,6 @@
 import type { BodyStream } from '#src/kernel/body-stream.ts';
 import { streamBody } from '../../admission/stream-body.ts';
-import { hasBody } from '../../admission/unread-body.ts';
+import { hasBody } from '#src/kernel/connections/has-body.ts';
 import { multipartType, type CompiledRoute } from '../compiled-route.ts';
 import type { HttpContext } from '../types.ts';
 import { checkMediaType, noBody, type BodyReading } from './body.ts';

@@ -41,6 +41,8 @@ type Flattening = {
   readonly input: unknown;
   /** Names that no object of the request has, until now. */
   unknownNames: number;
+  /** Other errors, until now. They count apart, because unknown names are shown first. */
+  others: number;
 };
 
 const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): FieldError[] => {
@@ -68,12 +70,14 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
   const code = codeOfIssue(issue, path, input);
   // A rule between members has a text of its own, which says when its field is required.
   const isMissing = code === 'required' && issue.code !== 'custom';
-  const text = isMissing
-    ? requiredText(part, nameOfField(path), { schema, path, issue })
-    : describeField(part, path, issue.message);
-  const isNoObject = issue.code === 'invalid_type' && issue.expected === 'object';
-  const detail = isNoObject ? withMembers(text, objectAt(schema, path)) : text;
-  return [{ pointer: pointerInto(part, path), code, detail }];
+  const detail = (): string => {
+    const text = isMissing
+      ? requiredText(part, nameOfField(path), { schema, path, issue })
+      : describeField(part, path, issue.message);
+    const isNoObject = issue.code === 'invalid_type' && issue.expected === 'object';
+    return isNoObject ? withMembers(text, objectAt(schema, path)) : text;
+  };
+  return [{ pointer: pointerInto(part, path), code, detail: shownDetail(from.others++, detail) }];
 };
 
 type ParseResult<T> = { readonly data: T | undefined; readonly errors: readonly FieldError[] };
@@ -82,7 +86,7 @@ type ParseResult<T> = { readonly data: T | undefined; readonly errors: readonly 
 export const parsePart = <T extends z.ZodType>(part: Part, schema: T, input: unknown): ParseResult<z.output<T>> => {
   const parsed = schema.safeParse(input, { error: issueText });
   if (parsed.success) return { data: parsed.data, errors: [] };
-  const from = { part, schema, input, unknownNames: 0 };
+  const from = { part, schema, input, unknownNames: 0, others: 0 };
   return { data: undefined, errors: parsed.error.issues.flatMap((issue) => flatten(issue, [], from)) };
 };
 

@@ -1,6 +1,6 @@
 import { Agent, request, type Dispatcher } from 'undici';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { parseLimitedJson, readLimitedBytes } from '#src/kernel/http-answers.ts';
+import { limitInterimAnswers, parseLimitedJson, readLimitedBytes } from '#src/kernel/http-answers.ts';
 import type { JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 
 /** Keys go into `headers`, because URLs are written to logs and spans. */
@@ -51,7 +51,7 @@ export const createProviderRequests = ({
 
   const send = async (url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> => {
     try {
-      return await request(url, { dispatcher: agent, headers, signal });
+      return await request(url, { dispatcher: agent, headers, signal, onInfo: limitInterimAnswers() });
     } catch (cause) {
       signal.throwIfAborted();
       throw new AppError('external_api_unavailable', 'The market data provider cannot be reached', { cause });

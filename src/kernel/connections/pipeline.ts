@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { hasBody } from './unread-body.ts';
+import { hasBody } from './has-body.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 type Pending = readonly [IncomingMessage, ServerResponse];

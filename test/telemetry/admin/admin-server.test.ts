@@ -88,18 +88,22 @@ test('collectors run before a scrape, also after one of them throws', async (t) 
   t.true(text.includes('db_client_connection_max{pool="primary"} 7'));
 });
 
-test('scrapes at the same time share one text', async (t) => {
+test.serial('scrapes at the same time share one text', async (t) => {
   let collected = 0;
   const collect = async (): Promise<void> => {
     collected += 1;
     // The duration of a collection, so that the scrapes overlap.
-    await sleep(100);
+    await sleep(300);
   };
   const { call, port } = await setup(t, { collect });
-  const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20)));
-  t.teardown(() => socket.destroy());
+  const sockets = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'));
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()));
+  await eventually(() => sockets.every(({ readyState }) => readyState === 'open'), '20 connections are open');
   let text = '';
-  socket.on('data', (chunk) => (text += String(chunk)));
+  for (const socket of sockets) {
+    socket.on('data', (chunk) => (text += String(chunk)));
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  }
   await eventually(() => text.split('HTTP/1.1 200 ').length > 20, '20 scrapes are answered');
   t.is(collected, 1);
   await call('GET', '/metrics');
@@ -109,16 +113,18 @@ test('scrapes at the same time share one text', async (t) => {
 test('a scraper that does not read its answer is cut off, and others are answered', async (t) => {
   const registry = new Registry();
   const metrics = createMetrics({ registry, enabled: true, build: { version: '1', commit: 'abc' } });
-  for (let index = 0; index < 20_000; index += 1) {
-    metrics.set('db_client_connection_max', { pool: `pool_${index}` }, index);
+  for (let index = 0; index < 30_000; index += 1) {
+    metrics.set('db_client_connection_max', { pool: `${'p'.repeat(300)}_${index}` }, index);
   }
   const warnings: string[] = [];
   const { call, port } = await setup(t, {
     registry,
-    answerGraceMs: 1_500,
+    answerGraceMs: 4_000,
     logger: { ...silentLogger, warn: (_, message) => void warnings.push(message) },
   });
-  const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(50)));
+  const socket = connect(port, '127.0.0.1', () =>
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(15)),
+  );
   socket.pause();
   socket.on('error', () => {});
   await eventually(() => warnings.length > 0, 'the scraper is cut');
@@ -253,7 +259,7 @@ test('an address in use is an error; closing cuts idle connections', async (t) =
 test('an unread body closes its connection and is not read to its end', async (t) => {
   const { port } = await setup(t);
   for (const path of ['/metrics', '/nowhere']) {
-    const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000000\r\n\r\n`;
+    const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000000\r\n\r\n`;
     const sent = await floodBody(await openSocket(t, { port }, head), 100_000_000);
     t.true(sent < 30_000_000, `${path}: ${sent} bytes were taken`);
   }
