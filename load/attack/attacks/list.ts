@@ -10,7 +10,15 @@ import {
   resetMessages,
   wrongPasswords,
 } from './credentials.ts';
-import { connects, jobStorage, longPipelines, manyPages, redaction, shortPipelines } from './others.ts';
+import {
+  connects,
+  endlessPipelines,
+  jobStorage,
+  longPipelines,
+  manyPages,
+  redaction,
+  shortPipelines,
+} from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
 import { createUploadAttacks } from './uploads.ts';
 import { hugeWork, impossibleVolatilities, longWork, manyBatches, manySlowPrices, unknownNames } from './work.ts';
@@ -44,6 +52,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
 const withoutKind: readonly Attack[] = [
   shortPipelines,
   longPipelines,
+  endlessPipelines,
   registrations,
   manyKeys,
   redaction,

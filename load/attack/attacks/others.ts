@@ -100,6 +100,21 @@ export const longPipelines: Attack = {
   run: runPipelines({ path: '/health/live', pipelined: 300 }),
 };
 
+/**
+ * Each connection sends more requests than may wait. Node would make a request of all that are in a piece of data, also after
+ * the connection is cut off.
+ */
+export const endlessPipelines: Attack = {
+  name: 'pipelines beyond the limit',
+  run: (field) => {
+    const connections = { ...field, requests: Math.min(field.requests, 90) };
+    return each(connections, { parallel: 30 }, (_, address) =>
+      pipeline({ path: '/health/live', pipelined: 2_000 }, field.port, address, field.signal),
+    );
+  },
+  fault: ({ tally }) => (tally.count('cut') === 0 ? 'no connection was cut off' : undefined),
+};
+
 /** Half of the connections are reset after the answer, and half are left open by the client. */
 export const connects: Attack = {
   name: 'CONNECT',
