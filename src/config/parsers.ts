@@ -9,7 +9,8 @@ import { z } from 'zod';
 export const integer = (min: number, max: number) =>
   z
     .string()
-    .regex(/^-?\d+$/, 'must be a whole number')
+    // A leading zero can be meant as octal.
+    .regex(/^(?:0|-?[1-9]\d*)$/, 'must be a whole number without a leading zero')
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
 export const milliseconds = (max = 600_000) => integer(1, max);
@@ -31,12 +32,16 @@ export const isBaseUrl = (value: string): boolean => {
   const { search, hash, username, password } = URL.parse(value) ?? {};
   return !search && !hash && !username && !password && !/[?#]/.test(value);
 };
-export const list = z.string().transform((value) =>
+const entriesOf = (value: string): string[] =>
   value
     .split(',')
     .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
+    .filter((item) => item !== '');
+/** Entries with commas between them. A text of spaces and commas only is refused, because something was left out. */
+export const list = z
+  .string()
+  .refine((value) => value === '' || entriesOf(value).length > 0, 'must have an entry between its commas')
+  .transform(entriesOf);
 
 /**
  * True if a browser can send this text as `Origin`: only scheme, host and port. `null` is refused, because many origins

@@ -39,6 +39,8 @@ for (const [name, value] of [
   ['PORT', '65536'],
   ['PORT', '-1'],
   ['PORT', '1e3'],
+  ['PORT', '03000'],
+  ['TRUSTED_PROXIES', ' , '],
   ['DATABASE_POOL_MAX', '0'],
   ['BODY_LIMIT_BYTES', '1.5'],
   ['TELEMETRY_ENABLED', 'yes'],
@@ -119,9 +121,10 @@ test('a calendar needs both variables of its client, and in production the key o
     ),
   );
   const wrong = 'TOKEN_ENCRYPTION_KEY must be 32 bytes in base64; several keys are comma-separated';
-  for (const value of ['canary', `${key},canary`, Buffer.alloc(16).toString('base64'), ',']) {
+  for (const value of ['canary', `${key},canary`, Buffer.alloc(16).toString('base64')]) {
     t.deepEqual(faultsOf({ TOKEN_ENCRYPTION_KEY: value }), [wrong], value);
   }
+  t.deepEqual(faultsOf({ TOKEN_ENCRYPTION_KEY: ',' }), ['TOKEN_ENCRYPTION_KEY must have an entry between its commas']);
   t.is(loadConfig({ TOKEN_ENCRYPTION_KEY: `${key}, ${key}` }).TOKEN_ENCRYPTION_KEY?.length, 2);
 });
 
