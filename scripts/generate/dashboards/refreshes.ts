@@ -90,6 +90,7 @@ export const refreshes: DashboardSpec = {
               legend: '{{universe}}',
             },
           ],
+          rare: true,
           exemplars: true,
         },
         {

@@ -87,6 +87,16 @@ const rawColumns = ['Time', '__name__', 'job', 'instance'];
 
 /** Lines connect events that are up to this far apart, in milliseconds. Rare events would be dots that nobody sees. */
 const connectedMs = 60_000;
+/** The same for events that are minutes apart. */
+const rareConnectedMs = 600_000;
+
+/** Grafana gives colours by position, so that sent messages were red. The colour of an outcome says how bad it is. */
+const outcomeColors = {
+  green: 'ok|sent|delivered|refreshed|written|ran',
+  orange: 'failed|held_back|invalid',
+  red: 'dead|reauthorization_required',
+} as const;
+const hasOutcomes = ({ queries }: PanelSpec): boolean => queries.every(({ legend }) => legend === '{{outcome}}');
 
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
@@ -105,7 +115,13 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
         spec.thresholds ? common.GraphThresholdsStyleMode.Dashed : common.GraphThresholdsStyleMode.Off,
       ),
     );
-  if (spec.unit === 'seconds' && spec.kind === 'timeseries') panel.spanNulls(connectedMs);
+  if ((spec.unit === 'seconds' || spec.rare) && spec.kind === 'timeseries') {
+    panel.spanNulls(spec.rare ? rareConnectedMs : connectedMs);
+  }
+  if (hasOutcomes(spec)) {
+    for (const [color, names] of Object.entries(outcomeColors))
+      panel.overrideByRegexp(`/^(${names})$/`, [{ id: 'color', value: { mode: 'fixed', fixedColor: color } }]);
+  }
   if (spec.logarithmic) {
     panel.scaleDistribution(
       new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Symlog).log(10).linearThreshold(1),
@@ -194,9 +210,8 @@ const panelBuilder = (spec: PanelSpec) => {
   return timeseriesPanel(spec);
 };
 
-const countsEvents = ({ kind, columns, queries }: PanelSpec): boolean =>
-  (kind === 'bars' || (kind === 'table' && columns === undefined)) &&
-  queries.some(({ expr }) => expr.includes('increase('));
+const countsEvents = ({ columns, queries }: PanelSpec): boolean =>
+  columns === undefined && queries.some(({ expr }) => expr.includes('increase('));
 
 const panel = (spec: PanelSpec, hasInstances: boolean): dashboard.Panel => {
   const built = panelBuilder(spec)
