@@ -120,7 +120,7 @@ const panelRules: readonly { readonly fault: string; readonly broken: (panel: Ch
       !(Number(fieldConfig?.defaults.custom?.spanNulls ?? 0) > 0),
   },
   {
-    fault: 'gives outcomes colours by position, for example red to success: set outcomeColors',
+    fault: 'gives outcomes colours by position, for example red to success: see outcome-colors.ts',
     broken: ({ type, targets = [], fieldConfig }) =>
       type === 'timeseries' &&
       targets.every(({ legendFormat }) => legendFormat === '{{outcome}}') &&

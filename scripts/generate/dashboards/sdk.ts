@@ -13,6 +13,7 @@ import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { placed } from './layout.ts';
 import { annotations, dashboardLinksBar, dataLinks } from './navigation.ts';
+import { outcomeColors } from './outcome-colors.ts';
 import type { DashboardSpec, PanelSpec, Unit } from './spec.ts';
 
 const units: Readonly<Record<Unit, string>> = {
@@ -90,14 +91,6 @@ const connectedMs = 60_000;
 /** The same for events that are minutes apart. */
 const rareConnectedMs = 600_000;
 
-/** Grafana gives colours by position, so that sent messages were red. The colour of an outcome says how bad it is. */
-const outcomeColors = {
-  green: 'ok|sent|delivered|refreshed|written|ran',
-  orange: 'failed|held_back|invalid',
-  red: 'dead|reauthorization_required',
-} as const;
-const hasOutcomes = ({ queries }: PanelSpec): boolean => queries.every(({ legend }) => legend === '{{outcome}}');
-
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
     .drawStyle(spec.kind === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
@@ -118,10 +111,7 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   if ((spec.unit === 'seconds' || spec.rare) && spec.kind === 'timeseries') {
     panel.spanNulls(spec.rare ? rareConnectedMs : connectedMs);
   }
-  if (hasOutcomes(spec)) {
-    for (const [color, names] of Object.entries(outcomeColors))
-      panel.overrideByRegexp(`/^(${names})$/`, [{ id: 'color', value: { mode: 'fixed', fixedColor: color } }]);
-  }
+  for (const { names, properties } of outcomeColors(spec)) panel.overrideByRegexp(names, properties);
   if (spec.logarithmic) {
     panel.scaleDistribution(
       new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Symlog).log(10).linearThreshold(1),
