@@ -6,7 +6,7 @@ type Override = { readonly names: string; readonly properties: { readonly id: st
 const colors = {
   green: 'ok|sent|delivered|refreshed|written|ran',
   orange: 'failed|held_back|invalid',
-  red: 'dead|reauthorization_required',
+  red: 'dead|refused|reauthorization_required',
 } as const;
 
 /** The colours of the series of a panel whose series are outcomes; none for other panels. */

@@ -161,7 +161,8 @@ export const overview: DashboardSpec = {
           id: 13,
           kind: 'timeseries',
           title: 'Errors by category',
-          description: 'Problem documents and failed refreshes per second, for the eight most frequent categories of the error table.',
+          description:
+            'Problem documents and failed refreshes per second, for the eight most frequent categories of the error table.',
           unit: 'events/s',
           queries: [
             {
