@@ -18,7 +18,9 @@ export type CheckedPanel = {
     readonly options?: { readonly renameByName?: Readonly<Record<string, string>> };
   }[];
   readonly fieldConfig?: {
+    readonly overrides?: readonly object[];
     readonly defaults: {
+      readonly unit?: string;
       readonly decimals?: number;
       readonly color?: { readonly mode?: string };
       readonly mappings?: readonly object[];
@@ -99,8 +101,9 @@ const panelRules: readonly { readonly fault: string; readonly broken: (panel: Ch
   },
   {
     fault: 'shows counted events with decimals, because an increase is an estimate: set decimals',
-    broken: ({ type, targets = [], fieldConfig, interval }) =>
-      (interval !== undefined || (type === 'table' && targets.length === 1)) &&
+    broken: ({ type, targets = [], fieldConfig }) =>
+      (type !== 'table' || targets.length === 1) &&
+      fieldConfig?.defaults.unit !== 'percentunit' &&
       targets.some(({ expr }) => expr.includes('increase(')) &&
       fieldConfig?.defaults.decimals !== 0,
   },
@@ -115,6 +118,13 @@ const panelRules: readonly { readonly fault: string; readonly broken: (panel: Ch
       type === 'timeseries' &&
       targets.some(({ expr }) => expr.includes('histogram_quantile') && expr.includes('_seconds_bucket')) &&
       !(Number(fieldConfig?.defaults.custom?.spanNulls ?? 0) > 0),
+  },
+  {
+    fault: 'gives outcomes colours by position, for example red to success: see outcome-colors.ts',
+    broken: ({ type, targets = [], fieldConfig }) =>
+      type === 'timeseries' &&
+      targets.every(({ legendFormat }) => legendFormat === '{{outcome}}') &&
+      (fieldConfig?.overrides ?? []).length === 0,
   },
   {
     fault: 'has a link whose line_format removes the link to the trace, or a query type that Jaeger does not know',

@@ -39,8 +39,8 @@ const isLeftOut = (expr: string): boolean => serviceOnly && aroundPattern.test(e
 
 const dashboards = readDashboards();
 
-/** More series than this cannot be told apart in one panel. */
-const maxSeries = 12;
+/** The number of lines of a legend that are visible without scrolling. A line is about as high as a row of the grid. */
+const visibleSeries = (gridRows: number): number => gridRows + 1;
 
 const hasLabels = ({ metric }: Sample): boolean => Object.keys(metric).length > 0;
 
@@ -123,14 +123,15 @@ const verifyDashboard = async (prometheus: Prometheus, dashboard: Dashboard, sta
       );
     }
   }
-  for (const { type, title, targets = [] } of dashboard.panels) {
+  for (const { type, title, gridPos, targets = [] } of dashboard.panels) {
     if (type !== 'timeseries') continue;
     const where = `${dashboard.title}: series of ${title}`;
     const found = await Promise.all(targets.map(({ expr }) => prometheus.range(filledIn(expr), start)));
     const count = found.flat().filter(hasNumber).length;
+    const max = visibleSeries(gridPos.h);
     findings.push({
       where,
-      problem: count > maxSeries ? `${count}, the max is ${maxSeries}: use highest()` : undefined,
+      problem: count > max ? `${count}, the legend shows ${max}: use highest() or more height` : undefined,
     });
   }
   for (const { name, expr } of dashboard.annotations.list) {

@@ -41,6 +41,8 @@ for (const [fault, type, change] of [
     'timeseries',
     { interval: '1m', targets: [{ expr: 'sum(increase(x[$__interval]))', legendFormat: '{{a}}' }] },
   ],
+  ['with decimals', 'timeseries', query('sum(increase(x[15m]))')],
+  ['colours by position', 'timeseries', query('sum by (outcome) (x)', '{{outcome}}')],
   ['legend grows', 'timeseries', query('topk(9, x)')],
   [
     'as dots',

@@ -161,9 +161,15 @@ export const overview: DashboardSpec = {
           id: 13,
           kind: 'timeseries',
           title: 'Errors by category',
-          description: 'Problem documents and failed refreshes per second by category of the error table.',
+          description:
+            'Problem documents and failed refreshes per second, for the eight most frequent categories of the error table.',
           unit: 'events/s',
-          queries: [{ expr: sumRate(of('volwatch_errors_total'), 'category'), legend: '{{category}}' }],
+          queries: [
+            {
+              expr: highest(sumRate(of('volwatch_errors_total'), 'category'), 'category'),
+              legend: '{{category}}',
+            },
+          ],
           stacked: true,
         },
         {

@@ -203,6 +203,7 @@ export const pricing: DashboardSpec = {
               legend: '{{operation}} {{outcome}}',
             },
           ],
+          rare: true,
           exemplars: true,
         },
         {

@@ -1,6 +1,8 @@
 import { of, quantile, sumRate, type DashboardSpec } from './spec.ts';
 import { transactionsRow } from './transactions.ts';
 
+const durationBuckets = of('volwatch_refresh_duration_seconds_bucket');
+
 /** Of the assets that have bars, because a new universe has none. */
 const staleAssets = `sum by (universe) (max by (universe, state) (${of('volwatch_universe_assets', 'state="stale"')})) / sum by (universe) (max by (universe, state) (${of('volwatch_universe_assets', 'state!="missing"')}))`;
 
@@ -77,12 +79,8 @@ export const refreshes: DashboardSpec = {
           title: 'Refresh duration at p95',
           description: 'p95 by universe, the provider included; points open the trace.',
           unit: 'seconds',
-          queries: [
-            {
-              expr: quantile(0.95, of('volwatch_refresh_duration_seconds_bucket'), 'universe'),
-              legend: '{{universe}}',
-            },
-          ],
+          queries: [{ expr: quantile(0.95, durationBuckets, 'universe'), legend: '{{universe}}' }],
+          rare: true,
           exemplars: true,
         },
         {

@@ -13,6 +13,7 @@ import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { placed } from './layout.ts';
 import { annotations, dashboardLinksBar, dataLinks } from './navigation.ts';
+import { outcomeColors } from './outcome-colors.ts';
 import type { DashboardSpec, PanelSpec, Unit } from './spec.ts';
 
 const units: Readonly<Record<Unit, string>> = {
@@ -87,6 +88,8 @@ const rawColumns = ['Time', '__name__', 'job', 'instance'];
 
 /** Lines connect events that are up to this far apart, in milliseconds. Rare events would be dots that nobody sees. */
 const connectedMs = 60_000;
+/** The same for events that are minutes apart. */
+const rareConnectedMs = 600_000;
 
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
@@ -105,7 +108,10 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
         spec.thresholds ? common.GraphThresholdsStyleMode.Dashed : common.GraphThresholdsStyleMode.Off,
       ),
     );
-  if (spec.unit === 'seconds' && spec.kind === 'timeseries') panel.spanNulls(connectedMs);
+  if ((spec.unit === 'seconds' || spec.rare) && spec.kind === 'timeseries') {
+    panel.spanNulls(spec.rare ? rareConnectedMs : connectedMs);
+  }
+  for (const { names, properties } of outcomeColors(spec)) panel.overrideByRegexp(names, properties);
   if (spec.logarithmic) {
     panel.scaleDistribution(
       new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Symlog).log(10).linearThreshold(1),
@@ -194,9 +200,8 @@ const panelBuilder = (spec: PanelSpec) => {
   return timeseriesPanel(spec);
 };
 
-const countsEvents = ({ kind, columns, queries }: PanelSpec): boolean =>
-  (kind === 'bars' || (kind === 'table' && columns === undefined)) &&
-  queries.some(({ expr }) => expr.includes('increase('));
+const countsEvents = ({ columns, queries }: PanelSpec): boolean =>
+  columns === undefined && queries.some(({ expr }) => expr.includes('increase('));
 
 const panel = (spec: PanelSpec, hasInstances: boolean): dashboard.Panel => {
   const built = panelBuilder(spec)

@@ -40,6 +40,8 @@ export type PanelSpec = {
   /** Height in grid rows; the default is 8. */
   readonly height?: number;
   readonly stacked?: true;
+  /** Events are minutes apart, so lines connect points that are up to ten minutes apart. */
+  readonly rare?: true;
   /** Values up to 1 are linear, larger ones logarithmic, so that one high series does not flatten the others. */
   readonly logarithmic?: true;
   /** The first link of a panel, in addition to those of every panel. */

@@ -75,6 +75,7 @@ export const transactionsRow: DashboardSpec['rows'][number] = {
           legend: '{{operation}} {{outcome}}',
         },
       ],
+      rare: true,
       exemplars: true,
     },
     {

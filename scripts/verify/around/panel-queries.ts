@@ -5,6 +5,7 @@ import type { Sample } from '../prometheus.ts';
 type Panel = {
   readonly type: string;
   readonly title: string;
+  readonly gridPos: { readonly h: number };
   readonly targets?: readonly { readonly expr: string; readonly legendFormat?: string; readonly exemplar?: boolean }[];
 };
 export type Dashboard = {

@@ -51,6 +51,7 @@ export const edge: DashboardSpec = {
           unit: 'seconds',
           queries: [{ expr: probe('probe_http_duration_seconds'), legend: '{{check}} {{phase}}' }],
           width: 24,
+          height: 10,
         },
       ],
     },

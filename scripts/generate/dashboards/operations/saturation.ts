@@ -1,4 +1,4 @@
-import { of, rate, type DashboardSpec } from '../spec.ts';
+import { highest, of, rate, type DashboardSpec } from '../spec.ts';
 
 const pg = (metric: string, labels = ''): string => `${metric}{job="postgres"${labels}}`;
 const host = (metric: string, labels = ''): string => `${metric}{job="host"${labels}}`;
@@ -49,7 +49,9 @@ export const saturation: DashboardSpec = {
           title: 'Locks by mode',
           description: 'Locks that are held or waited for. An exclusive lock for long makes others wait.',
           unit: 'count',
-          queries: [{ expr: `sum by (mode) (${pg('pg_locks_count', ',datname!=""')}) > 0`, legend: '{{mode}}' }],
+          queries: [
+            { expr: highest(`sum by (mode) (${pg('pg_locks_count', ',datname!=""')})`, 'mode'), legend: '{{mode}}' },
+          ],
         },
         {
           id: 5,

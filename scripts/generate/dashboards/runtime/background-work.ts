@@ -46,6 +46,7 @@ export const backgroundWork: RowSpec = {
       description: 'Failed and dead attempts of all. One receiver that is down shows here too: its webhook names it.',
       unit: 'share',
       queries: [{ expr: share(of(deliveries, 'outcome=~"failed|dead"'), of(deliveries)), legend: 'failing' }],
+      rare: true,
       thresholds: [{ value: 0.5, color: 'red' }],
       ...fromCauses,
       alerts: ['WebhookDeliveriesFailing'],
@@ -57,6 +58,7 @@ export const backgroundWork: RowSpec = {
       description: 'p50, p95 and p99 of attempts at deliveries; points open the trace.',
       unit: 'seconds',
       queries: quantiles(of('volwatch_webhook_delivery_duration_seconds_bucket')),
+      rare: true,
       exemplars: true,
     },
     {

@@ -13,6 +13,7 @@ export const calendar: RowSpec = {
       description: 'Failed syncs of all. Syncs for which a user must act are not counted as failed.',
       unit: 'share',
       queries: [{ expr: share(of(syncs, 'outcome="failed"'), of(syncs)), legend: 'failing' }],
+      rare: true,
       thresholds: [{ value: 0.5, color: 'red' }],
       thresholdSource: 'alerts/rules/causes.yml',
       alerts: ['CalendarSyncsFailing'],
@@ -29,6 +30,7 @@ export const calendar: RowSpec = {
           legend: '{{trigger}} {{outcome}}',
         },
       ],
+      rare: true,
       exemplars: true,
     },
     {
@@ -50,8 +52,8 @@ export const calendar: RowSpec = {
     {
       id: 54,
       kind: 'timeseries',
-      title: 'Calendars that need a new consent',
-      description: 'Connected calendars by status, as the database has them.',
+      title: 'Connected calendars by status',
+      description: 'As the database has them. A user must consent again where reauthorization is required.',
       unit: 'count',
       queries: [{ expr: `max by (status) (${of('volwatch_calendar_connections')})`, legend: '{{status}}' }],
     },

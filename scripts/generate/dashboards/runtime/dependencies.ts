@@ -14,6 +14,7 @@ export const dependencies: RowSpec = {
       description: 'Whether the dependency answers its health check, as each instance sees it.',
       unit: 'state',
       queries: [{ expr: of('volwatch_dependency_up'), legend: '{{dependency}} {{instance}}' }],
+      height: 12,
       lowIsBad: true,
       thresholds: [{ value: 1, color: 'green' }],
       ...fromCauses,
@@ -26,6 +27,7 @@ export const dependencies: RowSpec = {
       description: '1 while Redis carries out the commands of the use; 0: its fall-back replaces it.',
       unit: 'state',
       queries: [{ expr: of('volwatch_redis_use_up'), legend: '{{use}} {{instance}}' }],
+      height: 12,
       lowIsBad: true,
       thresholds: [{ value: 1, color: 'green' }],
       ...fromCauses,
@@ -77,11 +79,14 @@ export const dependencies: RowSpec = {
       id: 3,
       kind: 'timeseries',
       title: 'Dependency call duration at p95',
-      description: 'p95 by dependency and outcome; points open the trace.',
+      description: 'p95 of the eight slowest by dependency and outcome; points open the trace.',
       unit: 'seconds',
       queries: [
         {
-          expr: quantile(0.95, of('volwatch_dependency_request_duration_seconds_bucket'), 'dependency, outcome'),
+          expr: highest(
+            quantile(0.95, of('volwatch_dependency_request_duration_seconds_bucket'), 'dependency, outcome'),
+            'dependency, outcome',
+          ),
           legend: '{{dependency}} {{outcome}}',
         },
       ],

@@ -1,4 +1,4 @@
-import { of, rate, sumRate, type RowSpec } from '../spec.ts';
+import { of, sumRate, type RowSpec } from '../spec.ts';
 
 /** Lost telemetry, which the other dashboards cannot show. */
 export const telemetry: RowSpec = {
@@ -21,13 +21,13 @@ export const telemetry: RowSpec = {
     },
     {
       id: 31,
-      kind: 'timeseries',
+      kind: 'bars',
       title: 'Injected faults',
-      description: 'Injected faults that had an effect, per second: an outage may be a test.',
-      unit: 'events/s',
+      description: 'Injected faults that had an effect, by point and mode: an outage may be a test.',
+      unit: 'count',
       queries: [
         {
-          expr: `sum by (point, mode) (${rate(of('volwatch_faults_injected_total'))}) > 0`,
+          expr: `sum by (point, mode) (increase(${of('volwatch_faults_injected_total')}[$__interval])) > 0`,
           legend: '{{point}} {{mode}}',
         },
       ],
