@@ -93,7 +93,10 @@ export const quantiles = (bucket: string): Query[] =>
 
 /** The value of an expression over the whole time range of the dashboard instead of one step. */
 const overRange = (expr: string): string =>
-  expr.replaceAll(/\[\$__(rate_)?interval\]/g, '[$__range] @ end()').replaceAll(/\}(?!\[)/g, '} @ end()');
+  expr
+    .replaceAll(/\[\$__(rate_)?interval\]/g, '[$__range] @ end()')
+    // A gauge counts with its max, because it can have no sample at the end: a scrape was missed, or the service is down.
+    .replaceAll(/(\b[a-z]\w*\{[^}]*\})(?!\[)/g, 'max_over_time($1[$__range] @ end())');
 
 /** The max number of series of a time series panel. A legend has place for about eight. */
 const shownSeries = 8;
