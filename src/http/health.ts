@@ -102,11 +102,10 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
     readAt = clock.monotonic();
   };
 
-  const isDown = ([name, { status }]: readonly [Dependency, DependencyReport]): boolean =>
-    status === 'down' && required.has(name);
   const statusOf = (current: readonly [Dependency, DependencyReport][]): HealthReport['status'] => {
-    if (isUnready() || current.some(isDown)) return 'unavailable';
-    wasReady = true;
+    if (isUnready() || current.some(([name, { status }]) => status === 'down' && required.has(name))) {
+      return 'unavailable';
+    }
     return current.some(([, { status }]) => status === 'down' || status === 'degraded') ? 'degraded' : 'ok';
   };
 
@@ -118,8 +117,10 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
       await reading;
     }
     const current = dependencies.map((name): [Dependency, DependencyReport] => [name, reports.get(name)!]);
+    const status = statusOf(current);
+    wasReady ||= status !== 'unavailable';
     return {
-      status: statusOf(current),
+      status,
       version,
       uptime_s: Math.round(clock.monotonic() - startedAtMs) / 1000,
       dependencies: Object.fromEntries(current) as HealthReport['dependencies'],
@@ -144,6 +145,8 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
     errors: [],
   } as const;
   const noStore = { 'Cache-Control': 'no-store' };
+  const ok = { status: 200, body: { status: 'ok' }, headers: noStore } as const;
+  const unavailable = { status: 503, body: { status: 'unavailable' }, headers: noStore } as const;
   const aliveSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive' });
   const servingSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Serving' });
   const readySchema = z.strictObject({ status: z.enum(['ok', 'degraded']) }).meta({ id: 'Ready' });
@@ -158,7 +161,7 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
         path: '/health/live',
         summary: 'Whether the process can answer',
         responses: { 200: aliveSchema },
-        handler: async () => ({ status: 200, body: { status: 'ok' as const }, headers: noStore }),
+        handler: async () => ok,
       }),
       defineRoute({
         ...common,
@@ -167,10 +170,8 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
         responses: { 200: servingSchema, 503: unreadySchema },
         handler: async () => {
           // A dependency that all instances share must not take all of them away.
-          if (wasReady ? isUnready() : (await read()).status === 'unavailable') {
-            return { status: 503, body: { status: 'unavailable' as const }, headers: noStore };
-          }
-          return { status: 200, body: { status: 'ok' as const }, headers: noStore };
+          const isServing = wasReady ? !isUnready() : (await read()).status !== 'unavailable';
+          return isServing ? ok : unavailable;
         },
       }),
       defineRoute({
@@ -180,8 +181,7 @@ export const createHealth = ({ checks, clock, metrics, version, isUnready }: Hea
         responses: { 200: readySchema, 503: unreadySchema },
         handler: async () => {
           const { status } = await read();
-          if (status === 'unavailable') return { status: 503, body: { status }, headers: noStore };
-          return { status: 200, body: { status }, headers: noStore };
+          return status === 'unavailable' ? unavailable : { status: 200, body: { status }, headers: noStore };
         },
       }),
       defineRoute({

@@ -102,9 +102,8 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
 
   return (request, response) => {
     const { socket } = request;
-    if (socket.destroyed) return;
-    // The connection is closing, so data after the last answered request must not be processed as a request.
-    if (socket.writableEnded) {
+    // The connection is closed or closing, so data after the last answered request must not be processed as a request.
+    if (socket.destroyed || socket.writableEnded) {
       cutOff(socket);
       return;
     }

@@ -12,6 +12,16 @@ export const maxShownErrors = 20;
 export const shownDetail = (index: number, detail: () => string, max = maxShownErrors): string =>
   index < max ? detail() : 'This error is not shown';
 
+/**
+ * Gives the errors of one request their texts, in the order of their detection. Unknown names count apart, because they are shown
+ * first.
+ */
+export const createErrorTexts = (): ((code: string, detail: () => string) => string) => {
+  let unknownNames = 0;
+  let others = 0;
+  return (code, detail) => shownDetail(code === 'unknown_member' ? unknownNames++ : others++, detail);
+};
+
 /** Max characters of a field in a sentence. The pointer of an error has the whole name. */
 const maxFieldCharacters = 80;
 

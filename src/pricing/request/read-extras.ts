@@ -1,7 +1,7 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
-import { shownDetail, unknownFirst } from '#src/kernel/requests/validation-failed.ts';
+import { createErrorTexts, unknownFirst } from '#src/kernel/requests/validation-failed.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
 import { precisions } from '../engines/american/precision.ts';
 import { dividendMembers, hestonParameters, isInRange, maxDividends, type NumberInput } from '../models/inputs.ts';
@@ -40,18 +40,16 @@ export const unknownMemberOf = (name: string, known: readonly string[]): string 
   return near === undefined ? text : `${text}; did you mean ${near}?`;
 };
 
-/** How many errors the objects of one list have until now. Unknown names count apart, because they are shown first. */
-type Count = { unknown: number; others: number };
-
 /** The members of an object of numbers, or its errors. Only errors that can be shown have a text. */
 const readNumbers = (
   value: unknown,
   members: readonly NumberInput[],
   at: string,
-  count: Count = { unknown: 0, others: 0 },
+  /** The same for all objects of one list. */
+  textOf = createErrorTexts(),
 ): Row | FieldError[] => {
   const error = (pointer: string, code: string, detail: () => string): FieldError =>
-    fieldError(pointer, code, shownDetail(code === 'unknown_member' ? count.unknown++ : count.others++, detail));
+    fieldError(pointer, code, textOf(code, detail));
   if (value === undefined)
     return [error(at, 'required', () => `${nameAt(at)} is required: send an object with ${membersOf(members)}`)];
   if (!isRow(value))
@@ -98,8 +96,10 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
   if (value.length > maxDividends) {
     return [fieldError(at, 'invalid_length', `dividends must have at most ${maxDividends} items, not ${value.length}`)];
   }
-  const count: Count = { unknown: 0, others: 0 };
-  const read = value.map((item: unknown, index) => readNumbers(item, dividendMembers, memberPointer(at, index), count));
+  const textOf = createErrorTexts();
+  const read = value.map((item: unknown, index) =>
+    readNumbers(item, dividendMembers, memberPointer(at, index), textOf),
+  );
   const errors = read.filter((item) => Array.isArray(item)).flat();
   return errors.length > 0 ? errors : { dividends: read };
 };

@@ -4,7 +4,7 @@ const probe = (metric: string, labels = ''): string => `${metric}{job="probe"${l
 const proxy = (metric: string, labels = ''): string => `${metric}{job="proxy"${labels}}`;
 const requests = 'http_server_request_duration_seconds_count';
 const served = `${requests}{job="volwatch",instance=~"$instance",http_route!~"/health.*"}`;
-// The first server of deploy/Caddyfile. The other one answers Prometheus only.
+// The server of deploy/Caddyfile that users reach. The other one answers Prometheus only.
 const ofProxy = 'caddy_http_request_duration_seconds';
 const passed = ',server="public",handler="subroute"';
 

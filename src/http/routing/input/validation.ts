@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { quoted } from '#src/kernel/requests/nearest-name.ts';
-import { shownDetail, validationFailed } from '#src/kernel/requests/validation-failed.ts';
+import { createErrorTexts, validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import { describeField, issueText, nameOfField, unknownNameText, withMembers } from './issue-text.ts';
 import { pointerInto, type Part } from './pointer-into.ts';
 import { objectAt, requiredText } from './schema-text.ts';
@@ -39,10 +39,7 @@ type Flattening = {
   readonly part: Part;
   readonly schema: z.ZodType;
   readonly input: unknown;
-  /** Names that no object of the request has, until now. */
-  unknownNames: number;
-  /** Other errors, until now. They count apart, because unknown names are shown first. */
-  others: number;
+  readonly textOf: ReturnType<typeof createErrorTexts>;
 };
 
 const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): FieldError[] => {
@@ -54,7 +51,7 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
     return issue.keys.map((key) => ({
       pointer: pointerInto(part, [...path, key]),
       code: 'unknown_member',
-      detail: shownDetail(from.unknownNames++, () =>
+      detail: from.textOf('unknown_member', () =>
         unknownNameText(key, part === 'body' ? 'member' : 'parameter', known),
       ),
     }));
@@ -77,7 +74,7 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
     const isNoObject = issue.code === 'invalid_type' && issue.expected === 'object';
     return isNoObject ? withMembers(text, objectAt(schema, path)) : text;
   };
-  return [{ pointer: pointerInto(part, path), code, detail: shownDetail(from.others++, detail) }];
+  return [{ pointer: pointerInto(part, path), code, detail: from.textOf(code, detail) }];
 };
 
 type ParseResult<T> = { readonly data: T | undefined; readonly errors: readonly FieldError[] };
@@ -86,7 +83,7 @@ type ParseResult<T> = { readonly data: T | undefined; readonly errors: readonly 
 export const parsePart = <T extends z.ZodType>(part: Part, schema: T, input: unknown): ParseResult<z.output<T>> => {
   const parsed = schema.safeParse(input, { error: issueText });
   if (parsed.success) return { data: parsed.data, errors: [] };
-  const from = { part, schema, input, unknownNames: 0, others: 0 };
+  const from = { part, schema, input, textOf: createErrorTexts() };
   return { data: undefined, errors: parsed.error.issues.flatMap((issue) => flatten(issue, [], from)) };
 };
 
