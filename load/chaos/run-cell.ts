@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isTrueWithin } from '#testkit/eventually.ts';
 import { assertAcknowledged } from './acknowledged.ts';
 import type { Cell, CellResult, Check, Phase } from './cell.ts';
+import { failedCell } from './failed-cell.ts';
 import { storedGeneration } from './generations.ts';
 import { startProbe, type Answer } from './probe.ts';
 import { probeOf } from './probes.ts';
@@ -157,17 +158,26 @@ const agreementCheck = (cell: Cell, world: World, { example, traced, unhealthyMs
   };
 };
 
-export const runCell = async (cell: Cell, world: World): Promise<CellResult> => {
-  const seconds = (): number => Date.now() / 1_000;
-  const from = seconds();
+const seconds = (): number => Date.now() / 1_000;
+
+/** @param from start of the cell, in Unix seconds. @param cleanUp takes what must be stopped if the cell throws */
+const runPhases = async (
+  cell: Cell,
+  world: World,
+  from: number,
+  cleanUp: (stop: () => unknown) => void,
+): Promise<CellResult> => {
   await cell.prepare?.(world);
   const { request, everyMs } = await probeOf(cell.probe, world);
   const probe = startProbe(request, everyMs);
+  cleanUp(probe.stop);
   await sleep(steadyMs);
   const pid = world.service().pid;
   const before = await scrape(world.adminUrl);
   const injected = seconds();
   const watcher = watch(cell, world, before);
+  cleanUp(watcher.stop);
+  cleanUp(() => cell.heal(world));
   await cell.inject(world);
   await sleep(cell.holdMs ?? 3_000);
   await cell.heal(world);
@@ -226,4 +236,19 @@ export const runCell = async (cell: Cell, world: World): Promise<CellResult> => 
     traceId: example?.traceId,
     window: { from, injected, healed: healedAt / 1_000, to: seconds() },
   };
+};
+
+/** Runs a cell. An error of a cell becomes its result, because the other cells must run all the same. */
+export const runCell = async (cell: Cell, world: World): Promise<CellResult> => {
+  const from = seconds();
+  const stops: (() => unknown)[] = [];
+  try {
+    return await runPhases(cell, world, from, (stop) => stops.unshift(stop));
+  } catch (error) {
+    for (const stop of stops)
+      await Promise.resolve()
+        .then(stop)
+        .catch(() => undefined);
+    return failedCell(cell, error, from);
+  }
 };

@@ -81,6 +81,15 @@ test('a schedule that no calendar has is refused, and usual ones are accepted', 
   }
 });
 
+test('REFRESH_SCHEDULES without an entry, or with two of one universe, is refused', (t) => {
+  for (const wrong of [' ', ';', ' ; ', 'tech5=0 5 * * *;tech5=0 6 * * *', 'tech5=0 5 * * *=x']) {
+    t.true(isRefused('REFRESH_SCHEDULES', wrong), wrong);
+  }
+  for (const right of ['', 'tech5=0 5 * * *;', 'tech5=0 5 * * *;sp500=30 5 * * 1-5']) {
+    t.false(isRefused('REFRESH_SCHEDULES', right), right);
+  }
+});
+
 test('HOST and METRICS_HOST take addresses and names', (t) => {
   for (const right of ['::', '::1', '0.0.0.0', '127.0.0.1', 'localhost', 'db-1.internal', 'fe80::1%eth0']) {
     t.false(isRefused('HOST', right), right);

@@ -29,7 +29,7 @@ const ask = async (service: Service): Promise<Times> => {
     body: oneBody(),
   });
   const text = await response.text();
-  if (response.status !== 200) throw new Error(`a batch was answered with ${response.status}`);
+  if (response.status !== 200) throw new Error(`a batch was answered ${response.status} ${text}`);
   const { computation_time_ms: workMs } = JSON.parse(text) as { computation_time_ms: number };
   return { answerMs: performance.now() - began, workMs };
 };

@@ -1,19 +1,35 @@
+import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import { call, json } from '#testkit/running-service.ts';
+import type { Stack } from '../stack.ts';
 import { refusedRound, steadily } from '../traffic.ts';
 import { traceOf, type Scenario } from './scenario.ts';
 
-/** More changes at once than the pool has connections. */
-const changes = 24;
+/** Changes of each caller at once. */
+const changes = 8;
+/** Besides the client. One caller may use half of the connections only, so the third caller waits for a connection. */
+const users = 2;
+
+/** @returns the access token of a user of its own */
+const registerUser = async ({ service }: Pick<Stack, 'service'>): Promise<string> => {
+  const credentials = json({ email: `${randomUUID()}@example.org`, password: randomUUID() });
+  await call(`${service.url}/api/v1/auth/register`, credentials);
+  const { status, body } = await call(`${service.url}/api/v1/auth/login`, credentials);
+  if (status !== 200) throw new Error(`the user cannot sign in: ${status} ${JSON.stringify(body)}`);
+  return String(body['access_token']);
+};
 
 /** A session of another program locks a table and then does nothing, as a migration by hand in an open terminal does. */
 export const lockedTable = (): Scenario => {
   let session: Client | undefined;
+  let tokens: string[] = [];
   return {
     alert: 'PoolRequestsWaiting',
     variant: 'locked table',
-    fault: `another program locks a table in an open transaction, and ${changes} changes at once wait for it`,
-    inject: async ({ primaryUrl }) => {
-      session = new Client({ connectionString: primaryUrl, application_name: 'by_hand' });
+    fault: `another program locks a table in an open transaction, and ${(1 + users) * changes} changes of three callers wait for it`,
+    inject: async (stack) => {
+      tokens = await Promise.all(Array.from({ length: users }, () => registerUser(stack)));
+      session = new Client({ connectionString: stack.primaryUrl, application_name: 'by_hand' });
       // The runbook ends the session from outside.
       session.on('error', () => {});
       await session.connect();
@@ -22,7 +38,8 @@ export const lockedTable = (): Scenario => {
       await session.query('lock table webhook in exclusive mode');
     },
     meet: async (stack, token) => {
-      const answers = await steadily(changes, () => refusedRound(stack, token));
+      const callers = [token, ...tokens].map((each) => steadily(changes, () => refusedRound(stack, each)));
+      const answers = (await Promise.all(callers)).flat();
       const refused = answers.find(({ body }) => body['code'] === 'database_pool_exhausted');
       return refused && traceOf(refused);
     },

@@ -14,7 +14,8 @@ export type Garch = {
   readonly converged: boolean;
 };
 
-const maxIterations = 1000;
+/** The search ends after this number of iterations, converged or not. */
+export const maxIterations = 1000;
 /** The persistence alpha + beta must be below 1, because the long-run variance does not exist otherwise. */
 const MAX_PERSISTENCE = 0.9999;
 /** A parameter this close to its bound is at the bound: the maximum of the likelihood lies there or beyond it. */

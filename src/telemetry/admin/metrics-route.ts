@@ -13,6 +13,11 @@ export type MetricsRouteDeps = {
 
 /** The pause after a text, as a multiple of the time that it took: texts take at most a fifth of the event loop. */
 const pauseFactor = 4;
+/**
+ * Max pause in milliseconds. The time of a text is longer while the process is busy with other work, and metrics are most needed
+ * then: without a max, scrapes of a busy service came after their timeout.
+ */
+const maxPauseMs = 250;
 
 /**
  * `GET /metrics`. A text of all metrics takes some 10 ms of the event loop, so scrapes that arrive while one waits share the next
@@ -30,7 +35,7 @@ export const metricsRoute = ({ registry, collect, clock }: MetricsRouteDeps): Ad
     // A buffer, because a string would be measured and copied for each scrape.
     const reply = { status: 200, contentType, body: Buffer.from(body) };
     const endedAt = clock.monotonic();
-    pausedUntil = endedAt + pauseFactor * (endedAt - startedAt);
+    pausedUntil = endedAt + Math.min(maxPauseMs, pauseFactor * (endedAt - startedAt));
     return reply;
   };
 
