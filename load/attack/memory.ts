@@ -14,16 +14,24 @@ const residentBytesOf = (pid: number): number => {
   }
 };
 
-/** Resident bytes of a process and all its descendants: the service and its pricing processes. */
-export const residentTreeBytes = (root: number): number => {
+/** Resident bytes of a process, and those of each of its descendants: the service and its pricing processes. */
+export type ResidentTree = { readonly root: number; readonly descendants: readonly number[] };
+
+export const residentTree = (root: number): ResidentTree => {
   const tree = new Set([root]);
   const all = allStats();
   for (let size = 0; size !== tree.size;) {
     size = tree.size;
     for (const [pid, { parent }] of all) if (tree.has(parent)) tree.add(pid);
   }
-  return [...tree].reduce((sum, pid) => sum + residentBytesOf(pid), 0);
+  const descendants = [...tree].filter((pid) => pid !== root).map(residentBytesOf);
+  return { root: residentBytesOf(root), descendants: descendants.toSorted((a, b) => b - a) };
 };
+
+export const totalOf = ({ root, descendants }: ResidentTree): number =>
+  descendants.reduce((sum, bytes) => sum + bytes, root);
+
+export const residentTreeBytes = (root: number): number => totalOf(residentTree(root));
 
 export type MemoryWatch = {
   /** The maximum since the start or since the last call. */

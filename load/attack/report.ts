@@ -1,3 +1,4 @@
+import { totalOf } from './memory.ts';
 import { callerFigures, limits, type AttackResult } from './result.ts';
 import { callerFaults, allFaults, attackFaults } from './verdict.ts';
 
@@ -33,7 +34,7 @@ const rowOf = (result: AttackResult): string[] => {
     String(result.exits),
     result.lostThreads === undefined ? '-' : String(result.lostThreads),
     mebibytes(result.maxResidentBytes),
-    result.residentAfterBytes === undefined ? '-' : mebibytes(result.residentAfterBytes),
+    result.residentAfter === undefined ? '-' : mebibytes(totalOf(result.residentAfter)),
     percent(singlesShare),
     Number.isNaN(singlesP99Ms) ? '-' : String(Math.round(singlesP99Ms)),
     percent(batchesShare),

@@ -1,4 +1,5 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
+import type { ResidentTree } from './memory.ts';
 import type { CallerSample } from './good-caller.ts';
 
 /** The measurements of one attack, or of all attacks together. */
@@ -13,8 +14,8 @@ export type AttackResult = {
   /** Undefined if the process that counted the threads has ended. */
   readonly lostThreads: number | undefined;
   readonly maxResidentBytes: number;
-  /** The minimum within a minute after the attack; undefined if the run did not wait. */
-  readonly residentAfterBytes: number | undefined;
+  /** When it was lowest within a minute after the attack; undefined if the run did not wait. */
+  readonly residentAfter: ResidentTree | undefined;
   readonly caller: readonly CallerSample[];
   /** At least one kind of each group must be counted. */
   readonly expectedKinds: readonly (readonly AbuseKind[])[];

@@ -4,7 +4,7 @@ import type { Scrape } from '#load/chaos/scrape.ts';
 import type { Field } from './attack.ts';
 import type { ListedAttack } from './attacks/list.ts';
 import type { GoodCaller } from './good-caller.ts';
-import { residentTreeBytes, type MemoryWatch } from './memory.ts';
+import { residentTree, totalOf, type MemoryWatch, type ResidentTree } from './memory.ts';
 import { limits, type AttackResult } from './result.ts';
 import { createTally } from './tally.ts';
 import type { World } from './world.ts';
@@ -29,15 +29,16 @@ export type RunDeps = {
 const maxPrepareMs = 60_000;
 
 /**
- * Returns the minimum of the resident memory. It stops when the memory is below the limit or `memoryWaitMs` have passed.
+ * Returns the resident memory when it was lowest. It stops when the memory is below the limit or `memoryWaitMs` have passed.
  */
-const waitForMemory = async ({ world, settings }: RunDeps): Promise<number | undefined> => {
+const waitForMemory = async ({ world, settings }: RunDeps): Promise<ResidentTree | undefined> => {
   if (settings.memoryWaitMs === 0) return undefined;
-  let lowest = Infinity;
+  let lowest: ResidentTree | undefined;
   for (const end = Date.now() + settings.memoryWaitMs; ; await sleep(250)) {
-    if (!world.isAlive()) return 0;
-    lowest = Math.min(lowest, residentTreeBytes(world.service().pid));
-    if (lowest <= limits.maxResidentAfterBytes || Date.now() >= end) return lowest;
+    if (!world.isAlive()) return { root: 0, descendants: [] };
+    const now = residentTree(world.service().pid);
+    if (lowest === undefined || totalOf(now) < totalOf(lowest)) lowest = now;
+    if (totalOf(lowest) <= limits.maxResidentAfterBytes || Date.now() >= end) return lowest;
   }
 };
 
@@ -117,7 +118,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
   if (exits === 0 && after === undefined) problems.push('the admin port did not answer after the attack');
   const restarts = 'volwatch_workers_restarts_total';
   const sent = fields.reduce((sum, { tally }) => sum + tally.total(), 0);
-  const residentAfterBytes = await waitForMemory(deps);
+  const residentAfter = await waitForMemory(deps);
   return {
     name,
     addresses: new Set(fields.flatMap(({ addresses }) => addresses)).size,
@@ -127,7 +128,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
     exits,
     lostThreads: after === undefined ? undefined : after.sum(restarts) - before.sum(restarts),
     maxResidentBytes,
-    residentAfterBytes,
+    residentAfter,
     caller: samples,
     expectedKinds: expectedKinds(run, settings.requests),
     refused: increases(before, after),

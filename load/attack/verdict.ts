@@ -1,4 +1,5 @@
 import type { CallerSample } from './good-caller.ts';
+import { totalOf } from './memory.ts';
 import { callerFigures, limits, type AttackResult } from './result.ts';
 
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
@@ -18,14 +19,17 @@ export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean
 
 /** Faults of one attack without the speed and share of the good caller, which depend on the machine. */
 export const attackFaults = (result: AttackResult): string[] => {
-  const { sent, exits, lostThreads, maxResidentBytes, residentAfterBytes, serverErrors } = result;
+  const { sent, exits, lostThreads, maxResidentBytes, residentAfter, serverErrors } = result;
   const faults: string[] = [];
   if (sent === 0) faults.push('no request was sent');
   if (exits > 0) faults.push(`the service ended (${exits})`);
   if (lostThreads !== undefined && lostThreads > 0) faults.push(`${lostThreads} pricing threads were lost`);
   if (maxResidentBytes > limits.maxResidentBytes) faults.push(`resident memory rose to ${mebibytes(maxResidentBytes)}`);
-  if (residentAfterBytes !== undefined && residentAfterBytes > limits.maxResidentAfterBytes)
-    faults.push(`resident memory stayed at ${mebibytes(residentAfterBytes)} for a minute`);
+  if (residentAfter !== undefined && totalOf(residentAfter) > limits.maxResidentAfterBytes) {
+    const { root, descendants } = residentAfter;
+    const parts = `${mebibytes(root)} of the service, and ${descendants.map(mebibytes).join(', ') || 'none'} of its pricing processes`;
+    faults.push(`resident memory stayed at ${mebibytes(totalOf(residentAfter))} for a minute: ${parts}`);
+  }
   if (serverErrors > 0) faults.push(`${serverErrors} answers were 500`);
   const { expectedKinds, refused } = result;
   const uncounted = expectedKinds.filter((kinds) => !kinds.some((kind) => (refused[kind] ?? 0) > 0));
