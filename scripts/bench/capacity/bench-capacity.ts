@@ -41,6 +41,8 @@ const parts = async (scope: Scope) => {
     RATE_LIMIT_LOGIN_PER_MINUTE: '100000000',
     CREATIONS_PER_OWNER_PER_DAY: '1000000',
     CALLER_SHARE_PERCENT: '100',
+    PRICING_CALLER_LIMIT: '1000',
+    PRICING_QUEUE_LIMIT: '1000',
   };
   return { postgres, redis, environment };
 };
