@@ -192,8 +192,10 @@ export const composeEdge = (
     metrics,
   });
   const collect = createCollectAll({
-    // Health is read before each scrape, so that the metrics show which dependency is down.
-    collectors: [...collectors, health.read, ...(rateLimits ? [rateLimits.collect] : [])],
+    // Each scrape shows which dependency is down.
+    first: [health.read, ...(rateLimits ? [rateLimits.collect] : [])],
+    collectors,
+    metrics,
     logger,
   });
   base.telemetry.startMetricExport({ registry, collect });

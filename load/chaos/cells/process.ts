@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exhaustMemory } from '#testkit/memory.ts';
 import { definitionOf, uploadedUniverse } from '../uploaded-state.ts';
 import type { Cell } from '../cell.ts';
+import { restartCodes } from './restart-codes.ts';
 import { killBetweenParts } from './tiingo.ts';
 import type { World } from '../world.ts';
 
@@ -11,7 +12,6 @@ const kill =
     void world.service().process.kill(signal);
 
 const common = { group: 'process', probe: 'refresh', deadlineMs: 14_000, processGone: true } as const;
-const codes = ['shutting_down', 'overloaded', 'database_unavailable', 'internal_error'];
 
 const hasRestarted: Cell['hasEffect'] = (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10;
 
@@ -29,7 +29,7 @@ const uploadKills = uploadSteps.map((point): Cell => ({
   name: `SIGKILL in ${point} of an upload`,
   how: 'killed in this step of an upload, then started again',
   probe: 'upload',
-  codes,
+  codes: restartCodes,
   holdMs: 0,
   inject: async (world) => {
     await world.setFault(point, { mode: 'crash', count: 1 });
@@ -47,7 +47,7 @@ const universeKills = killDelaysMs.map((delayMs): Cell => ({
   name: `SIGKILL ${delayMs} ms into a change of a universe`,
   how: 'killed while a universe, its indexes and its schedule are replaced, then started again',
   probe: 'universe',
-  codes,
+  codes: restartCodes,
   holdMs: 0,
   inject: async (world) => {
     const authorization = `Bearer ${await world.token()}`;
@@ -73,7 +73,7 @@ export const processCells: readonly Cell[] = [
     ...common,
     name: 'SIGTERM',
     how: 'asked to stop while it refreshes, then started again',
-    codes,
+    codes: restartCodes,
     holdMs: 500,
     inject: kill('SIGTERM'),
     heal: (world) => world.restart(),
@@ -83,7 +83,7 @@ export const processCells: readonly Cell[] = [
     ...common,
     name: 'SIGKILL',
     how: 'killed inside the transaction of a refresh, then started again',
-    codes,
+    codes: restartCodes,
     holdMs: 0,
     inject: async (world) => {
       await world.setFault('refresh.commit', { mode: 'crash', count: 1 });
@@ -96,7 +96,7 @@ export const processCells: readonly Cell[] = [
     ...common,
     name: 'memory limit',
     how: 'the system has no more memory for it while it refreshes, then started again',
-    codes,
+    codes: restartCodes,
     holdMs: 0,
     inject: async (world) => {
       await world.setFault('refresh.commit', { mode: 'hang' });

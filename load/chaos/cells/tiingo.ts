@@ -1,5 +1,6 @@
 import { eventually } from '#testkit/eventually.ts';
 import type { TiingoFault } from '#testkit/servers/providers/tiingo-server.ts';
+import { restartCodes } from './restart-codes.ts';
 import type { Cell } from '../cell.ts';
 import { secondPart } from '../parts-state.ts';
 import type { Scrape } from '../scrape.ts';
@@ -73,7 +74,7 @@ export const killBetweenParts = (): Cell => {
     { kind: 'hang' },
     {
       group: 'process',
-      codes: ['shutting_down', 'overloaded', 'database_unavailable', 'internal_error'],
+      codes: restartCodes,
       processGone: true,
       holdMs: 0,
       inject: async (world) => {

@@ -160,3 +160,28 @@ test('an exhausted pool and a slow statement are 503 within their timeouts, and 
   t.is((await call(`${service.url}/api/v1/assets`)).status, 200);
   t.true(metric(await scrape(service), 'db_client_connection_timeouts_total', { pool: 'primary' }) >= 3);
 });
+
+test('metrics come in time while PostgreSQL keeps its connections open and does not answer', async (t) => {
+  const database = await setupDatabase(t, { migrated: false });
+  const { proxy, url } = await throughProxy(t, database.url);
+  // Statements have their default timeout of some seconds, and a collection has several statements.
+  const service = await serve(t, { DATABASE_URL: url });
+  await service.ready();
+  const before = await scrape(service);
+  const up = (text: string): number => metric(text, 'volwatch_dependency_up', { dependency: 'postgres' });
+  const late = (text: string): number => metric(text, 'volwatch_metrics_late_collections_total', {});
+  t.is(up(before), 1);
+  proxy.blackhole();
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const began = performance.now();
+    const text = await scrape(service);
+    const seconds = (performance.now() - began) / 1_000;
+    // A scraper gives up after 10 s.
+    t.true(seconds < 6, `a scrape took ${seconds.toFixed(1)} s`);
+    if (attempt > 0) t.is(up(text), 0);
+  }
+  t.true(late(await scrape(service)) > late(before));
+  proxy.cut();
+  proxy.restore();
+  await eventually(async () => up(await scrape(service)) === 1, 'the database is up again', 20_000);
+});

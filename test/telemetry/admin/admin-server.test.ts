@@ -74,12 +74,14 @@ test('collectors run before a scrape, also after one of them throws', async (t) 
   const { call } = await setup(t, {
     registry,
     collect: createCollectAll({
+      first: [],
       collectors: [
         () => {
           throw new Error('no pool');
         },
         () => metrics.set('db_client_connection_max', { pool: 'primary' }, 7),
       ],
+      metrics,
       logger: silentLogger,
     }),
   });

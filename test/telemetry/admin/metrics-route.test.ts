@@ -10,7 +10,7 @@ test('a text that took long does not delay the next scrape beyond the timeout of
   const registry = new Registry();
   // The process is busy with other work while it makes the text: ten seconds pass.
   const collect = (): void => void (now += 10_000);
-  new Gauge({ name: 'busy', help: 'A metric whose text takes long', registers: [registry], collect });
+  registry.registerMetric(new Gauge({ name: 'busy', help: 'A metric whose text takes long', registers: [], collect }));
   const route = metricsRoute({ registry, clock: { monotonic: () => now } });
   await route.handle(request);
   const late = sleep(5_000, 'late', { ref: false });

@@ -20,6 +20,15 @@ export const telemetry: RowSpec = {
       alerts: ['TelemetryDropped'],
     },
     {
+      id: 32,
+      kind: 'timeseries',
+      title: 'Scrapes that did not wait',
+      description:
+        'Scrapes per second that did not wait for all gauges, because PostgreSQL or another source of them did not answer in time. These gauges keep their last value.',
+      unit: 'events/s',
+      queries: [{ expr: sumRate(of('volwatch_metrics_late_collections_total'), 'instance'), legend: '{{instance}}' }],
+    },
+    {
       id: 31,
       kind: 'bars',
       title: 'Injected faults',

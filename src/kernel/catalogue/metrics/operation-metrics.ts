@@ -64,6 +64,11 @@ export const operationMetrics = {
     help: 'Spans, data points of metrics and log lines dropped before export',
     labels: { signal: ['traces', 'metrics', 'logs'], reason: ['queue_full', 'export_failed', 'shutdown'] },
   },
+  volwatch_metrics_late_collections_total: {
+    type: 'counter',
+    help: 'Scrapes and exports of metrics that did not wait for all gauges, because a source did not answer in time',
+    labels: {},
+  },
   volwatch_jobs_total: {
     type: 'counter',
     help: 'Attempts at jobs: ok, failed and to be tried again, or given up',
