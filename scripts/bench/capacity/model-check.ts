@@ -50,7 +50,10 @@ const arrivals = async (services: readonly Service[], perSecond: number, seconds
     at += (-Math.log(1 - Math.random()) / perSecond) * 1_000;
     const wait = began + at - performance.now();
     if (wait > 0) await sleep(wait);
-    open.push(ask(services[turn % services.length]!));
+    const asked = ask(services[turn % services.length]!);
+    // It is reported at the end. A rejection without a listener would end this process, and leave its services running.
+    asked.catch(() => {});
+    open.push(asked);
   }
   return Promise.all(open);
 };
