@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import type { Scope } from '#testkit/scope.ts';
 
 const periodUs = 20_000;
@@ -24,8 +24,13 @@ export const capProcess = (scope: Scope, pid: number, share: number): void => {
   const { directory, files } = settingsOf(share);
   const group = `${directory}/volwatch-capacity-${pid}`;
   mkdirSync(group);
-  // A group can only be removed when its process has ended.
-  scope.teardown(() => rmdirSync(group));
+  scope.teardown(() => {
+    // A group can only be removed without processes.
+    for (const member of readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(Boolean)) {
+      writeFileSync(`${directory}/cgroup.procs`, member);
+    }
+    rmdirSync(group);
+  });
   for (const [name, value] of Object.entries(files)) writeFileSync(`${group}/${name}`, value);
   writeFileSync(`${group}/cgroup.procs`, String(pid));
 };
