@@ -21,8 +21,13 @@ type CollectWhenCalmOptions = {
   /** The same growth while the event loop has almost nothing to do. */
   readonly minIdleGrowthBytes: number;
   readonly maxIdleUtilization: number;
-  /** Growth of the resident memory that is worth a collection of 0.1 s at such a time, which also gives free pages back. */
-  readonly minIdleResidentGrowthBytes: number;
+  /** Growth of the resident memory that is worth a collection of 0.1 s, which also gives free pages back. */
+  readonly minResidentGrowthBytes: number;
+  /**
+   * Share of the time above which there is no such collection. On a slow host the polls of queues alone are 4 % of a core, so this is
+   * more than the share of an idle event loop.
+   */
+  readonly maxResidentUtilization: number;
 };
 
 /**
@@ -37,7 +42,8 @@ const defaults: CollectWhenCalmOptions = {
   maxUtilization: 0.5,
   minIdleGrowthBytes: 16 * 2 ** 20,
   maxIdleUtilization: 0.02,
-  minIdleResidentGrowthBytes: 128 * 2 ** 20,
+  minResidentGrowthBytes: 128 * 2 ** 20,
+  maxResidentUtilization: 0.1,
 };
 
 /** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */
@@ -60,7 +66,10 @@ export const collectWhenCalm = ({
   collect,
   ...options
 }: CollectWhenCalmDeps & Partial<CollectWhenCalmOptions>): (() => void) => {
-  const { everyMs, maxUtilization, maxIdleUtilization, ...growth } = { ...defaults, ...options };
+  const { everyMs, maxUtilization, maxIdleUtilization, maxResidentUtilization, ...growth } = {
+    ...defaults,
+    ...options,
+  };
   let keptBytes = knownBytes();
   let keptResidentBytes = process.memoryUsage.rss();
   let last: EventLoopUtilization = performance.eventLoopUtilization();
@@ -73,14 +82,15 @@ export const collectWhenCalm = ({
     keptBytes = Math.min(keptBytes, bytes);
     const residentBytes = process.memoryUsage.rss();
     keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
-    const isIdle = utilization <= maxIdleUtilization;
-    if (isIdle && residentBytes - keptResidentBytes >= growth.minIdleResidentGrowthBytes) {
+    const hasGrown = residentBytes - keptResidentBytes >= growth.minResidentGrowthBytes;
+    if (hasGrown && utilization <= maxResidentUtilization) {
       collect('last-resort');
       keptBytes = knownBytes();
       // What stays is in use, so it is no reason for the next one.
       keptResidentBytes = process.memoryUsage.rss();
       return;
     }
+    const isIdle = utilization <= maxIdleUtilization;
     const worthBytes = isIdle ? growth.minIdleGrowthBytes : growth.minGrowthBytes;
     if (bytes - keptBytes < worthBytes || utilization > maxUtilization) return;
     collect();

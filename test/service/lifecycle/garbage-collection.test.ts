@@ -36,8 +36,8 @@ test.serial('the pages of a large heap are given back while the event loop has n
     everyMs: 100,
     minGrowthBytes: Infinity,
     minIdleGrowthBytes: Infinity,
-    maxIdleUtilization: 0.9,
-    minIdleResidentGrowthBytes: 48 * mebibyte,
+    maxResidentUtilization: 0.9,
+    minResidentGrowthBytes: 48 * mebibyte,
   });
   t.teardown(end);
   let objects: unknown[] = Array.from({ length: 2_000_000 }, (_, index) => ({ index, text: `${index}` }));
