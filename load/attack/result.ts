@@ -13,6 +13,8 @@ export type AttackResult = {
   readonly exits: number;
   /** Undefined if the process that counted the threads has ended. */
   readonly lostThreads: number | undefined;
+  /** How they ended, as the log of the service says. */
+  readonly lostBy: string;
   readonly maxResidentBytes: number;
   /** When it was lowest within a minute after the attack; undefined if the run did not wait. */
   readonly residentAfter: ResidentTree | undefined;

@@ -6,6 +6,7 @@ import type { ListedAttack } from './attacks/list.ts';
 import type { GoodCaller } from './good-caller.ts';
 import { residentTree, totalOf, type MemoryWatch, type ResidentTree } from './memory.ts';
 import { limits, type AttackResult } from './result.ts';
+import type { LogLine } from '#testkit/service.ts';
 import { createTally } from './tally.ts';
 import type { World } from './world.ts';
 
@@ -40,6 +41,17 @@ const waitForMemory = async ({ world, settings }: RunDeps): Promise<ResidentTree
     if (lowest === undefined || totalOf(now) < totalOf(lowest)) lowest = now;
     if (totalOf(lowest) <= limits.maxResidentAfterBytes || Date.now() >= end) return lowest;
   }
+};
+
+/** How the lost pricing processes ended, by the log lines of the service. */
+const endsOf = (lines: readonly LogLine[]): string => {
+  const counts = new Map<string, number>();
+  for (const { message, signal, exit_code: exitCode, fatal } of lines) {
+    if (typeof message !== 'string' || !message.startsWith('a pricing worker')) continue;
+    const how = [message, signal, exitCode, fatal].filter((each) => each !== null && each !== undefined).join(', ');
+    counts.set(how, (counts.get(how) ?? 0) + 1);
+  }
+  return [...counts].map(([how, count]) => `${count} log lines "${how}"`).join('; ');
 };
 
 const increases = (before: Scrape, after: Scrape | undefined): AttackResult['refused'] => {
@@ -80,6 +92,8 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
   const before = await world.metrics();
   if (before === undefined) throw new Error('the service does not answer before the attack');
   memory.takeMaxBytes();
+  const service = world.service();
+  const firstLine = service.log.length;
   const ends: (() => void)[] = [];
   const fields = attacks.map((_, index): Field => {
     const { port, people, sql } = world;
@@ -126,6 +140,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
     answers: fields.length === 1 ? fields[0]!.tally.text() : `of ${fields.length} attacks`,
     serverErrors: fields.reduce((sum, { tally }) => sum + tally.count(500), 0),
     exits,
+    lostBy: endsOf(service.log.slice(firstLine)),
     lostThreads: after === undefined ? undefined : after.sum(restarts) - before.sum(restarts),
     maxResidentBytes,
     residentAfter,

@@ -19,11 +19,12 @@ export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean
 
 /** Faults of one attack without the speed and share of the good caller, which depend on the machine. */
 export const attackFaults = (result: AttackResult): string[] => {
-  const { sent, exits, lostThreads, maxResidentBytes, residentAfter, serverErrors } = result;
+  const { sent, exits, lostThreads, lostBy, maxResidentBytes, residentAfter, serverErrors } = result;
   const faults: string[] = [];
   if (sent === 0) faults.push('no request was sent');
   if (exits > 0) faults.push(`the service ended (${exits})`);
-  if (lostThreads !== undefined && lostThreads > 0) faults.push(`${lostThreads} pricing threads were lost`);
+  if (lostThreads !== undefined && lostThreads > 0)
+    faults.push(`${lostThreads} pricing threads were lost: ${lostBy || 'the log does not say why'}`);
   if (maxResidentBytes > limits.maxResidentBytes) faults.push(`resident memory rose to ${mebibytes(maxResidentBytes)}`);
   if (residentAfter !== undefined && totalOf(residentAfter) > limits.maxResidentAfterBytes) {
     const { root, descendants } = residentAfter;

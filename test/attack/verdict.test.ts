@@ -15,6 +15,7 @@ const passed: AttackResult = {
   serverErrors: 0,
   exits: 0,
   lostThreads: 0,
+  lostBy: '',
   maxResidentBytes: 400 * 1_048_576,
   residentAfter: { root: 200 * 1_048_576, descendants: [100 * 1_048_576] },
   caller: [...samples('single', 200), ...samples('batch', 40)],
@@ -41,7 +42,7 @@ test('an attack that the service withstands has no fault', (t) => {
 const failed: readonly (readonly [Partial<AttackResult>, RegExp])[] = [
   [{ sent: 0 }, /no request was sent/],
   [{ exits: 1 }, /the service ended/],
-  [{ lostThreads: 1 }, /1 pricing threads were lost/],
+  [{ lostThreads: 1, lostBy: '1 log lines "a pricing worker ended"' }, /1 pricing threads were lost: 1 log lines/],
   [{ maxResidentBytes: 2.5 * 1_073_741_824 }, /rose to 2560 MiB/],
   [
     { residentAfter: { root: 400 * 1_048_576, descendants: [200 * 1_048_576, 41 * 1_048_576] } },
