@@ -13,6 +13,9 @@ const kill =
 
 const common = { group: 'process', probe: 'refresh', deadlineMs: 14_000, processGone: true } as const;
 
+/** A killed process cannot export the spans that it still has. */
+const killed = { ...common, spansLost: true } as const;
+
 const hasRestarted: Cell['hasEffect'] = (_, now) => now.sum('process_start_time_seconds') > Date.now() / 1_000 - 10;
 
 /** The steps of an upload, in their order. */
@@ -25,7 +28,7 @@ const uploadSteps = [
 ] as const;
 
 const uploadKills = uploadSteps.map((point): Cell => ({
-  ...common,
+  ...killed,
   name: `SIGKILL in ${point} of an upload`,
   how: 'killed in this step of an upload, then started again',
   probe: 'upload',
@@ -43,7 +46,7 @@ const uploadKills = uploadSteps.map((point): Cell => ({
 const killDelaysMs = [3, 10, 40] as const;
 
 const universeKills = killDelaysMs.map((delayMs): Cell => ({
-  ...common,
+  ...killed,
   name: `SIGKILL ${delayMs} ms into a change of a universe`,
   how: 'killed while a universe, its indexes and its schedule are replaced, then started again',
   probe: 'universe',
@@ -80,7 +83,7 @@ export const processCells: readonly Cell[] = [
     hasEffect: hasRestarted,
   },
   {
-    ...common,
+    ...killed,
     name: 'SIGKILL',
     how: 'killed inside the transaction of a refresh, then started again',
     codes: restartCodes,
@@ -93,7 +96,7 @@ export const processCells: readonly Cell[] = [
     hasEffect: hasRestarted,
   },
   {
-    ...common,
+    ...killed,
     name: 'memory limit',
     how: 'the system has no more memory for it while it refreshes, then started again',
     codes: restartCodes,

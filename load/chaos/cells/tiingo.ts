@@ -76,6 +76,7 @@ export const killBetweenParts = (): Cell => {
       group: 'process',
       codes: restartCodes,
       processGone: true,
+      spansLost: true,
       holdMs: 0,
       inject: async (world) => {
         const { tiingo } = world;
