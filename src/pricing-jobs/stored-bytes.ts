@@ -12,7 +12,7 @@ export type StoredBytes = {
  * Size of one part. The driver receives bytes as hexadecimal text and decodes them on the event loop, which takes a few
  * milliseconds per part.
  */
-const partBytes = 524_288;
+const partBytes = 262_144;
 
 /**
  * Reads a stored value in parts, so that the event loop can do other work between them. The parts fit together, because

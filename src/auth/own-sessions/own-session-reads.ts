@@ -1,3 +1,4 @@
+import { readInParts } from '#src/kernel/lists/read-in-parts.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { normalizedEmail } from '../users/users.ts';
@@ -11,14 +12,19 @@ import {
 
 export type OwnSessionReadsDeps = LiveParametersDeps & { readonly reader: Reader; readonly places: SignInPlaces };
 
+/** Max sign-ins of one statement. Each has three times, which the driver makes dates of. */
+const maxRows = 256;
+
 /** Reads that change nothing, so they need no transaction. */
 export const createOwnSessionReads = (deps: OwnSessionReadsDeps): Pick<OwnSessions, 'list'> => {
   const { reader, places } = deps;
   return {
     list: async (caller, clientIp, { after, limit }) => {
-      const rows = await reader.query<OwnSessionRow>(
-        `select * from (${liveOwnSessionsSql}) as live where ($6::uuid is null or id > $6) order by id limit $7`,
-        [...liveParameters(deps, caller), after, limit],
+      const rows = await readInParts<OwnSessionRow>({ limit, maxRows }, (part, last) =>
+        reader.query<OwnSessionRow>(
+          `select * from (${liveOwnSessionsSql}) as live where ($6::uuid is null or id > $6) order by id limit $7`,
+          [...liveParameters(deps, caller), last?.id ?? after, part],
+        ),
       );
       const here = caller.email === undefined ? undefined : places.hashOf(normalizedEmail(caller.email), clientIp);
       return rows.map((row) => ({

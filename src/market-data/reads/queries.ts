@@ -1,3 +1,4 @@
+import { readInParts } from '#src/kernel/lists/read-in-parts.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import { adjustBars, adjustCloses, type Split } from '../series/adjust-bars.ts';
@@ -71,11 +72,8 @@ export type MarketDataQueries = {
   readonly quarantined: (refreshId: string, page: PageRequest) => Promise<QuarantinedPrice[]>;
 };
 
-/**
- * Max rows of one statement. A record has up to 60 entries in lists, 2 KB, and the driver parses all that has arrived in
- * one turn of the event loop. A page of the usual length is one statement.
- */
-const maxRefreshRows = 128;
+/** Max records of one statement: each has up to 60 entries in lists, 2 KB. The usual page has 101, one more than it shows. */
+const maxRefreshRows = 104;
 
 const selectAssets = `
   select symbol, name, exchange, currency, span.first_date, span.last_date from asset
@@ -217,18 +215,10 @@ export const createMarketDataQueries = ({
     },
     explainIndex: createExplainIndex(reader, explanationPlaces),
     refreshes: async ({ after, limit, ...dates }) => {
-      const rows: RefreshRow[] = [];
-      for (let isFull = true; isFull && rows.length < limit;) {
-        const page = {
-          ...dates,
-          after: rows.at(-1)?.id ?? after,
-          limit: Math.min(limit - rows.length, maxRefreshRows),
-        };
-        const next = await primary.query<RefreshRow>(statements.refreshes, pageOf(page));
-        rows.push(...next);
-        isFull = next.length === page.limit;
-      }
-      return rows.map(toRefreshRecord);
+      return readInParts<RefreshRecord>({ limit, maxRows: maxRefreshRows }, async (part, last) => {
+        const page = { ...dates, after: last?.id ?? after, limit: part };
+        return (await primary.query<RefreshRow>(statements.refreshes, pageOf(page))).map(toRefreshRecord);
+      });
     },
     refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],
     quarantined: (refreshId, page) =>

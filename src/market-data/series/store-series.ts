@@ -57,7 +57,7 @@ export const nothingStored: StoredResult = {
 };
 
 /** Limits the memory and the work in one turn of the event loop: the stored bars of one batch of series are in memory at a time. */
-const barsPerBatch = 10_000;
+const barsPerBatch = 4_000;
 
 export const batchesOf = async function* (
   series: Iterable<FetchedSeries> | AsyncIterable<FetchedSeries>,

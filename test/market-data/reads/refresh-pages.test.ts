@@ -23,13 +23,13 @@ const setup = () => {
 test('a long page of refreshes is read by several statements, in order', async (t) => {
   const { limits, read } = setup();
   t.deepEqual(await read(null, 280), ids.slice(0, 280));
-  t.deepEqual(limits, [128, 128, 24]);
+  t.deepEqual(limits, [104, 104, 72]);
 });
 
 test('a page ends where the records end, and begins after the cursor', async (t) => {
   const { limits, read } = setup();
   t.deepEqual(await read(ids[99]!, 1_001), ids.slice(100));
-  t.deepEqual(limits, [128, 128]);
+  t.deepEqual(limits, [104, 104]);
 });
 
 test('a page of the usual length is one statement', async (t) => {

@@ -125,7 +125,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'PUT /api/v1/universes/{name}': { requests: bodies.universes.map((make) => body(make)) },
   'DELETE /api/v1/universes/{name}': { boundMs: 60, requests: [path(`${api}/universes/large`)], once: true },
   'POST /api/v1/universes/{name}/prices': {
-    boundMs: 35,
+    boundMs: 25,
     requests: (['csv', 'ndjson', 'form'] as const).map((format) => {
       const { type, make } = bodies.uploads[format];
       return body(make, { 'Content-Type': type, Prefer: 'wait=30' }, `${api}/universes/large/prices`);
@@ -162,7 +162,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/account/totp': fixed,
   'PUT /api/v1/account/totp': refused('the code is made by an authenticator'),
   'DELETE /api/v1/account/totp': single,
-  'GET /api/v1/account/sessions': { ...page, boundMs: 13 },
+  'GET /api/v1/account/sessions': page,
   'DELETE /api/v1/account/sessions/{id}': single,
   'DELETE /api/v1/account/sessions': single,
   'GET /api/v1/api-keys': page,

@@ -1,11 +1,13 @@
 /**
  * A preload for the service: it measures the processor time of each turn of the event loop of the main thread. A timer of
  * 1 ms fires once in each turn that is longer, so the processor time between two of its calls is that of one turn, and of
- * short turns of together 1 ms. Garbage collection in the thread counts; the time of other processes does not.
+ * short turns of together 1 ms. Garbage collection in the thread counts; the time of other processes does not. A turn of a
+ * collection that the service has asked for in a calm time does not count, because it is the work of no request (decision 0156).
  *
  * Each connection to the socket TURN_SAMPLER_SOCKET is answered with a `Turns` as JSON, and begins a new measurement.
  */
 import { createServer } from 'node:net';
+import { constants, performance, PerformanceObserver, type NodeGCPerformanceDetail } from 'node:perf_hooks';
 
 export type Turns = {
   /** Processor time of the longest turn since the last answer. */
@@ -30,22 +32,56 @@ const fixedWork = (): number => {
   return threadMs() - started;
 };
 
+type Turn = { readonly from: number; readonly to: number; readonly ms: number };
+type Collection = Pick<Turn, 'from' | 'to'> & { readonly isAskedFor: boolean };
+
+const collections: Collection[] = [];
+type Entry = { readonly startTime: number; readonly duration: number; readonly detail?: unknown };
+const take = (entries: readonly Entry[]): void => {
+  for (const { startTime, duration, detail } of entries) {
+    const { kind, flags = 0 } = detail as NodeGCPerformanceDetail;
+    if (kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue;
+    const isAskedFor = (flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) !== 0;
+    collections.push({ from: startTime, to: startTime + duration, isAskedFor });
+  }
+};
+/** The flavor `last-resort` has no flag, but it is at least two collections of the whole heap in a row. */
+const isCalmCollection = (turn: Turn): boolean => {
+  const inside = collections.filter(({ from, to }) => from < turn.to && to > turn.from);
+  return inside.length >= 2 || inside.some(({ isAskedFor }) => isAskedFor);
+};
+const observer = new PerformanceObserver((list) => take(list.getEntries()));
+observer.observe({ entryTypes: ['gc'] });
+
+/** Shorter turns are not listed. */
+const minMs = 2;
+let turns: Turn[] = [];
 let last = threadMs();
-let longestMs = 0;
+let lastAt = performance.now();
 const endTurn = (): void => {
-  const now = threadMs();
-  longestMs = Math.max(longestMs, now - last);
+  const [now, at] = [threadMs(), performance.now()];
+  if (now - last >= minMs) turns.push({ from: lastAt, to: at, ms: now - last });
   last = now;
+  lastAt = at;
 };
 setInterval(endTurn, 1).unref();
 
+/** Processor time of the longest turn without a collection that the service has asked for; 0 if all were short. */
+const takeLongest = (): number => {
+  take(observer.takeRecords());
+  const counted = turns.filter((turn) => !isCalmCollection(turn));
+  turns = [];
+  collections.length = 0;
+  return Math.max(0, ...counted.map(({ ms }) => ms));
+};
+
 createServer((socket) => {
   endTurn();
-  const turns: Turns = { longestMs, fixedWorkMs: fixedWork() };
+  const answer: Turns = { longestMs: takeLongest(), fixedWorkMs: fixedWork() };
   socket.on('error', () => {});
-  socket.end(JSON.stringify(turns));
+  socket.end(JSON.stringify(answer));
   last = threadMs();
-  longestMs = 0;
+  lastAt = performance.now();
 })
   .listen(process.env['TURN_SAMPLER_SOCKET'])
   .unref();
