@@ -22,7 +22,8 @@ export const schedules = z.string().transform((value, issues): ReadonlyMap<strin
   if (wrong.length > 0 || (items.length === 0 && value !== '')) {
     issues.addIssue({
       code: 'custom',
-      message: 'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5, with one five-field cron for each universe that runs in each month',
+      message:
+        'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5, with one five-field cron for each universe that runs in each month',
     });
   }
   return found;

@@ -82,7 +82,8 @@ const assertExpected = (stored: StoredUniverse | undefined, expected: ExpectedVe
   if (expected === 'any') return;
   if (expected === 'none') {
     if (stored) throw outdated('A universe of this name exists. If-Match replaces it');
-  } else if (!stored || (expected !== '*' && !expected.some((version) => isVersionOf(version, stored)))) throw outdated();
+  } else if (!stored || (expected !== '*' && !expected.some((version) => isVersionOf(version, stored))))
+    throw outdated();
 };
 
 /** True if prices or index values depend on the difference. A title does not matter, and the order of members neither. */

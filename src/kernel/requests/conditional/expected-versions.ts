@@ -15,7 +15,7 @@ export type ExpectedVersions = readonly number[] | '*';
 export const versionTag = (tag: string, digest: string): string => `${tag.slice(0, -1)}-${digest}"`;
 
 /** The version in the text of a tag: `3`, or `3-DIGEST` as an answer to GET has it. Undefined for another text. */
-export const versionOfTag = (tag: string): number | undefined => {
+const versionOfTag = (tag: string): number | undefined => {
   const version = /^(\d{1,9})(?:-[\w-]+)?$/.exec(tag)?.[1];
   return version === undefined ? undefined : Number(version);
 };
