@@ -91,7 +91,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
       responses: { 200: profileAnswer },
       fields: true,
       errors: ['resource_not_found'],
-      etag: 'handler',
+      etag: 'version',
       unknownQuery: 'ignore',
       handler: async ({ context }) => {
         const user = userOf(context);
@@ -138,7 +138,7 @@ const settingsRoutes = (
       responses: { 200: settingsAnswer },
       fields: true,
       errors: ['resource_not_found'],
-      etag: 'handler',
+      etag: 'version',
       unknownQuery: 'ignore',
       handler: async ({ context }) => answer(await settings.read(userOf(context).subject)),
     }),

@@ -86,7 +86,7 @@ export const dependencySections = {
     REFRESH_SCHEDULES: variable(
       schedules,
       'tech5=0 5 * * *;sp500=0 5 * * *',
-      'Time of the refresh of universes that say no `schedule` themselves: five-field cron in UTC',
+      'Time of the refresh of universes that say no `schedule` themselves: five-field cron in UTC that runs in each month',
     ),
     RETENTION_SCHEDULE: variable(cron, '30 3 * * *', 'Time when expired rows are removed: five-field cron in UTC'),
     QUALITY_SCHEDULE: variable(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isCron } from '../kernel/time/schedules.ts';
+import { isCron, runsEachMonth } from '../kernel/time/schedules.ts';
 
 export const cron = z
   .string()
@@ -15,13 +15,15 @@ export const schedules = z.string().transform((value, issues): ReadonlyMap<strin
   const items = value.split(';').filter((each) => each.trim() !== '');
   for (const item of items) {
     const [name = '', expression = '', ...rest] = item.split('=').map((each) => each.trim());
-    if (!/^[\w-]+$/.test(name) || !isCron(expression) || rest.length > 0 || found.has(name)) wrong.push(item);
+    const isUsable = /^[\w-]+$/.test(name) && isCron(expression) && runsEachMonth(expression);
+    if (!isUsable || rest.length > 0 || found.has(name)) wrong.push(item);
     found.set(name, expression);
   }
   if (wrong.length > 0 || (items.length === 0 && value !== '')) {
     issues.addIssue({
       code: 'custom',
-      message: 'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5, with one five-field cron for each universe',
+      message:
+        'must be like tech5=0 5 * * *;sp500=30 5 * * 1-5, with one five-field cron for each universe that runs in each month',
     });
   }
   return found;

@@ -60,8 +60,9 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       if (!isConfigured) throw new AppError('mail_not_configured', 'This service sends no mail: SMTP_URL is not set');
       await limits.assertMayWait(transaction, message.kind);
       const causer = await limits.assertMayCause(transaction, message);
-      if (await limits.isRecipientAboveLimit(transaction, message)) return;
+      if (await limits.isRecipientAboveLimit(transaction, message)) return false;
       await store(transaction, message, causer);
+      return true;
     },
 
     notify: async (transaction, message) => {

@@ -14,7 +14,7 @@ test('a user without stored documents has the defaults with version 0', async (t
   const { send } = await start(t);
   const settings = await send('ada', '/settings');
   t.is(settings.status, 200);
-  t.is(settings.etag, '"0"');
+  t.regex(settings.etag, /^"0-[\w-]{27}"$/);
   t.deepEqual(settings.body, { ...defaults, version: 0, updated_at: null });
   t.deepEqual((await send('ada', '/profile')).body, {
     user_id: ada,
@@ -87,15 +87,43 @@ test('a matching If-None-Match gets 304 with the tag, also in a list or as a wea
   const { call } = await start(t);
   const read = (path: string, tags: string) => call(path, { headers: { Authorization: 'ada', 'If-None-Match': tags } });
   for (const path of ['/api/v1/profile', '/api/v1/settings']) {
-    for (const tags of ['"0"', 'W/"0"', '"9", W/"0"', '*', ' , "x,y" , "0"']) {
+    const tag = (await read(path, '"x"')).headers.get('etag')!;
+    for (const tags of [tag, `W/${tag}`, `"9", W/${tag}`, '*', ` , "x,y" , ${tag}`]) {
       const answer = await read(path, tags);
       t.is(answer.status, 304, tags);
-      t.is(answer.headers.get('etag'), '"0"');
+      t.is(answer.headers.get('etag'), tag);
       t.is(answer.headers.get('cache-control'), 'private, no-cache');
       t.is(await answer.text(), '');
     }
-    for (const tags of ['"1"', '"x,0"', '"0', '"']) t.is((await read(path, tags)).status, 200, tags);
+    for (const tags of ['"0"', '"1"', '"x,0"', '"0', '"']) t.is((await read(path, tags)).status, 200, tags);
   }
+});
+
+test('the tag of a user does not match what another user, or the same one, has with the same version', async (t) => {
+  const { call, send, stored } = await start(t);
+  const read = (as: string, path: string, tag = '"x"') =>
+    call(`/api/v1${path}`, { headers: { Authorization: as, 'If-None-Match': tag } });
+  for (const [as, theme] of [
+    ['ada', 'dark'],
+    ['bob', 'light'],
+  ] as const) {
+    await send(as, '/profile', { display_name: as }, '"0"');
+    await send(as, '/settings', { theme }, '"0"');
+  }
+  // Two users of one browser: its cache asks with the tag of the user before.
+  for (const path of ['/profile', '/settings']) {
+    const tag = (await read('ada', path)).headers.get('etag')!;
+    const answer = await read('bob', path, tag);
+    t.is(answer.status, 200, path);
+    t.like(await answer.json(), path === '/profile' ? { display_name: 'bob' } : { theme: 'light' });
+    t.is((await read('ada', `${path}?fields=version`, tag)).status, 200, 'other members are another answer');
+    t.is((await send('bob', path, {}, tag)).status, 200, 'a change needs the version only');
+  }
+  // The tag of an answer names the version for a change.
+  const { etag } = await send('ada', '/settings');
+  t.is((await send('ada', '/settings', { decimal_places: 3 }, etag)).status, 200);
+  t.is((await send('ada', '/settings', { decimal_places: 5 }, etag)).status, 412);
+  t.is((await stored.query('select 1 from account_settings')).length, 2);
 });
 
 test('of ten concurrent changes of one version exactly one succeeds', async (t) => {

@@ -92,7 +92,7 @@ test('each action of a caller that creates or changes something of his own count
     'api_key.rotated',
     // Must always be possible; each costs a hash.
     'user.password_changed',
-    // Messages are limited by recipient, account and network.
+    // Messages are limited by recipient, account and network. A request without a message is a refusal.
     'user.password_reset_requested',
     'user.email_changed',
     // Only a sign-in cancels the removal, and sign-ins count.

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusal-limit.ts';
 import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
 import type { AuthSettings } from '#src/auth/auth-settings.ts';
 import { authEntities } from '#src/auth/auth-entities.ts';
@@ -54,6 +55,8 @@ export type RoomOptions = {
   readonly settings?: Partial<AuthSettings> & { readonly ownerCacheMs?: number };
   /** Of another room: a second instance on the same database and clock. */
   readonly beside?: Room;
+  /** Limits of recorded refusals. Default: none. */
+  readonly auditRefusals?: Omit<RefusalLimitDeps, 'clock'>;
   /** Dependencies that need the database and the clock of the room. */
   readonly make?: (parts: RoomParts) => Partial<AuthDeps>;
 } & Partial<Omit<AuthDeps, 'settings'>>;
@@ -71,7 +74,7 @@ const read = async (response: Response): Promise<Answer> => {
 
 /** The whole room over HTTP, on a database of its own, polling as in service. */
 export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}): Promise<Room> => {
-  const { settings: { ownerCacheMs = 1_000, ...overriding } = {}, beside, make, ...deps } = options;
+  const { settings: { ownerCacheMs = 1_000, ...overriding } = {}, beside, make, auditRefusals, ...deps } = options;
   const stored = beside?.stored ?? (await setupDatabase(t));
   const offset = offsets.get(stored) ?? { seconds: 0 };
   offsets.set(stored, offset);
@@ -87,7 +90,8 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   });
   const bootstrap = 'bootstrap' in deps ? deps.bootstrap : { id: 'desk', secret: 'bootstrap secret' };
   const reader = deps.reader ?? database.reader;
-  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+  const refusals = auditRefusals && createRefusalLimit({ clock, ...auditRefusals });
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7, ...(refusals && { refusals }) });
   const auth = createAuth({
     settings: { ...settings, ...overriding },
     keyRing: ring,

@@ -76,6 +76,17 @@ test('events are listed by start, with days, cursor, fields and ETag, for their 
     if (cursor !== null) t.is((await list(`?limit=2&to=2027-03-02&cursor=${cursor}`)).status, 422);
   } while (cursor !== null);
   t.deepEqual(paged, ids(all));
+  // Google does not bound the length of an id.
+  const long = '\u4e00'.repeat(1_024);
+  google.put(meeting(long, 1));
+  await syncNow(service, person);
+  for (const limit of [1, 2]) {
+    const { body } = await list(`?limit=${limit}&fields=id`);
+    const next = await list(`?limit=1&cursor=${(body['page'] as { next_cursor: string }).next_cursor}`);
+    t.is(next.status, 200, 'the last id of the page can be the long one');
+  }
+  google.put({ id: long, status: 'cancelled' });
+  await syncNow(service, person);
   t.deepEqual((await list('?fields=id,start&limit=1')).body['data'], [{ id: 'm1', start: '2027-03-01T08:00:00.000Z' }]);
   t.is((await list('?fields=token')).status, 422);
   t.is((await list('?from=2027-02-30')).status, 422);

@@ -136,7 +136,15 @@ test('settings and presets of a user change pricing in every format and reads of
     t.regex(headers.get('content-type')!, /^application\/json/, path);
   }
   t.is((await send('POST', '/pricing/price', option)).headers.get('display-decimal-places'), null);
-  t.like(await send('GET', '/universes/@default'), { status: 200, body: { name: 'tech5' } });
+  const own = await send('GET', '/universes/@default');
+  t.like(own, { status: 200, body: { name: 'tech5' } });
+  // Both universes have version 1.
+  t.is((await change({ default_universe: 'sp500' })).status, 200);
+  const changed = await send('GET', '/universes/@default', undefined, {
+    headers: { 'If-None-Match': own.headers.get('etag')! },
+  });
+  t.like(changed, { status: 200, body: { name: 'sp500' } }, 'the tag of the former universe does not match');
+  t.is((await change({ default_universe: 'tech5' })).status, 200);
   t.is((await send('GET', '/universes/@default/status')).status, 200);
   t.is((await send('GET', '/universes/@default', undefined, { as: other })).status, 422);
   t.is((await send('GET', '/universes/@default', undefined, { as: '' })).status, 422);

@@ -115,7 +115,7 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       request: { path: byId, query: z.strictObject({ fields: fieldsQuery(userSchema) }) },
       responses: { 200: userSchema },
       fields: true,
-      etag: 'handler',
+      etag: 'version',
       errors: ['resource_not_found'],
       handler: async ({ path }) => answer(await measure('user_admin', () => users.find(path.id))),
     }),

@@ -126,12 +126,15 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     requestReset: async (email) => {
       const recipient = normalizedEmail(email);
       await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
-        await mail.request(transaction, { kind: 'password_reset', recipient });
-        // Not the stream of a user, because the account is not looked up here.
+        const isStored = await mail.request(transaction, { kind: 'password_reset', recipient });
+        // Not the stream of a user, because the account is not looked up here. Requests without a message have no limit of
+        // messages, and events stay for good, so they count as refusals, whose number is limited.
         await audit.record(transaction, {
           stream: anonymousStream(),
           action: 'user.password_reset_requested',
-          outcome: 'success',
+          ...(isStored
+            ? { outcome: 'success' as const }
+            : { outcome: 'refused' as const, reason: 'rate_limit_exceeded' as const }),
           target: 'unknown',
         });
       });

@@ -107,12 +107,15 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
         placeHash,
         expiresAt: new Date(clock.now().getTime() + secondStepSeconds * 1000),
       });
+      // A refusal, because events stay for good: the quota of sign-ins counts finished ones only, and the right password
+      // resets the counters of wrong ones, so that first steps have no other limit than that of their addresses.
       await audit.record(transaction, {
         stream: `user:${userId}`,
         action: 'user.second_factor_required',
-        outcome: 'success',
+        outcome: 'refused',
         actor: { kind: 'anonymous', subject: null },
         target: userId,
+        reason: 'second_factor_required',
       });
       return token;
     },

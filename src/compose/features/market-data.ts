@@ -132,7 +132,14 @@ export const composeMarketData = (
   const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes };
   const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
   const limits = { maxAssets: config.UNIVERSE_ASSETS_MAX, maxIndexes: config.UNIVERSE_INDEXES_MAX };
-  const schedules = createRefreshSchedules({ unitOfWork, jobs, metrics, clock, defaults: config.REFRESH_SCHEDULES });
+  const schedules = createRefreshSchedules({
+    unitOfWork,
+    jobs,
+    metrics,
+    clock,
+    logger,
+    defaults: config.REFRESH_SCHEDULES,
+  });
   const changes = createUniverseChanges({
     unitOfWork,
     lock,

@@ -1,8 +1,9 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
+import { versionTag } from '#src/kernel/requests/conditional/expected-versions.ts';
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { createTurns, type Turns } from '#src/kernel/streams/turns.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
@@ -48,15 +49,23 @@ export const selectFields = (declared: true | string, body: unknown, fields: unk
   return Array.isArray(rows) ? { ...body, [list]: rows.filter(isRecord).map(selected) } : selected(body);
 };
 
-const tagOf = (hash: Hash): string => `W/"${hash.digest('base64url')}"`;
-const digestOf = (content: string | Buffer): string => tagOf(createHash('sha1').update(content));
 /** A cache for files and documents, which are always answered from the same buffer, and for large answers. */
 const digests = new WeakMap<Buffer, string>();
-const weakEtag = (content: string | Buffer): string => {
-  if (typeof content === 'string') return digestOf(content);
-  const digest = digests.get(content) ?? digestOf(content);
+const newDigest = (content: string | Buffer): string => createHash('sha1').update(content).digest('base64url');
+const digestOf = (content: string | Buffer): string => {
+  if (typeof content === 'string') return newDigest(content);
+  const digest = digests.get(content) ?? newDigest(content);
   digests.set(content, digest);
   return digest;
+};
+
+/** Whether the ETag of a route has a digest of the body. */
+const isOfBody = ({ declaration: { etag } }: CompiledRoute): boolean => etag === 'weak' || etag === 'version';
+
+/** Sets the ETag of a route whose ETag has a digest of the body. */
+const setEtag = ({ res }: HttpContext, { declaration }: CompiledRoute, content: string | Buffer): void => {
+  if (declaration.etag === 'weak') res.setHeader('ETag', `W/"${digestOf(content)}"`);
+  else res.setHeader('ETag', versionTag(String(res.getHeader('ETag')), digestOf(content)));
 };
 
 const jsonHeader = 'application/json; charset=utf-8';
@@ -103,7 +112,7 @@ const digestInTurns = async (content: Buffer, turns: Turns): Promise<string> => 
     await turns.give();
     hash.update(content.subarray(start, start + digestPartBytes));
   }
-  return tagOf(hash);
+  return hash.digest('base64url');
 };
 
 const sendLarge = async (
@@ -117,7 +126,7 @@ const sendLarge = async (
   const text = await largeText(reply.body, (pointer) => refuseNumber(route, pointer), { signal });
   await turns.give();
   const content = Buffer.from(text);
-  if (route.declaration.etag === 'weak') digests.set(content, await digestInTurns(content, turns));
+  if (isOfBody(route)) digests.set(content, await digestInTurns(content, turns));
   sendContent(ctx, route, reply, content, produces);
 };
 
@@ -136,8 +145,8 @@ const sendContent = (
   produces: string,
 ): void => {
   const { res } = ctx;
-  if (route.declaration.etag === 'weak' && status === 200) {
-    res.setHeader('ETag', weakEtag(content));
+  if (isOfBody(route) && status === 200) {
+    setEtag(ctx, route, content);
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-cache');
   }
   if (isKnown(ctx, route, status)) {

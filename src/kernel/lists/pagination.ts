@@ -25,10 +25,13 @@ export const dateParameter = z.iso
   .date({ abort: true })
   .refine(isCalendarDate, { error: 'Must be 1000-01-01 or a later date' });
 
+/** The key of the last row is at most the id of a calendar event with 1,024 characters of three bytes, in base64. */
+const maxCursorCharacters = 6_144;
+
 /** Query parameters of every list. A route adds them to its query schema with the spread operator. */
 export const pageQuery = {
   limit: integerParameter(1, maxLimit).default(defaultLimit).describe('Max rows of a page'),
-  cursor: z.string().min(1).max(1024).optional().describe('The `next_cursor` of the page before'),
+  cursor: z.string().min(1).max(maxCursorCharacters).optional().describe('The `next_cursor` of the page before'),
 };
 
 /** The query of a route that answers with one resource. */

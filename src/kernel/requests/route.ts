@@ -100,9 +100,10 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly problemMembers?: z.ZodObject;
   /**
    * A matching If-None-Match is answered with 304. `weak`: the answer has a weak ETag of the body. `handler`: the handler
-   * sets a strong ETag, for example of a version that If-Match names.
+   * sets a strong ETag that no other answer of the service has. `version`: the handler sets a version that If-Match names, and
+   * the ETag has a digest of the body too. Callers who share a browser can have the same version of different resources.
    */
-  readonly etag?: 'weak' | 'handler';
+  readonly etag?: 'weak' | 'handler' | 'version';
   /**
    * Names in the query that are not declared are ignored, whatever the setting for GET routes says. For routes that clients
    * call with tracking or cache parameters and that must answer all the same.

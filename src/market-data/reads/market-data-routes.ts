@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
@@ -127,7 +128,9 @@ export const createMarketDataRoutes = ({
         const symbols = query.symbols.toSorted();
         const unadjusted = query.adjusted === 'false';
         const load = (page: PageRequest) => queries.manyPrices(symbols, { ...page, unadjusted });
-        const list = { list: 'prices of symbols', symbols: symbols.join(',') };
+        // A digest, because the cursor of 100 long symbols would be longer than a cursor may be.
+        const digest = createHash('sha256').update(symbols.join(',')).digest('base64url');
+        const list = { list: 'prices of symbols', symbols: digest };
         const body = await pages.answer(list, query, load, ({ symbol, date }) => `${symbol} ${date}`);
         return tableReply(body, { accept: headers.accept, columns: query.fields ?? columnsOf(symbolPriceSchema) });
       },

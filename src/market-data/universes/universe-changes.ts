@@ -10,6 +10,7 @@ import { removeFetchedSeries } from '../refresh/fetch/fetched-series.ts';
 import { refreshLockName } from '../refresh/refresh-lock.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
 import type { UniverseDocument } from './universe-document.ts';
+import { isVersionOf, type UniverseVersion } from './universe-version.ts';
 import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import {
   changesTurn,
@@ -45,7 +46,7 @@ export type UniverseChangesDeps = {
 };
 
 /** Versions that may be replaced; `none`: the universe must not exist; `any`: it may exist or not. */
-export type ExpectedVersion = readonly number[] | '*' | 'none' | 'any';
+export type ExpectedVersion = readonly UniverseVersion[] | '*' | 'none' | 'any';
 
 export type UniverseChanges = {
   /**
@@ -63,7 +64,7 @@ export type UniverseChanges = {
    * Deletes a universe, its indexes, and the series that no other universe has.
    * @throws AppError `resource_not_found`, `precondition_failed`, `universe_managed_by_file`, `refresh_in_progress`
    */
-  readonly remove: (name: string, expected: readonly number[] | '*') => Promise<void>;
+  readonly remove: (name: string, expected: readonly UniverseVersion[] | '*') => Promise<void>;
   /** A universe that UNIVERSES_FILE does not have any more can be changed through the API. */
   readonly release: (name: string) => Promise<void>;
 };
@@ -81,7 +82,8 @@ const assertExpected = (stored: StoredUniverse | undefined, expected: ExpectedVe
   if (expected === 'any') return;
   if (expected === 'none') {
     if (stored) throw outdated('A universe of this name exists. If-Match replaces it');
-  } else if (!stored || (expected !== '*' && !expected.includes(stored.version))) throw outdated();
+  } else if (!stored || (expected !== '*' && !expected.some((version) => isVersionOf(version, stored))))
+    throw outdated();
 };
 
 /** True if prices or index values depend on the difference. A title does not matter, and the order of members neither. */

@@ -7,7 +7,7 @@ import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
-import { isCron, isTimeZone } from '#src/kernel/time/schedules.ts';
+import { isCron, isTimeZone, runsEachMonth } from '#src/kernel/time/schedules.ts';
 import { singleLine } from '#src/kernel/single-line.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 
@@ -73,6 +73,10 @@ export const scheduleSchema = z
         error: withRefused(
           'Must be a five-field cron such as 30 5 * * 1-5 (minute, hour, day, month, day of the week)',
         ),
+        abort: true,
+      })
+      .refine(runsEachMonth, {
+        error: withRefused('Must run in each month, such as 0 5 1 * * or 0 5 L * * (first and last day of the month)'),
       }),
     time_zone: z
       .string()

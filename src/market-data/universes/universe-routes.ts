@@ -16,6 +16,7 @@ import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { UniverseQueries } from './universe-queries.ts';
 import type { StoredUniverse } from './universe-rows.ts';
 import type { UniverseStatus } from './universe-status.ts';
+import { readUniverseVersion, tagOfUniverse, type UniverseVersion } from './universe-version.ts';
 import { fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 
 export type UniverseRoutesDeps = {
@@ -100,14 +101,14 @@ const conditions = z.object({
 });
 
 /** @throws AppError `precondition_required`, `precondition_failed` */
-const matchOf = (header: string | undefined): readonly number[] | '*' => {
+const matchOf = (header: string | undefined): readonly UniverseVersion[] | '*' => {
   if (header === undefined)
     throw new AppError(
       'precondition_required',
       'The header If-Match is required: send the ETag of GET /universes/NAME, or * to replace any version',
     );
   const tags = strongTags(header);
-  return tags === '*' ? tags : tags.filter((tag) => /^\d{1,9}$/.test(tag)).map(Number);
+  return tags === '*' ? tags : tags.map(readUniverseVersion).filter((version) => version !== undefined);
 };
 
 /** @throws AppError `precondition_required`, `precondition_failed` */
@@ -121,7 +122,7 @@ const expectedOf = (headers: z.output<typeof conditions>): ExpectedVersion => {
   );
 };
 
-const headersOf = ({ version }: StoredUniverse) => ({ ETag: `"${version}"` });
+const headersOf = (universe: StoredUniverse) => ({ ETag: tagOfUniverse(universe) });
 
 const common = { tag: 'Universes', rateLimit: 'caller' } as const;
 const manage = { ...common, auth: { scope: 'market:manage' }, load: 'write' } as const;
@@ -176,7 +177,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       ...common,
       auth: 'optional',
       load: 'read',
-      etag: 'handler',
+      etag: 'version',
       method: 'GET',
       path: '/universes/{name}',
       summary: 'One universe with its assets and indexes',

@@ -69,6 +69,29 @@ test.serial('a password is reset with the token of a message, and all sign-ins e
   t.false(told.includes(ada.email));
 });
 
+test('requests above the limit of a recipient leave a limited number of events, and look the same', async (t) => {
+  const room = await startMailRoom(t, { auditRefusals: { maxPerHour: 1, maxOfAllPerHour: 8 } });
+  for (const email of ['victim@example.org', 'Victim@example.org ']) {
+    for (let from = 1; from <= 30; from += 1) {
+      const { status, body } = await room.json(
+        '/account/password-reset',
+        { email },
+        { 'X-Forwarded-For': `192.0.2.${from}` },
+      );
+      t.deepEqual([status, body], [202, { status: 'accepted' }]);
+    }
+  }
+  const events = await room.stored.query(
+    `select outcome, count(*)::int as events from audit_event where action = 'user.password_reset_requested'
+     group by outcome order by outcome`,
+  );
+  t.deepEqual(events, [
+    { outcome: 'refused', events: 8 },
+    { outcome: 'success', events: 5 },
+  ]);
+  t.is((await room.stored.query('select 1 from mail_message')).length, 5);
+});
+
 test('a token works once, also when it is used at the same time', async (t) => {
   const room = await startMailRoom(t);
   await signedInUser(room);

@@ -90,6 +90,15 @@ test('a sign-in needs the code; the answer is that of an ordinary sign-in, for t
   t.is(room.metrics.value('volwatch_auth_second_factor_total', { method: 'totp', outcome: 'accepted' }), 2);
 });
 
+test('first steps without a second one leave a limited number of events', async (t) => {
+  const { room } = await enrolled(t, { auditRefusals: { maxPerHour: 3, maxOfAllPerHour: 100 } });
+  for (let count = 0; count < 12; count += 1) t.is((await firstStep(room)).answer.status, 401);
+  const events = await room.stored.query(
+    `select outcome, reason, count(*)::int as events from audit_event where action = 'user.second_factor_required' group by 1, 2`,
+  );
+  t.deepEqual(events, [{ outcome: 'refused', reason: 'second_factor_required', events: 3 }]);
+});
+
 test('a code and a token are used once; a wrong code keeps the token', async (t) => {
   const { room, code } = await enrolled(t);
   const { token } = await firstStep(room);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isCron, isTimeZone, nextRun, periodMs } from '#src/kernel/time/schedules.ts';
+import { isCron, isTimeZone, nextRun, periodMs, runsEachMonth } from '#src/kernel/time/schedules.ts';
 
 const at = (instant: string): Date => new Date(instant);
 
@@ -39,4 +39,11 @@ test('expressions of five fields, and names of zones', (t) => {
   }
   for (const zone of ['UTC', 'Europe/London', 'America/Argentina/Buenos_Aires']) t.true(isTimeZone(zone), zone);
   for (const zone of ['', '+01:00', 'Mars/Olympus', 'Europe/London\n', "x'y"]) t.false(isTimeZone(zone), zone);
+});
+
+test('an expression that does not run in each month is found, because a search for its runs steps through all days', (t) => {
+  const monthly = ['* * * * *', '0 5 * * 1-5', '0 5 * * 0', '0 0 1 * *', '0 0 L * *', '0 0 28 * *', '0 0 * * 1#1'];
+  for (const cron of monthly) t.true(runsEachMonth(cron), cron);
+  const rare = ['0 0 * 2 0#5', '0 0 * 2 6#5', '0 0 29 2 *', '0 0 29 * *', '0 0 31 * *', '0 0 * * 1#5', '0 0 1 */3 *'];
+  for (const cron of [...rare, '0 0 1 1 *', '* * * 1-10 *', '0 0 30 2 *']) t.false(runsEachMonth(cron), cron);
 });

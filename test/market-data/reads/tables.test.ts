@@ -29,6 +29,15 @@ test('prices of several symbols are sorted by symbol and date, page by page', as
   await get(`/prices?symbols=MSFT&limit=7&cursor=${String(first.page.next_cursor)}`, 422);
 });
 
+test('prices of 100 long symbols have a second page', async (t) => {
+  const { get } = await loaded(t);
+  const symbols = ['AAPL', ...Array.from({ length: 99 }, (_, index) => `${'S'.repeat(29)}${index}`)].join(',');
+  const first = await get<List>(`/prices?symbols=${symbols}&limit=2`);
+  const second = await get<List>(`/prices?symbols=${symbols}&limit=2&cursor=${String(first.page.next_cursor)}`);
+  const whole = await get<List>('/prices?symbols=AAPL&limit=4');
+  t.deepEqual([...first.data, ...second.data], whole.data);
+});
+
 test('wrong symbols are refused with a pointer', async (t) => {
   const { get } = await loaded(t);
   for (const query of [

@@ -13,7 +13,7 @@ test('a universe is created, read, replaced and deleted, with versions and audit
   const created = await put('desk', desk());
   t.is(created.status, 201, await created.clone().text());
   t.is(created.headers.get('location'), '/api/v1/universes/desk');
-  t.is(created.headers.get('etag'), '"1"');
+  t.regex(created.headers.get('etag')!, /^"1\.[0-9a-z]+"$/);
   t.like(await errorOf(created), {
     name: 'desk',
     version: 1,
@@ -30,14 +30,15 @@ test('a universe is created, read, replaced and deleted, with versions and audit
   t.is((await put('desk', desk(), { 'If-Match': '"2"' })).status, 412);
   const renamed = await put('desk', { ...desk(), title: 'Other' }, { 'If-Match': '"1"' });
   t.is(renamed.status, 200);
-  t.is(renamed.headers.get('etag'), '"2"');
+  t.regex(renamed.headers.get('etag')!, /^"2\.[0-9a-z]+"$/);
   t.deepEqual(enqueued, ['desk'], 'a title needs no calculation');
   t.is((await put('desk', { ...desk(), indexes: [] }, { 'If-Match': '"2"' })).status, 200);
   t.deepEqual(enqueued, ['desk', 'desk']);
 
   const read = await call('/api/v1/universes/desk');
-  t.is(read.headers.get('etag'), '"3"');
-  t.is((await call('/api/v1/universes/desk', { headers: { 'If-None-Match': '"3"' } })).status, 304);
+  const tag = read.headers.get('etag')!;
+  t.regex(tag, /^"3\.[0-9a-z]+-[\w-]{27}"$/);
+  t.is((await call('/api/v1/universes/desk', { headers: { 'If-None-Match': tag } })).status, 304);
   const { data } = await get<{ data: Item[] }>('/universes');
   t.deepEqual(
     data.map(({ name, origin, assets, indexes }) => [name, origin, assets, indexes]),
@@ -56,6 +57,20 @@ test('a universe is created, read, replaced and deleted, with versions and audit
     events.map(({ action }) => action),
     ['universe.created', 'universe.changed', 'universe.changed', 'universe.deleted'],
   );
+});
+
+test('the tag of a deleted universe does not match one that was created again with its name', async (t) => {
+  const { put, remove, call } = await setupUniverses(t);
+  await put('desk', desk());
+  const tag = (await call('/api/v1/universes/desk')).headers.get('etag')!;
+  await remove('desk');
+  t.is((await put('desk', { ...desk(), title: 'Of another person' })).status, 201);
+  t.is((await call('/api/v1/universes/desk', { headers: { 'If-None-Match': tag } })).status, 200);
+  t.is((await put('desk', desk(), { 'If-Match': tag })).status, 412, 'a change that the caller has never seen');
+  t.is((await remove('desk', { 'If-Match': tag })).status, 412);
+  const newTag = (await call('/api/v1/universes/desk')).headers.get('etag')!;
+  t.is((await put('desk', { ...desk(), title: 'Third' }, { 'If-Match': newTag })).status, 200);
+  t.is((await put('desk', desk(), { 'If-Match': '"2"' })).status, 200, 'a tag of the version alone');
 });
 
 test('each wrong definition is refused with a pointer, and nothing is stored', async (t) => {

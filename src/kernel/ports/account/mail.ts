@@ -43,13 +43,14 @@ export type Mail = {
   /**
    * Stores a message that a caller asked for. Above the max number of messages of this kind to this recipient it stores
    * nothing. The caller cannot see the difference, so it must not be told.
+   * @returns whether the message was stored
    * @throws AppError `mail_not_configured`; `quota_exceeded` when too many messages of this cause wait;
    * `rate_limit_exceeded` when the account or the network of the caller has caused the max number of messages
    */
-  readonly request: (transaction: Transaction, message: MailRequest) => Promise<void>;
+  readonly request: (transaction: Transaction, message: MailRequest) => Promise<boolean>;
   /** Stores a notice about a change. Above a limit it is left out, so that it never fails the change. */
   readonly notify: (transaction: Transaction, message: MailRequest) => Promise<void>;
 };
 
 /** For commands and tests without mail. */
-export const noMail: Mail = { isConfigured: false, request: async () => {}, notify: async () => {} };
+export const noMail: Mail = { isConfigured: false, request: async () => false, notify: async () => {} };

@@ -3,8 +3,9 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobSchedule, JobSchedules } from '#src/kernel/ports/jobs.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { periodMs, type Schedule } from '#src/kernel/time/schedules.ts';
+import { periodMs, runsEachMonth, type Schedule } from '#src/kernel/time/schedules.ts';
 import type { UniverseDocument } from '../universe-document.ts';
 import { changesTurn, definitionSql } from '../universe-rows.ts';
 
@@ -13,6 +14,7 @@ export type RefreshSchedulesDeps = {
   readonly jobs: JobSchedules;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** REFRESH_SCHEDULES: the schedules of universes that do not say one themselves. */
   readonly defaults: ReadonlyMap<string, string>;
 };
@@ -44,12 +46,18 @@ const jobOf = (universe: string, { cron, time_zone: timeZone }: Schedule): JobSc
 
 /** The schedules of refreshes. The job queue has each of them once, so one process enqueues a run. */
 export const createRefreshSchedules = (deps: RefreshSchedulesDeps): RefreshSchedules => {
-  const { unitOfWork, jobs, metrics, clock, defaults } = deps;
+  const { unitOfWork, jobs, metrics, clock, logger, defaults } = deps;
 
   const of: RefreshSchedules['of'] = (name, { schedule }) => {
     if (schedule !== undefined) return schedule;
     const cron = defaults.get(name);
     return cron === undefined ? null : { cron, time_zone: 'UTC' };
+  };
+  /** A schedule that an earlier release took may be too rare for the job queue, as `runsEachMonth` says. */
+  const isRare = (universe: string, { cron }: Schedule): boolean => {
+    if (runsEachMonth(cron)) return false;
+    logger.warn({ universe, cron }, 'a universe is not refreshed, because its schedule does not run in each month');
+    return true;
   };
   const remove: RefreshSchedules['remove'] = (transaction, name) => jobs.unschedule(transaction, 'refresh', name);
 
@@ -73,7 +81,7 @@ export const createRefreshSchedules = (deps: RefreshSchedulesDeps): RefreshSched
           );
           const schedules = rows.flatMap(({ name, said, schedule }) => {
             const found = of(name, said ? { schedule } : {});
-            return found ? [jobOf(name, found)] : [];
+            return found && !isRare(name, found) ? [jobOf(name, found)] : [];
           });
           await jobs.replaceSchedules(transaction, 'refresh', schedules);
         });

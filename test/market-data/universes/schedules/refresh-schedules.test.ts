@@ -118,6 +118,24 @@ test('a schedule is committed together with its change, and a start stores all o
   );
   await make({}).restore();
   t.deepEqual(await stored(), [own, retention], 'another value of REFRESH_SCHEDULES');
+
+  // An earlier release took any expression. The job queue searches each stored one every 30 s, in one turn of the event loop.
+  const rare = { cron: '0 0 * 2 0#5', time_zone: 'UTC' };
+  await admin.query(
+    `update universe set definition = definition || jsonb_build_object('schedule', $1::jsonb) where name = 'desk'`,
+    [JSON.stringify(rare)],
+  );
+  await make({}).restore();
+  t.deepEqual(await stored(), [retention], 'a stored schedule that does not run in each month is left out');
+});
+
+test('a schedule that does not run in each month is refused', async (t) => {
+  const { put } = await setupUniverses(t);
+  for (const cron of ['0 0 * 2 0#5', '0 0 31 * *', '0 0 1 1 *']) {
+    const answer = await put('desk', { ...desk(), schedule: { cron, time_zone: 'UTC' } });
+    t.is(answer.status, 422, cron);
+    t.like(await answer.json(), { errors: [{ pointer: '/schedule/cron' }] });
+  }
 });
 
 test('while another process changes universes, the start tries again', async (t) => {
