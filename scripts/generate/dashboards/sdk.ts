@@ -94,8 +94,9 @@ const rareConnectedMs = 600_000;
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
     .drawStyle(spec.kind === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
-    .fillOpacity(spec.stacked ? 20 : 0)
-    .showPoints(VisibilityMode.Auto)
+    .fillOpacity(spec.stacked || spec.kind === 'bars' ? 60 : 0)
+    // The line between rare events is no value, so their points must be visible.
+    .showPoints(spec.rare ? VisibilityMode.Always : VisibilityMode.Auto)
     .barAlignment(BarAlignment.Center)
     .axisSoftMin(0)
     .axisSoftMax(softMaxOf(spec))
@@ -108,6 +109,8 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
         spec.thresholds ? common.GraphThresholdsStyleMode.Dashed : common.GraphThresholdsStyleMode.Off,
       ),
     );
+  // A series that is zero would draw its line on the top of the stack, and hide the colour of the series below it.
+  if (spec.stacked && spec.kind === 'timeseries') panel.lineWidth(0);
   if ((spec.unit === 'seconds' || spec.rare) && spec.kind === 'timeseries') {
     panel.spanNulls(spec.rare ? rareConnectedMs : connectedMs);
   }
@@ -160,10 +163,10 @@ const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
           ]),
     ]);
   }
+  // Wide enough for a long route, and narrow enough for all columns on a screen of 1,200 pixels.
+  panel.overrideByName('method', [{ id: 'custom.width', value: 80 }]);
+  panel.overrideByName('route', [{ id: 'custom.width', value: 320 }]);
   if (columns.length > 0) {
-    // Wide enough for a long route, and narrow enough for all columns on a screen of 1,200 pixels.
-    panel.overrideByName('method', [{ id: 'custom.width', value: 80 }]);
-    panel.overrideByName('route', [{ id: 'custom.width', value: 320 }]);
     panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0]!.name).desc(true)]);
   }
   return panel;
