@@ -91,12 +91,15 @@ const connectedMs = 60_000;
 /** The same for events that are minutes apart. */
 const rareConnectedMs = 600_000;
 
+/** Stacked bars have borders; areas and single bars need more colour. */
+const fillOf = (spec: PanelSpec): number =>
+  (spec.kind === 'bars') === (spec.stacked === true) ? (spec.stacked ? 20 : 0) : 60;
+
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
     .drawStyle(spec.kind === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
-    .fillOpacity(spec.stacked || spec.kind === 'bars' ? 60 : 0)
-    // The line between rare events is no value, so their points must be visible.
-    .showPoints(spec.rare ? VisibilityMode.Always : VisibilityMode.Auto)
+    .fillOpacity(fillOf(spec))
+    .showPoints(VisibilityMode.Auto)
     .barAlignment(BarAlignment.Center)
     .axisSoftMin(0)
     .axisSoftMax(softMaxOf(spec))
