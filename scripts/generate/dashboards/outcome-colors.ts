@@ -5,8 +5,11 @@ type Override = { readonly names: string; readonly properties: { readonly id: st
 /** Grafana gives colours by position, so that sent messages were red. The colour of an outcome says how bad it is. */
 const colors = {
   green: 'ok|sent|delivered|refreshed|written|ran',
-  orange: 'failed|held_back|invalid',
+  yellow: 'invalid',
+  orange: 'failed|held_back',
   red: 'dead|refused|reauthorization_required',
+  blue: 'replayed|dropped|awaited',
+  purple: 'limited|gone',
 } as const;
 
 /** The colours of the series of a panel whose series are outcomes; none for other panels. */

@@ -43,7 +43,8 @@ export const pricing: DashboardSpec = {
           description: 'Options per second by outcome: invalid is the input, failed is the calculation.',
           unit: 'events/s',
           queries: [{ expr: sumRate(of('volwatch_pricing_options_total'), 'outcome'), legend: '{{outcome}}' }],
-          stacked: true,
+          // A few failures beside many priced options.
+          logarithmic: true,
         },
         {
           id: 5,

@@ -91,10 +91,14 @@ const connectedMs = 60_000;
 /** The same for events that are minutes apart. */
 const rareConnectedMs = 600_000;
 
+/** Stacked bars have borders; areas and single bars need more colour. */
+const fillOf = (spec: PanelSpec): number =>
+  (spec.kind === 'bars') === (spec.stacked === true) ? (spec.stacked ? 20 : 0) : 60;
+
 const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
   const panel = new timeseries.PanelBuilder()
     .drawStyle(spec.kind === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
-    .fillOpacity(spec.stacked ? 20 : 0)
+    .fillOpacity(fillOf(spec))
     .showPoints(VisibilityMode.Auto)
     .barAlignment(BarAlignment.Center)
     .axisSoftMin(0)
@@ -108,6 +112,8 @@ const timeseriesPanel = (spec: PanelSpec): timeseries.PanelBuilder => {
         spec.thresholds ? common.GraphThresholdsStyleMode.Dashed : common.GraphThresholdsStyleMode.Off,
       ),
     );
+  // A series that is zero would draw its line on the top of the stack, and hide the colour of the series below it.
+  if (spec.stacked && spec.kind === 'timeseries') panel.lineWidth(0);
   if ((spec.unit === 'seconds' || spec.rare) && spec.kind === 'timeseries') {
     panel.spanNulls(spec.rare ? rareConnectedMs : connectedMs);
   }
@@ -160,10 +166,10 @@ const tablePanel = (spec: PanelSpec): table.PanelBuilder => {
           ]),
     ]);
   }
+  // Wide enough for a long route, and narrow enough for all columns on a screen of 1,200 pixels.
+  panel.overrideByName('method', [{ id: 'custom.width', value: 80 }]);
+  panel.overrideByName('route', [{ id: 'custom.width', value: 320 }]);
   if (columns.length > 0) {
-    // Wide enough for a long route, and narrow enough for all columns on a screen of 1,200 pixels.
-    panel.overrideByName('method', [{ id: 'custom.width', value: 80 }]);
-    panel.overrideByName('route', [{ id: 'custom.width', value: 320 }]);
     panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(columns[0]!.name).desc(true)]);
   }
   return panel;

@@ -103,13 +103,20 @@ const shownSeries = 8;
 
 /**
  * The series of `expr` that are the highest over the whole time range, told apart by the labels `by`. A bare `topk` picks
- * other series at each step, so that the legend grows to all of them.
+ * other series at each step, so that the legend grows to all of them. `> -Inf` leaves out a series without a number: it
+ * would be a line of the legend without a value.
  */
 export const highest = (expr: string, by: string, count = shownSeries, rank = expr): string =>
-  `(${expr}) and on (${by}) topk(${count}, ${overRange(rank)})`;
+  `(${expr}) > -Inf and on (${by}) topk(${count}, ${overRange(rank)})`;
 /** The sum of all series that `highest` leaves out. */
 export const others = (expr: string, by: string): string =>
   `sum((${expr}) unless on (${by}) topk(${shownSeries}, ${overRange(expr)})) > 0`;
+
+/** The share of events over the window of an alert. Rare events would be 0 or 100 % over a shorter time. */
+export const shareOver = (window: string, part: string, whole: string): string => {
+  const all = `sum(increase(${whole}[${window}]))`;
+  return `(sum(increase(${part}[${window}])) or 0 * ${all}) / ${all}`;
+};
 
 /** A ratio that is 0 instead of unknown while the numerator has no series. */
 export const share = (part: string, whole: string, by?: string): string => {

@@ -1,4 +1,4 @@
-import { highest, of, quantiles, share, sumRate, type RowSpec } from '../spec.ts';
+import { highest, of, quantiles, shareOver, sumRate, type RowSpec } from '../spec.ts';
 
 const fromCauses = { thresholdSource: 'alerts/rules/causes.yml' } as const;
 const deliveries = 'volwatch_webhook_deliveries_total';
@@ -43,10 +43,12 @@ export const backgroundWork: RowSpec = {
       id: 8,
       kind: 'timeseries',
       title: 'Failed share of webhook attempts',
-      description: 'Failed and dead attempts of all. One receiver that is down shows here too: its webhook names it.',
+      description:
+        'Failed and dead attempts of all, over 10 minutes. One receiver that is down shows here too: its webhook names it.',
       unit: 'share',
-      queries: [{ expr: share(of(deliveries, 'outcome=~"failed|dead"'), of(deliveries)), legend: 'failing' }],
-      rare: true,
+      queries: [
+        { expr: shareOver('10m', of(deliveries, 'outcome=~"failed|dead"'), of(deliveries)), legend: 'failing' },
+      ],
       thresholds: [{ value: 0.5, color: 'red' }],
       ...fromCauses,
       alerts: ['WebhookDeliveriesFailing'],

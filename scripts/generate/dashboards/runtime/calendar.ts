@@ -1,4 +1,4 @@
-import { of, quantile, share, sumRate, type RowSpec } from '../spec.ts';
+import { of, quantile, shareOver, sumRate, type RowSpec } from '../spec.ts';
 
 const syncs = 'volwatch_calendar_sync_duration_seconds_count';
 
@@ -10,10 +10,9 @@ export const calendar: RowSpec = {
       id: 50,
       kind: 'timeseries',
       title: 'Failed share of calendar syncs',
-      description: 'Failed syncs of all. Syncs for which a user must act are not counted as failed.',
+      description: 'Failed syncs of all, over 10 minutes. Syncs for which a user must act are not counted as failed.',
       unit: 'share',
-      queries: [{ expr: share(of(syncs, 'outcome="failed"'), of(syncs)), legend: 'failing' }],
-      rare: true,
+      queries: [{ expr: shareOver('10m', of(syncs, 'outcome="failed"'), of(syncs)), legend: 'failing' }],
       thresholds: [{ value: 0.5, color: 'red' }],
       thresholdSource: 'alerts/rules/causes.yml',
       alerts: ['CalendarSyncsFailing'],

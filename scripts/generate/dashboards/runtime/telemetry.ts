@@ -21,12 +21,18 @@ export const telemetry: RowSpec = {
     },
     {
       id: 32,
-      kind: 'timeseries',
+      kind: 'bars',
       title: 'Scrapes that did not wait',
       description:
-        'Scrapes per second that did not wait for all gauges, because PostgreSQL or another source of them did not answer in time. These gauges keep their last value.',
-      unit: 'events/s',
-      queries: [{ expr: sumRate(of('volwatch_metrics_late_collections_total'), 'instance'), legend: '{{instance}}' }],
+        'Scrapes that did not wait for all gauges, because PostgreSQL or another source of them did not answer in time. These gauges keep their last value. All scrapes of a minute are 4 for each instance.',
+      unit: 'count',
+      queries: [
+        {
+          expr: `sum by (instance) (increase(${of('volwatch_metrics_late_collections_total')}[$__interval]))`,
+          legend: '{{instance}}',
+        },
+      ],
+      stacked: true,
     },
     {
       id: 31,
@@ -40,6 +46,8 @@ export const telemetry: RowSpec = {
           legend: '{{point}} {{mode}}',
         },
       ],
+      // One batch can have thousands of faults, another point two.
+      logarithmic: true,
     },
   ],
 };
