@@ -99,7 +99,7 @@ export const variableFaults = (
       (variable) => `The variable ${variable} is not used: pass config.${variable} as a dependency in src/compose/.`,
     );
 
-/** Every scope must have a row in the security page. `test/service/policies.test.ts` checks the routes of each scope. */
+/** Every scope must have a row in the security page. `test/service/api/policies.test.ts` checks the routes of each scope. */
 export const scopeFaults = (
   names: readonly string[] = scopes,
   page: string = readFileSync('docs/security.md', 'utf8'),

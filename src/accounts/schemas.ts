@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { defaultModel, modelNames } from '#src/kernel/catalogue/pricing-models.ts';
-import { singleLine } from '#src/kernel/single-line.ts';
+import { singleLinePattern } from '#src/kernel/single-line.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 
-const singleLineText = z.string().trim().min(1).max(100).regex(singleLine, 'Must have no control characters');
+const singleLineText = z.string().trim().min(1).max(100).regex(singleLinePattern, 'Must have no control characters');
 
 const isTimeZone = (name: string): boolean => {
   try {

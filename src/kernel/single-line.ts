@@ -1,5 +1,6 @@
 /**
- * A text without control characters. Written without `\P{Cc}`, because the pattern is in the OpenAPI document and many
- * programs that read it do not know Unicode classes.
+ * The pattern of a text without control characters. Line breaks and tabs are control characters, so it refuses them too. It
+ * accepts the empty text. The pattern does not use `\P{Cc}`, because it is in the OpenAPI document, and many programs that read
+ * the document do not know Unicode classes.
  */
-export const singleLine = new RegExp(String.raw`^[^\u0000-\u001f\u007f-\u009f]*$`, 'u');
+export const singleLinePattern = new RegExp(String.raw`^[^\u0000-\u001f\u007f-\u009f]*$`, 'u');

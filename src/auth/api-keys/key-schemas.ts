@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { dateParameter, integerParameter } from '#src/kernel/lists/pagination.ts';
 import { scopes } from '#src/kernel/requests/principal.ts';
-import { singleLine } from '#src/kernel/single-line.ts';
+import { singleLinePattern } from '#src/kernel/single-line.ts';
 import type { ApiKey } from './api-key.ts';
 
 const instant = z.iso.datetime();
@@ -31,7 +31,7 @@ const name = z
   .trim()
   .min(1)
   .max(100)
-  .regex(singleLine, 'Must have no control characters')
+  .regex(singleLinePattern, 'Must have no control characters')
   .meta({ description: 'Name by which the key is found in lists', examples: ['desk'] });
 const scopeList = z.array(z.enum(scopes)).max(scopes.length);
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
-import { atEvenTimes } from '../sign-in/even-time.ts';
+import { inTimeSteps } from '../sign-in/time-steps.ts';
 import { noStore } from '../tokens/token-answer.ts';
 import { acceptedAnswer, emailInput, tokenInput } from '../users/account-inputs.ts';
 import { maxPasswordCharacters } from '../users/password-rules.ts';
@@ -30,7 +30,7 @@ export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
     handler: async ({ body: { email, current_password: password }, context: { principal, clientIp } }) => {
       if (!principal) throw new AppError('auth_service_error');
       await measure('email_change_request', () =>
-        atEvenTimes(() => emails.requestChange(principal, { email, password }, clientIp)),
+        inTimeSteps(() => emails.requestChange(principal, { email, password }, clientIp)),
       );
       return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };
     },

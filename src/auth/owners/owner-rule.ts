@@ -9,40 +9,44 @@ import { isTokenEnded, ownerGone } from './owner-refusal.ts';
 export type OwnerRuleDeps = {
   readonly owners: Owners;
   readonly abuse: AbuseReport;
-  /** Whether tokens of users without an account here are accepted. */
+  /** Whether tokens of foreign users are accepted: users without an account in this service. */
   readonly foreignUsers: boolean;
-  /** Records the use of an API key whose owner does not exist any more. */
+  /** Records the use of an API key whose owner does not exist any more in the audit. Rejects if the database fails. */
   readonly noteKeyWithoutOwner: (keyId: string) => Promise<void>;
 };
 
 /**
  * The rule for each credential: it may use a scope only if the credential has the scope and the owner holds it now. A
  * deleted or disabled owner holds no scopes.
+ *
+ * If tokens of foreign users are accepted, such a token keeps the scopes that it names itself. An API key of an unknown user is
+ * always refused, because a key may use only scopes that its owner holds, and no scopes are stored for an unknown user.
+ *
+ * Side effects of `credential_owner_gone`: the refusal is counted as abuse, and the use of an API key is recorded in the audit.
  * @returns the principal with the remaining scopes
- * @throws AppError `credential_owner_gone`; `token_user_unknown` for a user without an account here; `token_revoked` when an operator has ended all tokens of the owner
+ * @throws AppError `credential_owner_gone` if the owner is deleted, disabled or revoked, or if an API key has an unknown owner
+ * @throws AppError `token_user_unknown` for a token of a foreign user, if such tokens are not accepted
+ * @throws AppError `token_revoked` if an operator has ended all tokens of the owner
+ * @throws AppError of category database if the owner is not cached and the database fails
  */
 export type OwnerRule = (principal: Principal) => Promise<Principal>;
 
 export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
   const { owners, abuse, foreignUsers, noteKeyWithoutOwner } = deps;
 
-  /** A token of a foreign user names the scopes itself. An API key has no such right, because its owner must be stored. */
-  const isForeign = ({ kind }: Principal, { state }: OwnerStanding): boolean =>
-    foreignUsers && kind === 'user' && state === 'unknown';
-
   return async (principal) => {
     const owner = ownerOf(principal);
     const standing: OwnerStanding = owner ? await owners.standing(owner) : { state: 'gone' };
-    const isForeignUser = isForeign(principal, standing);
-    if (standing.state === 'unknown' && !isForeignUser && principal.kind === 'user') throw unknownUser();
-    if (standing.state === 'gone' || (standing.state === 'unknown' && !isForeignUser)) {
+    const isForeignUser = standing.state === 'unknown' && principal.kind === 'user';
+    if (isForeignUser && !foreignUsers) throw unknownUser();
+    if (standing.state !== 'present' && !isForeignUser) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
       if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
       throw ownerGone(principal.kind);
     }
     if (isTokenEnded(principal, standing)) throw tokenRefused('token_revoked');
     if (standing.state === 'unknown') return principal;
-    const own = principal.scopesOfOwner ? standing.scopes : principal.scopes;
-    return { ...principal, scopes: commonScopes(own, standing.scopes) };
+    const requestedScopes = principal.scopesOfOwner ? standing.scopes : principal.scopes;
+    return { ...principal, scopes: commonScopes(requestedScopes, standing.scopes) };
   };
 };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
-import { atEvenTimes } from '../sign-in/even-time.ts';
+import { inTimeSteps } from '../sign-in/time-steps.ts';
 import { noStore } from '../tokens/token-answer.ts';
 import { acceptedAnswer, emailInput, tokenInput } from '../users/account-inputs.ts';
 import { maxPasswordCharacters } from '../users/password-rules.ts';
@@ -47,7 +47,7 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
     responses: { 202: acceptedAnswer },
     errors: ['mail_not_configured', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body: { email } }) => {
-      await measure('password_reset_request', () => atEvenTimes(() => passwords.requestReset(email)));
+      await measure('password_reset_request', () => inTimeSteps(() => passwords.requestReset(email)));
       return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };
     },
   }),

@@ -12,7 +12,7 @@ export type TokenIssuerDeps = {
   readonly clock: Clock;
 };
 
-/** The client or user of a token. `subject` must not contain `@`, because that marks tokens of the legacy system. */
+/** The client or user of a token. `subject` must not contain `@`, because that marks tokens of the earlier system. */
 type TokenSubject =
   | { readonly kind: 'client'; readonly subject: string }
   | { readonly kind: 'user'; readonly subject: string; readonly email: string; readonly role: string };

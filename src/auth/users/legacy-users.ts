@@ -1,16 +1,24 @@
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
+import { normalizedEmail } from './users.ts';
 
-/** Replaces the subject of a legacy token by the id of the account here. Other principals are returned as they are. */
+/**
+ * Replaces the subject of a token of the earlier system by the id of the account in this service, and adds the e-mail address of
+ * the account if the token has none.
+ * @returns the principal unchanged if its token is not of the earlier system, or if no account is found. The owner rule decides
+ * then about the unknown user
+ * @throws AppError of category database if the database fails
+ */
 export type ResolveLegacyUser = (principal: Principal) => Promise<Principal>;
 
-/** Ids are safe integers, so a longer text is not an id of the earlier system. */
+/** Ids of the earlier system are safe integers, so a longer text is not such an id. */
 const integerId = /^\d{1,16}$/;
 
 /**
- * By id, else by e-mail address. An account that has another id of the earlier system is not found by its address, because
- * the address may have been given to another user.
+ * Finds the account by the id in this service or in the earlier system, else by the e-mail address. Both can match, with different
+ * accounts. The order prefers the exact id, because an address can be given to another person and an id cannot. For the same
+ * reason the address does not find an account that has another id of the earlier system.
  */
 const findSql = `
   select id, email from user_account
@@ -20,7 +28,10 @@ const findSql = `
 
 type Row = { readonly id: string; readonly email: string };
 
-/** Tokens of the earlier system name a user by the id or e-mail address that the user had there. */
+/**
+ * Returns the function that finds the accounts of tokens of the earlier system. Such a token names a user by the id or the e-mail
+ * address that the user had there. Each call reads the database once.
+ */
 export const createLegacyUsers =
   ({ reader }: { readonly reader: Reader }): ResolveLegacyUser =>
   async (principal) => {
@@ -29,7 +40,7 @@ export const createLegacyUsers =
     const [found] = await reader.query<Row>(findSql, [
       isAccountId(subject) ? subject : null,
       integerId.test(subject) ? subject : null,
-      email?.trim().normalize('NFKC').toLowerCase() ?? null,
+      email === undefined ? null : normalizedEmail(email),
     ]);
     return found ? { ...principal, subject: found.id, email: email ?? found.email } : principal;
   };

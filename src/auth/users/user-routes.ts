@@ -7,7 +7,7 @@ import { loginAnswer, toSessionReply } from '../sessions/session-answer.ts';
 import type { Measure } from '../measured.ts';
 import { acceptedAnswer, emailInput } from './account-inputs.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
-import { atEvenTimes } from '../sign-in/even-time.ts';
+import { inTimeSteps } from '../sign-in/time-steps.ts';
 import { noStore, toTokenAnswer } from '../tokens/token-answer.ts';
 
 export type AccountRoutesDeps = {
@@ -33,7 +33,7 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
     responses: { 202: acceptedAnswer },
     errors: ['overloaded', 'quota_exceeded', 'auth_service_error'],
     handler: async ({ body }) => {
-      await measure('register', () => atEvenTimes(() => accounts.register(body)));
+      await measure('register', () => inTimeSteps(() => accounts.register(body)));
       return { status: 202 as const, headers: noStore, body: { status: 'accepted' as const } };
     },
   }),

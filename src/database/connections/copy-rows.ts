@@ -2,10 +2,18 @@ import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 
-/** The number of rows, or the error of the source, after which the server has taken no row. */
+/**
+ * The number of stored rows. If reading `rows` fails: `failure`, and 0 rows, because the server discards the whole COPY. The error
+ * is a member of `failure`, because every value can be thrown, also undefined.
+ */
 export type CopyResult = { readonly rows: number; readonly failure?: { readonly error: unknown } };
 
-/** Runs `COPY ... FROM STDIN`. @throws the error of the server or of the connection */
+/**
+ * Runs `COPY ... FROM STDIN`.
+ * @param rows the bytes of the rows in the format that `statement` names. A buffer may begin and end anywhere within a row
+ * @returns the number of stored rows. An error of `rows` is returned, not thrown
+ * @throws the error of the server or of the connection
+ */
 export const copyRows = async (
   client: ClientBase,
   statement: string,

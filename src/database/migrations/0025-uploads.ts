@@ -1,11 +1,20 @@
 import type { Migration } from './migration.ts';
 
+/**
+ * Returns the constraint that a value is above 0 and finite; NULL is allowed. It is written '0'::float8 and not 0, as in
+ * `src/market-data/entities.ts`, because MikroORM compares the text with that of PostgreSQL, which writes
+ * `(0)::double precision` for a plain 0.
+ */
 const positive = (column: string): string =>
   `constraint corporate_actions_${column}_check check (${column} > '0'::float8 and ${column} < 'Infinity'::float8)`;
 
 /**
- * Dividends, splits and numbers of shares, each with its effective date, and what a refresh records about the rows of an
+ * Adds dividends, splits and numbers of shares, each with its effective date, and what a refresh records about the rows of an
  * uploaded file.
+ *
+ * - `dividend`: cash for one share, in the currency of the asset.
+ * - `split_factor`: new shares for one old share, 4 for a split of 4 for 1.
+ * - `shares`: the number of shares from this day on.
  */
 export const uploads: Migration = {
   name: '0025-uploads',

@@ -2,6 +2,7 @@
 export const scopes = ['market:refresh', 'market:manage', 'ml:read', 'audit:read', 'users:admin'] as const;
 export type Scope = (typeof scopes)[number];
 
+/** `legacy`: a token of the earlier system. `client`: a token of a client. `enhanced`: every other token of a user. */
 export const tokenFormats = ['enhanced', 'legacy', 'client'] as const;
 export type TokenFormat = (typeof tokenFormats)[number];
 

@@ -4,26 +4,35 @@ import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 export const intervals = ['1day', '1week', '1month'] as const;
 export type Interval = (typeof intervals)[number];
 
-/** The Monday of the week of `date`. */
+/*
+ * All dates here are UTC days as `YYYY-MM-DD`. The functions do not check them: the caller must pass an existing day
+ * (`isCalendarDate`). For another text the result has no meaning, or the function throws a RangeError.
+ */
+
+/** Returns the Monday of the week of `date`, as `YYYY-MM-DD`. A week begins on Monday. */
 const mondayOf = (date: string): string => {
   const day = new Date(`${date}T00:00:00Z`);
   return utcDay(new Date(day.getTime() - ((day.getUTCDay() + 6) % 7) * dayMs));
 };
 
-/** The period that a bar of `date` belongs to. A series has at most one bar for each period. */
+/**
+ * Returns the period that a bar of `date` belongs to: `YYYY-MM` for a month, the Monday as `YYYY-MM-DD` for a week, `date` itself
+ * for a day. A series has at most one bar for each period.
+ */
 export const periodOf = (date: string, interval: Interval): string => {
   if (interval === '1month') return date.slice(0, 7);
   return interval === '1week' ? mondayOf(date) : date;
 };
 
-/** The first day of the period of `date`, as `YYYY-MM-DD`. */
+/** Returns the first day of the period of `date`, as `YYYY-MM-DD`. */
 export const firstDayOfPeriod = (date: string, interval: Interval): string =>
   interval === '1month' ? `${date.slice(0, 7)}-01` : periodOf(date, interval);
 
-/** The last day of the period of `date`, as `YYYY-MM-DD`. */
+/** Returns the last day of the period of `date`, as `YYYY-MM-DD`. */
 export const lastDayOfPeriod = (date: string, interval: Interval): string => {
   if (interval === '1day') return date;
   if (interval === '1week') return utcDay(new Date(Date.parse(`${mondayOf(date)}T00:00:00Z`) + 6 * dayMs));
   const [year = 0, month = 0] = date.split('-').map(Number);
+  // `Date.UTC` counts months from 0, so `month` is the next month there. Day 0 is the last day of the month before.
   return utcDay(new Date(Date.UTC(year, month, 0)));
 };

@@ -8,14 +8,14 @@ import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
 import { isCron, isTimeZone, runsEachMonth } from '#src/kernel/time/schedules.ts';
-import { singleLine } from '#src/kernel/single-line.ts';
+import { singleLinePattern } from '#src/kernel/single-line.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 
 /** Max numbers of one universe. */
 export type UniverseLimits = { readonly maxAssets: number; readonly maxIndexes: number };
 
 const text = (maxCharacters: number) =>
-  z.string().max(maxCharacters).regex(singleLine, 'Must have no control characters');
+  z.string().max(maxCharacters).regex(singleLinePattern, 'Must have no control characters');
 
 export const universeName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, {
   error: withRefused('Must be 1 to 63 lower-case letters, digits, _ or -, such as my-stocks'),

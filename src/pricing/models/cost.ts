@@ -1,6 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { growthOf } from '../engines/american/adaptive-american.ts';
-import { isPathKnown, KNOWN_DEVIATION } from '../engines/american/american-limits.ts';
+import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../engines/american/american-limits.ts';
 import { LIMIT_DEVIATION } from '../engines/finite-difference/finite-difference-engine.ts';
 import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
@@ -110,7 +110,8 @@ const gridCost = (row: CostInputs): number => {
   const years = Math.max(numberOr(row.time_to_expiry, 0), 0);
   const volatility = numberOr(row.volatility, 0.2);
   const dividends = countOfDividends(row);
-  if (isPathKnown(years, volatility, KNOWN_DEVIATION)) return gridCosts.known + dividends * gridCosts.knownDividend;
+  if (isWithoutVolatility(years, volatility, NEGLIGIBLE_DEVIATION))
+    return gridCosts.known + dividends * gridCosts.knownDividend;
   const deviation = volatility * Math.sqrt(years);
   const interest = Math.max(Math.abs(numberOr(row.rate, 0)), Math.abs(numberOr(row.dividend_yield, 0))) * years;
   const factor = Math.min(MAX_STEPS_FACTOR, Math.max(1, interest / deviation));
@@ -122,7 +123,7 @@ const gridCost = (row: CostInputs): number => {
 /** Near zero volatility the greeks are differences of prices, and those by the volatility are priced on grids. */
 const gridGreeksCost = (row: CostInputs): number => {
   const years = numberOr(row.time_to_expiry, 0);
-  const isLimit = years > 0 && isPathKnown(years, numberOr(row.volatility, 0.2), LIMIT_DEVIATION);
+  const isLimit = years > 0 && isWithoutVolatility(years, numberOr(row.volatility, 0.2), LIMIT_DEVIATION);
   return isLimit ? LIMIT_PRICES * gridCost({ ...row, volatility: LIMIT_VOLATILITY }) : 0;
 };
 
@@ -154,7 +155,7 @@ const andersenLakeCost = (row: CostInputs): number => {
 /** Near zero volatility the greeks are differences of prices, and most of these are priced on panels. */
 const andersenLakeGreeksCost = (row: CostInputs): number => {
   const years = numberOr(row.time_to_expiry, 0);
-  const isKnown = years > 0 && isPathKnown(years, numberOr(row.volatility, 0.2), KNOWN_DEVIATION);
+  const isKnown = years > 0 && isWithoutVolatility(years, numberOr(row.volatility, 0.2), NEGLIGIBLE_DEVIATION);
   return isKnown ? numericGreeks * panelCost : 12_000;
 };
 

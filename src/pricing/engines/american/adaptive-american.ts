@@ -1,5 +1,10 @@
 import type { SpotKernel } from '../numeric-greeks.ts';
-import { deterministicAmericanPut, hasTwoBoundaries, isNeverExercisedEarly, isPathKnown } from './american-limits.ts';
+import {
+  deterministicAmericanPut,
+  hasTwoBoundaries,
+  isNeverExercisedEarly,
+  isWithoutVolatility,
+} from './american-limits.ts';
 import { createAndersenLake, type AndersenLake } from './andersen-lake.ts';
 import { createScheme, schemeSizes, type SchemeSize } from './andersen-lake-scheme.ts';
 import { blackScholesPrice } from '../european/black-scholes.ts';
@@ -59,7 +64,7 @@ export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
     volatility: number,
     scale: number,
   ): number => {
-    if (isPathKnown(time, volatility, KNOWN_SHARE * bound * scale))
+    if (isWithoutVolatility(time, volatility, KNOWN_SHARE * bound * scale))
       return deterministicAmericanPut(spot, strike, time, rate, dividendYield);
     const market = { rate, dividendYield, volatility };
     if (hasTwoBoundaries(rate, dividendYield)) {

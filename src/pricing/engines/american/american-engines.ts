@@ -2,9 +2,9 @@ import { signOf, type PricingEngine, type SpotOption } from '../../models/engine
 import {
   hasTwoBoundaries,
   isNeverExercisedEarly,
-  isPathKnown,
-  KNOWN_DEVIATION,
-  twoBoundaries,
+  isWithoutVolatility,
+  NEGLIGIBLE_DEVIATION,
+  twoBoundariesRefusal,
 } from './american-limits.ts';
 import { createPanelPut } from './panels/panel-put.ts';
 import { writePanelGreeks } from './panels/panel-greeks.ts';
@@ -19,8 +19,9 @@ import { spotInputsOf, writeNumericGreeks, type SpotKernel } from '../numeric-gr
 import { volatilityByRoot } from '../european/root-volatility.ts';
 
 /**
- * Relative steps of the finite differences in `writeNumericGreeks`. The tree needs the larger step because its price is
- * smooth on a coarse scale only.
+ * Steps of the finite differences in `writeNumericGreeks`. The step of the spot is relative to the deviation of the spot,
+ * spot x volatility x sqrt(time). The steps of volatility and time are relative to the volatility and the time. The tree
+ * needs the larger step, because its price is not smooth over small differences of the inputs.
  */
 const SMOOTH_STEP = 0.02;
 const TREE_STEP = 0.1;
@@ -28,10 +29,22 @@ const TREE_STEP = 0.1;
 const priceWith = (kernel: SpotKernel, o: SpotOption, volatility: number): number =>
   kernel(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, volatility, signOf(o));
 
-/** True if the put has the price of the European one. */
+/**
+ * True if the American put has the price of the European put. `rate` and `dividendYield` are those of the put: for a call, the
+ * two are exchanged before.
+ */
 const isEuropean = (rate: number, dividendYield: number): boolean =>
   !hasTwoBoundaries(rate, dividendYield) && isNeverExercisedEarly(rate, dividendYield);
 
+/**
+ * Makes an engine from a function for the price. The greeks are finite differences of the price, and the implied volatility is
+ * found by a search. `docs/extending.md` says how a new model uses it.
+ * @param kernelOf returns the function for the price of options with the settings of `option`, such as its precision. It must
+ * not depend on the volatility of `option`, because the search changes the volatility
+ * @param relativeStep the step of the finite differences, as `SMOOTH_STEP`
+ * @param refusal the reason why an option has no price, undefined if it has one
+ * @returns an engine that throws no error: a price or greek that cannot be computed is NaN or an infinity
+ */
 const createKernelEngine = (
   kernelOf: (option: SpotOption) => SpotKernel,
   relativeStep: number,
@@ -46,7 +59,13 @@ const createKernelEngine = (
   refusal,
 });
 
-/** American options by Andersen, Lake and Offengenden. The tables of a precision are built at its first use. */
+/**
+ * Returns the engine for American options by Andersen, Lake and Offengenden (`andersen-lake.ts`). The price has the error bound
+ * of the precision, or is NaN. The tables of a precision are built at its first use.
+ *
+ * A call is priced as the put with spot and strike exchanged and with rate and dividend yield exchanged (McDonald and Schroder,
+ * `american-limits.ts`).
+ */
 export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
   const kernels = new Map<Precision, SpotKernel>();
   const kernelOf = ({ precision = 'default' }: SpotOption): SpotKernel => {
@@ -59,19 +78,25 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
   };
   const panels = createPanelPut();
   const engine = createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined);
+  /** Volga needs two more boundaries than the other greeks, so it is computed only with `withVolga`, else it may be NaN. */
   const writeGreeks = (o: SpotOption, out: Float64Array, withVolga: boolean): void => {
-    const call = o.option_type === 'call';
-    const [rate, dividendYield] = call ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
-    const isLimit = isPathKnown(o.time_to_expiry, o.volatility, KNOWN_DEVIATION) || isEuropean(rate, dividendYield);
-    if (isLimit) engine.evaluate(o, out);
+    const isCall = o.option_type === 'call';
+    const [putRate, putYield] = isCall ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
+    const hasNoBoundary =
+      isWithoutVolatility(o.time_to_expiry, o.volatility, NEGLIGIBLE_DEVIATION) || isEuropean(putRate, putYield);
+    if (hasNoBoundary) engine.evaluate(o, out);
     else writePanelGreeks(panels.boundaries, spotInputsOf(o), out, withVolga);
+    // `writePanelGreeks` writes no price, because its single mesh does not always reach the error bound of the precision.
     out[indexOfOutput.price] = engine.price(o);
   };
   return {
     ...engine,
-    // Differences of prices would show where the method changes from one option to the next.
+    // The greeks come from the panels and not from price differences, because the adaptive method can change between two nearby
+    // options, and the differences would then jump.
     evaluate: (o, out) => writeGreeks(o, out, true),
     firstOrder: (o, out) => writeGreeks(o, out, false),
+    // The answer has this reason when the price is not finite. There is no `refusal`, because only the calculation shows whether
+    // the boundary is found.
     failure: {
       code: 'not_converged',
       detail:
@@ -80,13 +105,23 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
   };
 };
 
-/** American options by Barone-Adesi and Whaley. */
+/**
+ * Returns the engine for American options by the approximation of Barone-Adesi and Whaley. It is fast. The error of its prices is
+ * up to 1e-2 of the strike at long expiries. It refuses options with two exercise boundaries.
+ */
 export const createBawEngine = (): PricingEngine<SpotOption> =>
-  createKernelEngine(() => bawPrice, SMOOTH_STEP, twoBoundaries);
+  createKernelEngine(() => bawPrice, SMOOTH_STEP, twoBoundariesRefusal);
 
+/**
+ * Steps of the tree for an option without `steps`. It is odd, because the tree needs an odd number. With 501 steps the error of an
+ * American price is about 1e-4 of the strike. The input `steps` in `models/inputs.ts` has the same default.
+ */
 const defaultSteps = 501;
 
-/** American and European options on the tree of Leisen and Reimer. */
+/**
+ * Returns the engine for American and European options on the tree of Leisen and Reimer. It refuses the same options with
+ * dividends as the European engine, because both use the spot less the value of the dividends, which must be positive.
+ */
 export const createBinomialEngine = (): PricingEngine<SpotOption> =>
   createKernelEngine(
     ({ exercise_style, steps = defaultSteps, dividends = [], time_to_expiry }) =>

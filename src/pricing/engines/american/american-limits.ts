@@ -13,8 +13,11 @@ import type { Refusal } from '../european/implied.ts';
  */
 export const hasTwoBoundaries = (rate: number, dividendYield: number): boolean => dividendYield < rate && rate < 0;
 
-/** The refusal of models that cannot price an option with two exercise boundaries. */
-export const twoBoundaries = (o: SpotOption): Refusal | undefined => {
+/**
+ * Refuses an option with two exercise boundaries, for the models that cannot price it.
+ * @returns the reason `double_boundary`, or undefined if the option has one boundary or none
+ */
+export const twoBoundariesRefusal = (o: SpotOption): Refusal | undefined => {
   const call = o.option_type === 'call';
   return hasTwoBoundaries(call ? o.dividend_yield : o.rate, call ? o.rate : o.dividend_yield)
     ? {
@@ -33,14 +36,15 @@ export const isNeverExercisedEarly = (rate: number, dividendYield: number): bool
   rate < 0 || (rate < MIN_RATE && dividendYield >= 0);
 
 /**
- * True if an American price differs from that without volatility by less than `error` of the strike, so the boundary needs
- * not be solved. Its equations lose their digits there.
+ * True if the deviation of the log of the spot at expiry, volatility x sqrt(time), is below `maxDeviation`. An American price
+ * then differs from that without volatility by less than `maxDeviation` of the strike. The boundary is not solved there,
+ * because its equations lose their digits.
  */
-export const isPathKnown = (time: number, volatility: number, error: number): boolean =>
-  volatility * Math.sqrt(time) < error;
+export const isWithoutVolatility = (time: number, volatility: number, maxDeviation: number): boolean =>
+  volatility * Math.sqrt(time) < maxDeviation;
 
-/** Below this deviation of the log of the spot the greeks are those without volatility. */
-export const KNOWN_DEVIATION = 1e-11;
+/** Below this deviation of the log of the spot at expiry, the greeks are those without volatility. No unit. */
+export const NEGLIGIBLE_DEVIATION = 1e-11;
 
 /** Price of an American put without volatility or time: the max discounted payoff along the known path of the spot. */
 export const deterministicAmericanPut = (

@@ -1,5 +1,5 @@
 import type { PricingEngine, SpotOption } from '../../models/engine.ts';
-import { isPathKnown, twoBoundaries } from '../american/american-limits.ts';
+import { isWithoutVolatility, twoBoundariesRefusal } from '../american/american-limits.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
 import type { Refusal } from '../european/implied.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
@@ -21,7 +21,7 @@ export const LIMIT_DEVIATION = 1e-5;
 const maxVolatilityOf = (time: number): number => (MAX_DEVIATION / Math.sqrt(time)) * (1 - 1e-12);
 
 const refusalOf = (o: SpotOption): Refusal | undefined =>
-  dividendRefusal(o) ?? (o.exercise_style === 'american' ? twoBoundaries(o) : undefined);
+  dividendRefusal(o) ?? (o.exercise_style === 'american' ? twoBoundariesRefusal(o) : undefined);
 
 const problemOf = (o: SpotOption, inputs: SpotInputs): GridProblem => {
   const { dividends = [] } = o;
@@ -40,7 +40,7 @@ export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
     out.fill(Number.NaN);
     if (refusalOf(o) !== undefined) return;
     const inputs = spotInputsOf(o);
-    if (isPathKnown(inputs.time, inputs.volatility, LIMIT_DEVIATION)) {
+    if (isWithoutVolatility(inputs.time, inputs.volatility, LIMIT_DEVIATION)) {
       const kernel = (spot: number, strike: number, time: number, rate: number, q: number, vol: number, sign: number) =>
         priceAt(o, { spot, strike, time, rate, dividendYield: q, volatility: vol, sign });
       writeNumericGreeks(kernel, { ...inputs, volatility: 0 }, LIMIT_STEP, out);

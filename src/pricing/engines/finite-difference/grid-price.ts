@@ -1,4 +1,4 @@
-import { isPathKnown, KNOWN_DEVIATION } from '../american/american-limits.ts';
+import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../american/american-limits.ts';
 import { createGridSolver, halfWidthOf, type GridResult, type GridShape, type GridSolver } from './grid-solver.ts';
 import { intervalsOf, type GridProblem } from './grid-problem.ts';
 import { knownPathPrice } from './known-path-price.ts';
@@ -107,7 +107,7 @@ export const createGridPrices = (): GridPrices => {
   return {
     results,
     price: (problem) => {
-      if (isPathKnown(problem.time, problem.volatility, KNOWN_DEVIATION)) return knownPathPrice(problem);
+      if (isWithoutVolatility(problem.time, problem.volatility, NEGLIGIBLE_DEVIATION)) return knownPathPrice(problem);
       const pair = results(problem);
       return pair === undefined ? Number.NaN : priceOf(problem, pair);
     },

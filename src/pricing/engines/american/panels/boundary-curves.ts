@@ -1,8 +1,8 @@
 import { positionOf, type PanelTables } from './panel-mesh.ts';
 
-/** Parameters by which the boundary is differentiated. */
-const parameters = ['rate', 'dividendYield', 'volatility'] as const;
-export const parameterCount = parameters.length;
+/** The parameters by which the boundary is differentiated, and the place of each one in arrays of derivatives. */
+export const parameterIndex = { rate: 0, dividendYield: 1, volatility: 2 } as const;
+export const parameterCount = Object.keys(parameterIndex).length;
 
 /**
  * Logs of one or two exercise boundaries over the time to expiry, as a polynomial of the root of the time for each
@@ -12,7 +12,7 @@ export type BoundaryCurves = {
   readonly ends: number[];
   /** [curve][panel][node]; the first node of a panel is the last one of the panel before. */
   readonly levels: Float64Array[][];
-  /** [curve * parameters + parameter][panel][node]: derivatives of the levels. */
+  /** [curve * parameterCount + parameter][panel][node]: derivatives of the levels. */
   readonly tangents: Float64Array[][];
   /** The panel that contains a time. */
   readonly panelAt: (time: number) => number;

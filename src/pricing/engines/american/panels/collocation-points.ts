@@ -3,20 +3,27 @@ import { positionOf, type PanelTables } from './panel-mesh.ts';
 
 /**
  * The quadrature points of the equations of one panel, node after node: the past times u at which the income of an
- * exercised put is summed. `row` is the index of the interpolation weights for a point inside the panel, else -1.
+ * exercised put is summed. `rows` has for each point the index of the interpolation weights for a point inside the panel, else -1.
  */
 export type CollocationPoints = {
-  /** Times of the nodes, without the left end of the panel. */
+  /** Times of the nodes in years to expiry, without the left end of the panel. */
   readonly nodeTimes: Float64Array;
+  /** Points of each node. Point k of node i has the index i * perNode + k in the arrays below. */
   readonly perNode: number;
+  /** Years to expiry at the point. */
   readonly times: Float64Array;
+  /** Weights of the quadrature, in years. */
   readonly weights: Float64Array;
+  /** Years between the point and its node: the s of `legs.ts`. */
   readonly elapsed: Float64Array;
+  /** (rate - yield) s and volatility sqrt(s), no unit. */
   readonly drifts: Float64Array;
   readonly deviations: Float64Array;
+  /** exp(-rate s) and exp(-yield s), no unit. */
   readonly rateDiscounts: Float64Array;
   readonly yieldDiscounts: Float64Array;
   readonly rows: Int32Array;
+  /** [row][node]: the weights of the levels at the nodes of the panel, with the left end, row after row. */
   readonly interpolation: Float64Array;
 };
 

@@ -18,8 +18,9 @@ export type Legs = {
   assetBelow: number;
   /** exp(-rate s) phi(d-) / deviation: the derivative of the cash legs by the log-spot. */
   density: number;
-  minus: number;
-  plus: number;
+  /** d- and d+ of the formulas above, no unit. */
+  dMinus: number;
+  dPlus: number;
 };
 
 export const createLegs = (): Legs => ({
@@ -28,8 +29,8 @@ export const createLegs = (): Legs => ({
   assetAbove: 0,
   assetBelow: 0,
   density: 0,
-  minus: 0,
-  plus: 0,
+  dMinus: 0,
+  dPlus: 0,
 });
 
 /**
@@ -48,17 +49,17 @@ export const writeLegs = (
   yieldDiscount: number,
 ): void => {
   const centre = (y - level + drift) / deviation;
-  const minus = centre - 0.5 * deviation;
-  const plus = centre + 0.5 * deviation;
-  const phi = rateDiscount * INV_SQRT_TWO_PI * Math.exp(-0.5 * minus * minus);
-  const cashTail = phi * mills(Math.abs(minus));
-  const assetTail = expLevel * phi * mills(Math.abs(plus));
-  out.minus = minus;
-  out.plus = plus;
+  const dMinus = centre - 0.5 * deviation;
+  const dPlus = centre + 0.5 * deviation;
+  const phi = rateDiscount * INV_SQRT_TWO_PI * Math.exp(-0.5 * dMinus * dMinus);
+  const cashTail = phi * mills(Math.abs(dMinus));
+  const assetTail = expLevel * phi * mills(Math.abs(dPlus));
+  out.dMinus = dMinus;
+  out.dPlus = dPlus;
   out.density = phi / deviation;
-  out.cashAbove = minus > 0 ? rateDiscount - cashTail : cashTail;
-  out.cashBelow = minus > 0 ? cashTail : rateDiscount - cashTail;
-  if (plus > 0) {
+  out.cashAbove = dMinus > 0 ? rateDiscount - cashTail : cashTail;
+  out.cashBelow = dMinus > 0 ? cashTail : rateDiscount - cashTail;
+  if (dPlus > 0) {
     out.assetBelow = assetTail;
     out.assetAbove = spot * yieldDiscount - assetTail;
   } else {

@@ -31,7 +31,7 @@ export type PanelMarch = {
 
 /**
  * Solves one or two boundaries panel after panel, from expiry on. `tops` are the logs of the boundaries just before
- * expiry, and `topTangents` their derivatives, [curve * parameters + parameter].
+ * expiry, and `topTangents` their derivatives, [curve * parameterCount + parameter], in the order of `parameterIndex`.
  */
 export const createPanelMarch = (
   market: PutMarket,

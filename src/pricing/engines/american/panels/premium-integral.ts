@@ -1,5 +1,5 @@
 import { gaussLegendre } from '../../../math/gauss-legendre.ts';
-import { atWeights, parameterCount, type BoundaryCurves } from './boundary-curves.ts';
+import { atWeights, parameterCount, parameterIndex, type BoundaryCurves } from './boundary-curves.ts';
 import { createLegs, writeLegs } from './legs.ts';
 import { decayRate, type PutMarket } from './put-market.ts';
 
@@ -98,29 +98,32 @@ export const premiumIntegral = (
       const level = atWeights(levels[c]![panel]!, row);
       const expLevel = Math.exp(level);
       writeLegs(legs, y, spot, level, expLevel, (rate - dividendYield) * s, deviation, rateDiscount, yieldDiscount);
-      const { cashBelow, assetBelow, density, minus, plus } = legs;
+      const { cashBelow, assetBelow, density, dMinus, dPlus } = legs;
       out[0]! += w * (rate * cashBelow - dividendYield * assetBelow);
       if (valueOnly) continue;
       const gap = rate - dividendYield * expLevel;
       const assetDensity = expLevel * density;
-      const slope = (-minus / deviation) * density;
+      const slope = (-dMinus / deviation) * density;
       const tangent = (parameter: number): number => atWeights(tangents[c * parameterCount + parameter]![panel]!, row);
-      const byVolatility = tangent(2);
+      const byVolatility = tangent(parameterIndex.volatility);
       const assetByY = assetBelow - assetDensity;
       out[1]! += w * (-gap * density - dividendYield * assetBelow);
       out[2]! += w * (-gap * slope - dividendYield * assetByY);
       out[3]! +=
         w *
-        (((-gap * (minus * minus - 1)) / (deviation * deviation)) * density -
+        (((-gap * (dMinus * dMinus - 1)) / (deviation * deviation)) * density -
           dividendYield * (assetByY - expLevel * slope));
-      out[4]! += w * (cashBelow - s * rate * cashBelow - gap * density * (s - tangent(0)));
-      out[5]! += w * (-assetBelow + s * dividendYield * assetBelow + gap * density * (s + tangent(1)));
+      out[4]! += w * (cashBelow - s * rate * cashBelow - gap * density * (s - tangent(parameterIndex.rate)));
+      out[5]! +=
+        w *
+        (-assetBelow + s * dividendYield * assetBelow + gap * density * (s + tangent(parameterIndex.dividendYield)));
       out[6]! +=
-        w * (rate * density * root * plus - dividendYield * assetDensity * root * minus + gap * density * byVolatility);
+        w *
+        (rate * density * root * dPlus - dividendYield * assetDensity * root * dMinus + gap * density * byVolatility);
       out[7]! +=
         w *
-        ((-gap * density * (minus * plus - 1)) / volatility -
-          dividendYield * assetDensity * root * minus +
+        ((-gap * density * (dMinus * dPlus - 1)) / volatility -
+          dividendYield * assetDensity * root * dMinus +
           gap * slope * byVolatility);
     }
   };
