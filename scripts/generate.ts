@@ -13,6 +13,7 @@ import { mistakesPage } from './generate/mistakes-page.ts';
 import { operations } from './generate/operations.ts';
 import { personalDataPage } from './generate/personal-data-page.ts';
 import { pythonClient } from './generate/python-client.ts';
+import { rolesPage } from './generate/roles-page.ts';
 import { tablesPage } from './generate/tables-page.ts';
 import { telemetryPage } from './generate/telemetry-page.ts';
 
@@ -26,6 +27,7 @@ const generated: Readonly<Record<string, () => string>> = {
   'docs/errors.md': errorsPage,
   'docs/mistakes.md': mistakesPage,
   'docs/personal-data.md': personalDataPage,
+  'docs/roles.md': rolesPage,
   'docs/tables.md': tablesPage,
   'docs/telemetry.md': telemetryPage,
   ...operations,

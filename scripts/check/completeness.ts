@@ -4,7 +4,6 @@ import { configVariables } from '#src/config/variables.ts';
 import { faultPoints } from '#src/kernel/catalogue/faults.ts';
 import { metricCatalogue } from '#src/kernel/catalogue/metrics.ts';
 import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
-import { scopes } from '#src/kernel/requests/principal.ts';
 import { causeAlerts } from '../generate/alerts/cause-alerts.ts';
 import { dashboards } from '../generate/dashboards/index.ts';
 import { scenarios } from '../verify/scenarios.ts';
@@ -99,21 +98,11 @@ export const variableFaults = (
       (variable) => `The variable ${variable} is not used: pass config.${variable} as a dependency in src/compose/.`,
     );
 
-/** Every scope must have a row in the security page. `test/service/api/policies.test.ts` checks the routes of each scope. */
-export const scopeFaults = (
-  names: readonly string[] = scopes,
-  page: string = readFileSync('docs/security.md', 'utf8'),
-): string[] =>
-  names
-    .filter((name) => !page.includes(`| scope \`${name}\` |`))
-    .map((name) => `The scope ${name} is not in docs/security.md: add a row under "Who may do what".`);
-
 /** Entries of one list that are missing in another list, each with the file to edit. */
 export const completenessFaults = (): string[] => [
   ...faultPointFaults(),
   ...metricFaults(),
   ...alertFaults(),
   ...modelFaults(),
-  ...scopeFaults(),
   ...variableFaults(),
 ];

@@ -5,7 +5,6 @@ import {
   faultPointFaults,
   metricFaults,
   modelFaults,
-  scopeFaults,
   variableFaults,
 } from '../../scripts/check/completeness.ts';
 import { findCircles, shortestCircles, readImportGraph, type ImportGraph } from '../../scripts/check/import-graph.ts';
@@ -110,12 +109,6 @@ test('a pricing model without documentation names the page', (t) => {
 test('a configuration variable that no code reads names the folder that must pass it on', (t) => {
   t.deepEqual(variableFaults(['PORT', 'FORGED'], 'listen(config.PORT)'), [
     'The variable FORGED is not used: pass config.FORGED as a dependency in src/compose/.',
-  ]);
-});
-
-test('a scope without documentation names the page', (t) => {
-  t.deepEqual(scopeFaults(['ml:read', 'forged:read']), [
-    'The scope forged:read is not in docs/security.md: add a row under "Who may do what".',
   ]);
 });
 

@@ -11,7 +11,7 @@ type Operation = {
 };
 type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> };
 
-/** What docs/security.md says under "Who may do what". */
+/** What docs/roles.md and docs/security.md ("Who may do what") say. */
 const scoped = {
   'audit:read': ['get /api/v1/audit/events'],
   'market:manage': [

@@ -2,12 +2,14 @@ import { scopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { AuthPolicy } from '#src/kernel/requests/route.ts';
 import type { Json } from './json.ts';
 
-const scopeTexts: Readonly<Record<Scope, string>> = {
-  'market:refresh': 'Start and read refreshes, register webhooks',
-  'market:manage': 'Create, change and delete universes',
+/** What each scope opens, for OpenAPI and docs/roles.md. */
+export const scopeTexts: Readonly<Record<Scope, string>> = {
+  'market:refresh': 'Start refreshes and read their records, register webhooks',
+  'market:manage': 'Create, change and delete universes, upload prices',
   'ml:read': 'Forecast volatilities',
   'audit:read': 'Read the audit trail',
-  'users:admin': 'Reserved for the administration of users',
+  'users:admin':
+    'List users, change their role, scopes and state, end their sessions. It includes all others, because its holder can grant them',
 };
 
 export const securitySchemesOf = (basePath: string): Json => ({
