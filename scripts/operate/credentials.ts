@@ -25,10 +25,8 @@ OWNER: user:ID, user:EMAIL or client:ID. USER: user:ID or user:EMAIL.`;
 
 type Work = (admin: CredentialAdmin, argument: string) => Promise<string>;
 
-const shown = (ended: Ended): string =>
-  Object.entries(ended)
-    .map(([what, count]) => `${what.replace('_', ' ')}: ${count}`)
-    .join(', ');
+const shown = ({ api_keys: keys, sessions, refresh_families: families, webhooks }: Ended): string =>
+  `API keys: ${keys}, sessions: ${sessions}, refresh families: ${families}, webhooks: ${webhooks}`;
 
 const userIn = ({ kind, id }: Owner): string => {
   if (kind !== 'user') throw new UsageError('this command takes a user');

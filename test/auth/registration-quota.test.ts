@@ -18,6 +18,7 @@ test('accounts that nobody signs in to are bounded; the refusal is the same for 
   t.is(free.body['detail'], taken.body['detail']);
   t.deepEqual(abuse.kinds, ['storage_quota', 'storage_quota']);
 
+  // A sign-in makes a place free, because the account does not count any more.
   t.is((await room.json('/auth/login', { email: 'one@example.org', password })).status, 200);
   t.is((await register(room, 'three')).status, 202);
 });
@@ -27,7 +28,7 @@ test('one network registers a max number of accounts in a day, and other network
   const room = await startRoom(t, { settings: { maxRegistrationsPerNetwork: 3 }, abuse });
   const from = (address: string, name: string) =>
     room.json('/auth/register', { email: `${name}@example.org`, password }, { 'X-Forwarded-For': address });
-  // Exactly the max number passes of requests at the same time, and those of a taken address count too.
+  // Exactly three of six simultaneous requests pass. A request for an address that is taken counts too.
   const names = ['a', 'b', 'a', 'b', 'c', 'd'];
   const answers = await Promise.all(names.map((name, index) => from(`2001:db8:1:2::${index + 1}`, name)));
   t.is(answers.filter(({ status }) => status === 202).length, 3);
@@ -38,22 +39,25 @@ test('one network registers a max number of accounts in a day, and other network
   t.deepEqual(abuse.kinds, ['storage_quota', 'storage_quota', 'storage_quota']);
   t.is((await from('2001:db8:1:3::1', 'other-network')).status, 202);
   t.like(await from('2001:db8:1:2::9', 'late'), { status: 429 });
+  // One row for each of the two networks. A row has the number of a bucket, because addresses are personal data.
   t.is((await room.stored.query('select 1 from registration_count')).length, 2);
   t.false(JSON.stringify(await room.stored.query('select * from registration_count')).includes('2001'));
 
   room.advance(86_400);
   t.is((await from('2001:db8:1:2::9', 'next-day')).status, 202);
   room.advance(86_400);
+  // Counts of the day before stay, because an instance whose clock is behind may still use them.
   await room.auth.cleanUp();
   const days = await room.stored.query('select registrations from registration_count');
   t.deepEqual(days, [{ registrations: 1 }], 'counts of days that are over are removed');
 });
 
-test('retention removes accounts without a sign-in, and none that was signed in to by token or by cookie', async (t) => {
+test('retention removes accounts that were never signed in to, and keeps the others', async (t) => {
   const room = await startRoom(t);
   for (const name of ['tokens', 'cookie', 'unused', 'young']) await register(room, name);
   await room.json('/auth/login', { email: 'tokens@example.org', password });
   t.is((await room.json('/auth/login', { email: 'cookie@example.org', password, session: true })).status, 200);
+  // The tokens of a sign-in may be gone long before. Retention must not need them.
   await room.stored.query('delete from refresh_family');
   await room.stored.query(
     "update user_account set created_at = created_at - interval '8 days' where email <> 'young@example.org'",

@@ -164,6 +164,12 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   return room;
 };
 
+/**
+ * For tests that wait until an instance knows a change: it reads owners and revoked tokens again after 50 ms, so that a test
+ * does not wait for the default times.
+ */
+export const quickCaches = { settings: { ownerCacheMs: 50, revocationPollMs: 50 } };
+
 export const bearer = (token: unknown): Record<string, string> => ({ Authorization: `Bearer ${String(token)}` });
 export const ada = { email: 'ada@example.org', password: 'a rather long sentence' };
 

@@ -103,3 +103,21 @@ export const unexpectedBodies: Attack = {
     });
   },
 };
+
+/** Texts that look like the beginning of many credentials, in the path, the headers and the body. */
+export const redaction: Attack = {
+  name: 'inputs that are slow to redact',
+  run: (field) =>
+    each(field, { parallel: 16 }, (number, address) => {
+      const texts = payloads.credentialPrefixes();
+      const text = texts[number % texts.length]!;
+      return rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: `/api/v1/pricing/price?q=${encodeURIComponent(text.slice(0, 2_000))}`,
+        headers: { 'Content-Type': 'application/json', 'User-Agent': text, 'X-Request-ID': text.slice(0, 100) },
+        body: Buffer.from(JSON.stringify({ [text]: text, spot: text })),
+      });
+    }),
+};

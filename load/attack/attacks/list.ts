@@ -1,6 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
-import { expansion, wrongLengthArrow, slowBodies, structure, unexpectedBodies } from './bodies.ts';
+import { expansion, redaction, slowBodies, structure, unexpectedBodies, wrongLengthArrow } from './bodies.ts';
+import { endlessPipelines, longPipelines, repeatedConnects, shortPipelines } from './connections.ts';
 import {
   erasedOwner,
   foreignMessages,
@@ -10,27 +11,21 @@ import {
   resetMessages,
   wrongPasswords,
 } from './credentials.ts';
-import {
-  connects,
-  endlessPipelines,
-  jobStorage,
-  longPipelines,
-  manyPages,
-  redaction,
-  shortPipelines,
-} from './others.ts';
 import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
+import { jobStorage, manyPages } from './storage.ts';
 import { createUploadAttacks } from './uploads.ts';
 import { hugeWork, impossibleVolatilities, longWork, manyBatches, manySlowPrices, unknownNames } from './work.ts';
 
+/** Called once, because all attacks by uploads share one well-behaved uploader, whose uploads follow each other. */
 const uploads = createUploadAttacks();
 
 /**
- * At least one attack for every kind of src/kernel/catalogue/abuse.ts. A new kind without an attack is a type error.
+ * At least one attack for every kind of src/kernel/catalogue/abuse.ts. A new kind without an attack is a type error. A name
+ * without brackets, such as `structure`, is a list of attacks.
  */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_structure: structure,
-  body_expansion: [...expansion, uploads.bombs],
+  body_expansion: [...expansion, uploads.decompressionBombs],
   body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],
   body_backlog: idleBodies,
@@ -48,7 +43,10 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   storage_quota: [jobStorage],
 };
 
-/** Request limits stop these attacks, or each request costs little work. No refusal of a specific kind is expected. */
+/**
+ * Attacks that no kind of refusal belongs to: they meet the request limits and the limits of connections and files, or are
+ * answered, because each request costs little work. The checks of each attack and the good caller show whether they do harm.
+ */
 const withoutKind: readonly Attack[] = [
   shortPipelines,
   longPipelines,
@@ -56,11 +54,11 @@ const withoutKind: readonly Attack[] = [
   registrations,
   manyKeys,
   redaction,
-  connects,
+  repeatedConnects,
   manyPages,
   unknownNames,
-  uploads.wide,
-  uploads.huge,
+  uploads.wideRows,
+  uploads.hugeTexts,
   uploads.aborted,
 ];
 

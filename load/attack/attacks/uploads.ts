@@ -66,7 +66,7 @@ export const createUploadAttacks = () => {
   const uploaders = createUploaders();
   const attack = (settings: Settings): Attack => hostileUploads(uploaders, settings);
   return {
-    bombs: attack({
+    decompressionBombs: attack({
       name: 'uploads of gzip bombs',
       orKinds: ['concurrency_by_caller', 'body_structure'],
       parallel: 1,
@@ -86,12 +86,12 @@ export const createUploadAttacks = () => {
       parallel: 50,
       upload: () => ({ headers: csv, body: payloads.uploadOfUnknownSymbols() }),
     }),
-    wide: attack({
+    wideRows: attack({
       name: 'uploads with a million columns',
       parallel: 2,
       upload: () => ({ headers: csv, body: payloads.wideCsv() }),
     }),
-    huge: attack({
+    hugeTexts: attack({
       name: 'uploads with huge texts',
       parallel: 2,
       upload: () => ({ headers: csv, body: payloads.hugeTextCsv() }),

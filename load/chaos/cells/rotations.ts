@@ -2,19 +2,27 @@ import type { Cell } from '../cell.ts';
 import type { World } from '../world.ts';
 import type { Rotations } from '../world/rotations.ts';
 
+/**
+ * @param secret the rotation of world/rotations.ts. `caller` is no rotation: it gives the client whose secret the probe `token`
+ * uses.
+ */
 const cell = (
   secret: Exclude<keyof Rotations, 'caller'>,
-  rest: Pick<Cell, 'name' | 'how' | 'probe' | 'codes' | 'processReplaced'>,
+  description: Pick<Cell, 'name' | 'how' | 'probe' | 'codes' | 'processReplaced'>,
 ): Cell => ({
   group: 'rotation',
+  // Much more than a usual answer takes: instances that start on the same machine need the processors too.
   deadlineMs: 12_000,
   inject: ({ rotations }: World) => rotations[secret].begin(),
   heal: ({ rotations }: World) => rotations[secret].end(),
   hasEffect: (_before, _now, { rotations }) => rotations[secret].hasBegun(),
-  ...rest,
+  ...description,
 });
 
-/** Secrets that are replaced while two instances answer. Each request must get a good answer from one of them. */
+/**
+ * Secrets that are replaced under load, while two instances answer. The first two must not be noticed; a caller with an old
+ * client secret may be refused.
+ */
 export const rotationCells: readonly Cell[] = [
   cell('signingKey', {
     name: 'signing key',
@@ -23,6 +31,7 @@ export const rotationCells: readonly Cell[] = [
     codes: [],
     processReplaced: true,
   }),
+  // The three steps are those of docs/calendar.md#rotate-the-key.
   cell('encryptionKey', {
     name: 'key of stored tokens',
     how: 'TOKEN_ENCRYPTION_KEY is replaced in the three documented steps, while both instances sync calendars',

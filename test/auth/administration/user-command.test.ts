@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import test from 'ava';
 import { eventually } from '#testkit/eventually.ts';
-import { ada, bearer, openSession, signedIn, startRoom, type Room } from '../room.ts';
+import { ada, bearer, openSession, quickCaches, signedIn, startRoom, type Room } from '../room.ts';
 
 type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
@@ -15,10 +15,8 @@ const user = (room: Room, words: readonly string[], environment: Record<string, 
     });
   });
 
-const quick = { settings: { ownerCacheMs: 50, revocationPollMs: 50 } };
-
 test('the first administrator: a registered user gets the role from an operator, and can then use the routes', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   await signedIn(room);
   const session = { cookie: (await openSession(room)).cookie };
   t.is((await room.call('/users', { headers: session })).status, 403);
@@ -34,7 +32,7 @@ test('the first administrator: a registered user gets the role from an operator,
 });
 
 test('scopes are granted and withdrawn; what the role gives is named', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   await signedIn(room);
   const session = { cookie: (await openSession(room)).cookie };
   const scopes = async () => String((await room.me(session)).body['scopes']);
@@ -52,7 +50,7 @@ test('scopes are granted and withdrawn; what the role gives is named', async (t)
 });
 
 test('disable, enable and end-sessions act beside the service', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   const { access } = await signedIn(room);
   t.regex((await user(room, ['end-sessions', ada.email])).stdout, /sessions: 0, refresh families: 1/);
   await eventually(async () => (await room.me(bearer(access))).status === 401, 'the token is refused');
@@ -69,7 +67,7 @@ test('disable, enable and end-sessions act beside the service', async (t) => {
 });
 
 test('mistakes are refused with the usage, unknown users with their own message', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   const mistakes = [
     [],
     ['nonsense', 'x'],

@@ -1,10 +1,19 @@
 import test from 'ava';
 import { agentFamily } from '#src/kernel/requests/callers/agent-family.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
+import {
+  ada,
+  auditActions,
+  bearer,
+  openSession,
+  quickCaches,
+  refresh,
+  signedIn,
+  startRoom,
+  type Room,
+} from '../room.ts';
 
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 secret-extension/7';
-const quick = { settings: { ownerCacheMs: 50, revocationPollMs: 50 } };
 
 type Listed = {
   readonly id: string;
@@ -20,7 +29,7 @@ const list = async (room: Room, headers: Record<string, string>) => {
 };
 
 test('a user sees own sign-ins of both kinds, with program and network but no address', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   const { access, refresh: token } = await signedIn(room);
   const { cookie } = await openSession(room, ada, { 'User-Agent': firefox, 'X-Forwarded-For': '203.0.113.7' });
   await signedIn(room, { ...ada, email: 'bob@example.org' });
@@ -45,7 +54,7 @@ test('a user sees own sign-ins of both kinds, with program and network but no ad
 });
 
 test('one sign-in ends with its tokens, the others stay; of another user it is not there', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   const first = await signedIn(room);
   const second = await signedIn(room);
   const { cookie } = await openSession(room);
@@ -66,7 +75,7 @@ test('one sign-in ends with its tokens, the others stay; of another user it is n
 });
 
 test('all sign-ins end, or all but the current one; API keys stay', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   const first = await signedIn(room);
   const second = await signedIn(room);
   const { cookie } = await openSession(room);
@@ -87,7 +96,7 @@ test('all sign-ins end, or all but the current one; API keys stay', async (t) =>
 });
 
 test('clients and API keys have no sessions; a cookie needs the CSRF token', async (t) => {
-  const room = await startRoom(t, quick);
+  const room = await startRoom(t, quickCaches);
   const { access } = await signedIn(room);
   const { cookie } = await openSession(room);
   const key = await room.json('/api-keys', { name: 'k', scopes: [] }, bearer(access));

@@ -1,13 +1,23 @@
 import test from 'ava';
-import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
+import {
+  ada,
+  auditActions,
+  bearer,
+  openSession,
+  refresh,
+  signedIn,
+  startRoom,
+  type Room,
+  type RoomParts,
+} from '../room.ts';
 import { startMailRoom } from '#test/mail/mail-room.ts';
 import { quickHashing } from '../setup.ts';
 
-const next = 'a different long sentence';
-const change = (room: Room, headers: Record<string, string>, current = ada.password, password = next) =>
+const newPassword = 'a different long sentence';
+const change = (room: Room, headers: Record<string, string>, current = ada.password, password = newPassword) =>
   room.json('/account/password', { current_password: current, new_password: password }, headers);
 
-test('a change ends all other sign-ins and keeps the own one', async (t) => {
+test('a change ends all other sign-ins and keeps the sign-in that made the change', async (t) => {
   const room = await startMailRoom(t);
   const own = await signedIn(room);
   const other = await signedIn(room);
@@ -20,7 +30,7 @@ test('a change ends all other sign-ins and keeps the own one', async (t) => {
   t.like((await refresh(room, other.refresh)).body, { error: 'invalid_grant' });
   t.is((await room.me({ Cookie: cookie })).status, 401);
   t.is((await room.json('/auth/login', ada)).status, 401);
-  t.is((await room.json('/auth/login', { ...ada, password: next })).status, 200);
+  t.is((await room.json('/auth/login', { ...ada, password: newPassword })).status, 200);
   t.true((await auditActions(room)).includes('user.password_changed'));
   await room.work();
   const { to, headers } = room.smtp.received.at(-1)!;
@@ -37,7 +47,8 @@ test('a change from a browser session keeps this session and needs its CSRF toke
   t.like((await room.me(bearer(access))).body, { code: 'token_revoked' });
 });
 
-test('a wrong current password is refused, recorded and limited as a sign-in', async (t) => {
+test('a wrong current password is refused, recorded and limited like a sign-in', async (t) => {
+  // The account of each attempt. The limit lets 3 attempts pass: the sign-in of `signedIn` and two wrong passwords.
   const asked: string[] = [];
   const room = await startRoom(t, {
     throttle: {
@@ -58,10 +69,14 @@ test('a wrong current password is refused, recorded and limited as a sign-in', a
   t.is(limited.status, 429);
   t.is(limited.headers.get('retry-after'), '30');
   t.deepEqual(new Set(asked), new Set([ada.email]));
-  t.is((await room.json('/auth/login', { ...ada, password: next })).status, 429, 'the limit is that of sign-ins');
+  t.is(
+    (await room.json('/auth/login', { ...ada, password: newPassword })).status,
+    429,
+    'the limit is that of sign-ins',
+  );
 });
 
-test('a weak new password names its member', async (t) => {
+test('a weak new password is refused with a pointer to `new_password`', async (t) => {
   const room = await startRoom(t);
   const { access } = await signedIn(room);
   const short = await change(room, bearer(access), ada.password, 'short');
@@ -71,7 +86,7 @@ test('a weak new password names its member', async (t) => {
   t.is((await room.json('/auth/login', ada)).status, 200);
 });
 
-test('clients and API keys have no password', async (t) => {
+test('a change by a client or an API key gets 404, because they have no password', async (t) => {
   const room = await startRoom(t);
   const { access } = await signedIn(room);
   const token = await room.form('/auth/token', {
@@ -86,38 +101,44 @@ test('clients and API keys have no password', async (t) => {
   t.is((await change(room, {})).status, 401);
 });
 
-test('a sign-in that checked the old password before the change does not survive it', async (t) => {
-  const gate = Promise.withResolvers<void>();
+/** Holds one sign-in after its password was checked, right before it writes. `hold` selects the next one. */
+const holdSignIn = () => {
+  const released = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
-  let isHeld = false;
-  const room = await startRoom(t, {
-    make: ({ unitOfWork }) => ({
-      unitOfWork: {
-        run: async (options, work) => {
-          if (isHeld && options.operation === 'auth.login') {
-            isHeld = false;
-            reached.resolve();
-            await gate.promise;
-          }
-          return unitOfWork.run(options, work);
-        },
+  let isNextHeld = false;
+  const make = ({ unitOfWork }: RoomParts): Pick<RoomParts, 'unitOfWork'> => ({
+    unitOfWork: {
+      run: async (options, work) => {
+        if (isNextHeld && options.operation === 'auth.login') {
+          isNextHeld = false;
+          reached.resolve();
+          await released.promise;
+        }
+        return unitOfWork.run(options, work);
       },
-    }),
+    },
   });
+  return { make, hold: () => (isNextHeld = true), reached: reached.promise, release: released.resolve };
+};
+
+test('a sign-in that checked the old password before the change does not survive it', async (t) => {
+  const { make, hold, reached, release } = holdSignIn();
+  const room = await startRoom(t, { make });
   const { access } = await signedIn(room);
-  isHeld = true;
+  hold();
   const slow = room.json('/auth/login', ada);
-  await reached.promise;
+  await reached;
   t.is((await change(room, bearer(access))).status, 204);
-  gate.resolve();
+  release();
   t.is((await slow).status, 401);
 });
 
 test('simultaneous sign-ins that renew an outdated hash all succeed', async (t) => {
   const room = await startRoom(t);
   await room.json('/auth/register', ada);
-  const beside = await startRoom(t, { beside: room, settings: { hashing: { ...quickHashing, passes: 2 } } });
-  const answers = await Promise.all(Array.from({ length: 6 }, () => beside.json('/auth/login', ada)));
+  // The stored hash has 1 pass. An instance with 2 passes takes it as outdated and renews it at a sign-in.
+  const secondInstance = await startRoom(t, { beside: room, settings: { hashing: { ...quickHashing, passes: 2 } } });
+  const answers = await Promise.all(Array.from({ length: 6 }, () => secondInstance.json('/auth/login', ada)));
   t.deepEqual(
     answers.map(({ status }) => status),
     Array.from({ length: 6 }, () => 200),

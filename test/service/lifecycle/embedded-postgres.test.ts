@@ -7,10 +7,13 @@ import type { Service } from '#testkit/service.ts';
 import { call, refresh, serve, takeToken, temporaryDirectory } from '#testkit/running-service.ts';
 import { eventually } from '#testkit/eventually.ts';
 
-const ends: Readonly<Record<string, (service: Service) => void>> = {
+const waysToEnd: Readonly<Record<string, (service: Service) => void>> = {
   SIGKILL: ({ pid }) => process.kill(pid, 'SIGKILL'),
+  // A negative id means the group of this id. The service leads its own group only because it is started with `detached`.
   'SIGKILL to its process group': ({ pid }) => process.kill(-pid, 'SIGKILL'),
   'an abort': ({ pid }) => process.kill(pid, 'SIGABRT'),
+  // The service fills its heap at a signal, for which it was started with `fillHeapOnSignal`. `exhaustMemory` limits its memory
+  // and sends this signal.
   'out of memory': ({ pid }) => exhaustMemory(pid),
 };
 
@@ -30,11 +33,11 @@ test('the embedded PostgreSQL ends with the service in every case, and the next 
   const { body: refreshed } = await refresh(service, await takeToken(service), 'tech5');
   t.is(refreshed['status'], 'succeeded');
 
-  for (const [name, end] of Object.entries(ends)) {
-    const server = Number(readFileSync(file('data/postmaster.pid'), 'utf8').split('\n')[0]);
-    end(service);
+  for (const [name, endService] of Object.entries(waysToEnd)) {
+    const postgresPid = Number(readFileSync(file('data/postmaster.pid'), 'utf8').split('\n')[0]);
+    endService(service);
     await service.exited;
-    await eventually(() => !isAlive(server), `${name}: the server ends`, 20_000);
+    await eventually(() => !isAlive(postgresPid), `${name}: the server ends`, 20_000);
     await eventually(() => !existsSync(file('watcher.lock')), `${name}: the watcher ends`, 20_000);
     t.false(existsSync(file('data/postmaster.pid')), name);
     t.false(existsSync(file('instance.lock')), name);

@@ -24,7 +24,7 @@ export type Change<Item> = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; re
 type Resource = { readonly kind: string; readonly name: string; readonly namespaced: boolean };
 
 /** @throws Error with the reason of the API server, if the status is not below 400 */
-export const accepted = ({ status, body }: Answer): Body => {
+export const assertAccepted = ({ status, body }: Answer): Body => {
   if (status < 400) return body;
   throw new Error(`The API server answered ${status}: ${String(body['message'])}`);
 };
@@ -52,7 +52,7 @@ export const createApi = (server: string, certificate: string, token: string) =>
       warnings: [response.headers['warning'] ?? []].flat(),
     };
   };
-  const get = async <Data>(path: string): Promise<Data> => accepted(await send('GET', path)) as Data;
+  const get = async <Data>(path: string): Promise<Data> => assertAccepted(await send('GET', path)) as Data;
 
   const resources = new Map<string, Resource>();
   const rootOf = (apiVersion: string): string =>

@@ -1,5 +1,5 @@
 import { eventually } from '#testkit/eventually.ts';
-import { accepted, type Api, type Stored } from './api.ts';
+import { assertAccepted, type Api, type Stored } from './api.ts';
 
 type Node = Stored & { readonly status: { readonly conditions?: readonly { type: string; status: string }[] } };
 
@@ -11,7 +11,7 @@ export const createNodes = async (api: Api, count: number): Promise<void> => {
   for (let index = 0; index < count; index += 1) {
     const name = `node-${index}`;
     const size = { cpu: '8', memory: '32Gi', pods: '110' };
-    accepted(
+    assertAccepted(
       await api.send('POST', '/api/v1/nodes', {
         apiVersion: 'v1',
         kind: 'Node',

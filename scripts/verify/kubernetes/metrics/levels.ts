@@ -14,8 +14,8 @@ export const quiet: Level = { lagSeconds: 0.024, waiting: 3, cpu: 0.2 };
 
 type Scraped = { readonly name: string; readonly role: string };
 
-/** What one scrape of all pods gives, with the labels that the ServiceMonitor adds. */
-export const exposition = ({ lagSeconds, waiting }: Level, namespace: string, pods: readonly Scraped[]): string => {
+/** @returns the metrics of all pods in the text format of Prometheus, with the labels that the ServiceMonitor adds */
+export const expositionText = ({ lagSeconds, waiting }: Level, namespace: string, pods: readonly Scraped[]): string => {
   const [busiest, ...others] = jobQueues;
   const lag = lagSeconds / pods.filter(({ role }) => role === 'api').length;
   const lines = pods.flatMap(({ name, role }) => {

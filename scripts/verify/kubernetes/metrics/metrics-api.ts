@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '#testkit/eventually.ts';
-import { accepted } from '../cluster/api.ts';
+import { assertAccepted } from '../cluster/api.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { roles, type Pods } from '../cluster/pods.ts';
 import type { Adapter } from './adapter.ts';
@@ -113,14 +113,16 @@ type Registered = { readonly status?: { readonly conditions?: readonly { type: s
 /** The API server sends requests for the three groups to the port. */
 const register = async ({ api }: Cluster, port: number): Promise<void> => {
   const service = { type: 'ExternalName', externalName: 'localhost' };
-  accepted(await api.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: home } }, ''));
-  accepted(await api.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'metrics' }, spec: service }, home));
+  assertAccepted(await api.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: home } }, ''));
+  assertAccepted(
+    await api.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'metrics' }, spec: service }, home),
+  );
   for (const [group, version] of Object.entries(apis)) {
     const name = `${version}.${group}`;
     // The certificate is that of the API server, so it does not name this service.
     const spec = { group, version, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true };
     const manifest = { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name } };
-    accepted(
+    assertAccepted(
       await api.apply({ ...manifest, spec: { ...spec, service: { namespace: home, name: 'metrics', port } } }, ''),
     );
   }

@@ -2,7 +2,7 @@ import { eventually } from '#testkit/eventually.ts';
 import { readDefinitions } from '../../../check/chart/custom-resources.ts';
 import { nameOf, readManifests, type Manifest } from '../../../check/chart/manifest.ts';
 import { chart, settings } from '../../../check/chart/settings.ts';
-import { accepted, type Api } from '../cluster/api.ts';
+import { assertAccepted, type Api } from '../cluster/api.ts';
 import { succeeded } from '../cluster/helm.ts';
 import { namespace, type Step } from '../run.ts';
 
@@ -11,7 +11,7 @@ const definitionKinds: ReadonlySet<string> = new Set(['ServiceMonitor', 'Prometh
 /** The operators' definitions of the resources that the chart can have. */
 const applyDefinitions = async (api: Api): Promise<void> => {
   const definitions = readDefinitions().filter(({ spec }) => definitionKinds.has(spec.names.kind));
-  for (const definition of definitions) accepted(await api.apply(definition, ''));
+  for (const definition of definitions) assertAccepted(await api.apply(definition, ''));
   for (const { spec } of definitions) {
     const path = `/apis/${spec.group}/${spec.versions[0]!.name}`;
     const isServed = async (): Promise<boolean> => (await api.send('GET', path)).status === 200;

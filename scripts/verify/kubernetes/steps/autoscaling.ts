@@ -5,7 +5,7 @@ import type { Role } from '../cluster/pods.ts';
 import { createAdapter } from '../metrics/adapter.ts';
 import { quiet } from '../metrics/levels.ts';
 import { startMetricsApi } from '../metrics/metrics-api.ts';
-import { startRecordedMetrics } from '../metrics/recorded.ts';
+import { startPodMetrics } from '../metrics/prometheus.ts';
 import { namespace, type Run, type Step } from '../run.ts';
 import { firstTag } from './install.ts';
 
@@ -41,9 +41,9 @@ const wants = (deployments: Deployments, role: Role, replicas: number): Promise<
   );
 
 const startMetrics = async ({ cluster, api, pods, load }: Run): Promise<void> => {
-  const prometheus = await startRecordedMetrics(cluster.scope, namespace, pods, () => load.level);
+  const prometheus = await startPodMetrics(cluster.scope, namespace, pods, () => load.level);
   const adapter = await createAdapter(api, namespace, prometheus);
-  const level = () => (load.metricsAway ? undefined : load.level);
+  const level = () => (load.isMetricsApiDown ? undefined : load.level);
   await startMetricsApi(cluster, { namespace, pods, adapter, level });
   await Promise.all([reasonOf(api, 'api', /ValidMetricFound/), reasonOf(api, 'worker', /ValidMetricFound/)]);
 };
@@ -63,10 +63,10 @@ export const scaleUp: Step = async (run) => {
   load.level = { lagSeconds: 0.3, waiting: 90, cpu: 2.7 };
   await wants(deployments, 'api', 4);
   await wants(deployments, 'worker', 5);
-  load.metricsAway = true;
+  load.isMetricsApiDown = true;
   const reason = await reasonOf(api, 'worker', /FailedGet\w+/);
   const kept = deployments.replicas('worker');
-  load.metricsAway = false;
+  load.isMetricsApiDown = false;
   await reasonOf(api, 'worker', /ValidMetricFound/);
   await run.pods.settled(scaledUp, firstTag);
   const path = (role: Role): string =>

@@ -1,5 +1,5 @@
 import { eventually } from '#testkit/eventually.ts';
-import { accepted, type Api } from '../cluster/api.ts';
+import { assertAccepted, type Api } from '../cluster/api.ts';
 import { namespace, type Run, type Step } from '../run.ts';
 import type { Verdict } from '../verdict.ts';
 
@@ -14,7 +14,9 @@ const evict = async (api: Api, name: string): Promise<number> => {
 /** What a kubelet reports when the readiness probe fails. */
 const failReadiness = async (api: Api, name: string): Promise<void> => {
   const status = { conditions: [{ type: 'Ready', status: 'False' }] };
-  accepted(await api.send('PATCH', `${pathOf(name)}/status`, { status }, 'application/strategic-merge-patch+json'));
+  assertAccepted(
+    await api.send('PATCH', `${pathOf(name)}/status`, { status }, 'application/strategic-merge-patch+json'),
+  );
 };
 
 type Budget = { readonly status?: { readonly currentHealthy: number } };

@@ -3,50 +3,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import type { Attack } from '../attack.ts';
 import { each } from '../each.ts';
-import { payloads } from '../payloads.ts';
-import { rawRequest } from '../raw-request.ts';
 import type { Outcome } from '../tally.ts';
-
-const pricingJobs = '/api/v1/pricing/jobs';
-
-const openJob = async (port: number, token: string): Promise<string | undefined> => {
-  const answer = await fetch(`http://127.0.0.1:${port}${pricingJobs}`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
-    body: '{}',
-  }).catch(() => undefined);
-  const body = (await answer?.json().catch(() => undefined)) as { readonly id?: string } | undefined;
-  return body?.id;
-};
-
-export const jobStorage: Attack = {
-  name: 'job storage',
-  // 100 chunks of 4 MB fill one job, and the default request limits allow that many in a minute.
-  minRequestsForRefusal: 150,
-  run: async (field) => {
-    const { port, people } = field;
-    const users = await people.make(Math.min(2, field.addresses.length));
-    const jobs = users.map(({ token }) => ({ token, id: openJob(port, token), chunks: 0 }));
-    await each(field, { parallel: 4 }, async (number, address) => {
-      const job = jobs[number % jobs.length]!;
-      if (job.chunks === 100) {
-        job.chunks = 0;
-        job.id = openJob(port, job.token);
-      }
-      job.chunks += 1;
-      const chunk = job.chunks;
-      const id = (await job.id) ?? 'none';
-      return rawRequest({
-        ...field,
-        address,
-        method: 'PUT',
-        path: `${pricingJobs}/${id}/chunks/${chunk}`,
-        headers: { 'Content-Type': 'application/vnd.apache.arrow.stream', Authorization: `Bearer ${job.token}` },
-        body: payloads.jobChunk(),
-      });
-    });
-  },
-};
 
 /** Of the max number of requests, so a connection with more of them counts as this number. */
 const requestsPerConnection = 20;
@@ -122,7 +79,7 @@ export const endlessPipelines: Attack = {
 };
 
 /** Half of the connections are reset after the answer, and half are left open by the client. */
-export const connects: Attack = {
+export const repeatedConnects: Attack = {
   name: 'CONNECT',
   run: (field) =>
     each(field, { parallel: 50 }, async (number): Promise<Outcome> => {
@@ -135,36 +92,5 @@ export const connects: Attack = {
       if (number % 2 === 0) socket.resetAndDestroy();
       else await once(socket, 'close', { signal: ended }).catch(() => socket.destroy());
       return Number(/^HTTP\/1\.1 (\d{3})/.exec(data.toString())?.[1] ?? 0) || 'cut';
-    }),
-};
-
-/** Different pages of public lists. Each one would be an entry of the cache if every page were cached. */
-export const manyPages: Attack = {
-  name: 'many pages of public lists',
-  run: (field) =>
-    each(field, { parallel: 16 }, (number, address) =>
-      rawRequest({
-        ...field,
-        address,
-        method: 'GET',
-        path: `/api/v1/assets/AAPL/prices?limit=${(number % 900) + 101}&from=2000-01-${String((number % 28) + 1).padStart(2, '0')}`,
-      }),
-    ),
-};
-
-export const redaction: Attack = {
-  name: 'inputs that are slow to redact',
-  run: (field) =>
-    each(field, { parallel: 16 }, (number, address) => {
-      const texts = payloads.credentialPrefixes();
-      const text = texts[number % texts.length]!;
-      return rawRequest({
-        ...field,
-        address,
-        method: 'POST',
-        path: `/api/v1/pricing/price?q=${encodeURIComponent(text.slice(0, 2_000))}`,
-        headers: { 'Content-Type': 'application/json', 'User-Agent': text, 'X-Request-ID': text.slice(0, 100) },
-        body: Buffer.from(JSON.stringify({ [text]: text, spot: text })),
-      });
     }),
 };
