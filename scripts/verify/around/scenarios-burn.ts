@@ -33,7 +33,7 @@ export const scenariosBurn: readonly Scenario[] = [
   },
   {
     alert: 'BatchLatencyBudgetBurn',
-    fault: 'each batch takes 400 ms longer',
+    fault: 'each option takes 400 ms longer',
     // The delay applies to each option, one after the other: the batch of two takes 800 ms longer.
     inject: ({ service }) => setFault(service, 'pricing.engine', { mode: 'delay', delay_ms: 400 }),
     meet: async ({ service }) => traceOf(await call(`${service.url}/api/v1/pricing/batch`, json(smallBatch))),
