@@ -48,10 +48,10 @@ const endsOf = (lines: readonly LogLine[]): string => {
   const counts = new Map<string, number>();
   for (const { message, signal, exit_code: exitCode, fatal } of lines) {
     if (typeof message !== 'string' || !message.startsWith('a pricing worker')) continue;
-    const how = [message, signal, exitCode, fatal].filter((each) => each !== null && each !== undefined).join(', ');
+    const how = JSON.stringify({ message, signal, exit_code: exitCode, fatal });
     counts.set(how, (counts.get(how) ?? 0) + 1);
   }
-  return [...counts].map(([how, count]) => `${count} log lines "${how}"`).join('; ');
+  return [...counts].map(([how, count]) => `${count} log lines ${how}`).join('; ');
 };
 
 const increases = (before: Scrape, after: Scrape | undefined): AttackResult['refused'] => {

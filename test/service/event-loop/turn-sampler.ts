@@ -39,7 +39,7 @@ const collections: Collection[] = [];
 type Entry = { readonly startTime: number; readonly duration: number; readonly detail?: unknown };
 const take = (entries: readonly Entry[]): void => {
   for (const { startTime, duration, detail } of entries) {
-    const { kind, flags = 0 } = detail as NodeGCPerformanceDetail;
+    const { kind, flags } = detail as NodeGCPerformanceDetail;
     if (kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue;
     const isAskedFor = (flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) !== 0;
     collections.push({ from: startTime, to: startTime + duration, isAskedFor });
