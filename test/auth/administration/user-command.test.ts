@@ -15,23 +15,27 @@ const user = (room: Room, words: readonly string[], environment: Record<string, 
     });
   });
 
-test('the first administrator: a registered user gets the role from an operator, and can then use the routes', async (t) => {
-  const room = await startRoom(t, quickCaches);
-  await signedIn(room);
-  const session = { cookie: (await openSession(room)).cookie };
-  t.is((await room.call('/users', { headers: session })).status, 403);
-  const { code, stdout } = await user(room, ['role', ada.email.toUpperCase(), 'admin']);
-  t.is(code, 0);
-  t.regex(
-    stdout,
-    /ada@example\.org\tadmin\taccount:ml:read\tholds:market:refresh,market:manage,ml:read,audit:read,users:admin\tenabled/,
-  );
-  await eventually(async () => (await room.call('/users', { headers: session })).status === 200, 'the role applies');
-  const [event] = await room.stored.query(`select actor_kind, data from audit_event where action = 'user.changed'`);
-  t.like(event, { actor_kind: 'operator', data: { role: 'admin', previous_role: 'user' } });
-});
+// One after the other, because each command is a process that takes seconds of a core to start, and has timeouts.
+test.serial(
+  'the first administrator: a registered user gets the role from an operator, and can then use the routes',
+  async (t) => {
+    const room = await startRoom(t, quickCaches);
+    await signedIn(room);
+    const session = { cookie: (await openSession(room)).cookie };
+    t.is((await room.call('/users', { headers: session })).status, 403);
+    const { code, stdout } = await user(room, ['role', ada.email.toUpperCase(), 'admin']);
+    t.is(code, 0);
+    t.regex(
+      stdout,
+      /ada@example\.org\tadmin\taccount:ml:read\tholds:market:refresh,market:manage,ml:read,audit:read,users:admin\tenabled/,
+    );
+    await eventually(async () => (await room.call('/users', { headers: session })).status === 200, 'the role applies');
+    const [event] = await room.stored.query(`select actor_kind, data from audit_event where action = 'user.changed'`);
+    t.like(event, { actor_kind: 'operator', data: { role: 'admin', previous_role: 'user' } });
+  },
+);
 
-test('scopes are granted and withdrawn; what the role gives is named', async (t) => {
+test.serial('scopes are granted and withdrawn; what the role gives is named', async (t) => {
   const room = await startRoom(t, quickCaches);
   await signedIn(room);
   const session = { cookie: (await openSession(room)).cookie };
@@ -49,7 +53,7 @@ test('scopes are granted and withdrawn; what the role gives is named', async (t)
   t.regex((await user(room, ['show', ada.email])).stdout, /ada@example\.org\tuser/);
 });
 
-test('disable, enable and end-sessions act beside the service', async (t) => {
+test.serial('disable, enable and end-sessions act beside the service', async (t) => {
   const room = await startRoom(t, quickCaches);
   const { access } = await signedIn(room);
   t.regex((await user(room, ['end-sessions', ada.email])).stdout, /sessions: 0, refresh families: 1/);
@@ -66,7 +70,7 @@ test('disable, enable and end-sessions act beside the service', async (t) => {
   t.is((await room.json('/auth/login', ada)).status, 200);
 });
 
-test('mistakes are refused with the usage, unknown users with their own message', async (t) => {
+test.serial('mistakes are refused with the usage, unknown users with their own message', async (t) => {
   const room = await startRoom(t, quickCaches);
   const mistakes = [
     [],

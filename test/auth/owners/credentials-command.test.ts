@@ -56,7 +56,8 @@ const statusOf = async (room: Room, shown: Record<string, string>) => (await roo
 const untilRevoked = (room: Room, shown: Record<string, string>): Promise<void> =>
   eventually(async () => (await room.me(shown)).body['code'] === 'token_revoked', 'the token is refused');
 
-test('one key ends at once, on an instance that did not end it; the other lives', async (t) => {
+// One after the other, because each command is a process that takes seconds of a core to start, and has timeouts.
+test.serial('one key ends at once, on an instance that did not end it; the other lives', async (t) => {
   const room = await startRoom(t, quickCaches);
   const user = await setup(room);
   t.is((await credentials(room, 'end-key', user.first.id)).code, 0);
@@ -73,7 +74,7 @@ test('one key ends at once, on an instance that did not end it; the other lives'
   t.deepEqual(await compareState(room.database.reader), []);
 });
 
-test('all credentials of a user end; a new sign-in works', async (t) => {
+test.serial('all credentials of a user end; a new sign-in works', async (t) => {
   const room = await startRoom(t, quickCaches);
   const user = await setup(room);
   const other = await signedIn(room, { ...ada, email: 'bob@example.org' });
@@ -94,7 +95,7 @@ test('all credentials of a user end; a new sign-in works', async (t) => {
   }
 });
 
-test('tokens of a user without an account here end by their time of issue', async (t) => {
+test.serial('tokens of a user without an account here end by their time of issue', async (t) => {
   const room = await startRoom(t, quickCaches);
   const token = legacyToken('user-7');
   t.is(await statusOf(room, token), 200);
@@ -104,7 +105,7 @@ test('tokens of a user without an account here end by their time of issue', asyn
   t.is(await statusOf(room, legacyToken('user-7', 0)), 200);
 });
 
-test('the keys and tokens of a client end, those of the bootstrap client too', async (t) => {
+test.serial('the keys and tokens of a client end, those of the bootstrap client too', async (t) => {
   const room = await startRoom(t, quickCaches);
   const seconds = Math.floor(Date.now() / 1000);
   const claims = { ...clientClaims, iat: seconds - 5, nbf: seconds - 5, exp: seconds + 600 };
@@ -119,7 +120,7 @@ test('the keys and tokens of a client end, those of the bootstrap client too', a
   await untilRevoked(room, token);
 });
 
-test('a disabled user holds nothing and cannot sign in, until enabled', async (t) => {
+test.serial('a disabled user holds nothing and cannot sign in, until enabled', async (t) => {
   const room = await startRoom(t, quickCaches);
   const user = await setup(room);
   t.is((await credentials(room, 'disable', `user:${user.id}`)).code, 0);
@@ -135,7 +136,7 @@ test('a disabled user holds nothing and cannot sign in, until enabled', async (t
   t.is(await statusOf(room, bearer((await signedIn(room)).access)), 200);
 });
 
-test('an erased user leaves the id in events and nothing else', async (t) => {
+test.serial('an erased user leaves the id in events and nothing else', async (t) => {
   const room = await startRoom(t, quickCaches);
   const user = await setup(room);
   const { stored } = room;
@@ -178,7 +179,7 @@ test('an erased user leaves the id in events and nothing else', async (t) => {
   t.is(await statusOf(room, bearer((await signedIn(room)).access)), 200, 'the address is free again');
 });
 
-test('wrong arguments exit with 64 before the database is opened', async (t) => {
+test.serial('wrong arguments exit with 64 before the database is opened', async (t) => {
   // Nothing listens on port 1, so a command that opens the database would not exit with 64.
   const room = { stored: { url: 'postgres://volwatch@127.0.0.1:1/volwatch' } };
   for (const words of [[], ['nonsense', 'x'], ['end-key'], ['end-all', 'user:a', 'b'], ['--nonsense']]) {
@@ -188,7 +189,7 @@ test('wrong arguments exit with 64 before the database is opened', async (t) => 
   }
 });
 
-test('an unknown owner exits with 1, and a client in place of a user with 64', async (t) => {
+test.serial('an unknown owner exits with 1, and a client in place of a user with 64', async (t) => {
   const room = await startRoom(t);
   for (const owner of ['ada', 'user:nobody@example.org', 'group:1']) {
     t.is((await credentials(room, 'end-all', owner)).code, 1, owner);
