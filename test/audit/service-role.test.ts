@@ -1,22 +1,13 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { call, refresh, serve, takeToken } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
-
-type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
+import { operate, type CommandResult } from '#testkit/operate.ts';
 
 /** The command of the migration Job. */
-const migrate = (url: string, ...words: string[]): Promise<Ran> =>
-  new Promise((done) => {
-    const { PATH, NODE_COMPILE_CACHE } = process.env;
-    const env = { PATH, NODE_COMPILE_CACHE, NODE_ENV: 'test', DATABASE_URL: url };
-    const args = ['scripts/operate/db.ts', 'migrate', ...words];
-    execFile(process.execPath, args, { env }, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
+const migrate = (url: string, ...words: string[]): Promise<CommandResult> =>
+  operate({ url }, 'db.ts', 'migrate', ...words);
 
 /** An empty database with an owner that is no superuser, and a role for the service. */
 const setupRoles = async (t: ExecutionContext) => {

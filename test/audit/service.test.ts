@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import test from 'ava';
 import {
   call,
@@ -13,6 +12,7 @@ import {
   tokenRequest,
 } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
+import { operate, type CommandResult } from '#testkit/operate.ts';
 
 type Event = {
   readonly action: string;
@@ -23,15 +23,8 @@ type Event = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-/** `npm run audit:verify`, as an operator runs it. */
-const verify = (url: string): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> =>
-  new Promise((resolve) => {
-    const { PATH, NODE_COMPILE_CACHE } = process.env;
-    const env = { PATH, NODE_COMPILE_CACHE, NODE_ENV: 'test', DATABASE_URL: url };
-    execFile(process.execPath, ['scripts/operate/audit.ts'], { env }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
+/** `npm run audit:verify`. */
+const verify = (url: string): Promise<CommandResult> => operate({ url }, 'audit.ts');
 
 test('the trail of a running service contains refreshes and injected faults with their actors, and verifies', async (t) => {
   const { url, query } = await setupDatabase(t);

@@ -1,32 +1,19 @@
-import { execFile } from 'node:child_process';
 import test from 'ava';
 import { compareState } from '#src/audit/replay.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
+import { operate, type CommandResult } from '#testkit/operate.ts';
 import { auditActions, bearer, startRoom, type Room } from './room.ts';
 import { quickHashing } from './setup.ts';
 
 const token = (room: Room, id: string, secret: string) =>
   room.form('/auth/token', { grant_type: 'client_credentials', client_id: id, client_secret: secret });
 
-type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
+/** Quick hashes of secrets. */
+const environment = { PASSWORD_HASH_MEMORY_KIB: '7168', PASSWORD_HASH_PASSES: '1' };
+const client = (room: Room, ...words: string[]): Promise<CommandResult> =>
+  operate({ url: room.stored.url, environment }, 'client.ts', ...words);
 
-/** The command as an operator runs it. */
-const client = (room: Room, ...words: string[]): Promise<Ran> =>
-  new Promise((done) => {
-    const env = {
-      PATH: process.env['PATH'],
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
-      NODE_ENV: 'test',
-      DATABASE_URL: room.stored.url,
-      PASSWORD_HASH_MEMORY_KIB: '7168',
-      PASSWORD_HASH_PASSES: '1',
-    };
-    execFile(process.execPath, ['scripts/operate/client.ts', ...words], { env }, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
-
-const shown = ({ stdout }: Ran) => ({
+const shown = ({ stdout }: CommandResult) => ({
   id: /client_id\s+(\S+)/.exec(stdout)?.[1] ?? '',
   secret: /client_secret\s+(\S+)/.exec(stdout)?.[1] ?? '',
 });

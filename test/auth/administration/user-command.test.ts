@@ -1,19 +1,14 @@
-import { execFile } from 'node:child_process';
 import test from 'ava';
 import { eventually } from '#testkit/eventually.ts';
+import { operate, type CommandResult } from '#testkit/operate.ts';
 import { ada, bearer, openSession, quickCaches, signedIn, startRoom, type Room } from '../room.ts';
 
-type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
-
-/** The command as an operator runs it, beside the service. */
-const user = (room: Room, words: readonly string[], environment: Record<string, string> = {}): Promise<Ran> =>
-  new Promise((done) => {
-    const { PATH, NODE_COMPILE_CACHE } = process.env;
-    const env = { PATH, NODE_COMPILE_CACHE, NODE_ENV: 'test', DATABASE_URL: room.stored.url, ...environment };
-    execFile(process.execPath, ['scripts/operate/user.ts', ...words], { env }, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
+/** The command, beside the service. */
+const user = (
+  room: Room,
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> => operate({ url: room.stored.url, environment }, 'user.ts', ...words);
 
 // One after the other, because each command is a process that takes seconds of a core to start, and has timeouts.
 test.serial(

@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import test from 'ava';
 import { compareState } from '#src/audit/replay.ts';
 import { eventually, laterSecond } from '#testkit/eventually.ts';
+import { operate, type CommandResult } from '#testkit/operate.ts';
 import {
   ada,
   auditActions,
@@ -15,17 +15,9 @@ import {
 } from '../room.ts';
 import { clientClaims, craft, goodHeader, keys, legacyClaims } from '../setup.ts';
 
-type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
-
-/** Runs the command as an operator does, in its own process, while the service runs. */
+/** The command, while the service runs. */
 const credentials = (room: { readonly stored: { readonly url: string } }, ...words: string[]): Promise<CommandResult> =>
-  new Promise((done) => {
-    const { PATH, NODE_COMPILE_CACHE } = process.env;
-    const env = { PATH, NODE_COMPILE_CACHE, NODE_ENV: 'test', DATABASE_URL: room.stored.url };
-    execFile(process.execPath, ['scripts/operate/credentials.ts', ...words], { env }, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
+  operate(room.stored, 'credentials.ts', ...words);
 
 const legacyToken = (id: string, secondsAgo = 5) => {
   const seconds = Math.floor(Date.now() / 1000);

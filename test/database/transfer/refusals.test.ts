@@ -8,7 +8,8 @@ import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { temporaryDirectory } from '#testkit/running-service.ts';
-import { contentOf, operate } from './setup.ts';
+import { operate } from '#testkit/operate.ts';
+import { contentOf } from './setup.ts';
 
 const options = { withoutJobs: false };
 
@@ -121,7 +122,7 @@ test('a role that cannot read the job queue is told which role can', async (t) =
 test('a command line that is not understood is refused before the database is used', async (t) => {
   const unused = 'postgres://nobody@127.0.0.1:1/none';
   for (const words of [['export'], ['import'], ['export', 'a', 'b'], ['import', 'a', '--without-jobs']]) {
-    const { code, stderr } = await operate(unused, 'db.ts', ...words);
+    const { code, stderr } = await operate({ url: unused }, 'db.ts', ...words);
     t.is(code, 64, stderr);
     t.regex(stderr, /usage: npm run db:migrate/);
   }

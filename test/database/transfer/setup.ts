@@ -1,17 +1,4 @@
-import { execFile } from 'node:child_process';
 import type { TestDatabase } from '#testkit/database.ts';
-
-type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
-
-/** Runs a command for operators, for example `db.ts export FILE`, on a database. */
-export const operate = (url: string, script: string, ...words: readonly string[]): Promise<Ran> =>
-  new Promise((done) => {
-    const { PATH, NODE_COMPILE_CACHE } = process.env;
-    const env = { PATH, NODE_COMPILE_CACHE, NODE_ENV: 'test', DATABASE_URL: url };
-    execFile(process.execPath, [`scripts/operate/${script}`, ...words], { env }, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
-  });
 
 /** Number of rows and digest of all rows by table of the service. */
 export const contentOf = async ({ query }: TestDatabase): Promise<Readonly<Record<string, unknown>>> => {

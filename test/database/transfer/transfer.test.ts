@@ -4,7 +4,8 @@ import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, refresh, serve, takeToken, temporaryDirectory } from '#testkit/running-service.ts';
-import { contentOf, operate } from './setup.ts';
+import { operate } from '#testkit/operate.ts';
+import { contentOf } from './setup.ts';
 
 test('all data of a service move to another database, on which a service then runs', async (t) => {
   const source = await setupDatabase(t, { migrated: false });
@@ -23,18 +24,18 @@ test('all data of a service move to another database, on which a service then ru
   const before = await contentOf(source);
 
   const file = join(temporaryDirectory(t), 'laptop.volwatch');
-  const exported = await operate(source.url, 'db.ts', 'export', file);
+  const exported = await operate(source, 'db.ts', 'export', file);
   t.is(exported.code, 0, exported.stderr);
   t.regex(exported.stdout, /^Exported \d+ rows of \d+ tables to /);
   t.is(statSync(file).mode & 0o777, 0o600, 'only the owner can read it');
   t.false(existsSync(`${file}.partial`));
 
   const target = await setupDatabase(t, { migrated: false });
-  const imported = await operate(target.url, 'db.ts', 'import', file);
+  const imported = await operate(target, 'db.ts', 'import', file);
   t.is(imported.code, 0, imported.stderr);
   t.is(imported.stdout.replace('Imported', 'Exported').replace(' from ', ' to '), exported.stdout);
   t.deepEqual(await contentOf(target), before);
-  const verified = await operate(target.url, 'audit.ts');
+  const verified = await operate(target, 'audit.ts');
   t.is(verified.code, 0, verified.stderr);
 
   const second = await serve(t, { DATABASE_URL: target.url });
