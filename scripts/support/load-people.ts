@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { strikesStream } from '#testkit/arrow/arrow-support.ts';
+import { newUser } from '#testkit/new-user.ts';
 import { call, json } from '#testkit/running-service.ts';
 import type { GoogleServer } from '#testkit/servers/google-server.ts';
 
@@ -16,9 +16,7 @@ const connectCalendar = async (api: string, google: GoogleServer, headers: Recor
 
 /** Registers a user with an API key, a session, and a calendar if there is a Google. Undefined if it is refused. */
 const makePerson = async (api: string, google: GoogleServer | undefined) => {
-  const credentials = { email: `load-${randomUUID()}@example.org`, password: `${randomUUID()} ${randomUUID()}` };
-  await call(`${api}/auth/register`, json(credentials));
-  const login = await call(`${api}/auth/login`, json(credentials));
+  const { credentials, login } = await newUser(api, 'load');
   const session = await call(`${api}/auth/login`, json({ ...credentials, session: true }));
   const headers = { Authorization: `Bearer ${String(login.body['access_token'])}` };
   const key = await call(`${api}/api-keys`, json({ name: 'load', scopes: [] }, headers));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
 import { strikesStream } from '#testkit/arrow/arrow-support.ts';
 import { eventually } from '#testkit/eventually.ts';
+import { newUser } from '#testkit/new-user.ts';
 import { call, json, type Answer } from '#testkit/running-service.ts';
 import type { Stack } from './stack.ts';
 
@@ -15,12 +16,10 @@ const postForm = (url: string, form: Record<string, string>): Promise<Answer> =>
 /** A new user registers, signs in in both ways, changes settings, manages an API key, and signs out. */
 export const accountRound = async ({ service }: Target): Promise<void> => {
   const api = `${service.url}/api/v1`;
-  const credentials = { email: `${randomUUID()}@example.org`, password: `${randomUUID()} ${randomUUID()}` };
-  await call(`${api}/auth/register`, json(credentials));
-  const { body: pair } = await call(`${api}/auth/login`, json(credentials));
+  const { credentials, login } = await newUser(api);
   const { body: renewed } = await postForm(`${api}/auth/token`, {
     grant_type: 'refresh_token',
-    refresh_token: String(pair['refresh_token']),
+    refresh_token: String(login.body['refresh_token']),
   });
   const authorized = bearer(renewed['access_token']);
   const version = (await call(`${api}/settings`, { headers: authorized })).headers.get('etag') ?? '';
@@ -48,9 +47,8 @@ export const accountRound = async ({ service }: Target): Promise<void> => {
 /** A new user adds a second factor, signs in with it, removes it, and ends the other sign-ins. */
 export const secondFactorRound = async ({ service }: Target): Promise<void> => {
   const api = `${service.url}/api/v1`;
-  const credentials = { email: `${randomUUID()}@example.org`, password: `${randomUUID()} ${randomUUID()}` };
-  await call(`${api}/auth/register`, json(credentials));
-  const authorized = bearer((await call(`${api}/auth/login`, json(credentials))).body['access_token']);
+  const { credentials, login } = await newUser(api);
+  const authorized = bearer(login.body['access_token']);
   const made = await call(`${api}/account/totp`, { method: 'POST', headers: authorized });
   const totp = new TOTP({ secret: Secret.fromBase32(String(made.body['secret'])) });
   // Each code is accepted once, so the second one is of the next period.

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { Request } from 'autocannon';
-import { call, client, json, option, tokenRequest } from '#testkit/running-service.ts';
+import { newUser } from '#testkit/new-user.ts';
+import { client, option, tokenRequest } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
 import { batchLoads } from '../http/bodies.ts';
 
@@ -12,10 +12,8 @@ const api = '/api/v1';
 
 /** Registers a user. @returns what the kinds of a signed-in caller need */
 const makeUser = async ({ url }: Service): Promise<{ readonly credentials: object; readonly token: string }> => {
-  const credentials = { email: `capacity-${randomUUID()}@example.org`, password: `${randomUUID()} ${randomUUID()}` };
-  await call(`${url}${api}/auth/register`, json(credentials));
-  const { body } = await call(`${url}${api}/auth/login`, json(credentials));
-  return { credentials, token: String(body['access_token']) };
+  const { credentials, login } = await newUser(`${url}${api}`, 'capacity');
+  return { credentials, token: String(login.body['access_token']) };
 };
 
 const batch = (rows: number, format: 'objects' | 'columns' | 'arrow'): Request => {

@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import { call, json } from '#testkit/running-service.ts';
+import { newUser } from '#testkit/new-user.ts';
 import type { Stack } from '../stack.ts';
 import { refusedRound, steadily } from '../traffic.ts';
 import { traceOf, type Scenario } from './scenario.ts';
@@ -10,11 +9,9 @@ const changes = 8;
 /** Besides the client. One caller may use half of the connections only, so the third caller waits for a connection. */
 const users = 2;
 
-/** @returns the access token of a user of its own */
-const registerUser = async ({ service }: Pick<Stack, 'service'>): Promise<string> => {
-  const credentials = json({ email: `${randomUUID()}@example.org`, password: randomUUID() });
-  await call(`${service.url}/api/v1/auth/register`, credentials);
-  const { status, body } = await call(`${service.url}/api/v1/auth/login`, credentials);
+/** @returns the access token of a new user */
+const newToken = async ({ service }: Pick<Stack, 'service'>): Promise<string> => {
+  const { status, body } = (await newUser(`${service.url}/api/v1`)).login;
   if (status !== 200) throw new Error(`the user cannot sign in: ${status} ${JSON.stringify(body)}`);
   return String(body['access_token']);
 };
@@ -28,7 +25,7 @@ export const lockedTable = (): Scenario => {
     variant: 'locked table',
     fault: `another program locks a table in an open transaction, and ${(1 + users) * changes} changes of three callers wait for it`,
     inject: async (stack) => {
-      tokens = await Promise.all(Array.from({ length: users }, () => registerUser(stack)));
+      tokens = await Promise.all(Array.from({ length: users }, () => newToken(stack)));
       session = new Client({ connectionString: stack.primaryUrl, application_name: 'by_hand' });
       // The runbook ends the session from outside.
       session.on('error', () => {});
