@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTrueWithin } from '#testkit/eventually.ts';
+import { createScope, type Scope } from '#testkit/scope.ts';
 import { assertAcknowledged } from './acknowledged.ts';
 import type { Cell, CellResult, Check, Phase } from './cell.ts';
 import { failedCell } from './failed-cell.ts';
@@ -160,24 +161,24 @@ const agreementCheck = (cell: Cell, world: World, { example, traced, unhealthyMs
 
 const seconds = (): number => Date.now() / 1_000;
 
-/** @param from start of the cell, in Unix seconds. @param cleanUp takes what must be stopped if the cell throws */
+/** @param from start of the cell, in Unix seconds. @param scope releases what a cell that throws has started */
 const runPhases = async (
   cell: Cell,
   world: World,
   from: number,
-  cleanUp: (stop: () => unknown) => void,
+  { teardown }: Pick<Scope, 'teardown'>,
 ): Promise<CellResult> => {
   await cell.prepare?.(world);
   const { request, everyMs } = await probeOf(cell.probe, world);
   const probe = startProbe(request, everyMs);
-  cleanUp(probe.stop);
+  teardown(probe.stop);
   await sleep(steadyMs);
   const pid = world.service().pid;
   const before = await scrape(world.adminUrl);
   const injected = seconds();
   const watcher = watch(cell, world, before);
-  cleanUp(watcher.stop);
-  cleanUp(() => cell.heal(world));
+  teardown(watcher.stop);
+  teardown(() => cell.heal(world));
   await cell.inject(world);
   await sleep(cell.holdMs ?? 3_000);
   await cell.heal(world);
@@ -241,14 +242,11 @@ const runPhases = async (
 /** Runs a cell. An error of a cell becomes its result, because the other cells must run all the same. */
 export const runCell = async (cell: Cell, world: World): Promise<CellResult> => {
   const from = seconds();
-  const stops: (() => unknown)[] = [];
+  const scope = createScope();
   try {
-    return await runPhases(cell, world, from, (stop) => stops.unshift(stop));
+    return await runPhases(cell, world, from, scope);
   } catch (error) {
-    for (const stop of stops)
-      await Promise.resolve()
-        .then(stop)
-        .catch(() => undefined);
+    await scope.close();
     return failedCell(cell, error, from);
   }
 };
