@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { auditActions, auditActorKinds, auditOutcomes, auditStreamKinds } from '#src/kernel/ports/audit.ts';
 import { dayMs } from '#src/kernel/calendar.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { AuditFilters, AuditQueries } from './queries.ts';
-import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
+import { createPages, digestOfFilters, type PageRequest } from '#src/kernel/lists/pages.ts';
 import { rangeOrderText } from '#src/kernel/requests/texts/range-order.ts';
 
 export type AuditRoutesDeps = { readonly queries: AuditQueries; readonly cursors: Cursors };
@@ -59,11 +58,8 @@ const querySchema = z
     error: ({ input }) => rangeOrderText(input),
   });
 
-/**
- * Name of a list of events in its cursors. It contains a hash of the filters, because a cursor is valid for them only.
- */
-const listNameOf = (filters: AuditFilters): string =>
-  `audit ${createHash('sha256').update(JSON.stringify(filters)).digest('base64url')}`;
+/** Name of a list of events in its cursors. */
+const listNameOf = (filters: AuditFilters): string => `audit ${digestOfFilters(JSON.stringify(filters))}`;
 
 /** `GET /audit/events`. */
 export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[] => [

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '../catalogue/errors.ts';
 import type { Cursors } from './pagination.ts';
 
@@ -36,6 +37,9 @@ export type Pages = {
     keyOf: (item: Item) => string,
   ) => Promise<Page<Item>>;
 };
+
+/** A member of `list` for filters that are too long for a cursor: a cursor is valid for the same filters only. */
+export const digestOfFilters = (filters: string): string => createHash('sha256').update(filters).digest('base64url');
 
 const foreignCursor = (): AppError =>
   new AppError('validation_failed', undefined, {

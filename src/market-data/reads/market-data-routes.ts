@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
@@ -6,7 +5,7 @@ import type { Cursors } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import { cacheHeaders, type CachedReads } from './cached-reads.ts';
-import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
+import { createPages, digestOfFilters, type PageRequest } from '#src/kernel/lists/pages.ts';
 import type { MarketDataQueries, SeriesPage } from './queries.ts';
 import type { MarketNearNames } from './near-names.ts';
 import { answerSeries } from './series-pages.ts';
@@ -128,9 +127,7 @@ export const createMarketDataRoutes = ({
         const symbols = query.symbols.toSorted();
         const unadjusted = query.adjusted === 'false';
         const load = (page: PageRequest) => queries.manyPrices(symbols, { ...page, unadjusted });
-        // A digest, because the cursor of 100 long symbols would be longer than a cursor may be.
-        const digest = createHash('sha256').update(symbols.join(',')).digest('base64url');
-        const list = { list: 'prices of symbols', symbols: digest };
+        const list = { list: 'prices of symbols', symbols: digestOfFilters(symbols.join(',')) };
         const body = await pages.answer(list, query, load, ({ symbol, date }) => `${symbol} ${date}`);
         return tableReply(body, { accept: headers.accept, columns: query.fields ?? columnsOf(symbolPriceSchema) });
       },
