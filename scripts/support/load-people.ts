@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { strikesStream } from '#testkit/arrow/arrow-support.ts';
-import { newUser } from '#testkit/new-user.ts';
+import { newUser } from '#testkit/accounts/new-user.ts';
 import { call, json } from '#testkit/running-service.ts';
 import type { GoogleServer } from '#testkit/servers/google-server.ts';
 

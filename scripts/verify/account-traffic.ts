@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
 import { strikesStream } from '#testkit/arrow/arrow-support.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { newUser } from '#testkit/new-user.ts';
+import { newUser } from '#testkit/accounts/new-user.ts';
 import { call, json, type Answer } from '#testkit/running-service.ts';
 import type { Stack } from './stack.ts';
 

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { call, refresh, serve, takeToken } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
-import { operate, type CommandResult } from '#testkit/operate.ts';
+import { operate, type CommandResult } from '#testkit/commands/operate.ts';
 
 /** The command of the migration Job. */
 const migrate = (url: string, ...words: string[]): Promise<CommandResult> =>

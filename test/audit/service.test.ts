@@ -12,7 +12,7 @@ import {
   tokenRequest,
 } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
-import { operate, type CommandResult } from '#testkit/operate.ts';
+import { operate, type CommandResult } from '#testkit/commands/operate.ts';
 
 type Event = {
   readonly action: string;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { compareState } from '#src/audit/replay.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
-import { operate, type CommandResult } from '#testkit/operate.ts';
+import { operate, type CommandResult } from '#testkit/commands/operate.ts';
 import { auditActions, bearer, startRoom, type Room } from './room.ts';
 import { quickHashing } from './setup.ts';
 

@@ -1,5 +1,5 @@
 import type { Request } from 'autocannon';
-import { newUser } from '#testkit/new-user.ts';
+import { newUser } from '#testkit/accounts/new-user.ts';
 import { client, option, tokenRequest } from '#testkit/running-service.ts';
 import type { Service } from '#testkit/service.ts';
 import { batchLoads } from '../http/bodies.ts';

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { newUser } from '#testkit/new-user.ts';
+import { newUser } from '#testkit/accounts/new-user.ts';
 import type { Stack } from '../stack.ts';
 import { refusedRound, steadily } from '../traffic.ts';
 import { traceOf, type Scenario } from './scenario.ts';

@@ -46,6 +46,9 @@ export const createTransfer = (deps: TransferDeps): Transfer => ({
   },
   importFrom: async (file) => {
     const gunzip = createGunzip();
+    // Nothing listens after the pipeline has ended and before `importLines` reads, and an error at that time would end the process.
+    // `importLines` gets the same error when it reads.
+    gunzip.on('error', () => {});
     const reading = pipeline(createReadStream(file), gunzip, { end: true });
     // `importLines` sees the same error, and the promise must have a handler before that.
     reading.catch(() => {});

@@ -1,4 +1,3 @@
-import { withoutDigest } from '#src/kernel/requests/conditional/expected-versions.ts';
 import type { StoredUniverse } from './universe-rows.ts';
 
 /**
@@ -15,7 +14,7 @@ export const tagOfUniverse = (universe: Pick<StoredUniverse, 'version' | 'create
 
 /** The version in the text of a tag: `3`, `3.CREATED` or `3.CREATED-DIGEST`. Undefined for another text. */
 export const readUniverseVersion = (tag: string): UniverseVersion | undefined => {
-  const [, version, created] = /^(\d{1,9})(?:\.([0-9a-z]{1,12}))?$/.exec(withoutDigest(tag)) ?? [];
+  const [, version, created] = /^(\d{1,9})(?:\.([0-9a-z]{1,12}))?(?:-[\w-]+)?$/.exec(tag) ?? [];
   return version === undefined ? undefined : { version: Number(version), created };
 };
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { eventually } from '#testkit/eventually.ts';
-import { operate, type CommandResult } from '#testkit/operate.ts';
+import { operate, type CommandResult } from '#testkit/commands/operate.ts';
 import { ada, bearer, openSession, quickCaches, signedIn, startRoom, type Room } from '../room.ts';
 
 /** The command, beside the service. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { compareState } from '#src/audit/replay.ts';
 import { eventually, laterSecond } from '#testkit/eventually.ts';
-import { operate, type CommandResult } from '#testkit/operate.ts';
+import { operate, type CommandResult } from '#testkit/commands/operate.ts';
 import {
   ada,
   auditActions,

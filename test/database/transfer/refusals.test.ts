@@ -8,7 +8,8 @@ import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { temporaryDirectory } from '#testkit/running-service.ts';
-import { operate } from '#testkit/operate.ts';
+import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';
+import { operate } from '#testkit/commands/operate.ts';
 import { contentOf } from './setup.ts';
 
 const options = { withoutJobs: false };
@@ -70,6 +71,20 @@ test('a file that is incomplete, changed or no export is refused, and the databa
   await t.throwsAsync(into.transfer.importFrom(join(directory, 'missing')), { code: 'ENOENT' });
   t.deepEqual(await contentOf(target), before);
   t.like(await into.transfer.importFrom(file), { universe_bundle: 1 });
+});
+
+test('a damaged file is refused by a slow database too', async (t) => {
+  const { target, directory, file } = await setup(t);
+  const url = new URL(target.url);
+  const proxy = await createTcpProxy({ target: { host: url.hostname, port: Number(url.port) } });
+  t.teardown(() => proxy.close());
+  url.port = String(proxy.port);
+  const into = await open(t, url.href);
+  const damaged = join(directory, 'damaged');
+  writeFileSync(damaged, readFileSync(file).subarray(0, -20));
+  // The file is unpacked before the database has answered.
+  proxy.latency(100);
+  await t.throwsAsync(into.transfer.importFrom(damaged), { message: /not an export of Volwatch, or it is damaged/ });
 });
 
 test('an export of another version and a database with rows are refused with what to do', async (t) => {

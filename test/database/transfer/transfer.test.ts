@@ -4,7 +4,7 @@ import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, refresh, serve, takeToken, temporaryDirectory } from '#testkit/running-service.ts';
-import { operate } from '#testkit/operate.ts';
+import { operate } from '#testkit/commands/operate.ts';
 import { contentOf } from './setup.ts';
 
 test('all data of a service move to another database, on which a service then runs', async (t) => {

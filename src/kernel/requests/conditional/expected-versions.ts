@@ -14,8 +14,11 @@ export type ExpectedVersions = readonly number[] | '*';
 /** Adds the digest of an answer to the tag of a version: `"3"` becomes `"3-DIGEST"`. @param digest base64url */
 export const versionTag = (tag: string, digest: string): string => `${tag.slice(0, -1)}-${digest}"`;
 
-/** The text of a tag without the digest that `versionTag` adds, if it has one. */
-export const withoutDigest = (tag: string): string => tag.replace(/-[\w-]+$/, '');
+/** The version in the text of a tag: `3`, or `3-DIGEST` as an answer to GET has it. Undefined for another text. */
+const versionOfTag = (tag: string): number | undefined => {
+  const version = /^(\d{1,9})(?:-[\w-]+)?$/.exec(tag)?.[1];
+  return version === undefined ? undefined : Number(version);
+};
 
 /**
  * The versions that an `If-Match` header names.
@@ -27,10 +30,7 @@ export const expectedVersions = (header: string | undefined): ExpectedVersions =
   }
   const tags = strongTags(header);
   if (tags === '*') return tags;
-  const versions = tags
-    .map(withoutDigest)
-    .filter((version) => /^\d{1,9}$/.test(version))
-    .map(Number);
+  const versions = tags.map(versionOfTag).filter((version) => version !== undefined);
   if (versions.length === 0) {
     throw new AppError(
       'precondition_failed',

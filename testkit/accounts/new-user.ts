@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { call, json, type Answer } from './running-service.ts';
+import { call, json, type Answer } from '#testkit/running-service.ts';
 
 export type NewUser = {
   readonly credentials: { readonly email: string; readonly password: string };
