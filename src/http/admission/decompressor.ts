@@ -26,7 +26,10 @@ export const decompressorOf = (request: IncomingMessage): Decompressor | undefin
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity') return undefined;
   const create = Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
-  if (create !== undefined) return create();
+  if (create !== undefined) {
+    // An error can come before the reader listens, or after it has ended: without a listener it would end the process.
+    return create().on('error', () => {});
+  }
   throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip, deflate, br or zstd', {
     headers: { 'Accept-Encoding': 'gzip, deflate, br, zstd' },
   });

@@ -24,11 +24,16 @@ const unpack = async function* (
   {
     check,
     arrivedBytes,
+    signal,
   }: {
     readonly check: (unpackedBytes: number, packedBytes: number) => void;
     readonly arrivedBytes: () => number;
+    /** Aborted with the error that ends the body. */
+    readonly signal: AbortSignal;
   },
 ): AsyncGenerator<Buffer, void, undefined> {
+  // The client can leave before the first piece is read. `plain` is destroyed then, and a pipeline would throw another error.
+  signal.throwIfAborted();
   // An error of either stream destroys `plain`, and the loop below throws it.
   pipeline(Readable.from(pieces), plain, () => {});
   let size = 0;
@@ -92,7 +97,9 @@ export const streamBody = async <T>(
   ask();
   try {
     const pieces =
-      plain === undefined ? source.pieces : unpack(source.pieces, plain, { check, arrivedBytes: () => size });
+      plain === undefined
+        ? source.pieces
+        : unpack(source.pieces, plain, { check, arrivedBytes: () => size, signal: source.signal });
     return await consume({ pieces, signal: source.signal });
   } finally {
     source.close();

@@ -14,8 +14,11 @@ const path = '/api/v1/files';
 const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
 
 /** A route that answers the media type, the size and the digest of its file. */
-const setup = (t: ExecutionContext, options: Partial<Setup> & { onPiece?: (size: number) => Promise<void> } = {}) => {
-  const { onPiece = async () => {}, ...rest } = options;
+const setup = (
+  t: ExecutionContext,
+  options: Partial<Setup> & { beforeRead?: () => Promise<void>; onPiece?: (size: number) => Promise<void> } = {},
+) => {
+  const { beforeRead = async () => {}, onPiece = async () => {}, ...rest } = options;
   const seen = { bytes: 0, failed: '' };
   const route = defineRoute({
     ...common,
@@ -29,6 +32,7 @@ const setup = (t: ExecutionContext, options: Partial<Setup> & { onPiece?: (size:
     handler: async ({ body }) => {
       const read = body.read(async ({ mediaType, pieces }) => {
         const hash = createHash('sha256');
+        await beforeRead();
         for await (const piece of pieces) {
           seen.bytes += piece.length;
           hash.update(piece);
@@ -208,6 +212,29 @@ test('a client that goes away ends the read', async (t) => {
   await eventually(() => seen.failed !== '', 'the read ends');
   t.is(seen.failed, 'request_timeout');
 });
+
+for (const encoding of ['identity', 'gzip', 'br', 'zstd']) {
+  test(`a client can go away before its body is read: ${encoding}`, async (t) => {
+    const begun = Promise.withResolvers<void>();
+    const left = Promise.withResolvers<void>();
+    const beforeRead = async (): Promise<void> => {
+      begun.resolve();
+      await left.promise;
+    };
+    const { server, seen } = setup(t, { beforeRead });
+    const { port } = await server;
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(`${head({ ...csv, 'Content-Encoding': encoding, 'Content-Length': '1000' })}a`);
+    });
+    await begun.promise;
+    socket.destroy();
+    // The server must see the end of the connection before the handler reads.
+    await sleep(100);
+    left.resolve();
+    await eventually(() => seen.failed !== '', 'the read ends');
+    t.is(seen.failed, 'request_timeout');
+  });
+}
 
 test('a client that sends too slowly is refused, and one that must wait is not', async (t) => {
   const bodyAdmission = { minBytesPerSecond: 10_000, graceMs: 100 };
