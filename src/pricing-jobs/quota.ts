@@ -98,6 +98,11 @@ export const createPricingJobQuota = ({
     return stored!.jobs;
   };
 
+  /** Cancelled jobs have no data. They are kept for their callers until the owner needs their places. */
+  const removeCancelled = async (query: Query, owner: string): Promise<number> =>
+    // SQL, because one statement removes any number of jobs.
+    (await query(`delete from pricing_job where owner = $1 and status = 'cancelled' returning 1`, [owner])).length;
+
   const assertBytes = async (query: Query, storedBytes: number, addedBytes: number): Promise<void> => {
     const own = { quota: 'pricing_job_bytes', wanted: storedBytes + addedBytes, max: limits.maxBytesPerOwner } as const;
     assertWithinQuota(abuse, { ...own, unit: 'bytes', remedy });
@@ -116,8 +121,9 @@ export const createPricingJobQuota = ({
     assertJob: async (query, owner) => {
       await lockOwner(query, owner);
       let wanted = (await countJobs(query, owner)) + 1;
-      if (wanted > limits.maxJobsPerOwner && (await removeJobsOfEndedKeys(query, owner)) > 0) {
-        wanted = (await countJobs(query, owner)) + 1;
+      if (wanted > limits.maxJobsPerOwner) {
+        const removed = (await removeCancelled(query, owner)) + (await removeJobsOfEndedKeys(query, owner));
+        if (removed > 0) wanted = (await countJobs(query, owner)) + 1;
       }
       assertWithinQuota(abuse, { quota: 'pricing_jobs', wanted, max: limits.maxJobsPerOwner, unit: 'jobs', remedy });
     },

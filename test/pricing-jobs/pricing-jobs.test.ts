@@ -145,6 +145,10 @@ test('there are also quotas for the bytes of all owners, and for the jobs and pr
   await pricing.open({ subject: owner, owner });
   const jobs = await t.throwsAsync<AppError>(pricing.open({ subject: owner, owner }));
   t.is(jobs.errors?.[0]?.code, 'pricing_jobs');
+  await pricing.cancel(owner, id);
+  const next = await pricing.open({ subject: owner, owner });
+  t.is((await pricing.find(owner, next.id)).status, 'open', 'a cancelled job gives its place to a new one');
+  t.is(await outcome(pricing.find(owner, id)), 'resource_not_found');
 });
 
 test('a small chunk counts as a larger one, so that the quota limits the number of chunks', async (t) => {

@@ -2,6 +2,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
+import { endSecondSteps } from '../sessions/end-sign-ins.ts';
 import type { Sessions } from '../sessions/session.ts';
 import type { RefreshTokens } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
@@ -65,6 +66,7 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
           `select * from (${liveOwnSessionsSql}) as live`,
           liveParameters(deps, caller),
         );
+        if (keepCurrent) await endSecondSteps(transaction.query, user);
         const others = rows.filter(({ current }) => !current);
         // Events stay for good, so the end of nothing has none.
         if (keepCurrent && others.length === 0) return tokens;

@@ -8,6 +8,7 @@ import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { SecretCipher } from '#src/kernel/secrets/secret-cipher.ts';
 import { UserAccountEntity } from '../entities.ts';
+import { endSecondSteps } from '../sessions/end-sign-ins.ts';
 import type { AssertRecentSignIn } from '../sign-in/recent-sign-in.ts';
 import { RecoveryCodeEntity, UserSecondFactorEntity } from './entities.ts';
 import { newRecoveryCodes, recoveryCodeDigest } from './recovery-codes.ts';
@@ -33,9 +34,17 @@ const enabled = (): AppError =>
   new AppError('second_factor_enabled', 'Remove the second factor before you add another');
 const none = (): AppError => new AppError('resource_not_found', 'There is no second factor to confirm or remove');
 
+/** @param isLast whether the secret is removed, because somebody without it could try all codes */
+const wrongCode = (isLast: boolean): AppError => {
+  const detail = isLast
+    ? 'code was wrong too often, and the secret is removed: make a new one with POST /account/totp'
+    : 'code is not a current code of this secret: check the clock of the device';
+  return validationFailed([{ pointer: '/code', code: 'invalid_value', detail }]);
+};
+
 /** SQL, because several tables lose the rows of one user. @returns whether there was a second factor */
 export const removeSecondFactor = async ({ query }: Transaction, userId: string): Promise<boolean> => {
-  await query('delete from sign_in_challenge where user_id = $1', [userId]);
+  await endSecondSteps(query, userId);
   await query('delete from recovery_code where user_id = $1', [userId]);
   return (await query('delete from user_second_factor where user_id = $1 returning 1', [userId])).length > 0;
 };
@@ -46,6 +55,9 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
 
   const record = (transaction: Transaction, userId: string, action: AuditAction): Promise<void> =>
     audit.record(transaction, { stream: `user:${userId}`, action, outcome: 'success', target: userId });
+
+  const count = (method: 'totp' | 'recovery_code', outcome: 'accepted' | 'refused' | 'locked'): void =>
+    metrics.count('volwatch_auth_second_factor_total', { method, outcome });
 
   /** Locks the account, so that two requests of one user run one after the other. */
   const lockUser = async ({ em }: Transaction, id: string) => {
@@ -66,7 +78,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
         const user = await lockUser(transaction, userId);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (stored?.confirmedAt) throw enabled();
-        const values = { secret: cipher.encrypt(secret, placeOf(userId)), createdAt: clock.now() };
+        const values = { secret: cipher.encrypt(secret, placeOf(userId)), createdAt: clock.now(), failures: 0 };
         if (stored) Object.assign(stored, values);
         else em.create(UserSecondFactorEntity, { user, ...values });
         return { secret, uri: totpUri(secret, user.email) };
@@ -76,7 +88,8 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     confirm: async (caller, code) => {
       const userId = userOf(caller);
       const codes = newRecoveryCodes();
-      await unitOfWork.run({ operation }, async (transaction) => {
+      // The transaction must commit after a wrong code too, because it counts the failure.
+      const refusal = await unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
         const user = await lockUser(transaction, userId);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
@@ -84,13 +97,19 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
         if (stored.confirmedAt) throw enabled();
         const step = stepOfCode(cipher.decrypt(stored.secret, placeOf(userId)), code, clock.now());
         if (step === undefined) {
-          const detail = 'code is not a current code of this secret: check the clock of the device';
-          throw validationFailed([{ pointer: '/code', code: 'invalid_value', detail }]);
+          stored.failures += 1;
+          const isLast = stored.failures >= maxSecondFactorFailures;
+          if (isLast) em.remove(stored);
+          count('totp', isLast ? 'locked' : 'refused');
+          return wrongCode(isLast);
         }
-        Object.assign(stored, { confirmedAt: clock.now(), lastStep: step });
+        count('totp', 'accepted');
+        Object.assign(stored, { confirmedAt: clock.now(), lastStep: step, failures: 0 });
         for (const each of codes) em.create(RecoveryCodeEntity, { user, codeHash: recoveryCodeDigest(each) });
         await record(transaction, userId, 'user.second_factor_enabled');
+        return undefined;
       });
+      if (refusal) throw refusal;
       return codes;
     },
 
@@ -112,8 +131,6 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
         { lockMode },
       );
       if (!stored) return false;
-      const count = (method: 'totp' | 'recovery_code', outcome: 'accepted' | 'refused' | 'locked'): void =>
-        metrics.count('volwatch_auth_second_factor_total', { method, outcome });
       if (!/^\d{6}$/.test(code)) {
         // One statement, so that of two requests with one code only one succeeds.
         const used = await query('delete from recovery_code where user_id = $1 and code_hash = $2 returning 1', [

@@ -31,6 +31,12 @@ const revokeTokens = async (query: Query, userId: string, at: Date): Promise<rea
   return rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt }));
 };
 
+/** Ends the sign-ins of a user that wait for their second step. */
+export const endSecondSteps = async (query: Query, userId: string): Promise<void> => {
+  // SQL, because a user can have many.
+  await query('delete from sign_in_challenge where user_id = $1', [userId]);
+};
+
 /**
  * Ends the sessions of a user, and the refresh families with their access tokens. This is SQL with one statement for each
  * table, because a user can have many.
@@ -45,7 +51,7 @@ export const endSignIns = async (
     [userId, keep.sessionId ?? null],
   );
   // A sign-in that waits for its second step was begun before this time, so its token must end too.
-  await query('delete from sign_in_challenge where user_id = $1', [userId]);
+  await endSecondSteps(query, userId);
   const families = await query(
     `update refresh_family set revoked_at = $2, revoked_reason = $3
      where user_id = $1 and revoked_at is null

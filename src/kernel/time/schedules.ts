@@ -5,6 +5,8 @@ import { dayMs } from '../calendar.ts';
 export type Schedule = { readonly cron: string; readonly time_zone: string };
 
 const cronShape = /^[\w*/,#-]+( [\w*/,#-]+){4}$/;
+/** The parser replaces an `H` by a random number each time it reads the expression. */
+const hasRandomField = /\bH\b/i;
 
 const parse = ({ cron, time_zone: tz }: Schedule, at: Date) =>
   CronExpressionParser.parse(cron, { currentDate: at, tz });
@@ -29,7 +31,7 @@ export const periodMs = (schedule: Schedule, at: Date): number | undefined => {
 
 /** Whether the job queue accepts the expression; it uses the same parser. An expression that never runs is none. */
 export const isCron = (cron: string): boolean =>
-  cronShape.test(cron) && nextRun({ cron, time_zone: 'UTC' }, new Date(0)) !== undefined;
+  cronShape.test(cron) && !hasRandomField.test(cron) && nextRun({ cron, time_zone: 'UTC' }, new Date(0)) !== undefined;
 
 /** Longest time between two runs of a monthly schedule: from the first Monday of a month to that of the next one. */
 const maxGapMs = 35 * dayMs;

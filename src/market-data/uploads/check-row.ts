@@ -2,7 +2,7 @@ import type { PriceBar } from '../providers/provider.ts';
 import type { UploadColumn } from './columns.ts';
 import type { Cell } from './formats/rows.ts';
 import type { RowError } from './row-error.ts';
-import { numberOf, type NumberRule } from './values.ts';
+import { maxSplitFactor, numberOf, type NumberRule } from './values.ts';
 
 /** A row with its values parsed. `asset` is the position of the symbol in the universe. */
 export type UploadRow = PriceBar & {
@@ -22,8 +22,13 @@ const rules: Readonly<Record<Exclude<UploadColumn, 'symbol' | 'date'>, NumberRul
   low: 'zero_is_none',
   volume: 'from_zero',
   dividend: 'zero_is_none',
-  split_factor: 'zero_is_none',
+  split_factor: 'split',
   shares: 'zero_is_none',
+};
+
+const rangeOf = (column: UploadColumn): string => {
+  if (column === 'split_factor') return `from 1/${maxSplitFactor} to ${maxSplitFactor}`;
+  return `${column === 'volume' ? 'from 0' : 'above 0'} and at most 1e15`;
 };
 
 const numberFault = (column: UploadColumn, code: 'invalid_number' | 'out_of_range'): Refusal => ({
@@ -32,7 +37,7 @@ const numberFault = (column: UploadColumn, code: 'invalid_number' | 'out_of_rang
   detail:
     code === 'invalid_number'
       ? `${column} must be a plain number such as 1234.5`
-      : `${column} must be ${column === 'volume' ? 'from 0' : 'above 0'} and at most 1e15`,
+      : `${column} must be ${rangeOf(column)}`,
 });
 
 export type RowCheck = {

@@ -37,6 +37,7 @@ test('expressions of five fields, and names of zones', (t) => {
   for (const cron of ['', '* * * *', '0 0 5 * * *', '61 * * * *', '@daily', '0 0 30 2 *', 'a b c d e']) {
     t.false(isCron(cron), cron);
   }
+  for (const cron of ['H 5 * * *', '0 h * * *', '0 H/6 * * *']) t.false(isCron(cron), `${cron} is random`);
   for (const zone of ['UTC', 'Europe/London', 'America/Argentina/Buenos_Aires']) t.true(isTimeZone(zone), zone);
   for (const zone of ['', '+01:00', 'Mars/Olympus', 'Europe/London\n', "x'y"]) t.false(isTimeZone(zone), zone);
 });

@@ -139,6 +139,11 @@ test('numbers: plain ones are read, others are refused', (t) => {
     ['-1', 'from_zero', 'out_of_range'],
     ['1e16', 'positive', 'out_of_range'],
     ['1e-400', 'positive', 'out_of_range'],
+    ['20', 'split', 20],
+    ['0.00001', 'split', 0.000_01],
+    ['0', 'split', null],
+    ['0.000009', 'split', 'out_of_range'],
+    ['100001', 'split', 'out_of_range'],
   ] as const) {
     t.is(numberOf(text, rule), value, text);
   }
