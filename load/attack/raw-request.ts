@@ -41,6 +41,14 @@ const headOf = ({ method, path, headers = {}, address, body, announcedBytes }: R
   return `${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
 };
 
+/** Ends the connection with a reset after a time. */
+export const leaveAfter =
+  (ms: number): NonNullable<RawRequest['afterwards']> =>
+  async (socket, ended) => {
+    await sleep(ms, undefined, { signal: ended }).catch(() => {});
+    if (!socket.destroyed) socket.resetAndDestroy();
+  };
+
 type Reader = { readonly take: (chunk: Buffer) => void; readonly outcome: () => Outcome; readonly bytes: () => number };
 
 /** Keeps the first bytes of the answer and counts the others. */

@@ -1,4 +1,5 @@
 import type { FaultPoint } from '#src/kernel/catalogue/faults.ts';
+import type { Dependency } from '#src/kernel/ports/health.ts';
 import type { Scrape } from './scrape.ts';
 import type { World } from './world.ts';
 import type { Topology } from './world/topology.ts';
@@ -65,7 +66,7 @@ export type Cell = {
   /** Every answer must come within this time, in milliseconds. */
   readonly deadlineMs: number;
   /** The dependency whose health status must be different from `up` within 5 s of the fault. */
-  readonly unhealthy?: 'postgres' | 'redis' | 'twelve_data' | 'google_calendar' | 'smtp' | 'workers';
+  readonly unhealthy?: Dependency;
   /** Spans from the time of the fault are lost. The check then needs a trace from after the fault. */
   readonly spansLost?: boolean;
   /** The process ends or is unavailable for a while, so connections may be refused during that time. */

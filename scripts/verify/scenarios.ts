@@ -221,6 +221,14 @@ export const scenarios: readonly Scenario[] = [
     end: async ({ redis }) => void (await redis.admin.call('ACL', 'SETUSER', 'default', '+evalsha')),
   },
   {
+    alert: 'JobQueuesFailing',
+    fault: 'the schema of the job queues is renamed',
+    inject: async ({ sql }) => void (await sql('alter schema pgboss rename to pgboss_away')),
+    log: ({ message, code }) =>
+      message === 'a statement of the job queue failed' && code === 'database_schema_outdated',
+    end: async ({ sql }) => void (await sql('alter schema pgboss_away rename to pgboss')),
+  },
+  {
     alert: 'LimiterFellBackToMemory',
     fault: 'Redis hangs',
     inject: ({ redis }) => redis.hang(),

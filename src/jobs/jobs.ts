@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { context } from '@opentelemetry/api';
 import { PgBoss } from 'pg-boss';
-import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf, isErrorCode, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import {
   jobQueues,
@@ -90,6 +90,12 @@ const sizesSql = `
   select name, count(*) filter (where state < 'active')::int as waiting, count(*) filter (where state = 'active')::int as active
   from pgboss.job where state <= 'active' group by name`;
 
+/** pg-boss reports many errors as copies, which are no `AppError` but have its code. */
+const codeOfReport = (report: unknown): ErrorCode => {
+  const code = (report as { readonly code?: unknown } | null)?.code;
+  return typeof code === 'string' && isErrorCode(code) ? code : codeOf(report);
+};
+
 /**
  * Job queues in PostgreSQL (pg-boss) on the connection pool of the service. A job is enqueued in the transaction of the
  * change that needs it, and any worker process can run it.
@@ -108,7 +114,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
   const work = createWork({ metrics, logger, retries, finalFailureLevel, stopping: stopping.signal });
 
   const onError = (error: unknown): void => {
-    if (!hasRecentFault()) logger.warn({ code: codeOf(error) }, 'a statement of the job queue failed');
+    if (!hasRecentFault()) logger.warn({ code: codeOfReport(error) }, 'a statement of the job queue failed');
     faultAt = performance.now();
   };
 
@@ -251,6 +257,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
     },
 
     collect: async () => {
+      metrics.set('volwatch_jobs_up', {}, open && !hasRecentFault() ? 1 : 0);
       if (!open) return;
       const { rows } = await execute(sizesSql);
       const sizes = new Map(

@@ -266,3 +266,23 @@ test('a job that runs longer than the grace of close is aborted, and another wor
     'the second worker runs the job',
   );
 });
+
+test('statements that fail show in the log, the health and the metric, and the queues go on', async (t) => {
+  const codes: unknown[] = [];
+  const warn = ({ code }: { readonly code?: unknown }): void => void codes.push(code);
+  const { admin, make, metrics } = await setup(t, { logger: { ...silentLogger, warn } });
+  const jobs = make();
+  const isUp = async (): Promise<boolean> => {
+    await jobs.collect().catch(() => {});
+    return metrics.value('volwatch_jobs_up') === 1;
+  };
+  t.false(await isUp(), 'before the queues are open');
+  await jobs.start(idle);
+  t.true(await isUp());
+  await admin.query('alter schema pgboss rename to pgboss_away');
+  await eventually(async () => !(await isUp()), 'the failure shows');
+  t.like(await jobs.healthCheck.check(AbortSignal.timeout(100)), { status: 'degraded' });
+  t.is(codes[0], 'database_schema_outdated');
+  await admin.query('alter schema pgboss_away rename to pgboss');
+  await eventually(isUp, 'the queues work again', 20_000);
+});

@@ -11,7 +11,7 @@ import {
   resetMessages,
   wrongPasswords,
 } from './credentials.ts';
-import { idleBodies, manySlowReaders, slowReaders } from './sockets.ts';
+import { idleBodies, leavingClients, manySlowReaders, slowReaders } from './sockets.ts';
 import { jobStorage, manyPages } from './storage.ts';
 import { createUploadAttacks } from './uploads.ts';
 import { hugeWork, impossibleVolatilities, longWork, manyBatches, manySlowPrices, unknownNames } from './work.ts';
@@ -56,6 +56,7 @@ const withoutKind: readonly Attack[] = [
   redaction,
   repeatedConnects,
   manyPages,
+  leavingClients,
   unknownNames,
   uploads.wideRows,
   uploads.hugeTexts,

@@ -1,7 +1,7 @@
 import type { Attack, Field } from '../attack.ts';
 import { each } from '../each.ts';
 import { payloads } from '../payloads.ts';
-import { rawRequest, type RawRequest } from '../raw-request.ts';
+import { leaveAfter, rawRequest, type RawRequest } from '../raw-request.ts';
 
 type Idle = Pick<RawRequest, 'method' | 'path' | 'headers' | 'announcedBytes'>;
 
@@ -72,4 +72,28 @@ export const manySlowReaders: Attack = {
   slow: true,
   orKinds: ['answer_slow'],
   run: (field) => unread(field, 40, true),
+};
+
+/** Requests with the head, with a part of the body, and with large answers, plain and compressed. */
+const leaving = (number: number): Pick<RawRequest, 'method' | 'path' | 'headers' | 'body' | 'announcedBytes'> => {
+  const encoding = (['identity', 'gzip', 'br', 'zstd'] as const)[number % 4]!;
+  const batch = { method: 'POST', path: '/api/v1/pricing/batch' };
+  const headers = { ...json, 'Content-Encoding': encoding };
+  const requests = [
+    { ...batch, headers, announcedBytes: 60_000 },
+    { ...batch, headers, body: payloads.largeAnswer().subarray(0, 20_000), announcedBytes: 60_000 },
+    { ...batch, headers: { 'Content-Type': 'application/vnd.apache.arrow.stream' }, announcedBytes: 60_000 },
+    { ...batch, headers: { ...json, 'Accept-Encoding': encoding }, body: payloads.slowBatch() },
+    { method: 'GET', path: '/api/v1/prices?limit=1000', headers: { 'Accept-Encoding': encoding } },
+    { method: 'GET', path: '/openapi.json', headers: { 'Accept-Encoding': encoding } },
+  ];
+  return requests[Math.floor(number / 4) % requests.length]!;
+};
+
+export const leavingClients: Attack = {
+  name: 'clients that leave at any moment',
+  run: (field) =>
+    each(field, { parallel: 16 }, (number, address) =>
+      rawRequest({ ...field, address, ...leaving(number), afterwards: leaveAfter((number * 7) % 80) }),
+    ),
 };

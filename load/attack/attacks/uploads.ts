@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack, Field } from '../attack.ts';
 import { each } from '../each.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 import { payloads } from '../payloads.ts';
-import { rawRequest, type RawRequest } from '../raw-request.ts';
+import { leaveAfter, rawRequest, type RawRequest } from '../raw-request.ts';
 import { createUploaders, type Uploaders } from './uploaders.ts';
 
 const csv = { 'Content-Type': 'text/csv' };
@@ -12,6 +11,8 @@ const arrow = { 'Content-Type': 'application/vnd.apache.arrow.stream' };
 /** A database may grow by its own files. An attack that stores what it sends grows it by hundreds of MiB. */
 const maxGrowthBytes = 64 * mebibyte;
 const minServedShare = 0.5;
+
+const encodings = ['gzip', 'br', 'zstd'] as const;
 
 type Upload = Pick<RawRequest, 'headers' | 'body' | 'announcedBytes' | 'afterwards'>;
 type Settings = Pick<Attack, 'name' | 'slow' | 'orKinds' | 'minRequestsForRefusal'> & {
@@ -99,14 +100,12 @@ export const createUploadAttacks = () => {
     aborted: attack({
       name: 'aborted uploads',
       parallel: 20,
-      upload: () => ({
-        headers: csv,
+      // The clients leave before the upload is accepted, while its first bytes are read, and later.
+      upload: (number) => ({
+        headers: { ...csv, ...(number % 4 > 0 && { 'Content-Encoding': encodings[number % encodings.length]! }) },
         announcedBytes: 50 * mebibyte,
-        body: payloads.uploadOfUnknownSymbols(),
-        afterwards: async (socket, ended) => {
-          await sleep(50, undefined, { signal: ended }).catch(() => {});
-          socket.resetAndDestroy();
-        },
+        body: number % 2 === 0 ? payloads.uploadOfUnknownSymbols() : Buffer.alloc(1),
+        afterwards: leaveAfter((number * 7) % 60),
       }),
     }),
   };

@@ -19,6 +19,8 @@ const common = { group: 'postgres', probe: 'database', codes: refusals, deadline
 const terminate = `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'`;
 const readOnly = (on: boolean) => `alter system set default_transaction_read_only = ${on ? 'on' : 'off'}`;
 
+const renameQueues = (from: string, to: string) => `alter schema ${from} rename to ${to}`;
+
 export const postgresCells: readonly Cell[] = [
   {
     ...common,
@@ -111,5 +113,17 @@ export const postgresCells: readonly Cell[] = [
       await statementOn(databaseUrl, 'select pg_reload_conf()');
     },
     hasEffect: (before, now) => reasons(now) > reasons(before) || moreErrors(before, now),
+  },
+  {
+    ...common,
+    name: 'job tables away',
+    how: 'the schema of the job queues is renamed while refreshes are asked for',
+    probe: 'refresh',
+    codes: ['database_schema_outdated'],
+    deadlineMs: 12_000,
+    unhealthy: 'jobs',
+    inject: async ({ databaseUrl }) => void (await statementOn(databaseUrl, renameQueues('pgboss', 'pgboss_away'))),
+    heal: async ({ databaseUrl }) => void (await statementOn(databaseUrl, renameQueues('pgboss_away', 'pgboss'))),
+    hasEffect: (_before, now) => now.sum('volwatch_jobs_up') === 0,
   },
 ];

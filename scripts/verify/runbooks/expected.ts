@@ -75,6 +75,7 @@ export const expected: Readonly<Record<string, Expected>> = {
   ReplicaDown: { shows: [/volwatch_replica_up\{[^}]*\} 0/], answers: [/\| streaming \| +\d/] },
   RedisDown: { shows: [down('redis'), memory] },
   RedisUseFailing: { shows: [/^evalsha$/im], answers: [/role:master/] },
+  JobQueuesFailing: { shows: [/volwatch_jobs_up 0$/m, /jobs\s*\n[-+]+\n\(0 rows\)/] },
   LimiterFellBackToMemory: { shows: [memory] },
   TelemetryDropped: {
     shows: [/signal="traces",reason="export_failed"\S* [1-9]|reason="export_failed",signal="traces"\S* [1-9]/],

@@ -61,6 +61,12 @@ volwatch_replica_fallbacks_total{pool="replica_1"} 2
 (1 row)`,
   RedisDown: `${health}\n${limits}`,
   RedisUseFailing: `${health}\n\n\n# Replication\nrole:master\nconnected_slaves:0`,
+  JobQueuesFailing: `${health}
+volwatch_jobs_up 1
+ nspname | may_use |    jobs    
+---------+---------+------------
+ pgboss  | t       | pgboss.job
+(1 row)`,
   LimiterFellBackToMemory: limits,
   TelemetryDropped: `volwatch_telemetry_dropped_total{signal="traces",reason="queue_full"} 0
 volwatch_telemetry_dropped_total{signal="traces",reason="export_failed"} 0

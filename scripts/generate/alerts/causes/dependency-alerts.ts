@@ -149,6 +149,29 @@ export const dependencyAlerts: readonly CauseAlert[] = [
     },
   },
   {
+    alert: 'JobQueuesFailing',
+    expr: `${steady('volwatch_jobs_up{job="volwatch"}', 0)} and on (instance) volwatch_dependency_up{job="volwatch",dependency="postgres"} == 1`,
+    for: '1m',
+    severity: 'page',
+    summary: 'the job queues of {{ $labels.instance }} do not work',
+    description:
+      'PostgreSQL answers, but the statements of the queues fail or the queues did not open: refreshes, uploads, mail and webhooks wait.',
+    proof: {
+      series: {
+        [`volwatch_jobs_up{${i1}}`]: '1x10 0x10 1x20',
+        [`volwatch_dependency_up{${i1},dependency="postgres"}`]: '1x40',
+        // Without PostgreSQL the queues cannot work: PostgresDown says so.
+        [`volwatch_jobs_up{${i2}}`]: '0x40',
+        [`volwatch_dependency_up{${i2},dependency="postgres"}`]: '0x40',
+      },
+      quiet: 5,
+      fires: 15,
+      over: 22,
+      labels: one,
+      summary: 'the job queues of a:9464 do not work',
+    },
+  },
+  {
     alert: 'LimiterFellBackToMemory',
     expr: 'sum by (instance) (rate(volwatch_rate_limit_decisions_total{job="volwatch",backend="memory"}[2m])) > 0 and on (instance) volwatch_redis_mode{job="volwatch",mode!="none"} == 1',
     for: '2m',

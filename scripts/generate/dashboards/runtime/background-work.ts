@@ -31,6 +31,19 @@ export const backgroundWork: RowSpec = {
       alerts: ['JobsDying'],
     },
     {
+      id: 33,
+      kind: 'states',
+      title: 'Job queues by instance',
+      description:
+        '1 while the queues are open and their statements succeed; 0: jobs wait, and no refresh is accepted.',
+      unit: 'state',
+      queries: [{ expr: of('volwatch_jobs_up'), legend: '{{instance}}' }],
+      lowIsBad: true,
+      thresholds: [{ value: 1, color: 'green' }],
+      ...fromCauses,
+      alerts: ['JobQueuesFailing'],
+    },
+    {
       id: 7,
       kind: 'timeseries',
       title: 'Webhook deliveries by outcome',

@@ -79,6 +79,11 @@ export const operationMetrics = {
     help: 'Jobs by queue and state',
     labels: { queue: jobQueues, state: ['waiting', 'active'] },
   },
+  volwatch_jobs_up: {
+    type: 'gauge',
+    help: '1 while the job queues are open and their statements succeed',
+    labels: {},
+  },
   volwatch_webhook_deliveries_total: {
     type: 'counter',
     help: 'Attempts at webhook deliveries: delivered, failed and to be tried again, given up, or answered with 410',
