@@ -84,11 +84,13 @@ export const unusedVolatility: NumberInput = {
   optional: true,
   description: 'Echoed; the parameters of heston take its place',
 };
+/** It is odd, because the tree needs an odd number. The error of an American price is then about 1e-4 of the strike. */
+export const defaultSteps = 501;
 export const steps: NumberInput = {
   name: 'steps',
   minimum: 11,
   maximum: 10_001,
-  default: 501,
+  default: defaultSteps,
   integer: true,
   description: 'Steps of the tree; an even number is raised by one',
 };

@@ -157,7 +157,7 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     exerciseStyles: ['european', 'american'],
     outputs: americanOutputs,
     accuracy:
-      `Error of an American price about 1e-4 of the strike at 501 steps, falling with their number; ${byDifferences}, ` +
+      `Error of an American price about 1e-4 of the strike at ${input.defaultSteps} steps, falling with their number; ${byDifferences}, ` +
       'gamma to about three digits',
     source: 'Leisen and Reimer (1996); discrete dividends by the escrowed model',
     build: createBinomialEngine,

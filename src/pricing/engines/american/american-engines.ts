@@ -8,6 +8,7 @@ import {
 } from './american-limits.ts';
 import { createPanelPut } from './panels/panel-put.ts';
 import { writePanelGreeks } from './panels/panel-greeks.ts';
+import { defaultSteps } from '../../models/inputs.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
 import { createAdaptiveAmerican } from './adaptive-american.ts';
 import type { Precision } from './precision.ts';
@@ -111,12 +112,6 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
  */
 export const createBawEngine = (): PricingEngine<SpotOption> =>
   createKernelEngine(() => bawPrice, SMOOTH_STEP, twoBoundariesRefusal);
-
-/**
- * Steps of the tree for an option without `steps`. It is odd, because the tree needs an odd number. With 501 steps the error of an
- * American price is about 1e-4 of the strike. The input `steps` in `models/inputs.ts` has the same default.
- */
-const defaultSteps = 501;
 
 /**
  * Returns the engine for American and European options on the tree of Leisen and Reimer. It refuses the same options with

@@ -17,7 +17,7 @@ const NOISE = 1e-12;
  * high order method of regula falsi type", BIT 13 (1973), 253-264. Every fourth step is a bisection. `iterations` are the steps
  * so far.
  */
-// oxlint-disable-next-line complexity -- one loop of a numerical method, with its cases as the paper has them
+// oxlint-disable-next-line complexity -- one loop of a numerical method, whose cases share many values
 export const rootBetween = (
   priceAt: (volatility: number) => number,
   price: number,

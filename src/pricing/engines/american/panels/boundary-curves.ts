@@ -20,6 +20,10 @@ export type BoundaryCurves = {
   readonly weightsAt: (panel: number, time: number, row: Float64Array) => void;
 };
 
+/**
+ * Returns empty curves: `ends` has the start of the first panel only, in years to expiry, and the solver adds panel after panel.
+ * @param curves number of exercise boundaries, 1 or 2
+ */
 export const createCurves = (tables: PanelTables, curves: number): BoundaryCurves => {
   const ends = [0];
   return {

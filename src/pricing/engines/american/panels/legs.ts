@@ -23,6 +23,7 @@ export type Legs = {
   dPlus: number;
 };
 
+/** Returns legs of zeros. A caller makes one and fills it again for each point, because the loop must make no objects. */
 export const createLegs = (): Legs => ({
   cashAbove: 0,
   cashBelow: 0,

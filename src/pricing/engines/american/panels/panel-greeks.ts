@@ -56,7 +56,7 @@ const VOLGA_STEP = 1e-3;
  * 1, or undefined if it was not found; then all greeks are NaN. Volga is a central difference of vega, which needs two more
  * boundaries; without `withVolga` it is NaN.
  */
-// oxlint-disable-next-line complexity -- one loop of a numerical method, with its cases as the paper has them
+// oxlint-disable-next-line complexity -- one loop of a numerical method, whose cases share many values
 export const writePanelGreeks = (
   solve: (market: PutMarket, time: number) => BoundaryCurves | undefined,
   { spot, strike, time, rate, dividendYield, volatility, sign }: SpotInputs,

@@ -43,6 +43,11 @@ export type PanelTables = MeshSize & {
   readonly writeRow: (z: number, out: Float64Array, at: number) => void;
 };
 
+/**
+ * Returns the tables of one size, which depend on no option. `positions` has nodes + 1 entries, -cos(pi i / nodes); `near` and
+ * `far` are Gauss-Legendre rules of `nearPoints` and `farPoints`. The weights are those of the barycentric formula (Berrut and
+ * Trefethen 2004, equation 5.4).
+ */
 export const createPanelTables = (size: MeshSize): PanelTables => {
   const { nodes } = size;
   const positions = Float64Array.from({ length: nodes + 1 }, (_, i) => -Math.cos((Math.PI * i) / nodes));
