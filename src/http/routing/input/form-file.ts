@@ -6,6 +6,7 @@ import type { FileStream } from '#src/kernel/body-stream.ts';
 import { inParts, maxPartBytes } from '#src/kernel/streams/in-parts.ts';
 import { BodySource } from '../../admission/body-source.ts';
 import type { HttpContext } from '../types.ts';
+import { safeMultipart } from './form-parser.ts';
 import { koaBodyView } from './koa-body-view.ts';
 
 /**
@@ -110,6 +111,7 @@ export const readFormFile = async <T>(
     urlencoded: false,
     parsedMethods: Object.values(HttpMethodEnum),
     formidable: {
+      enabledPlugins: [safeMultipart],
       // The second file is refused by `keep`, with the error of this service.
       maxFiles: Infinity,
       maxFieldsSize: maxOverheadBytes,

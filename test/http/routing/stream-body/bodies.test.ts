@@ -62,8 +62,14 @@ test('a form with anything but one file is refused', async (t) => {
 test('a form that is cut, or whose parts have endless headers, is refused', async (t) => {
   const type = { 'Content-Type': 'multipart/form-data; boundary=x' };
   const part = '--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\n';
+  const field = '--x\r\nContent-Disposition: form-data; name="f"\r\n';
   for (const [body, status] of [
     [`${part}symbol,date`, 400],
+    // The parser of forms throws for these encodings of a field, and refuses the last one.
+    ...['7bit', '8bit', 'binary', 'base64', 'x-unknown'].map(
+      (encoding) => [`${field}Content-Transfer-Encoding: ${encoding}\r\n\r\nhello\r\n--x--\r\n`, undefined] as const,
+    ),
+    [`${field}Content-Transfer-Encoding: 7bit\r\n\r\nhello`, 400],
     ['--x\r\nContent-Disposition: form-data; name="f"', 400],
     ['no form at all', 400],
     ['', 400],
@@ -75,7 +81,8 @@ test('a form that is cut, or whose parts have endless headers, is refused', asyn
   ] as const) {
     const { call } = await setup(t).server;
     const answer = await call(path, { method: 'POST', headers: type, body });
-    t.is(answer.status, status, body.slice(0, 200));
+    if (status === undefined) t.true([400, 422].includes(answer.status), body);
+    else t.is(answer.status, status, body.slice(0, 200));
   }
   const { call } = await setup(t).server;
   t.is(
