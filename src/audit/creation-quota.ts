@@ -11,7 +11,7 @@ export type CreationQuotaDeps = { readonly abuse: AbuseReport; readonly maxPerDa
  * hours. Events are never deleted, so without this quota an owner who creates and removes objects fills the disk. Ends of
  * credentials and the removal of scopes are not limited, because they must always be possible. Their number is bounded by
  * the creations: one end, and one removal for each scope.
- * Changes of settings are counted apart, because they must not use up the sign-ins of their owner.
+ * Changes of settings and of the password are counted apart, because they must not use up the sign-ins of their owner.
  * Transactions in progress do not see each other, so their number can be exceeded by as many.
  * @throws AppError `quota_exceeded`
  */
@@ -36,6 +36,9 @@ export const creations: readonly AuditAction[] = [
 /** Changes of what only their owner sees. The quota counts them together. A removal of a preset follows a change that counted. */
 export const changes: readonly AuditAction[] = ['user.profile_changed', 'user.settings_changed', 'user.preset_stored'];
 
+/** Counted apart, because nothing else may keep an owner from changing the password. A reset by mail has its own limit. */
+export const passwordChanges: readonly AuditAction[] = ['user.password_changed'];
+
 const groups = [
   {
     quota: 'creations_in_a_day',
@@ -48,6 +51,12 @@ const groups = [
     actions: changes,
     unit: 'changes',
     remedy: 'Send several changes with one request, or try again tomorrow.',
+  },
+  {
+    quota: 'password_changes_in_a_day',
+    actions: passwordChanges,
+    unit: 'changes',
+    remedy: 'Try again tomorrow, or reset the password by e-mail.',
   },
 ] as const;
 

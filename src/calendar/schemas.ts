@@ -1,3 +1,4 @@
+import { utcDay } from '#src/kernel/calendar.ts';
 import { z } from 'zod';
 import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 import type { Connection } from './connections.ts';
@@ -78,6 +79,6 @@ export const shownConnection = (connection: Connection | undefined) =>
     : { status: 'none' as const, scopes: [], connected_at: null };
 
 export const shownEvent = ({ starts_at: start, ends_at: end, updated_at: updated, ...event }: StoredEvent) => {
-  const show = (at: Date): string => (event.all_day ? at.toISOString().slice(0, 10) : at.toISOString());
+  const show = (at: Date): string => (event.all_day ? utcDay(at) : at.toISOString());
   return { ...event, start: show(start), end: show(end), updated_at: updated?.toISOString() ?? null };
 };

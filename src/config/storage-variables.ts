@@ -59,7 +59,7 @@ export const storageSections = {
     CREATIONS_PER_OWNER_PER_DAY: variable(
       integer(1, 1_000_000),
       '1000',
-      'Max API keys, sign-ins, webhooks with their rotations and calendar connections of one user or client in 24 hours, together; counted apart, also the max changes of profile, settings and presets',
+      'Max API keys, sign-ins, webhooks with their rotations and calendar connections of one user or client in 24 hours, together; counted apart, also the max changes of profile, settings and presets, and of the password',
     ),
     AUDIT_REFUSALS_PER_HOUR: variable(
       integer(1, 1_000_000),

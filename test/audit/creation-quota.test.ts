@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { changes, createCreationQuota, creations } from '#src/audit/creation-quota.ts';
+import { changes, createCreationQuota, creations, passwordChanges } from '#src/audit/creation-quota.ts';
 import { auditActions, type AuditAction, type AuditActor, type AuditEvent } from '#src/kernel/ports/audit.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { setup } from './setup.ts';
@@ -65,6 +65,19 @@ test('changes of settings end at the limit of the day, and use up no sign-ins', 
   await t.notThrowsAsync(record('user.signed_in'));
   advance(dayMs + 1);
   await t.notThrowsAsync(record('user.settings_changed'));
+});
+
+test('changes of the password end at their own limit, which nothing else uses up', async (t) => {
+  const { record, advance } = await limited(t, 2);
+  for (const action of ['api_key.created', 'user.signed_in', 'user.settings_changed'] as const) await record(action);
+  for (const action of passwordChanges) {
+    for (let round = 0; round < 2; round += 1) await record(action);
+    const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
+    t.like(error, { errors: [{ code: 'password_changes_in_a_day' }] });
+  }
+  await t.notThrowsAsync(record('user.password_reset'), 'a reset by e-mail is possible');
+  advance(dayMs + 1);
+  await t.notThrowsAsync(record('user.password_changed'));
 });
 
 test('a key can always lose scopes: such a change is never refused, and uses up nothing', async (t) => {

@@ -1,3 +1,4 @@
+import { utcDay } from '#src/kernel/calendar.ts';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -32,7 +33,7 @@ export const removalRoutes = ({ removal, cookies, measure }: RemovalRoutesDeps):
       if (!principal) throw new AppError('auth_service_error');
       const at = await measure('removal_request', () => removal.request(principal, password, clientIp));
       const cookie = principal.sessionId === undefined ? {} : { 'Set-Cookie': cookies.cleared };
-      const body = { removal_on: at.toISOString().slice(0, 10) };
+      const body = { removal_on: utcDay(at) };
       return { status: 202 as const, headers: { ...noStore, ...cookie }, body };
     },
   }),

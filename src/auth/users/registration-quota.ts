@@ -1,3 +1,4 @@
+import { utcDay } from '#src/kernel/calendar.ts';
 import { createHmac } from 'node:crypto';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
@@ -44,7 +45,7 @@ const createNetworkQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
   return async () => {
     const clientIp = currentRequest()?.clientIp;
     if (clientIp === undefined) return;
-    const day = clock.now().toISOString().slice(0, 10);
+    const day = utcDay(clock.now());
     // SQL, because one statement compares and adds, so that simultaneous requests do not pass the max.
     const counted = await unitOfWork.run({ operation: 'auth.register' }, ({ query }) =>
       query(

@@ -17,7 +17,8 @@ type StorageQuota =
   | 'calendar_events'
   | 'mail_messages'
   | 'creations_in_a_day'
-  | 'changes_in_a_day';
+  | 'changes_in_a_day'
+  | 'password_changes_in_a_day';
 
 export type QuotaUse = {
   readonly quota: StorageQuota;

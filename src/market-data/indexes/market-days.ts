@@ -1,3 +1,4 @@
+import { addDays } from '#src/kernel/calendar.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { arrayLiteral } from '../sql.ts';
@@ -10,10 +11,6 @@ type Query = Pick<Transaction, 'query'>;
  * would read the same pages again and again.
  */
 const closesPerRead = 320_000;
-
-const dayMs = 86_400_000;
-const addDays = (date: string, days: number): string =>
-  new Date(Date.parse(date) + days * dayMs).toISOString().slice(0, 10);
 
 const spanOf = async (
   { query }: Query,
@@ -107,8 +104,8 @@ export const marketDays = async function* (
   const turns = createTurns();
   let pending: ActionsRow[] = [];
   let actionsUntil = after;
-  let from = span.first;
-  while (from <= last) {
+  let from: string | undefined = span.first;
+  while (from !== undefined && from <= last) {
     const until = addDays(from, daysPerRead - 1);
     const end = until < last ? until : last;
     const rows = await readCloses(transaction, ids, from, end);
@@ -122,6 +119,7 @@ export const marketDays = async function* (
       await turns.give();
     }
     // After days without closes the next day with one is looked up, because a series can have a gap of centuries.
-    from = rows.length > 0 ? addDays(end, 1) : ((await spanOf(transaction, assets, end))?.first ?? addDays(last, 1));
+    if (end === last) return;
+    from = rows.length > 0 ? addDays(end, 1) : (await spanOf(transaction, assets, end))?.first;
   }
 };

@@ -1,3 +1,4 @@
+import { addDays, lastDay } from '#src/kernel/calendar.ts';
 import { rangeOrderText } from '#src/kernel/requests/texts/range-order.ts';
 import { indexMethodRules, type IndexMethod, type Rebalance } from '../indexes/index-methods.ts';
 import type { ConstituentTerms } from '../indexes/universes.ts';
@@ -24,13 +25,6 @@ export const refuseRepeated = (
 };
 
 const always = '0001-01-01';
-const forever = '9999-12-31';
-const dayAfter = (date: string): string => {
-  const day = new Date(`${date}T00:00:00Z`);
-  day.setUTCDate(day.getUTCDate() + 1);
-  return day.toISOString().slice(0, 10);
-};
-
 type Membership = { readonly weight: number; readonly starts: string; readonly ends: string };
 
 /** The days on which the membership changes, each with the sum of the weights from this day on. */
@@ -38,7 +32,7 @@ const weightsByDay = (constituents: readonly Constituent[]): { day: string; memb
   const memberships = constituents.map(({ weight = 0, from = always, to }): Membership => ({
     weight,
     starts: from,
-    ends: to === undefined ? forever : dayAfter(to),
+    ends: to === undefined ? lastDay : addDays(to, 1),
   }));
   const changes = new Map<string, { members: number; sum: number }>();
   const change = (day: string, members: number, sum: number): void => {

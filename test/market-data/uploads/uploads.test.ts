@@ -260,3 +260,16 @@ test.serial('the same file twice changes nothing', async (t) => {
   t.is(await contents(), before);
   t.deepEqual((await admin.query(versions))[0], first);
 });
+
+test.serial('prices of the last days that exist are stored, and later files of the index too', async (t) => {
+  const { send, closes } = await setupUploads(t);
+  for (const dates of [
+    ['9500-01-01', '9999-12-31'],
+    ['2024-01-02', '2024-01-03'],
+  ]) {
+    const rows = dates.map((date) => `AAA,${date},100\n`).join('');
+    const { status, body } = await send(header + rows);
+    t.is(status, 200, JSON.stringify(body));
+  }
+  t.is((await closes()).length, 4);
+});

@@ -1,3 +1,4 @@
+import { dayMs, utcDay } from '#src/kernel/calendar.ts';
 import { decimalsOf } from '#src/kernel/arrow/decimals.ts';
 import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
@@ -7,7 +8,6 @@ import type { Cell } from '../rows.ts';
 /** The cell of a row of one batch. */
 export type CellsOf = (row: number) => Cell;
 
-const dayMs = 86_400_000;
 /** The last day of the year 9999. Later days have no text of ten characters. */
 const maxDay = 2_932_896;
 /** A century of days. */
@@ -24,7 +24,7 @@ export const createDayTexts = (): DayTexts => {
     const found = known.get(day);
     if (found !== undefined) return found;
     if (!Number.isInteger(day) || Math.abs(day) > maxDay) return noDate;
-    const text = new Date(day * dayMs).toISOString().slice(0, 10);
+    const text = utcDay(new Date(day * dayMs));
     if (known.size < maxKnownDays) known.set(day, text);
     return text;
   };
