@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { createCreationQuota } from '#src/audit/creation-quota.ts';
 import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusal-limit.ts';
 import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
 import type { AuthSettings } from '#src/auth/auth-settings.ts';
@@ -57,6 +58,8 @@ export type RoomOptions = {
   readonly beside?: Room;
   /** Limits of recorded refusals. Default: none. */
   readonly auditRefusals?: Omit<RefusalLimitDeps, 'clock'>;
+  /** Limit of creations, and of changes of the password, of one owner in a day. Default: none. */
+  readonly creationsPerDay?: number;
   /** Dependencies that need the database and the clock of the room. */
   readonly make?: (parts: RoomParts) => Partial<AuthDeps>;
 } & Partial<Omit<AuthDeps, 'settings'>>;
@@ -74,7 +77,14 @@ const read = async (response: Response): Promise<Answer> => {
 
 /** The whole room over HTTP, on a database of its own, polling as in service. */
 export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}): Promise<Room> => {
-  const { settings: { ownerCacheMs = 1_000, ...overriding } = {}, beside, make, auditRefusals, ...deps } = options;
+  const {
+    settings: { ownerCacheMs = 1_000, ...overriding } = {},
+    beside,
+    make,
+    auditRefusals,
+    creationsPerDay,
+    ...deps
+  } = options;
   const stored = beside?.stored ?? (await setupDatabase(t));
   const offset = offsets.get(stored) ?? { seconds: 0 };
   offsets.set(stored, offset);
@@ -91,7 +101,12 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   const bootstrap = 'bootstrap' in deps ? deps.bootstrap : { id: 'desk', secret: 'bootstrap secret' };
   const reader = deps.reader ?? database.reader;
   const refusals = auditRefusals && createRefusalLimit({ clock, ...auditRefusals });
-  const audit = createAuditTrail({ clock, metrics, ids: uuidv7, ...(refusals && { refusals }) });
+  const assertMayCreate =
+    creationsPerDay === undefined
+      ? undefined
+      : createCreationQuota({ abuse: noAbuseReport, maxPerDay: creationsPerDay });
+  const limits = { ...(refusals && { refusals }), ...(assertMayCreate && { assertMayCreate }) };
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7, ...limits });
   const auth = createAuth({
     settings: { ...settings, ...overriding },
     keyRing: ring,

@@ -27,7 +27,7 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
       body: z.strictObject({ current_password: password, new_password: password }).meta({ id: 'PasswordChange' }),
     },
     responses: { 204: null },
-    errors: ['credentials_invalid', 'resource_not_found', 'overloaded'],
+    errors: ['credentials_invalid', 'resource_not_found', 'quota_exceeded', 'overloaded'],
     handler: async ({ body, context: { principal, clientIp } }) => {
       if (!principal) throw new AppError('auth_service_error');
       const given = { current: body.current_password, next: body.new_password };

@@ -144,3 +144,15 @@ test('simultaneous sign-ins that renew an outdated hash all succeed', async (t) 
     Array.from({ length: 6 }, () => 200),
   );
 });
+
+test('the changes of one account in a day are limited, and the refused one changes nothing', async (t) => {
+  const room = await startRoom(t, { creationsPerDay: 2 });
+  const { access } = await signedIn(room);
+  const passwords = [ada.password, 'a first long sentence', 'a second long sentence', 'a third long sentence'];
+  const changeTo = (round: number) => change(room, bearer(access), passwords[round - 1], passwords[round]);
+  for (const round of [1, 2]) t.is((await changeTo(round)).status, 204);
+  const refused = await changeTo(3);
+  t.is(refused.status, 429);
+  t.like(refused.body, { code: 'quota_exceeded', errors: [{ code: 'password_changes_in_a_day' }] });
+  t.is((await change(room, bearer(access), passwords[3])).status, 401, 'the password is still the second one');
+});
