@@ -1,3 +1,4 @@
+import { dayMs } from '#src/kernel/calendar.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { AuditAction } from '#src/kernel/ports/audit.ts';
@@ -65,8 +66,6 @@ const isRemovalOfScopes = ({ action, data }: Pick<EventContent, 'action' | 'data
 
 /** The same condition on a row of `audit_event`. */
 const isRemovalOfScopesSql = `action = 'api_key.changed' and data @> '{"scopes_removed": true}'`;
-
-const dayMs = 86_400_000;
 
 /** The smallest UUIDv7 of this time. */
 const firstIdAt = (time: number): string => {

@@ -1,3 +1,4 @@
+import { dayMs } from '#src/kernel/calendar.ts';
 import { z } from 'zod';
 import { dateParameter, integerParameter } from '#src/kernel/lists/pagination.ts';
 import { scopes } from '#src/kernel/requests/principal.ts';
@@ -24,8 +25,6 @@ export const listedKey = createdKey
 
 /** Ten years. */
 const maxDays = 3_650;
-const dayMs = 86_400_000;
-
 const name = z
   .string()
   .trim()

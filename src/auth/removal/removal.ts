@@ -1,3 +1,4 @@
+import { dayMs } from '#src/kernel/calendar.ts';
 import { LockMode } from '@mikro-orm/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -45,8 +46,6 @@ export type Removal = {
     user: Pick<FoundUser, 'id' | 'email' | 'removal_planned'>,
   ) => Promise<void>;
 };
-
-const dayMs = 86_400_000;
 
 /** Removal of an account on request of its user, after a grace period in which a sign-in cancels it. */
 export const createRemoval = (deps: RemovalDeps): Removal => {

@@ -1,6 +1,6 @@
 import type { Jobs } from '../../jobs/index.ts';
 import type { Database } from '../../database/index.ts';
-import { dayMs, utcDay } from '../../kernel/calendar.ts';
+import { addDays } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
@@ -38,7 +38,6 @@ import type { Closes } from '../../pricing/index.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import { basePath, type Base } from '../base.ts';
 
-const daysBefore = (date: string, days: number): string => utcDay(new Date(Date.parse(date) - days * dayMs));
 /** Forty years of daily closes. */
 const maxCloses = 10_000;
 
@@ -205,7 +204,7 @@ export const composeMarketData = (
     closes: async (symbol, days) => {
       const asset = await queries.asset(symbol);
       if (asset === undefined) return undefined;
-      const from = days === undefined || asset.last_date === null ? null : daysBefore(asset.last_date, days);
+      const from = days === undefined || asset.last_date === null ? null : addDays(asset.last_date, -days);
       return queries.closes(symbol, from, maxCloses);
     },
   };

@@ -1,3 +1,5 @@
+import { dayMs, utcDay } from '../calendar.ts';
+
 /** A day as `YYYY-MM-DD`. It begins at midnight UTC. */
 type Day = `${number}-${number}-${number}`;
 
@@ -14,12 +16,10 @@ export type Deprecation = {
 /** A deprecated route is served for at least this time. */
 const minDeprecationDays = 180;
 
-const dayMs = 86_400_000;
-
 /** @throws Error for a text that is not a day */
 const timeOf = (day: Day): number => {
   const time = Date.parse(`${day}T00:00:00Z`);
-  if (Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== day) throw new Error(`${day} is not a day`);
+  if (Number.isNaN(time) || utcDay(new Date(time)) !== day) throw new Error(`${day} is not a day`);
   return time;
 };
 

@@ -1,3 +1,4 @@
+import { dayMs } from '#src/kernel/calendar.ts';
 import { DateDay, Field, Float64, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from 'apache-arrow';
 import { streamOf, utf8Data, validity } from '#src/kernel/arrow/write-data.ts';
 
@@ -5,7 +6,6 @@ export type TableCell = string | number | null | undefined;
 /** The cells of one column, by row. */
 type Cells = readonly TableCell[];
 
-const dayMs = 86_400_000;
 const typeOf = (column: string): Utf8 | DateDay | Float64 => {
   if (column === 'symbol') return new Utf8();
   return column === 'date' ? new DateDay() : new Float64();

@@ -12,7 +12,10 @@ const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: '
 /** A route that answers the media type, the size and the digest of its file. */
 export const setup = (
   t: ExecutionContext,
-  options: Partial<Setup> & { beforeRead?: () => Promise<void>; onPiece?: (size: number) => Promise<void> } = {},
+  options: Partial<Setup> & {
+    beforeRead?: (signal: AbortSignal) => Promise<void>;
+    onPiece?: (size: number) => Promise<void>;
+  } = {},
 ) => {
   const { beforeRead = async () => {}, onPiece = async () => {}, ...rest } = options;
   const seen = { bytes: 0, failed: '' };
@@ -26,9 +29,9 @@ export const setup = (
     request: { body: bodyStream },
     responses: { 200: z.strictObject({ type: z.string(), bytes: z.number(), digest: z.string() }) },
     handler: async ({ body }) => {
-      const read = body.read(async ({ mediaType, pieces }) => {
+      const read = body.read(async ({ mediaType, pieces, signal }) => {
         const hash = createHash('sha256');
-        await beforeRead();
+        await beforeRead(signal);
         for await (const piece of pieces) {
           seen.bytes += piece.length;
           hash.update(piece);

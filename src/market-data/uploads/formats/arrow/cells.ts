@@ -1,4 +1,4 @@
-import { dayMs, utcDay } from '#src/kernel/calendar.ts';
+import { dayMs, lastDay, utcDay } from '#src/kernel/calendar.ts';
 import { decimalsOf } from '#src/kernel/arrow/decimals.ts';
 import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
@@ -8,8 +8,7 @@ import type { Cell } from '../rows.ts';
 /** The cell of a row of one batch. */
 export type CellsOf = (row: number) => Cell;
 
-/** The last day of the year 9999. Later days have no text of ten characters. */
-const maxDay = 2_932_896;
+const maxDay = Date.parse(lastDay) / dayMs;
 /** A century of days. */
 const maxKnownDays = 40_000;
 /** A text that no rule for dates accepts. */
