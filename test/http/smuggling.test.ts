@@ -1,6 +1,8 @@
 import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { openSocket } from '#testkit/raw-sockets.ts';
 import { serve } from './support.ts';
 
 const common = {
@@ -47,6 +49,11 @@ const ambiguous: readonly (readonly [name: string, bytes: string])[] = [
   ['a hexadecimal length', post('Content-Length: 0x7', `{"n":1}${smuggled}`)],
   ['a length beyond any number', post(`Content-Length: ${'9'.repeat(30)}`, `{"n":1}${smuggled}`)],
   ['an unknown transfer coding', post('Transfer-Encoding: xchunked', chunked + smuggled)],
+  ['a coding before chunked', post('Transfer-Encoding: gzip, chunked', chunked + smuggled)],
+  [
+    'chunks in HTTP/1.0',
+    post('Transfer-Encoding: chunked\r\nConnection: keep-alive', chunked + smuggled).replace('HTTP/1.1', 'HTTP/1.0'),
+  ],
   ['a coding after chunked', post('Transfer-Encoding: chunked, identity', chunked + smuggled)],
   [
     'chunked twice, the second disguised',
@@ -103,3 +110,27 @@ test('a body that was refused unread is not taken for the next request', async (
   t.regex(refused, /^HTTP\/1\.1 404 /);
   t.false(refused.includes('reached'));
 });
+
+/** A client that asks for another protocol, as that of Java does for HTTP/2 with its first request. */
+const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA';
+const upgrading: readonly (readonly [name: string, bytes: string])[] = [
+  ['without a body', `GET /api/v1/smuggled HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n\r\n`],
+  ['with a length', post(`${upgrade}\r\nContent-Length: 7`, '{"n":1}')],
+  ['with chunks', post(`${upgrade}\r\nTransfer-Encoding: chunked`, chunked)],
+];
+
+for (const [name, bytes] of upgrading) {
+  test(`a request ${name} that asks for another protocol is answered, and is the last one of its connection`, async (t) => {
+    const { port } = await serve(t, { routes });
+    const { socket, answer, closed } = await openSocket(t, { port }, bytes + post('Content-Length: 7', '{"n":2}'));
+    await eventually(() => answer().includes('HTTP/1.1 200 '), 'the request is answered');
+    socket.write(post('Content-Length: 7', '{"n":3}'));
+    await eventually(closed, 'the connection is closed');
+    t.regex(answer(), /^connection: close\r$/im);
+    t.is(
+      answer().split('HTTP/1.1 ').length - 1,
+      1,
+      'the answer of the third request does not stand for the second one',
+    );
+  });
+}

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { asksForUpgrade } from './asks-for-upgrade.ts';
 import { hasBody } from './has-body.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -70,6 +71,9 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
   const start = (socket: Socket, connection: Connection, request: IncomingMessage, response: ServerResponse): void => {
     connection.busy = true;
     response.on('close', () => proceed(socket, connection));
+    // Node's parser has dropped the bytes that came behind this request in the same piece of data. With the connection open, the
+    // answer of a later request would stand where the client waits for that of a lost one.
+    if (asksForUpgrade(request)) response.setHeader('Connection', 'close');
     serve(request, response);
   };
 

@@ -105,3 +105,16 @@ test.serial('a page of another site whose name resolves to loopback is refused',
     t.is(await scrape(host), 200, host);
   }
 });
+
+test('a request that asks for another protocol is the last one of its connection', async (t) => {
+  const { open } = await setup(t);
+  const socket = open();
+  let answers = '';
+  socket.on('data', (chunk) => (answers += chunk.toString()));
+  const upgrade = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n';
+  socket.write(upgrade + scrapes(1));
+  await eventually(() => answers.includes('HTTP/1.1 200 '), 'the request is answered');
+  socket.write(scrapes(1));
+  await eventually(() => socket.closed, 'the connection is closed');
+  t.is(answers.split('HTTP/1.1 ').length - 1, 1);
+});
