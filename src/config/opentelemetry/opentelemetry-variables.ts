@@ -74,8 +74,8 @@ export const openTelemetryVariables = {
   ),
   OTEL_TRACES_SAMPLER: honoured(
     word(samplers, ' (samplers that ask a server are not supported)'),
-    'parentbased_always_on',
-    'Sampler of traces, in any case',
+    'always_on',
+    'Sampler of traces, in any case. With `parentbased_` the flag of the `traceparent` of a caller decides in place of it, so use it behind a proxy that writes this header itself',
   ),
   OTEL_TRACES_SAMPLER_ARG: honoured(
     number(0, 1),

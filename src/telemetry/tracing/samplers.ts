@@ -7,7 +7,11 @@ import {
 } from '@opentelemetry/sdk-trace';
 import type { OpenTelemetrySettings } from '../../config/index.ts';
 
-export const defaultSampler = 'parentbased_always_on';
+/**
+ * Not that of the specification, `parentbased_always_on`: with it anybody hides his requests from the traces by a `traceparent`
+ * with the flags `00`. See docs/decisions/0265.
+ */
+export const defaultSampler = 'always_on';
 
 export const createSampler = (settings: OpenTelemetrySettings): Sampler => {
   const name = settings.OTEL_TRACES_SAMPLER ?? defaultSampler;

@@ -18,7 +18,8 @@ test('the service follows the standard variables: one name of the instance in sp
   });
   await service.logged(({ message }) => message === 'started', 60_000);
 
-  const b3 = { b3: `${traceId}-00f067aa0ba902b7-1` };
+  // The last 0 says that the trace is not sampled. A caller must not hide a request from the traces with it.
+  const b3 = { b3: `${traceId}-00f067aa0ba902b7-0` };
   const answer = await call(`${service.url}/api/v1/pricing/price`, json(option, b3));
   t.is(answer.headers.get('x-trace-id'), traceId);
   const w3c = { traceparent: `00-${'a'.repeat(32)}-00f067aa0ba902b7-01` };
