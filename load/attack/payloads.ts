@@ -74,6 +74,20 @@ export const payloads = {
   slowBatch: once(() => json({ columns: { ...option, strike: strikes(2_000) }, model: 'binomial_lr' })),
   /** Needs about 0.1 s of processor time. */
   slowPrice: once(() => json({ ...option, model: 'binomial_lr', exercise_style: 'american', steps: 10_001 })),
+  /** Greeks of an option with two exercise boundaries: about 0.6 s of processor time. A row cannot be interrupted. */
+  twoBoundaries: once(() =>
+    json({
+      model: 'andersen_lake',
+      exercise_style: 'american',
+      option_type: 'put',
+      spot: 100,
+      strike: 100,
+      time_to_expiry: 1,
+      rate: -0.01,
+      dividend_yield: -0.02,
+      volatility: 0.2,
+    }),
+  ),
   /** An American option with a price that no volatility gives. The search takes about 0.1 s of processor time. */
   impossiblePrice: once(() =>
     json({

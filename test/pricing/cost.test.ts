@@ -1,6 +1,7 @@
 import test from 'ava';
 import { workerMs } from '#src/pricing/batch/batch.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { prepareBatch } from '#src/pricing/batch/prepare-batch.ts';
 import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
 import { checkWork, estimateOf } from '#src/pricing/models/cost.ts';
 import { modelNames } from '#src/kernel/catalogue/pricing-models.ts';
@@ -26,6 +27,18 @@ const gridPut = {
   dividends: [{ time: 0.25, amount: 2 }],
 };
 
+/** A put that is exercised between two boundaries. */
+const negative = {
+  ...american,
+  model: 'andersen_lake',
+  option_type: 'put',
+  spot: 100,
+  strike: 100,
+  time_to_expiry: 1,
+  rate: -0.01,
+  dividend_yield: -0.02,
+};
+
 /** An ordinary option of each model, and the most expensive inputs of the models whose cost depends on them. */
 const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ...optionOfModel,
@@ -39,6 +52,13 @@ const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     dividends: dividends(1_000),
   },
   'andersen_lake, high': { ...american, model: 'andersen_lake', option_type: 'put', precision: 'high' },
+  'andersen_lake, two boundaries': { ...negative },
+  'andersen_lake, two boundaries of a call': { ...negative, option_type: 'call', rate: -0.02, dividend_yield: -0.01 },
+  'andersen_lake, two boundaries, hardly a volatility': { ...negative, volatility: 2e-5 },
+  'andersen_lake, two boundaries, far from any market': { ...negative, volatility: 22, time_to_expiry: 0.1 },
+  'andersen_lake, nearly two boundaries': { ...negative, dividend_yield: -0.01 },
+  'andersen_lake, nearly two boundaries, hardly a volatility': { ...negative, dividend_yield: -0.01, volatility: 2e-5 },
+  'andersen_lake, negative rates without a boundary': { ...negative, dividend_yield: -0.005 },
   'andersen_lake, far from any market': {
     ...american,
     model: 'andersen_lake',
@@ -92,7 +112,7 @@ for (const [name, row] of Object.entries(rows)) {
 }
 
 for (const [name, row] of Object.entries(rows)) {
-  if (row['model'] !== 'finite_difference') continue;
+  if (!['finite_difference', 'andersen_lake'].includes(String(row['model']))) continue;
   test.serial(`${name}: greeks take no more than their estimate allows, and are not on the event loop`, (t) => {
     const { measured, estimated } = millisecondsOf(row, ['delta', 'volga']);
     t.log(`${measured.toFixed(2)} ms, estimated ${estimated.toFixed(2)} ms`);
@@ -106,6 +126,32 @@ test.serial('greeks of a tree take no more than their estimate allows', (t) => {
   t.log(`${measured.toFixed(0)} ms, estimated ${estimated.toFixed(0)} ms`);
   t.true(measured <= tolerance * estimated);
   t.true(measured >= estimated / 10, 'the estimate is at most ten times the measured time');
+});
+
+test('greeks of two boundaries next to no volatility are long work, and below the limit of one row', (t) => {
+  const estimate = estimateOf([{ ...negative, volatility: 1e-12 }], wantedOf(['delta']));
+  t.true(estimate.totalMs >= 2_000);
+  t.notThrows(() => checkWork(estimate, 30_000));
+});
+
+test('without a type an option costs as much as that of a call or a put', (t) => {
+  const cost = (type?: string) => estimateOf([{ ...negative, option_type: type }], wantedOf(['price'])).totalMs;
+  t.true(cost('put') >= 500);
+  t.true(cost('call') < 1);
+  t.is(cost(), cost('put'));
+});
+
+test('options with two boundaries in columns have the estimate of those in rows', async (t) => {
+  const row = { ...negative, volatility: 0.2 };
+  const columns = Object.fromEntries(Object.entries(row).map(([name, value]) => [name, [value, value]]));
+  const request = { input: 'json', answer: ['json'], jsonDepth: 20 } as const;
+  const estimates = [];
+  for (const body of [{ options: [row, row] }, { columns }]) {
+    const batch = await prepareBatch({ ...request, bytes: Buffer.from(JSON.stringify(body)) }, engines);
+    estimates.push(Math.round(batch.estimate().totalMs));
+  }
+  t.true(estimates[0]! >= 1_000);
+  t.is(estimates[0], estimates[1]);
 });
 
 test('every name of the list has a model and a cost; any other name is refused, never priced', (t) => {

@@ -14,7 +14,15 @@ import {
 import { idleBodies, leavingClients, manySlowReaders, slowReaders } from './sockets.ts';
 import { jobStorage, manyPages } from './storage.ts';
 import { createUploadAttacks } from './uploads.ts';
-import { hugeWork, impossibleVolatilities, longWork, manyBatches, manySlowPrices, unknownNames } from './work.ts';
+import {
+  hugeWork,
+  impossibleVolatilities,
+  longWork,
+  manyBatches,
+  manySlowPrices,
+  twoBoundaries,
+  unknownNames,
+} from './work.ts';
 
 /** Called once, because all attacks by uploads share one well-behaved uploader, whose uploads follow each other. */
 const uploads = createUploadAttacks();
@@ -33,7 +41,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork],
-  work_by_caller: [manySlowPrices, longWork, impossibleVolatilities],
+  work_by_caller: [manySlowPrices, longWork, impossibleVolatilities, twoBoundaries],
   arrow_invalid: [wrongLengthArrow],
   login_throttled: [wrongPasswords()],
   credentials_refused: [madeUpCredentials],

@@ -39,6 +39,12 @@ export const impossibleVolatilities: Attack = {
   run: pricing('implied-volatility', payloads.impossiblePrice, 100),
 };
 
+export const twoBoundaries: Attack = {
+  name: '100 greeks of options with two exercise boundaries',
+  orKinds: ['concurrency_by_caller'],
+  run: pricing('greeks', payloads.twoBoundaries, 100),
+};
+
 /** The service reads and refuses these rows itself, because the body is small. */
 export const unknownNames: Attack = {
   name: 'rows with unknown members',

@@ -3,7 +3,8 @@ import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults
 import { createTally } from '../batch/batch-tally.ts';
 import type { AnswerSteps, PreparedBatch, Transport } from '../batch/prepared-batch.ts';
 import { runAtOnce } from '#src/kernel/streams/turns.ts';
-import type { CostInputs, WorkEstimate } from '../models/cost.ts';
+import type { CostInputs } from '../models/cost-inputs.ts';
+import type { WorkEstimate } from '../models/cost.ts';
 import { estimateSteps } from '../models/estimate-steps.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import type { PricingEngine } from '../models/engine.ts';

@@ -1,28 +1,12 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { growthOf } from '../engines/american/adaptive-american.ts';
 import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../engines/american/american-limits.ts';
 import { LIMIT_DEVIATION } from '../engines/finite-difference/finite-difference-engine.ts';
-import type { Precision } from '../engines/american/precision.ts';
 import type { Wanted } from '../request/calculate.ts';
+import { andersenLakeCost, andersenLakeGreeksCost, andersenLakeSearchCost } from './andersen-lake-cost.ts';
+import { numberOr, numericGreeks, type CostInputs } from './cost-inputs.ts';
 import { maxDividends, steps as stepsInput } from './inputs.ts';
 import { chosenModel } from '../request/conventions/model-of-row.ts';
 import type { ModelName } from './models.ts';
-
-/** The members of a row that its cost depends on, not validated. Dates are resolved before. */
-export type CostInputs = {
-  readonly model?: unknown;
-  readonly exercise_style?: unknown;
-  readonly steps?: unknown;
-  readonly precision?: unknown;
-  readonly dividends?: unknown;
-  /** The number of dividends, if it is known without the list of them. */
-  readonly dividendCount?: number | undefined;
-  readonly time_to_expiry?: unknown;
-  readonly heston?: unknown;
-  readonly rate?: unknown;
-  readonly dividend_yield?: unknown;
-  readonly volatility?: unknown;
-};
 
 /**
  * Cost of a model. `price` returns the microseconds of one price of a row, measured by `npm run bench:pricing` and
@@ -36,14 +20,14 @@ type ModelCost = {
   readonly greeksMicroseconds?: (row: CostInputs) => number;
   /** Cost of an implied volatility, as a number of prices. */
   readonly inversion: number;
+  /** Microseconds of one of these prices. Default: `price`. */
+  readonly searchPrice?: (row: CostInputs) => number;
   /** Some searches for the volatility take very much longer than `inversion` says, and the inputs do not show which. */
   readonly isInversionUncertain?: true;
 };
 
 const dividendCost = 0.03;
 const nodeCost = 0.001;
-/** Number of prices that `writeNumericGreeks` calculates. */
-const numericGreeks = 72;
 /**
  * Max steps of a search for the implied volatility, with its first price. Most searches take about ten, but a caller can
  * choose a price for which the search takes all of them.
@@ -127,41 +111,6 @@ const gridGreeksCost = (row: CostInputs): number => {
   return isLimit ? LIMIT_PRICES * gridCost({ ...row, volatility: LIMIT_VOLATILITY }) : 0;
 };
 
-const andersenLakeCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
-/**
- * Cost of the method for options that no fixed scheme prices within its bound. Some take 20 ms, so none of them is priced on
- * the event loop of the service.
- */
-const panelCost = 8_000;
-/** Cost of an option with two boundaries, which is priced on two meshes. */
-const twoBoundariesCost = 20_000;
-/** Below this growth nearly all options are priced by a fixed scheme. */
-const MAX_SCHEME_GROWTH = 0.7;
-
-const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
-
-/** An inversion tries volatilities of its own, so a row without one counts as an ordinary one. */
-const andersenLakeCost = (row: CostInputs): number => {
-  const precision = row.precision ?? 'default';
-  if (!isPrecision(precision)) return 0;
-  const rate = numberOr(row.rate, 0);
-  const dividendYield = numberOr(row.dividend_yield, 0);
-  const growth = growthOf(numberOr(row.time_to_expiry, 0), rate, dividendYield, numberOr(row.volatility, 0.2));
-  const usual = andersenLakeCosts[precision];
-  if (rate < 0 && dividendYield < 0) return twoBoundariesCost;
-  return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
-};
-
-/** Near zero volatility the greeks are differences of prices, and most of these are priced on panels. */
-const andersenLakeGreeksCost = (row: CostInputs): number => {
-  const years = numberOr(row.time_to_expiry, 0);
-  const isKnown = years > 0 && isWithoutVolatility(years, numberOr(row.volatility, 0.2), NEGLIGIBLE_DEVIATION);
-  return isKnown ? numericGreeks * panelCost : 12_000;
-};
-
-const isPrecision = (name: unknown): name is Precision =>
-  typeof name === 'string' && Object.hasOwn(andersenLakeCosts, name);
-
 /** The type requires a cost for every model, so that no model is priced on the event loop as if it had no cost. */
 const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black_scholes: { price: (row) => 0.2 + countOfDividends(row) * dividendCost, greeks: 2, inversion: 2 },
@@ -178,6 +127,7 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
     greeks: 0,
     greeksMicroseconds: andersenLakeGreeksCost,
     inversion: search,
+    searchPrice: andersenLakeSearchCost,
     // A price that no volatility gives leads to volatilities that only panels can price: 0.1 s where 2.6 ms are usual.
     isInversionUncertain: true,
   },
@@ -201,27 +151,24 @@ export type WorkEstimate = {
   readonly isUncertain?: true;
 };
 
-/** The number of prices that the work for a row equals. */
-const pricesOf = (cost: ModelCost, { needs, inverted }: Wanted): number =>
-  (inverted ? cost.inversion : 0) + (needs === 'price' ? 1 : 1 + cost.greeks);
-
 /** Microseconds of a row. */
-const rowCost = (row: CostInputs, cost: ModelCost, prices: number, needs: Wanted['needs']): number =>
-  cost.price(row) * prices + (needs === 'price' ? 0 : (cost.greeksMicroseconds?.(row) ?? 0));
+const rowCost = (row: CostInputs, cost: ModelCost, { needs, inverted }: Wanted): number => {
+  const price = cost.price(row);
+  const searched = inverted ? cost.inversion * (cost.searchPrice?.(row) ?? price) : 0;
+  return searched + (needs === 'price' ? price : price * (1 + cost.greeks) + (cost.greeksMicroseconds?.(row) ?? 0));
+};
 
 /**
  * Estimates the duration of rows from their members before validation. The estimate decides where and whether rows are
  * priced. It never changes the answer.
  */
 export const estimateOf = (rows: Iterable<CostInputs>, wanted: Wanted): WorkEstimate => {
-  const { needs, inverted } = wanted;
   let totalMicroseconds = 0;
   let maxMicroseconds = 0;
   let maxName: unknown;
   // Consecutive rows mostly have the same model, so its cost is kept from one row to the next.
   let name: unknown;
   let cost: ModelCost | undefined;
-  let prices = 0;
   let isFirst = true;
   let isUncertain = false;
   for (const row of rows) {
@@ -230,10 +177,9 @@ export const estimateOf = (rows: Iterable<CostInputs>, wanted: Wanted): WorkEsti
       isFirst = false;
       name = given;
       cost = isModelName(given) ? modelCosts[given] : undefined;
-      prices = cost === undefined ? 0 : pricesOf(cost, wanted);
-      isUncertain ||= inverted && cost?.isInversionUncertain === true;
+      isUncertain ||= wanted.inverted && cost?.isInversionUncertain === true;
     }
-    const microseconds = cost === undefined ? refusedCost : rowCost(row, cost, prices, needs);
+    const microseconds = cost === undefined ? refusedCost : rowCost(row, cost, wanted);
     totalMicroseconds += microseconds;
     if (microseconds <= maxMicroseconds) continue;
     maxMicroseconds = microseconds;

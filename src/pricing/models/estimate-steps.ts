@@ -1,5 +1,6 @@
 import type { Wanted } from '../request/calculate.ts';
-import { estimateOf, type CostInputs, type WorkEstimate } from './cost.ts';
+import type { CostInputs } from './cost-inputs.ts';
+import { estimateOf, type WorkEstimate } from './cost.ts';
 
 /** Rows of one step of an estimate: 2 ms at most, for rows with contracts. */
 const estimatedAtOnce = 250;

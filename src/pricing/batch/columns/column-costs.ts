@@ -1,4 +1,5 @@
-import { estimateOf, type CostInputs, type WorkEstimate } from '../../models/cost.ts';
+import type { CostInputs } from '../../models/cost-inputs.ts';
+import { estimateOf, type WorkEstimate } from '../../models/cost.ts';
 import type { Wanted } from '../../request/calculate.ts';
 import { dividendCountAt, nestedColumns, type Column, type ColumnTable } from './columns.ts';
 import { chosenModelAt, resolvingMs } from './resolve-columns.ts';
@@ -7,7 +8,7 @@ import { chosenModelAt, resolvingMs } from './resolve-columns.ts';
 const costInputs = ['model', 'steps', 'precision', 'exercise_style'];
 /** The cost of these models also depends on the inputs below. */
 const modelsByMarket: ReadonlySet<unknown> = new Set(['andersen_lake', 'finite_difference']);
-const marketInputs = ['time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
+const marketInputs = ['option_type', 'time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
 

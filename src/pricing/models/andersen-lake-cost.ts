@@ -1,0 +1,89 @@
+import { growthOf } from '../engines/american/adaptive-american.ts';
+import {
+  hasTwoBoundaries,
+  isNeverExercisedEarly,
+  isWithoutVolatility,
+  NEGLIGIBLE_DEVIATION,
+} from '../engines/american/american-limits.ts';
+import type { Precision } from '../engines/american/precision.ts';
+import { numberOr, numericGreeks, type CostInputs } from './cost-inputs.ts';
+
+/** The costs of `andersen_lake`, in microseconds. See docs/decisions/0266. */
+
+const precisionCosts: Readonly<Record<Precision, number>> = { fast: 10, default: 25, high: 12_000 };
+/**
+ * Cost of the method for options that no fixed scheme prices within its bound. Some take 20 ms, so none of them is priced on
+ * the event loop of the service.
+ */
+const panelCost = 8_000;
+/**
+ * Cost of an option with two boundaries, which is priced on two meshes: 50 to 600 ms were measured. The inputs do not show which
+ * of them take long.
+ */
+const twoBoundariesCost = 600_000;
+/** What the greeks of such an option cost beside its price. 130 ms were measured. */
+const twoBoundariesGreeks = 150_000;
+/**
+ * Cost of each such price among the differences near zero volatility. On a busy machine 4.2 s of processor time were measured for all
+ * of them. Their sum with the price stays below the limit of one row.
+ */
+const twoBoundariesDifference = 33_000;
+/**
+ * Cost of each price of a search for the volatility of such an option. Most searches take about ten prices, and the slowest that
+ * was found among 1,000 random ones took 5.8 s. It is not the cost of one price, because then each search would be refused.
+ */
+const twoBoundariesSearch = 20_000;
+/**
+ * Greeks of an option without a boundary are differences of prices. If rate and yield are closer than this, some of these
+ * prices have two boundaries, and all take 1.2 to 2.1 s.
+ */
+const NEAR_RATES = 2.1e-4;
+const nearTwoBoundariesGreeks = 2_000_000;
+const usualGreeks = 12_000;
+/** Below this growth nearly all options are priced by a fixed scheme. */
+const MAX_SCHEME_GROWTH = 0.7;
+
+const isPrecision = (name: unknown): name is Precision =>
+  typeof name === 'string' && Object.hasOwn(precisionCosts, name);
+
+/** Whether a test of the rate and yield of a put is true of the option. Without a type it is that of a call or of a put. */
+const isTrueOfPut = (
+  { option_type: type, rate, dividend_yield: dividendYield }: CostInputs,
+  isTrue: (putRate: number, putYield: number) => boolean,
+): boolean => {
+  const [first, second] = [numberOr(rate, 0), numberOr(dividendYield, 0)];
+  return (type !== 'call' && isTrue(first, second)) || (type !== 'put' && isTrue(second, first));
+};
+const isNearTwoBoundaries = (putRate: number, putYield: number): boolean =>
+  putRate < 0 && Math.abs(putYield - putRate) < NEAR_RATES;
+const hasBoundary = (putRate: number, putYield: number): boolean => !isNeverExercisedEarly(putRate, putYield);
+
+const priceCost = (row: CostInputs, twoBoundaries: number): number => {
+  const precision = row.precision ?? 'default';
+  if (!isPrecision(precision)) return 0;
+  const usual = precisionCosts[precision];
+  if (isTrueOfPut(row, hasTwoBoundaries)) return twoBoundaries;
+  if (!isTrueOfPut(row, hasBoundary)) return precisionCosts.default;
+  const years = numberOr(row.time_to_expiry, 0);
+  const growth = growthOf(
+    years,
+    numberOr(row.rate, 0),
+    numberOr(row.dividend_yield, 0),
+    // An inversion tries volatilities of its own, so a row without one counts as an ordinary one.
+    numberOr(row.volatility, 0.2),
+  );
+  return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
+};
+
+export const andersenLakeCost = (row: CostInputs): number => priceCost(row, twoBoundariesCost);
+export const andersenLakeSearchCost = (row: CostInputs): number => priceCost(row, twoBoundariesSearch);
+
+/** Near zero volatility the greeks are differences of prices, and most of these are priced on panels. */
+export const andersenLakeGreeksCost = (row: CostInputs): number => {
+  const years = numberOr(row.time_to_expiry, 0);
+  const isKnown = years > 0 && isWithoutVolatility(years, numberOr(row.volatility, 0.2), NEGLIGIBLE_DEVIATION);
+  const twoBoundaries = isTrueOfPut(row, hasTwoBoundaries);
+  if (isKnown) return numericGreeks * (twoBoundaries ? twoBoundariesDifference : panelCost);
+  if (twoBoundaries) return twoBoundariesGreeks;
+  return isTrueOfPut(row, isNearTwoBoundaries) ? nearTwoBoundariesGreeks : usualGreeks;
+};
