@@ -1,4 +1,9 @@
-import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import {
+  metricCatalogue,
+  type MetricDeclaration,
+  type MetricName,
+  type Metrics,
+} from '#src/kernel/catalogue/metrics.ts';
 
 export type RecordedMetrics = Metrics & {
   /** Sum of a counter or gauge, or number of observations of a histogram, over the series whose labels contain `labels`. */
@@ -22,6 +27,15 @@ export const recordMetrics = (): RecordedMetrics => {
     replace: (name, replacements) => {
       for (const [key, entry] of series) if (entry.name === name) series.delete(key);
       for (const { labels, value } of replacements) change(name, labels, () => value);
+    },
+    forget: async (existing) => {
+      for (const [label, read] of Object.entries(existing)) {
+        const names = new Set(await read());
+        for (const [key, { name, labels }] of series) {
+          const { ends }: MetricDeclaration = metricCatalogue[name as MetricName];
+          if (ends === 'forgotten' && label in labels && !names.has(labels[label]!)) series.delete(key);
+        }
+      }
     },
     observe: (name, labels) => change(name, labels, (before) => before + 1),
     value: (name, labels = {}) =>

@@ -6,7 +6,7 @@ import { notice, table } from './markdown.ts';
 const labels = ({ labels: declared }: MetricDeclaration): string =>
   Object.entries(declared)
     .map(([name, values]) => {
-      if (values === 'open') return `\`${name}\``;
+      if (typeof values === 'string') return `\`${name}\``;
       const shown = values.filter((value) => value !== '');
       const codes = shown.length > 12 && shown.every(isErrorCode);
       return `\`${name}\` (${codes ? 'an error code' : shown.join(', ')})`;
@@ -33,7 +33,8 @@ export const telemetryPage = (): string => `${notice('src/kernel/catalogue/metri
 # Telemetry
 
 Every metric that the service emits. Durations are seconds, sizes are bytes, counters end in \`_total\`. Label values
-come from closed sets: never an id, a raw path, a message or an address.
+come from closed sets: never an id, a raw path, a message or an address. Series with a name that callers make (\`universe\`) are removed
+when the name does not exist any more.
 
 ${table(
   ['metric', 'type', 'labels', 'meaning'],

@@ -40,6 +40,7 @@ const settings = {
   AUTH_CLEANUP_MINUTES: '1',
   // A few people send what many people would send.
   CREATIONS_PER_OWNER_PER_DAY: '1000000',
+  REFRESHES_PER_OWNER_PER_DAY: '1000000',
 };
 
 if (spawnSync(process.execPath, ['scripts/tools.ts', 'toxiproxy'], { stdio: 'inherit' }).status !== 0) {

@@ -38,6 +38,7 @@ export const startLoadService = async (scope: Scope, scenario: string, directory
     RATE_LIMIT_ENABLED: 'false',
     // A few people send what many people would send.
     CREATIONS_PER_OWNER_PER_DAY: '1000000',
+    REFRESHES_PER_OWNER_PER_DAY: '1000000',
     ...google.environment,
     ...(scenario === 'pool' && (await smallPool(scope))),
     ...(scenario === 'calendar' && (await calendarEnvironment(scope, google))),

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { AuditAction, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { assertVersion } from '#src/kernel/requests/conditional/expected-versions.ts';
@@ -16,7 +16,7 @@ export type DocumentChangesDeps<Shape extends DocumentShape> = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   /** Name of the event of each change. */
-  readonly changeAction: AuditAction;
+  readonly changeAction: DoneAction;
   readonly clock: Clock;
   readonly toDocument: DocumentReads<z.output<z.ZodObject<Shape>>>['toDocument'];
 };

@@ -159,6 +159,7 @@ export const compose = async (config: Config): Promise<Service> => {
       ...calendar.collectors,
       mail.collect,
       universes.collect,
+      () => base.metrics.forget({ universe: universes.names }),
       quality.collect,
       schedules.collect,
       audit.collect,

@@ -1,5 +1,4 @@
 import type { Auth } from '../auth/index.ts';
-import { isStatementOrder, topStatements } from '../database/index.ts';
 import {
   createAnswers,
   createApp,
@@ -14,7 +13,6 @@ import {
   createIsTrustedProxy,
 } from '../http/index.ts';
 import { createIdempotency, createIdempotencyQuota } from '../idempotency/index.ts';
-import { AppError } from '../kernel/catalogue/errors.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Route } from '../kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '../kernel/ports/unit-of-work.ts';
@@ -30,8 +28,7 @@ import {
 import { basePath, type Base } from './base.ts';
 import { callerLimits } from './caller-limits.ts';
 import { openApiInfo } from './openapi-info.ts';
-
-const maxTopStatements = 25;
+import { topStatementsRoute } from './top-statements-route.ts';
 
 export type EdgeParts = {
   readonly auth: Auth;
@@ -208,15 +205,7 @@ export const composeEdge = (
     logger,
     extraRoutes: [
       ...adminRoutes,
-      {
-        method: 'GET',
-        path: '/queries/top',
-        handle: async ({ query }) => {
-          const order = query.get('order') ?? 'total';
-          if (!isStatementOrder(order)) throw new AppError('validation_failed', 'order is total, mean or calls');
-          return { status: 200, body: { data: await topStatements(reader, { order, limit: maxTopStatements }) } };
-        },
-      },
+      topStatementsRoute({ reader, clock }),
       {
         method: 'GET',
         path: '/rate-limits/top',

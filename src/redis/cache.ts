@@ -39,6 +39,8 @@ type Found = {
 
 /** Without Redis this process does not receive invalidations, so its entries are fresh for this time only. */
 const localOnlyMs = 5_000;
+/** Longer than a load. */
+const loadMs = 60_000;
 /** Max length of the JSON text of an entry, in UTF-16 code units. */
 const maxTextLength = 8 * 2 ** 20;
 
@@ -56,7 +58,7 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
   const { redis, ttlMs, staleMs, faults, logger, metrics, clock } = deps;
   const seal = createSeal(deps.secret);
   const memory = createMemoryEntries(deps.memoryBytes);
-  const generations = createGenerations(redis);
+  const generations = createGenerations({ redis, clock, maxEntryMs: 2.2 * ttlMs + staleMs + loadMs });
   const reads = redis?.use('cache_read', (tag) => redis.client.mget(generations.nameOf(tag), nameOf(probeKey(tag))));
   const loading = new Map<string, Promise<unknown>>();
   const now = (): number => clock.now().getTime();

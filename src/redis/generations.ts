@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { dayMs } from '#src/kernel/calendar.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { RedisClient } from '#src/kernel/ports/redis.ts';
 import type { RedisConnection } from './client.ts';
 import { createFeed } from './feed.ts';
@@ -24,6 +26,15 @@ export type Generations = {
 const prefix = 'volwatch:cache:generation:';
 const channel = 'volwatch:cache:invalidated';
 const probeSeconds = 60;
+/** More tags than a service has universes. A tag that is forgotten gets a new name, so its entries are misses. */
+const maxKnown = 20_000;
+
+export type GenerationsDeps = {
+  readonly redis: RedisConnection | undefined;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** Max milliseconds after its load in which an entry is used. */
+  readonly maxEntryMs: number;
+};
 
 /** In a cluster `{tag}` puts the generation on the node of its entries. */
 const nameOf = (tag: string): string => `${prefix}{${tag}}`;
@@ -31,35 +42,55 @@ const nameOf = (tag: string): string => `${prefix}{${tag}}`;
 /**
  * The generation of a tag is a random name that is part of every entry. A new name invalidates all entries on all
  * instances. The name is random because a counter could return to an old value after Redis has lost it (flush,
- * eviction).
+ * eviction, expiry). A name that is lost is never used again.
  */
-export const createGenerations = (redis: RedisConnection | undefined): Generations => {
+export const createGenerations = ({ redis, clock, maxEntryMs }: GenerationsDeps): Generations => {
+  /** The least recently used tag is the first. */
   const known = new Map<string, string>();
-  /** Tags with an invalidation that is not yet written to Redis. */
-  const unsent = new Set<string>();
+  /** Tags with an invalidation that is not yet written to Redis, and its time. */
+  const unsent = new Map<string, number>();
+  /** The key of a universe that was deleted must not stay. Each refresh writes a new one, so one that is in use is rarely lost. */
+  const lifetimeMs = Math.max(dayMs, maxEntryMs);
 
-  const local = (tag: string): string => {
-    const generation = known.get(tag) ?? randomUUID();
+  const keep = (tag: string, generation: string): string => {
+    known.delete(tag);
     known.set(tag, generation);
+    if (known.size > maxKnown) known.delete(known.keys().next().value!);
     return generation;
+  };
+  const local = (tag: string): string => keep(tag, known.get(tag) ?? randomUUID());
+
+  /** Keeps an invalidation for later. After `maxEntryMs` nobody uses an entry from before it, so it has no effect any more. */
+  const keepUnsent = (tag: string): void => {
+    const now = clock.monotonic();
+    unsent.delete(tag);
+    unsent.set(tag, now);
+    for (const [oldest, at] of unsent) {
+      if (now - at <= maxEntryMs) break;
+      unsent.delete(oldest);
+    }
   };
 
   const feed = redis && createFeed(redis, { use: 'invalidations', channel, probeMessage: '' });
   feed?.subscribe((message) => {
     const separator = message.indexOf(' ');
     const tag = message.slice(separator + 1);
-    if (!unsent.has(tag)) known.set(tag, message.slice(0, separator));
+    // This process has no entries of a tag that it does not know.
+    if (!unsent.has(tag) && known.has(tag)) keep(tag, message.slice(0, separator));
   });
 
-  /** Writes the current generation of the tag, and tells the other instances. */
+  /**
+   * Writes a generation of the tag, and tells the other instances. It is a new one: entries that this process has loaded since its
+   * invalidation can be older than an invalidation by another instance.
+   */
   const announce = async (client: RedisClient, tag: string): Promise<void> => {
-    const generation = local(tag);
-    await client.set(nameOf(tag), generation);
+    const generation = keep(tag, randomUUID());
+    await client.set(nameOf(tag), generation, 'PX', lifetimeMs);
     unsent.delete(tag);
     feed?.publish(`${generation} ${tag}`);
   };
   const announceAll = async (client: RedisClient): Promise<void> => {
-    for (const tag of unsent) await announce(client, tag);
+    for (const tag of unsent.keys()) await announce(client, tag);
   };
 
   /** The probe also sends the invalidations that were kept, so that other instances do not wait for a read on this one. */
@@ -74,9 +105,9 @@ export const createGenerations = (redis: RedisConnection | undefined): Generatio
   const create = async (client: RedisClient, tag: string): Promise<string | undefined> => {
     // The old generation is not used again, because an invalidation can have been lost together with it.
     const generation = randomUUID();
-    const wasFirst = (await client.set(nameOf(tag), generation, 'NX')) === 'OK';
+    const wasFirst = (await client.set(nameOf(tag), generation, 'PX', lifetimeMs, 'NX')) === 'OK';
     const agreed = wasFirst ? generation : await client.get(nameOf(tag));
-    if (agreed !== null) known.set(tag, agreed);
+    if (agreed !== null) keep(tag, agreed);
     return agreed ?? undefined;
   };
 
@@ -90,15 +121,14 @@ export const createGenerations = (redis: RedisConnection | undefined): Generatio
         return local(tag);
       }
       if (stored !== null) {
-        known.set(tag, stored);
-        return stored;
+        return keep(tag, stored);
       }
       return writes.run(nameOf(tag), () => create(redis.client, tag));
     },
     next: async (tag) => {
-      known.set(tag, randomUUID());
+      keep(tag, randomUUID());
       if (!redis || !writes) return;
-      unsent.add(tag);
+      keepUnsent(tag);
       await writes.run(nameOf(tag), () => announce(redis.client, tag)).catch(() => {});
     },
     write: async (key, command) => {

@@ -1,5 +1,6 @@
 export { createAdminServer, type AdminServer } from './admin/admin-server.ts';
 export type { AdminRoute } from './admin/admin-router.ts';
+export { createSharedReplies } from './admin/shared-replies.ts';
 export type { FaultChangeListener } from './admin/fault-routes.ts';
 export { createFaults, type FaultControl } from './faults.ts';
 export { createAbuseReport } from './logs/abuse-report.ts';

@@ -50,7 +50,11 @@ export const start = async (t: ExecutionContext, maxChangesPerDay = 1_000) => {
     clock,
     metrics,
     ids: uuidv7,
-    assertMayCreate: createCreationQuota({ abuse: noAbuseReport, maxPerDay: maxChangesPerDay }),
+    assertMayCreate: createCreationQuota({
+      abuse: noAbuseReport,
+      maxPerDay: maxChangesPerDay,
+      maxRefreshesPerDay: maxChangesPerDay,
+    }),
   });
   const { call } = await serve(t, {
     routes: createAccountsRoutes({ unitOfWork, reader, audit, clock, logger }),

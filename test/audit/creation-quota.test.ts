@@ -1,14 +1,15 @@
 import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { changes, createCreationQuota, creations, passwordChanges } from '#src/audit/creation-quota.ts';
-import { auditActions, type AuditAction, type AuditActor, type AuditEvent } from '#src/kernel/ports/audit.ts';
+import { createCreationQuota } from '#src/audit/creation-quota.ts';
+import type { AuditAction, AuditActor, AuditEvent } from '#src/kernel/ports/audit.ts';
+import { auditActionsOf, auditQuotaGroups } from '#src/kernel/catalogue/audit-actions.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { setup } from './setup.ts';
 
 const dayMs = 86_400_000;
 const ada = { kind: 'user', subject: 'ada' } as const;
 
-const limited = async (t: ExecutionContext, maxPerDay: number) => {
+const limited = async (t: ExecutionContext, maxPerDay: number, maxRefreshesPerDay = maxPerDay) => {
   const made = await setup(t);
   const reported: string[] = [];
   let now = Date.now();
@@ -16,7 +17,11 @@ const limited = async (t: ExecutionContext, maxPerDay: number) => {
     clock: { now: () => new Date(now), monotonic: () => now },
     metrics: made.metrics,
     ids: uuidv7,
-    assertMayCreate: createCreationQuota({ abuse: { refused: (kind) => void reported.push(kind) }, maxPerDay }),
+    assertMayCreate: createCreationQuota({
+      abuse: { refused: (kind) => void reported.push(kind) },
+      maxPerDay,
+      maxRefreshesPerDay,
+    }),
   });
   let number = 0;
   const record = (action: AuditAction, actor: AuditActor = ada, data: AuditEvent['data'] = {}) =>
@@ -29,7 +34,7 @@ const limited = async (t: ExecutionContext, maxPerDay: number) => {
         actor,
         target: `${number}`,
         data,
-      });
+      } as AuditEvent);
     });
   return { ...made, record, reported, advance: (ms: number) => (now += ms) };
 };
@@ -40,7 +45,7 @@ test('creating and ending keys again and again ends at the limit of the day, for
     await record('api_key.created');
     await record('api_key.revoked');
   }
-  for (const action of creations) {
+  for (const action of auditActionsOf('creations')) {
     const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
     t.like(error, { errors: [{ code: 'creations_in_a_day' }] });
   }
@@ -56,8 +61,8 @@ test('creating and ending keys again and again ends at the limit of the day, for
 
 test('changes of settings end at the limit of the day, and use up no sign-ins', async (t) => {
   const { record, advance } = await limited(t, 3);
-  for (const action of changes) await record(action);
-  for (const action of changes) {
+  for (const action of auditActionsOf('changes')) await record(action);
+  for (const action of auditActionsOf('changes')) {
     const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
     t.like(error, { errors: [{ code: 'changes_in_a_day' }] });
   }
@@ -70,7 +75,7 @@ test('changes of settings end at the limit of the day, and use up no sign-ins', 
 test('changes of the password end at their own limit, which nothing else uses up', async (t) => {
   const { record, advance } = await limited(t, 2);
   for (const action of ['api_key.created', 'user.signed_in', 'user.settings_changed'] as const) await record(action);
-  for (const action of passwordChanges) {
+  for (const action of auditActionsOf('password_changes')) {
     for (let round = 0; round < 2; round += 1) await record(action);
     const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
     t.like(error, { errors: [{ code: 'password_changes_in_a_day' }] });
@@ -92,28 +97,31 @@ test('a key can always lose scopes: such a change is never refused, and uses up 
   await t.notThrowsAsync(change({ scopes: [], scopes_removed: true }));
 });
 
-test('each action of a caller that creates or changes something of his own counts', (t) => {
-  const others = new Set<AuditAction>([
-    // By operators, administrators, or callers with `market:manage`.
-    'client.created',
-    'client.rotated',
-    'universe.created',
-    'universe.changed',
-    'user.changed',
-    'user.enabled',
-    // Records `api_key.created` too.
-    'api_key.rotated',
-    // Must always be possible; each costs a hash.
-    'user.password_changed',
-    // Messages are limited by recipient, account and network. A request without a message is a refusal.
-    'user.password_reset_requested',
-    'user.email_changed',
-    // Only a sign-in cancels the removal, and sign-ins count.
-    'user.removal_requested',
-    // Only deliveries that fail disable a webhook.
-    'webhook.enabled',
-  ]);
-  const counted = /\.([a-z_]+_)?(created|rotated|connected|signed_in|changed|stored|enabled|exported|requested)$/;
-  const found = auditActions.filter((action) => counted.test(action));
-  t.deepEqual(found.filter((action) => !others.has(action)).toSorted(), [...creations, ...changes].toSorted());
+for (const group of auditQuotaGroups) {
+  test(`the events of one actor in the group ${group} end at its limit, and use up no other one`, async (t) => {
+    const { record, advance } = await limited(t, 2);
+    const actions = auditActionsOf(group);
+    t.true(actions.length > 0);
+    for (let made = 0; made < 2; made += 1) await record(actions[made % actions.length]!);
+    for (const action of actions) {
+      const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
+      t.like(error, { errors: [{ code: `${group}_in_a_day` }] });
+    }
+    for (const other of auditQuotaGroups.filter((each) => each !== group)) {
+      await t.notThrowsAsync(record(auditActionsOf(other)[0]!), other);
+    }
+    for (const uncounted of ['following', 'ending', 'limited', 'operator'] as const) {
+      for (const action of auditActionsOf(uncounted)) await t.notThrowsAsync(record(action), action);
+    }
+    await t.notThrowsAsync(record(actions[0]!, { kind: 'system', subject: null }), 'the service itself');
+    await t.notThrowsAsync(record(actions[0]!, { kind: 'operator', subject: null }));
+    advance(dayMs + 1);
+    await t.notThrowsAsync(record(actions[0]!));
+  });
+}
+
+test('refreshes have a max of their own', async (t) => {
+  const { record } = await limited(t, 1, 3);
+  for (let made = 0; made < 3; made += 1) await record('refresh.started');
+  await t.throwsAsync(record('refresh.queued'), { code: 'quota_exceeded' });
 });

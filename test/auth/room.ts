@@ -104,7 +104,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   const assertMayCreate =
     creationsPerDay === undefined
       ? undefined
-      : createCreationQuota({ abuse: noAbuseReport, maxPerDay: creationsPerDay });
+      : createCreationQuota({ abuse: noAbuseReport, maxPerDay: creationsPerDay, maxRefreshesPerDay: creationsPerDay });
   const limits = { ...(refusals && { refusals }), ...(assertMayCreate && { assertMayCreate }) };
   const audit = createAuditTrail({ clock, metrics, ids: uuidv7, ...limits });
   const auth = createAuth({

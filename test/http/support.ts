@@ -32,6 +32,7 @@ export const recordingMetrics = () => {
     set: keep('set'),
     add: keep('add'),
     replace: () => {},
+    forget: async () => {},
     observe: keep('observe'),
   } as Metrics;
   return { metrics, reported };

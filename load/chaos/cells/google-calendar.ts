@@ -37,9 +37,10 @@ const cell = (name: string, how: string, endpoint: GoogleEndpoint, fault: Google
   },
 });
 
+/** A single one would be skipped. */
 const withoutStart = (body: Record<string, unknown>): unknown => ({
   ...body,
-  items: [{ id: 'one', status: 'confirmed' }],
+  items: Array.from({ length: 20 }, (_, index) => ({ id: `bad${index}`, status: 'confirmed' })),
 });
 
 /** A second instance syncs the same calendar all the time. A refresh token that is used twice would end the consent. */
@@ -140,5 +141,5 @@ export const googleCalendarCells: readonly Cell[] = [
   },
   twoInstances,
   cell('cut page', 'half a body with status 200', 'events', { kind: 'truncated' }),
-  cell('malformed event', 'an event without a start', 'events', { kind: 'change', change: withoutStart }),
+  cell('malformed events', 'a page of events without a start', 'events', { kind: 'change', change: withoutStart }),
 ];

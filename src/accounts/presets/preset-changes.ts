@@ -1,6 +1,6 @@
 import { LockMode } from '@mikro-orm/core';
 import type { PresetValues } from '#src/kernel/ports/account/pricing-defaults.ts';
-import type { AuditAction, AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { DoneAction, AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
@@ -27,7 +27,7 @@ export const createPresetChanges = (deps: PresetChangesDeps): Pick<Presets, 'put
   const recordChange = (
     transaction: Transaction,
     userId: string,
-    action: AuditAction,
+    action: DoneAction,
     data: NonNullable<AuditEvent['data']> = {},
   ): Promise<void> => {
     const user = userId.toLowerCase();

@@ -129,7 +129,13 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       request: { path: byId, headers: ifMatch, body: changes },
       consumes: mergePatch,
       responses: { 200: userSchema },
-      errors: ['resource_not_found', 'precondition_required', 'precondition_failed', 'last_administrator'],
+      errors: [
+        'resource_not_found',
+        'precondition_required',
+        'precondition_failed',
+        'last_administrator',
+        'quota_exceeded',
+      ],
       checkHead: ({ headers }) => void expectedVersions(headers['if-match']),
       handler: async ({ path, headers, body }) => {
         const versions = expectedVersions(headers['if-match']);

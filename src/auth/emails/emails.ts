@@ -1,5 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
-import type { AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { AuditTrail, DoneAction } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
@@ -59,7 +59,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
   const { verificationRequired } = deps;
   const passwordRefused = createPasswordRefused(false);
 
-  const record = (transaction: Transaction, userId: string, action: AuditEvent['action']): Promise<void> =>
+  const record = (transaction: Transaction, userId: string, action: DoneAction): Promise<void> =>
     audit.record(transaction, {
       stream: `user:${userId}`,
       action,

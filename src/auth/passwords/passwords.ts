@@ -1,4 +1,4 @@
-import { anonymousStream, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import { anonymousStream, type AuditActor, type AuditTrail, type DoneAction } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
@@ -86,7 +86,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     transaction: Transaction,
     account: { readonly userId: string; readonly email: string },
     passwordHash: string,
-    event: Pick<AuditEvent, 'action' | 'actor'>,
+    event: { readonly action: DoneAction; readonly actor?: AuditActor },
     options: Pick<EndSignInsOptions, 'reason' | 'keep'>,
   ): Promise<readonly EndedToken[]> => {
     const { userId, email } = account;

@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { AuditAction, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
@@ -53,7 +53,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
   const { unitOfWork, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures } = deps;
   const lockMode = LockMode.PESSIMISTIC_WRITE;
 
-  const record = (transaction: Transaction, userId: string, action: AuditAction): Promise<void> =>
+  const record = (transaction: Transaction, userId: string, action: DoneAction): Promise<void> =>
     audit.record(transaction, { stream: `user:${userId}`, action, outcome: 'success', target: userId });
 
   const count = (method: 'totp' | 'recovery_code', outcome: 'accepted' | 'refused' | 'locked'): void =>

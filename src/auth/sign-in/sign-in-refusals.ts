@@ -1,7 +1,7 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
-import { anonymousStream, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import { anonymousStream, type AuditEvent, type AuditTrail, type RefusalAction } from '#src/kernel/ports/audit.ts';
 import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -15,7 +15,10 @@ export type SignInRefusalsDeps = {
 
 /** @param userId undefined if the account does not exist */
 export type SignInRefusals = {
-  readonly record: (refusal: Pick<AuditEvent, 'action' | 'reason'>, userId: string | undefined) => Promise<void>;
+  readonly record: (
+    refusal: Pick<AuditEvent, 'reason'> & { readonly action: RefusalAction },
+    userId: string | undefined,
+  ) => Promise<void>;
   /**
    * Counts an attempt. The refusal does not depend on whether the account exists. It is recorded once per delay, not per
    * attempt.

@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import { dayMs, isCalendarDate } from '#src/kernel/calendar.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
-import { checkItems, placeOfFault } from '#src/kernel/http-answers.ts';
+import type { SkipReason } from '#src/kernel/catalogue/metrics/calendar-metrics.ts';
+import { placeOfFault } from '#src/kernel/http-answers.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
+import { pointSchema, storableInstant, textOf, timesOf, UnreadableTime, type Zones } from './event-times.ts';
 import { badResponse } from './google-http.ts';
+import { googleText } from './google-text.ts';
 import { createLocalTimes } from './zoned-time.ts';
 
 /** An event as it is stored. Times are ISO 8601 in UTC. */
@@ -23,12 +25,15 @@ export type CalendarEvent = {
   readonly updated_at: string | null;
 };
 
+export type SkippedEvents = Readonly<Record<SkipReason, number>>;
+
 /** A page of events. The last page has a sync token, the others have a page token. */
 export type EventPage = {
   readonly account: string | undefined;
   readonly events: readonly CalendarEvent[];
-  /** Ids of events that do not exist any more. */
+  /** Ids of events that do not exist any more, or cannot be read: what is stored of them is outdated. */
   readonly cancelled: readonly string[];
+  readonly skipped: SkippedEvents;
   readonly nextPageToken: string | undefined;
   readonly nextSyncToken: string | undefined;
 };
@@ -38,21 +43,10 @@ const maxTextCharacters = 2_000;
 const freeText = z
   .string()
   .transform((value) => value.replaceAll('\u0000', '').slice(0, maxTextCharacters).toWellFormed());
-const identifier = z
-  .string()
-  .min(1)
-  .max(1_024)
-  .refine((value) => !value.includes('\u0000') && value.isWellFormed());
-const token = z.string().min(1).max(8_192);
-
-const pointSchema = z.union([
-  z.object({ date: z.iso.date().refine(isCalendarDate) }),
-  z.object({
-    dateTime: z.union([z.iso.datetime({ offset: true }), z.iso.datetime({ local: true })]),
-    timeZone: z.string().max(100).optional(),
-  }),
-]);
-type Point = z.output<typeof pointSchema>;
+const identifier = googleText(1_024);
+const token = googleText(8_192);
+/** The text of an instant. It is stored in our own format, because PostgreSQL refuses some that are valid. */
+const instant = z.iso.datetime({ offset: true });
 
 const eventSchema = z.object({
   id: identifier,
@@ -65,50 +59,21 @@ const eventSchema = z.object({
   originalStartTime: pointSchema.optional(),
   htmlLink: freeText.optional(),
   etag: identifier.optional(),
-  updated: z.iso.datetime({ offset: true }).optional(),
+  updated: instant.optional(),
 });
 /** Google guarantees only the id of a cancelled event. */
 const cancelledSchema = z.object({ id: identifier, status: z.literal('cancelled') });
+const idSchema = z.object({ id: identifier });
 const itemSchema = z.union([cancelledSchema, eventSchema]);
 
 const pageSchema = z.object({
   kind: z.literal('calendar#events').optional(),
   summary: freeText.optional(),
-  timeZone: z.string().max(100).optional(),
+  timeZone: googleText(100).optional(),
   items: z.array(z.unknown()),
   nextPageToken: token.optional(),
   nextSyncToken: token.optional(),
 });
-
-/** What the times of the events of one page need. */
-type Zones = {
-  readonly calendarZone: string | undefined;
-  readonly utcOf: ReturnType<typeof createLocalTimes>['utcOf'];
-};
-
-const instantOf = (point: Point, { calendarZone, utcOf }: Zones): number => {
-  if ('date' in point) return Date.parse(point.date);
-  if (/(?:Z|[+-]\d{2}:?\d{2})$/i.test(point.dateTime)) return Date.parse(point.dateTime);
-  return utcOf(point.dateTime, point.timeZone ?? calendarZone ?? 'UTC');
-};
-const textOf = (point: Point): string => ('date' in point ? point.date : point.dateTime);
-
-/** @throws AppError `external_api_bad_response` for times that contradict each other */
-const timesOf = ({ start, end = start }: z.output<typeof eventSchema>, zones: Zones) => {
-  const allDay = 'date' in start;
-  const startsAt = instantOf(start, zones);
-  const endsAt = instantOf(end, zones);
-  if (allDay !== 'date' in end) throw badResponse('answered with an event that is all-day at one end only');
-  if (!(endsAt >= startsAt)) throw badResponse('answered with an event that ends before it starts');
-  const ownZone = 'timeZone' in start ? start.timeZone : undefined;
-  return {
-    starts_at: new Date(startsAt).toISOString(),
-    // The end of an all-day event is the day after it. Without an end it is one day long.
-    ends_at: new Date(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt).toISOString(),
-    all_day: allDay,
-    time_zone: ownZone ?? (allDay ? undefined : zones.calendarZone) ?? null,
-  };
-};
 
 const toStored = (event: z.output<typeof eventSchema>, zones: Zones): CalendarEvent => {
   return {
@@ -121,39 +86,58 @@ const toStored = (event: z.output<typeof eventSchema>, zones: Zones): CalendarEv
     original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
     link: event.htmlLink ?? null,
     etag: event.etag ?? null,
-    updated_at: event.updated ?? null,
+    updated_at: event.updated === undefined ? null : storableInstant(Date.parse(event.updated)),
   };
 };
 
-const notAsDocumented = (error: z.ZodError, before?: readonly PropertyKey[]): AppError =>
-  badResponse(`answered with events that do not match their schema at ${placeOfFault(error, before)}`);
+const notAsDocumented = (place: string): AppError =>
+  badResponse(`answered with events that do not match their schema at ${place}`);
 
-/** @throws AppError `external_api_bad_response` for a body that is not as documented */
+export const noneSkipped = (): Record<SkipReason, number> => ({ malformed: 0, time: 0, time_zone: 0 });
+
+/** So many events of a page, and more than half of them, are no mistakes of single events: Google answers another format. */
+const minUnreadable = 10;
+
+/**
+ * Reads a page. An event that cannot be read is skipped, because one event that somebody wrote must not keep the others from
+ * being stored.
+ * @throws AppError `external_api_bad_response` for a page that is not as documented, or most of whose events are not
+ */
 export const readEventPage = async (body: unknown, signal: AbortSignal): Promise<EventPage> => {
   const parsed = pageSchema.safeParse(body);
-  if (!parsed.success) throw notAsDocumented(parsed.error);
-  const { summary, items: given, timeZone, nextPageToken, nextSyncToken } = parsed.data;
+  if (!parsed.success) throw notAsDocumented(placeOfFault(parsed.error));
+  const { summary, items, timeZone, nextPageToken, nextSyncToken } = parsed.data;
   if (nextPageToken === undefined && nextSyncToken === undefined) {
     throw badResponse('answered with a page of events that has neither a next page nor a sync token');
   }
-  const wrong = (error: z.ZodError, index: number): AppError => notAsDocumented(error, ['items', index]);
-  const items = await checkItems(given, itemSchema, wrong, signal);
   const events: CalendarEvent[] = [];
   const cancelled: string[] = [];
+  const skipped: Record<SkipReason, number> = noneSkipped();
+  const maxUnreadable = Math.max(minUnreadable - 1, Math.floor(items.length / 2));
+  let unreadable = 0;
+  const skip = (item: unknown, reason: SkipReason, place: string): void => {
+    skipped[reason] += 1;
+    unreadable += 1;
+    if (unreadable > maxUnreadable) throw notAsDocumented(place);
+    const known = idSchema.safeParse(item);
+    if (known.success) cancelled.push(known.data.id);
+  };
   const zones: Zones = { calendarZone: timeZone, utcOf: createLocalTimes().utcOf };
   const { give } = createTurns({ signal });
-  for (const item of items) {
+  for (const [index, given] of items.entries()) {
     const turn = give();
     if (turn) await turn;
-    if (item.status === 'cancelled') cancelled.push(item.id);
+    const item = itemSchema.safeParse(given);
+    if (!item.success) skip(given, 'malformed', placeOfFault(item.error, ['items', index]));
+    else if (item.data.status === 'cancelled') cancelled.push(item.data.id);
     else {
       try {
-        events.push(toStored(item, zones));
+        events.push(toStored(item.data, zones));
       } catch (error) {
-        if (error instanceof RangeError) throw badResponse('answered with an event in an unknown time zone or time');
-        throw error;
+        if (!(error instanceof UnreadableTime)) throw error;
+        skip(given, error.reason, `/items/${index}`);
       }
     }
   }
-  return { account: summary, events, cancelled, nextPageToken, nextSyncToken };
+  return { account: summary, events, cancelled, skipped, nextPageToken, nextSyncToken };
 };

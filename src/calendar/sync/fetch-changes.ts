@@ -2,7 +2,8 @@ import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { dayMs } from '#src/kernel/calendar.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { SyncState } from '../connections.ts';
-import type { CalendarEvent, EventPage } from '../google/event-wire.ts';
+import { noneSkipped, type CalendarEvent, type EventPage } from '../google/event-wire.ts';
+import { skipReasons } from '#src/kernel/catalogue/metrics/calendar-metrics.ts';
 import type { GoogleCalendar } from '../google/google-calendar.ts';
 import { badResponse } from '../google/google-http.ts';
 import type { AccessTokens } from '../tokens/access-tokens.ts';
@@ -39,6 +40,7 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
     const before = new Date(clock.now().getTime() + futureDays * dayMs).toISOString();
     const events = new Map<string, CalendarEvent>();
     const cancelled = new Set<string>();
+    const skipped = noneSkipped();
     const pageTokens = new Set<string>();
     let access = await accessTokens.valid(state, signal);
     let account: string | undefined;
@@ -56,6 +58,7 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
         cancelled.delete(event.event_id);
         events.set(event.event_id, event);
       }
+      for (const reason of skipReasons) skipped[reason] += page.skipped[reason];
       account = page.account ?? account;
       // Checked for each page, so that the memory is bounded too.
       assertQuota(events.size);
@@ -86,7 +89,7 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
       assertBytes(bytes);
       add(page);
       if (page.nextPageToken === undefined) {
-        return { full: syncToken === undefined, events, cancelled, syncToken: page.nextSyncToken!, account };
+        return { full: syncToken === undefined, events, cancelled, skipped, syncToken: page.nextSyncToken!, account };
       }
       if (pageTokens.has(page.nextPageToken) || pageTokens.size >= maxPages) {
         throw badResponse('answered with pages of events that do not end');

@@ -3,7 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SyncState } from '../connections.ts';
 import { CalendarConnectionEntity } from '../entities.ts';
-import type { CalendarEvent } from '../google/event-wire.ts';
+import type { CalendarEvent, SkippedEvents } from '../google/event-wire.ts';
 import type { EventQuota } from './event-quota.ts';
 
 // SQL: events are compared and written as sets.
@@ -14,6 +14,8 @@ export type FetchedChanges = {
   readonly full: boolean;
   readonly events: ReadonlyMap<string, CalendarEvent>;
   readonly cancelled: ReadonlySet<string>;
+  /** How many events could not be read. */
+  readonly skipped: SkippedEvents;
   readonly syncToken: string;
   readonly account: string | undefined;
 };

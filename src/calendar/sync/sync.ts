@@ -3,11 +3,13 @@ import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import { orAbort } from '#src/kernel/abort.ts';
 import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { skipReasons } from '#src/kernel/catalogue/metrics/calendar-metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { readConnectionOf } from '../connections.ts';
+import type { SkippedEvents } from '../google/event-wire.ts';
 import type { EventQuota } from './event-quota.ts';
 import type { FetchChanges } from './fetch-changes.ts';
 import { StaleSync, storeEvents, type SyncCounts } from './store-events.ts';
@@ -27,6 +29,7 @@ export type SyncDeps = {
 
 type SyncTrigger = 'request' | 'schedule';
 type SyncResult = SyncCounts & { readonly full: boolean };
+type StoredSync = { readonly result: SyncResult; readonly skipped: SkippedEvents };
 
 export type Sync = {
   /**
@@ -42,6 +45,8 @@ export type Sync = {
 
 const maxAttempts = 10;
 
+const totalOf = (skipped: SkippedEvents): number => skipReasons.reduce((sum, reason) => sum + skipped[reason], 0);
+
 /** `refused`: the user must act, so the service has no fault. */
 const outcomeOf = (error: unknown): 'refused' | 'failed' => {
   const { status, category } = errorTable[codeOf(error)];
@@ -53,17 +58,17 @@ export const createSync = (deps: SyncDeps): Sync => {
   const inProgress = new Map<string, Promise<SyncResult>>();
   const closing = new AbortController();
 
-  const attempt = async (owner: Owner, signal: AbortSignal): Promise<SyncResult> => {
+  const attempt = async (owner: Owner, signal: AbortSignal): Promise<StoredSync> => {
     const state = await unitOfWork.run({ operation: 'calendar.sync' }, ({ query }) => readConnectionOf(query, owner));
     const changes = await fetchChanges(state, signal);
     const counts = await unitOfWork.run({ operation: 'calendar.sync', statementTimeoutMs }, (transaction) =>
       storeEvents(transaction, state, changes, { now: clock.now(), assertQuota }),
     );
-    return { ...counts, full: changes.full };
+    return { result: { ...counts, full: changes.full }, skipped: changes.skipped };
   };
 
   /** Another process can store its sync first. Then this one begins again with the new sync token. */
-  const attempts = async (owner: Owner, signal: AbortSignal): Promise<SyncResult> => {
+  const attempts = async (owner: Owner, signal: AbortSignal): Promise<StoredSync> => {
     for (let made = 1; made <= maxAttempts; made += 1) {
       try {
         return await attempt(owner, signal);
@@ -94,6 +99,13 @@ export const createSync = (deps: SyncDeps): Sync => {
     logger[outcome === 'failed' ? 'warn' : 'info'](fields, 'a calendar sync ended');
   };
 
+  const reportSkipped = (trigger: SyncTrigger, skipped: SkippedEvents): void => {
+    for (const reason of skipReasons) {
+      metrics.count('volwatch_calendar_events_skipped_total', { reason }, skipped[reason]);
+    }
+    if (totalOf(skipped) > 0) logger.warn({ trigger, skipped }, 'events of Google that cannot be read were skipped');
+  };
+
   const describe = (span: Span, error: unknown): void => {
     span.setAttribute('error.type', codeOf(error));
     if (outcomeOf(error) === 'failed') span.setStatus({ code: SpanStatusCode.ERROR });
@@ -108,14 +120,16 @@ export const createSync = (deps: SyncDeps): Sync => {
         timeoutMs,
       );
       try {
-        const result = await attempts(owner, AbortSignal.any([closing.signal, timeout.signal]));
+        const { result, skipped } = await attempts(owner, AbortSignal.any([closing.signal, timeout.signal]));
         span.setAttributes({
           'volwatch.calendar.full': result.full,
           'volwatch.calendar.created': result.created,
           'volwatch.calendar.updated': result.updated,
           'volwatch.calendar.deleted': result.deleted,
+          'volwatch.calendar.skipped': totalOf(skipped),
         });
         report(trigger, startedAt, result);
+        reportSkipped(trigger, skipped);
         return result;
       } catch (error) {
         describe(span, error);

@@ -45,11 +45,12 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; credentials and their changes, sign-ins, webhooks, calendars, exports, and apart from them changes of profile, settings and presets, and changes of the password: CREATIONS_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; other changes: the rate limit of their caller',
+      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; credentials and their changes, sign-ins, webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of tokens and sign-ins: the rate limit of their caller; src/kernel/catalogue/audit-actions.ts has each action',
     removed: 'never: the trail is append-only',
     tests: [
       'test/audit/refusal-limit.test.ts',
       'test/audit/creation-quota.test.ts',
+      'test/audit/audit-actions.test.ts',
       'test/auth/passwords/reset.test.ts',
     ],
   },
@@ -161,7 +162,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   refresh: {
     grows: 'a refresh is requested',
-    bound: 'one at a time for a universe; the rate limit of callers with market:refresh',
+    bound: 'one at a time for a universe; REFRESHES_PER_OWNER_PER_DAY',
     removed: 'RETENTION_SCHEDULE, after REFRESH_RETENTION_DAYS',
   },
   refresh_family: {

@@ -37,7 +37,11 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
     metrics,
     ids: uuidv7,
     refusals,
-    assertMayCreate: createCreationQuota({ abuse, maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY }),
+    assertMayCreate: createCreationQuota({
+      abuse,
+      maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY,
+      maxRefreshesPerDay: config.REFRESHES_PER_OWNER_PER_DAY,
+    }),
   });
 
   const recordFault: FaultChangeListener = (point, fault) =>

@@ -1,5 +1,6 @@
 import type { AbuseReport } from '../catalogue/abuse.ts';
 import { AppError } from '../catalogue/errors.ts';
+import type { AuditQuotaGroup } from '../catalogue/audit-actions.ts';
 import { currentRequest } from '../requests/request-context.ts';
 
 /** Closed set: the `code` in the `errors` of a `quota_exceeded` problem. */
@@ -16,9 +17,7 @@ type StorageQuota =
   | 'calendar_sync_bytes'
   | 'calendar_events'
   | 'mail_messages'
-  | 'creations_in_a_day'
-  | 'changes_in_a_day'
-  | 'password_changes_in_a_day';
+  | `${AuditQuotaGroup}_in_a_day`;
 
 export type QuotaUse = {
   readonly quota: StorageQuota;
@@ -35,7 +34,8 @@ export type QuotaUse = {
     | 'messages'
     | 'objects'
     | 'tokens'
-    | 'changes';
+    | 'changes'
+    | 'refreshes and uploads';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;
 };

@@ -1,4 +1,7 @@
 import type { ErrorCode } from '../catalogue/errors.ts';
+import type { DoneAction, RefusalAction } from '../catalogue/audit-actions.ts';
+
+export { auditActions, type AuditAction, type DoneAction, type RefusalAction } from '../catalogue/audit-actions.ts';
 import type { Principal } from '../requests/principal.ts';
 import type { Transaction } from './unit-of-work.ts';
 
@@ -25,78 +28,6 @@ export type AuditStreamKind = (typeof auditStreamKinds)[number];
  */
 export type AuditStream = `${AuditStreamKind}:${string}`;
 
-/** Names of events: the object, then the verb in the past tense. */
-export const auditActions = [
-  'refresh.queued',
-  'refresh.started',
-  'refresh.applied',
-  'refresh.succeeded',
-  'refresh.rolled_back',
-  'refresh.failed',
-  'refresh.removed',
-  'universe.created',
-  'universe.changed',
-  'universe.deleted',
-  'user.registered',
-  'user.registration_refused',
-  'user.changed',
-  'user.change_refused',
-  'user.sessions_ended',
-  'user.disabled',
-  'user.enabled',
-  'user.credentials_ended',
-  'user.erased',
-  'user.second_factor_enabled',
-  'user.second_factor_removed',
-  'user.second_factor_required',
-  'user.second_factor_refused',
-  'user.recovery_code_used',
-  'user.signed_in',
-  'user.signed_out',
-  'user.sign_in_refused',
-  'user.sign_in_throttled',
-  'refusals.counted',
-  'user.password_rehashed',
-  'user.password_changed',
-  'user.password_refused',
-  'user.password_reset_requested',
-  'user.password_reset',
-  'user.removal_requested',
-  'user.removal_cancelled',
-  'user.data_exported',
-  'user.profile_changed',
-  'user.settings_changed',
-  'user.preset_stored',
-  'user.preset_removed',
-  'user.email_verified',
-  'user.email_change_requested',
-  'user.email_changed',
-  'csrf.refused',
-  'token.revoked',
-  'refresh_token.reused',
-  'client.created',
-  'client.rotated',
-  'client.revoked',
-  'client.refused',
-  'client.credentials_ended',
-  'api_key.created',
-  'api_key.changed',
-  'api_key.rotated',
-  'api_key.revoked',
-  'api_key.refused',
-  'webhook.created',
-  'webhook.deleted',
-  'webhook.rotated',
-  'webhook.disabled',
-  'webhook.enabled',
-  'calendar.connected',
-  'calendar.disconnected',
-  'calendar.reauthorization_required',
-  'fault.injected',
-  'fault.cleared',
-] as const;
-export type AuditAction = (typeof auditActions)[number];
-
 /** `success`: the action was done. `refused`: the service did not allow it. `failure`: it was allowed and failed. */
 export const auditOutcomes = ['success', 'refused', 'failure'] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
@@ -114,10 +45,17 @@ export type AuditActor = {
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
-export type AuditEvent = {
+/**
+ * What happened. Actions that are refusals always have the outcome `refused`, which limits their number; a request for a reset of a
+ * password is one if it causes no message.
+ */
+type Happened =
+  | { readonly action: RefusalAction; readonly outcome: 'refused' }
+  | { readonly action: DoneAction; readonly outcome: Exclude<AuditOutcome, 'refused'> }
+  | { readonly action: 'user.password_reset_requested'; readonly outcome: AuditOutcome };
+
+export type AuditEvent = Happened & {
   readonly stream: AuditStream;
-  readonly action: AuditAction;
-  readonly outcome: AuditOutcome;
   /** Default: the principal of the current request. Without a principal: `anonymous` in a request, else `system`. */
   readonly actor?: AuditActor;
   /** The id of the changed object: a refresh, a client, a key, a user, a fault point. */

@@ -223,6 +223,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
         'universe_managed_by_file',
         'refresh_in_progress',
         'series_source_conflict',
+        'quota_exceeded',
       ],
       checkHead: ({ headers }) => void expectedOf(headers),
       handler: async ({ path: { name }, headers, body }) => {

@@ -1,3 +1,4 @@
+import { addDays, utcDay } from '#src/kernel/calendar.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import type { UploadColumn } from './columns.ts';
 import type { Cell } from './formats/rows.ts';
@@ -40,9 +41,16 @@ const numberFault = (column: UploadColumn, code: 'invalid_number' | 'out_of_rang
       : `${column} must be ${rangeOf(column)}`,
 });
 
+/** The bar of a month can have its last day as its date. A later date is no price yet: it is a mistake of the file. */
+export const maxFutureDays = 31;
+
+/** The last day that a row may have. */
+export const lastDateAt = (now: Date): string => addDays(utcDay(now), maxFutureDays);
+
 export type RowCheck = {
   /** Positions of the symbols of the universe. */
   readonly assets: ReadonlyMap<string, number>;
+  readonly lastDate: string;
   readonly dateOf: (text: string) => string | undefined;
 };
 
@@ -50,7 +58,7 @@ export type RowCheck = {
 export const checkRow = (
   columns: readonly UploadColumn[],
   cells: readonly Cell[],
-  { assets, dateOf }: RowCheck,
+  { assets, dateOf, lastDate }: RowCheck,
 ): UploadRow | Refusal => {
   const row = {
     asset: -1,
@@ -84,6 +92,9 @@ export const checkRow = (
         const date = dateOf(text);
         if (date === undefined) {
           return { code: 'invalid_date', column, detail: 'The date must exist and be written as YYYY-MM-DD' };
+        }
+        if (date > lastDate) {
+          return { code: 'out_of_range', column, detail: `date must be at most ${maxFutureDays} days in the future` };
         }
         row.date = date;
       }

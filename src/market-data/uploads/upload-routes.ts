@@ -12,6 +12,7 @@ import type { RefreshService } from '../refresh/refresh-service.ts';
 import { endedWithin, waitSecondsOf, whenFree } from '../refresh/wait.ts';
 import { universeName } from '../universes/universe-document.ts';
 import type { UniverseQueries } from '../universes/universe-queries.ts';
+import { maxFutureDays } from './check-row.ts';
 import { uploadFormats } from './stage-upload.ts';
 import { onErrors, uploadModes } from './upload.ts';
 
@@ -81,6 +82,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
       tag: 'Market data',
       summary:
         'Upload a file of prices. With Prefer: wait=SECONDS the answer is the record of the ended refresh, or its error',
+      description: `Stores the prices of a file. A row has the price of a symbol on a day, at most ${maxFutureDays} days in the future. A refused row is in \`errors\` with its line, \`code\` and \`detail\`.`,
       auth: { scope: 'market:manage' },
       rateLimit: 'caller',
       load: 'write',

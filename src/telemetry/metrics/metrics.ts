@@ -21,6 +21,7 @@ import { transactionOperations } from '../../kernel/ports/unit-of-work.ts';
 /** A registry for both formats, see exposition.ts. */
 type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
 type Labels = Readonly<Record<string, string>>;
+import { createCallerSeries } from './caller-series.ts';
 import type { IsKept } from './kept-traces.ts';
 
 type BuildInfo = { readonly version: string; readonly commit: string };
@@ -52,7 +53,7 @@ const withLabel = (labels: Labels, name: string, value: string): Labels => ({ ..
 const combinationsOf = (labels: MetricDeclaration['labels']): Labels[] => {
   let combinations: Labels[] = [{}];
   for (const [name, values] of Object.entries(labels)) {
-    if (values === 'open' || combinations.length * values.length > maxZeroSeries) return [];
+    if (typeof values === 'string' || combinations.length * values.length > maxZeroSeries) return [];
     combinations = combinations.flatMap((labels) => values.map((value) => withLabel(labels, name, value)));
   }
   return combinations;
@@ -118,6 +119,12 @@ export const createMetrics = ({ registry, enabled, build, target, isKept = () =>
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, { readonly histogram: Histogram; readonly exemplars: boolean }>();
+  const callerSeries = createCallerSeries();
+  const notes = new Map<string, (labels: Labels) => void>();
+  const register = (name: string, declaration: MetricDeclaration, metric: Counter | Gauge | Histogram): void => {
+    const note = callerSeries.noteOf(name, declaration, metric);
+    if (note) notes.set(name, note);
+  };
   for (const [name, declaration] of Object.entries<MetricDeclaration>(metricCatalogue)) {
     if (infoNames.includes(name)) continue;
     const { type, help, labels, buckets = durationBuckets } = declaration;
@@ -126,35 +133,47 @@ export const createMetrics = ({ registry, enabled, build, target, isKept = () =>
       const exemplars = name.endsWith('_duration_seconds');
       const histogram = new Histogram({ ...options, buckets: [...buckets], enableExemplars: exemplars });
       histograms.set(name, { histogram, exemplars });
+      register(name, declaration, histogram);
     } else if (type === 'gauge') {
-      gauges.set(name, new Gauge(options));
+      const gauge = new Gauge(options);
+      gauges.set(name, gauge);
+      register(name, declaration, gauge);
     } else {
       const counter = new Counter(options);
       for (const each of seeds[name as MetricName] ?? combinationsOf(labels)) counter.inc(each, 0);
       counters.set(name, counter);
+      register(name, declaration, counter);
     }
   }
 
   // prom-client throws on a value that is no number. A report must never fail the work that it is about.
   return {
     count: (name, labels, amount = 1) => {
-      if (amount >= 0 && Number.isFinite(amount)) counters.get(name)?.inc(labels as Labels, amount);
+      if (amount < 0 || !Number.isFinite(amount)) return;
+      notes.get(name)?.(labels as Labels);
+      counters.get(name)?.inc(labels as Labels, amount);
     },
     set: (name, labels, value) => {
-      if (Number.isFinite(value)) gauges.get(name)?.set(labels as Labels, value);
+      if (!Number.isFinite(value)) return;
+      notes.get(name)?.(labels as Labels);
+      gauges.get(name)?.set(labels as Labels, value);
     },
     add: (name, labels, amount) => {
-      if (Number.isFinite(amount)) gauges.get(name)?.inc(labels as Labels, amount);
+      if (!Number.isFinite(amount)) return;
+      notes.get(name)?.(labels as Labels);
+      gauges.get(name)?.inc(labels as Labels, amount);
     },
     replace: (name, series) => {
       const gauge = gauges.get(name);
       gauge?.reset();
       for (const { labels, value } of series) gauge?.set(labels as Labels, value);
     },
+    forget: callerSeries.forget,
     observe: (name, labels, value) => {
       const entry = histograms.get(name);
       if (entry === undefined || !Number.isFinite(value)) return;
       const { histogram, exemplars } = entry;
+      notes.get(name)?.(labels as Labels);
       if (!exemplars) {
         histogram.observe(labels as Labels, value);
         return;

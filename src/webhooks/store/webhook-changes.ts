@@ -1,6 +1,6 @@
 import { LockMode } from '@mikro-orm/core';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import type { AuditAction, AuditTrail, Json } from '#src/kernel/ports/audit.ts';
+import type { DoneAction, AuditTrail, Json } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
@@ -49,7 +49,7 @@ export const createWebhookChanges = (
   const record = (
     transaction: Transaction,
     id: string,
-    action: AuditAction,
+    action: DoneAction,
     data: { readonly [name: string]: Json } = {},
   ): Promise<void> =>
     audit.record(transaction, { stream: `webhook:${id}`, action, outcome: 'success', target: id, data });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { addDays, utcDay } from '#src/kernel/calendar.ts';
 import { type Item, type List } from '../setup-http.ts';
 import { header, setupUploads, two } from './setup.ts';
 
@@ -261,15 +262,38 @@ test.serial('the same file twice changes nothing', async (t) => {
   t.deepEqual((await admin.query(versions))[0], first);
 });
 
-test.serial('prices of the last days that exist are stored, and later files of the index too', async (t) => {
+/** The day in so many days, as a file writes it. */
+const inDays = (days: number): string => addDays(utcDay(new Date()), days);
+
+test.serial('a date far in the future is refused, and the end of the running month is stored', async (t) => {
   const { send, closes } = await setupUploads(t);
-  for (const dates of [
-    ['9500-01-01', '9999-12-31'],
-    ['2024-01-02', '2024-01-03'],
-  ]) {
-    const rows = dates.map((date) => `AAA,${date},100\n`).join('');
-    const { status, body } = await send(header + rows);
-    t.is(status, 200, JSON.stringify(body));
+  // The day of the test can end between the two readings of the clock, so the days at the limit itself are not sent.
+  for (const date of [inDays(33), '9500-01-01', '9999-12-31']) {
+    const { status, body } = await send(`${header}AAA,2024-01-02,100\nAAA,${date},100\n`);
+    t.is(status, 422, date);
+    t.like(body['errors'], [
+      { line: 3, code: 'out_of_range', column: 'date', detail: 'date must be at most 31 days in the future' },
+    ]);
   }
-  t.is((await closes()).length, 4);
+  t.deepEqual(await closes(), []);
+  t.is((await send(`${header}AAA,2024-01-02,100\nAAA,${inDays(30)},100\n`)).status, 200);
+  t.is((await closes()).length, 2);
+});
+
+test.serial('prices of far years that an earlier release took stay readable, and later files are stored', async (t) => {
+  const { send, closes, get, admin } = await setupUploads(t);
+  t.is((await send(`${header}AAA,2024-01-02,100\nAAA,2024-01-03,100\n`)).status, 200);
+  await admin.query(
+    `insert into price (asset_id, date, close)
+     select id, date, 100 from asset, (values ('9500-01-01'::date), ('9999-12-31')) as far (date) where symbol = 'AAA'`,
+  );
+  t.is((await send(`${header}BBB,2024-01-02,100\nBBB,2024-01-03,100\n`)).status, 200);
+  t.is((await closes()).length, 6);
+  const { data } = await get<List>('/assets/AAA/prices?order=desc&limit=2');
+  t.deepEqual(
+    data.map(({ date }) => date),
+    ['9999-12-31', '9500-01-01'],
+  );
+  t.is((await send(`${header}AAA,2024-01-02,100\nAAA,2024-01-03,101\n`, { query: '?mode=replace' })).status, 200);
+  t.is((await closes()).length, 4, 'a file with mode=replace removes them');
 });

@@ -78,6 +78,7 @@ test('no route works for longer than its bound, usually 10 ms of processor time,
       WEBHOOKS_PER_OWNER: '1000',
       API_KEYS_PER_OWNER: '1000',
       CREATIONS_PER_OWNER_PER_DAY: '1000000',
+      REFRESHES_PER_OWNER_PER_DAY: '1000000',
       // In production a sample of the large answers is validated. Here each of them is.
       RESPONSE_VALIDATION_PERCENT: '100',
       RATE_LIMIT_ACCOUNT_ATTEMPTS: '100000',

@@ -25,6 +25,7 @@ export const startStage = async (t: Teardown) => {
     WEBHOOKS_PER_OWNER: '1000',
     API_KEYS_PER_OWNER: '1000',
     CREATIONS_PER_OWNER_PER_DAY: '1000000',
+    REFRESHES_PER_OWNER_PER_DAY: '1000000',
     // A good answer fits its schema, else it is logged as an error.
     RESPONSE_VALIDATION_PERCENT: '100',
     RATE_LIMIT_ACCOUNT_ATTEMPTS: '100000',

@@ -36,9 +36,13 @@ export const calendar: RowSpec = {
       id: 52,
       kind: 'timeseries',
       title: 'Changes by calendar syncs',
-      description: 'Events that committed syncs created, updated and deleted per second.',
+      description:
+        'Events that committed syncs created, updated and deleted per second, and those of Google that they skipped because they cannot be read.',
       unit: 'events/s',
-      queries: [{ expr: sumRate(of('volwatch_calendar_events_total'), 'change'), legend: '{{change}}' }],
+      queries: [
+        { expr: sumRate(of('volwatch_calendar_events_total'), 'change'), legend: '{{change}}' },
+        { expr: sumRate(of('volwatch_calendar_events_skipped_total'), 'reason'), legend: 'skipped: {{reason}}' },
+      ],
     },
     {
       id: 53,

@@ -1,5 +1,12 @@
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
+/**
+ * Why an event of Google is skipped. malformed: not as documented; time: times that contradict each other or have no year of four
+ * digits; time_zone: a local time in an unknown time zone.
+ */
+export const skipReasons = ['malformed', 'time', 'time_zone'] as const;
+export type SkipReason = (typeof skipReasons)[number];
+
 /** The Google calendar. */
 export const calendarMetrics = {
   volwatch_calendar_sync_duration_seconds: {
@@ -12,6 +19,11 @@ export const calendarMetrics = {
     type: 'counter',
     help: 'Calendar events changed by committed syncs',
     labels: { change: ['created', 'updated', 'deleted'] },
+  },
+  volwatch_calendar_events_skipped_total: {
+    type: 'counter',
+    help: 'Events of Google that cannot be read and were skipped by committed syncs. time: no time that can be stored; time_zone: an unknown one',
+    labels: { reason: skipReasons },
   },
   volwatch_calendar_token_refreshes_total: {
     type: 'counter',

@@ -11,7 +11,7 @@ export const databaseMetrics = {
   db_client_operation_duration_seconds: {
     type: 'histogram',
     help: 'Duration of database client operations in seconds',
-    labels: { db_operation_name: 'open', db_collection_name: 'open', error_type: errorType },
+    labels: { db_operation_name: 'service', db_collection_name: 'service', error_type: errorType },
   },
   volwatch_db_transactions_total: {
     type: 'counter',
@@ -33,22 +33,22 @@ export const databaseMetrics = {
   db_client_connection_count: {
     type: 'gauge',
     help: 'Database connections by state',
-    labels: { state: ['idle', 'used'], pool: 'open' },
+    labels: { state: ['idle', 'used'], pool: 'service' },
   },
   db_client_connection_max: {
     type: 'gauge',
     help: 'Largest number of database connections allowed',
-    labels: { pool: 'open' },
+    labels: { pool: 'service' },
   },
   db_client_connection_pending_requests: {
     type: 'gauge',
     help: 'Requests waiting for a database connection',
-    labels: { pool: 'open' },
+    labels: { pool: 'service' },
   },
   db_client_connection_timeouts_total: {
     type: 'counter',
     help: 'Requests that gave up waiting for a database connection',
-    labels: { pool: 'open' },
+    labels: { pool: 'service' },
   },
   volwatch_db_server_connections: {
     type: 'gauge',
@@ -58,7 +58,7 @@ export const databaseMetrics = {
   db_client_connection_wait_time_seconds: {
     type: 'histogram',
     help: 'Time to obtain a database connection in seconds',
-    labels: { pool: 'open' },
+    labels: { pool: 'service' },
   },
   volwatch_audit_events_total: {
     type: 'counter',
@@ -78,22 +78,22 @@ export const databaseMetrics = {
   volwatch_table_rows: {
     type: 'gauge',
     help: 'Rows of a table as PostgreSQL estimates them',
-    labels: { table: 'open' },
+    labels: { table: 'service' },
   },
   volwatch_table_bytes: {
     type: 'gauge',
     help: 'Bytes of a table on disk, with its indexes and large values',
-    labels: { table: 'open' },
+    labels: { table: 'service' },
   },
   volwatch_replica_up: {
     type: 'gauge',
     help: '1 while the replica is read from, 0 while it is left out',
-    labels: { pool: 'open' },
+    labels: { pool: 'service' },
   },
   volwatch_replica_lag_seconds: {
     type: 'gauge',
     help: 'How far the replica was behind when last looked at',
-    labels: { pool: 'open' },
+    labels: { pool: 'service' },
   },
   volwatch_embedded_postgres_restarts_total: {
     type: 'counter',
@@ -103,6 +103,6 @@ export const databaseMetrics = {
   volwatch_replica_fallbacks_total: {
     type: 'counter',
     help: 'Reads that failed on a replica and were answered by the primary',
-    labels: { pool: 'open' },
+    labels: { pool: 'service' },
   },
 } as const satisfies Record<string, MetricDeclaration>;

@@ -98,11 +98,11 @@ export const operationMetrics = {
   volwatch_build_info: {
     type: 'gauge',
     help: '1, with the build in its labels',
-    labels: { version: 'open', commit: 'open', node_version: 'open' },
+    labels: { version: 'service', commit: 'service', node_version: 'service' },
   },
   target_info: {
     type: 'gauge',
     help: '1, with the names of service and process that spans and log lines have',
-    labels: { service_name: 'open', service_instance_id: 'open' },
+    labels: { service_name: 'service', service_instance_id: 'service' },
   },
 } as const satisfies Record<string, MetricDeclaration>;

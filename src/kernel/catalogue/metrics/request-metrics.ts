@@ -16,8 +16,8 @@ export const requestMetrics = {
     help: 'Duration of HTTP server requests in seconds',
     labels: {
       http_request_method: methods,
-      http_route: 'open',
-      http_response_status_code: 'open',
+      http_route: 'service',
+      http_response_status_code: 'service',
       error_type: errorType,
     },
   },
@@ -29,12 +29,12 @@ export const requestMetrics = {
   volwatch_errors_total: {
     type: 'counter',
     help: 'Errors by category and code: problem documents by route, and failed refreshes with an empty route',
-    labels: { category: errorCategories, code: errorCodes, http_route: 'open' },
+    labels: { category: errorCategories, code: errorCodes, http_route: 'service' },
   },
   volwatch_deprecated_requests_total: {
     type: 'counter',
     help: 'Requests to deprecated routes by kind of caller',
-    labels: { http_request_method: methods, http_route: 'open', caller: ['anonymous', 'user', 'client', 'api_key'] },
+    labels: { http_request_method: methods, http_route: 'service', caller: ['anonymous', 'user', 'client', 'api_key'] },
   },
   volwatch_auth_duration_seconds: {
     type: 'histogram',
@@ -83,7 +83,8 @@ export const requestMetrics = {
     type: 'gauge',
     help: 'Refusals of the ten most refused subjects within the last five to ten minutes',
     // Ten series at any time: what leaves the top ten is removed.
-    labels: { rank: 'open', subject_hash: 'open' },
+    labels: { rank: 'service', subject_hash: 'caller' },
+    ends: 'replaced',
   },
   volwatch_load_shed_total: {
     type: 'counter',

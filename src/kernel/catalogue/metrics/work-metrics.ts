@@ -89,7 +89,8 @@ export const workMetrics = {
   volwatch_refresh_duration_seconds: {
     type: 'histogram',
     help: 'Duration of refreshes in seconds',
-    labels: { universe: 'open', outcome: ['succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] },
+    labels: { universe: 'caller', outcome: ['succeeded', 'succeeded_with_quarantine', 'rolled_back', 'failed'] },
+    ends: 'forgotten',
     buckets: longDurationBuckets,
   },
   volwatch_refresh_rows_total: {
@@ -100,7 +101,8 @@ export const workMetrics = {
   volwatch_prices_quarantined_total: {
     type: 'counter',
     help: 'Fetched bars held back because they are not believed',
-    labels: { universe: 'open' },
+    labels: { universe: 'caller' },
+    ends: 'forgotten',
   },
   volwatch_upload_bytes_total: {
     type: 'counter',
@@ -115,7 +117,8 @@ export const workMetrics = {
   volwatch_uploads_total: {
     type: 'counter',
     help: 'Uploaded files. refused: the file is the reason; failed: the connection or the service is',
-    labels: { universe: 'open', outcome: ['stored', 'refused', 'failed'] },
+    labels: { universe: 'caller', outcome: ['stored', 'refused', 'failed'] },
+    ends: 'forgotten',
   },
   volwatch_series_replaced_total: {
     type: 'counter',
@@ -135,7 +138,8 @@ export const workMetrics = {
   volwatch_index_constituents_left_out_total: {
     type: 'counter',
     help: 'Constituents that an index lacked at the end of a refresh, because their price or shares are not known',
-    labels: { universe: 'open', reason: ['no_price', 'no_shares'] },
+    labels: { universe: 'caller', reason: ['no_price', 'no_shares'] },
+    ends: 'forgotten',
   },
   volwatch_universes: {
     type: 'gauge',
@@ -145,26 +149,31 @@ export const workMetrics = {
   volwatch_universe_assets: {
     type: 'gauge',
     help: 'Assets at the last check. stale: no bar of the expected day; missing: no bar at all',
-    labels: { universe: 'open', state: ['fresh', 'stale', 'missing'] },
+    labels: { universe: 'caller', state: ['fresh', 'stale', 'missing'] },
+    ends: 'replaced',
   },
   volwatch_universe_missing_bars: {
     type: 'gauge',
     help: 'Bars that are missing on trading days of the exchange, at the last check. recent: of the last 30 days',
-    labels: { universe: 'open', age: ['recent', 'older'] },
+    labels: { universe: 'caller', age: ['recent', 'older'] },
+    ends: 'replaced',
   },
   volwatch_universe_held_back_prices: {
     type: 'gauge',
     help: 'Bars that the last committed refresh held back',
-    labels: { universe: 'open' },
+    labels: { universe: 'caller' },
+    ends: 'replaced',
   },
   volwatch_refresh_schedule_period_seconds: {
     type: 'gauge',
     help: 'Time between the last scheduled refresh and the next one. Universes without a schedule have no series',
-    labels: { universe: 'open' },
+    labels: { universe: 'caller' },
+    ends: 'replaced',
   },
   volwatch_refresh_last_success_timestamp_seconds: {
     type: 'gauge',
     help: 'Unix time of the last committed refresh',
-    labels: { universe: 'open' },
+    labels: { universe: 'caller' },
+    ends: 'forgotten',
   },
 } as const satisfies Record<string, MetricDeclaration>;

@@ -1,0 +1,107 @@
+/** Actions whose events of one actor are counted together. The number in 24 hours has a max, and more are refused. */
+export const auditQuotaGroups = [
+  'creations',
+  'changes',
+  'password_changes',
+  'universe_changes',
+  'administration',
+  'refreshes',
+] as const;
+export type AuditQuotaGroup = (typeof auditQuotaGroups)[number];
+
+/**
+ * What bounds the events of an action, because events are never deleted. A name of `auditQuotaGroups`: the quota of that group.
+ *
+ * - `following`: each event follows one that is counted, or comes once for an object, or comes from the service itself.
+ * - `ending`: an end of credentials. It must always be possible, so it is never refused: each ends sign-ins or a token that was issued,
+ *   and the rate limit of the caller bounds it.
+ * - `refusal`: the limit of refusals (AUDIT_REFUSALS_PER_HOUR). Its outcome is always `refused`.
+ * - `operator`: only the command line and the admin port cause it.
+ * - `limited`: registrations by network and day, messages by recipient, account and network.
+ */
+export type AuditGrowth = AuditQuotaGroup | 'following' | 'ending' | 'refusal' | 'operator' | 'limited';
+
+/** Names of events (the object, then the verb in the past tense), and what bounds the number of each. */
+export const auditGrowth = {
+  'refresh.queued': 'refreshes',
+  'refresh.started': 'refreshes',
+  'refresh.applied': 'following',
+  'refresh.succeeded': 'following',
+  'refresh.rolled_back': 'following',
+  'refresh.failed': 'following',
+  'refresh.removed': 'following',
+  'universe.created': 'universe_changes',
+  'universe.changed': 'universe_changes',
+  'universe.deleted': 'following',
+  'user.registered': 'limited',
+  'user.registration_refused': 'refusal',
+  'user.changed': 'administration',
+  'user.change_refused': 'refusal',
+  'user.sessions_ended': 'ending',
+  'user.disabled': 'following',
+  'user.enabled': 'administration',
+  'user.credentials_ended': 'operator',
+  'user.erased': 'following',
+  'user.second_factor_enabled': 'creations',
+  'user.second_factor_removed': 'following',
+  'user.second_factor_required': 'refusal',
+  'user.second_factor_refused': 'refusal',
+  'user.recovery_code_used': 'following',
+  'user.signed_in': 'creations',
+  'user.signed_out': 'following',
+  'user.sign_in_refused': 'refusal',
+  'user.sign_in_throttled': 'refusal',
+  'refusals.counted': 'refusal',
+  'user.password_rehashed': 'following',
+  'user.password_changed': 'password_changes',
+  'user.password_refused': 'refusal',
+  'user.password_reset_requested': 'limited',
+  'user.password_reset': 'following',
+  'user.removal_requested': 'following',
+  'user.removal_cancelled': 'following',
+  'user.data_exported': 'creations',
+  'user.profile_changed': 'changes',
+  'user.settings_changed': 'changes',
+  'user.preset_stored': 'changes',
+  'user.preset_removed': 'following',
+  'user.email_verified': 'following',
+  'user.email_change_requested': 'creations',
+  'user.email_changed': 'following',
+  'csrf.refused': 'refusal',
+  'token.revoked': 'ending',
+  'refresh_token.reused': 'refusal',
+  'client.created': 'operator',
+  'client.rotated': 'operator',
+  'client.revoked': 'operator',
+  'client.refused': 'refusal',
+  'client.credentials_ended': 'operator',
+  'api_key.created': 'creations',
+  'api_key.changed': 'creations',
+  'api_key.rotated': 'following',
+  'api_key.revoked': 'following',
+  'api_key.refused': 'refusal',
+  'webhook.created': 'creations',
+  'webhook.deleted': 'following',
+  'webhook.rotated': 'creations',
+  'webhook.disabled': 'following',
+  'webhook.enabled': 'following',
+  'calendar.connected': 'creations',
+  'calendar.disconnected': 'following',
+  'calendar.reauthorization_required': 'following',
+  'fault.injected': 'operator',
+  'fault.cleared': 'operator',
+} as const satisfies Readonly<Record<string, AuditGrowth>>;
+
+export type AuditAction = keyof typeof auditGrowth;
+export const auditActions = Object.keys(auditGrowth) as readonly AuditAction[];
+
+/** The actions with this bound. */
+type ActionsOf<Growth extends AuditGrowth> = {
+  [Action in AuditAction]: (typeof auditGrowth)[Action] extends Growth ? Action : never;
+}[AuditAction];
+export type RefusalAction = ActionsOf<'refusal'>;
+/** Actions that are no refusals: they were done, or failed. */
+export type DoneAction = Exclude<AuditAction, RefusalAction>;
+
+export const auditActionsOf = (growth: AuditGrowth): readonly AuditAction[] =>
+  auditActions.filter((action) => auditGrowth[action] === growth);
