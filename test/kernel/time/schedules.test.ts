@@ -44,7 +44,9 @@ test('expressions of five fields, and names of zones', (t) => {
 
 test('an expression that does not run in each month is found, because a search for its runs steps through all days', (t) => {
   const monthly = ['* * * * *', '0 5 * * 1-5', '0 5 * * 0', '0 0 1 * *', '0 0 L * *', '0 0 28 * *', '0 0 * * 1#1'];
-  for (const cron of monthly) t.true(runsEachMonth(cron), cron);
+  const weekly = ['0 5 * * 0,6', '*/15 8-17 * * 1-5/2', '0 0 * * 7'];
+  for (const cron of [...monthly, ...weekly]) t.true(runsEachMonth(cron), cron);
+  for (const cron of ['0 0 * * 9', '61 * * * 1', '* * * * ,']) t.false(runsEachMonth(cron), cron);
   const rare = ['0 0 * 2 0#5', '0 0 * 2 6#5', '0 0 29 2 *', '0 0 29 * *', '0 0 31 * *', '0 0 * * 1#5', '0 0 1 */3 *'];
   for (const cron of [...rare, '0 0 1 1 *', '* * * 1-10 *', '0 0 30 2 *']) t.false(runsEachMonth(cron), cron);
 });
