@@ -1,7 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobQuota } from './quota.ts';
 
 /** Identifies one chunk. */

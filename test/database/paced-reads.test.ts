@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
-import { paceReads } from '#src/database/connections/paced-reads.ts';
+import { paceReads } from '#src/database/wire/paced-reads.ts';
 
 const piece = Buffer.alloc(32_768);
 
@@ -9,7 +9,7 @@ test('a connection parses about 64 KB in a turn of the event loop, and all of th
   const stream = new PassThrough({ highWaterMark: 4_194_304 });
   let parsed = 0;
   stream.on('data', ({ length }: Buffer) => (parsed += length));
-  paceReads(stream as never);
+  paceReads(stream);
   for (let each = 0; each < 20; each += 1) stream.write(piece);
   stream.end();
   const inTurns: number[] = [];
@@ -23,7 +23,7 @@ test('a connection parses about 64 KB in a turn of the event loop, and all of th
 
 test('small answers are read without a wait', async (t) => {
   const stream = new PassThrough();
-  paceReads(stream as never);
+  paceReads(stream);
   stream.write(Buffer.alloc(1_000));
   await nextTurn();
   t.false(stream.isPaused());

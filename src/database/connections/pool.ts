@@ -16,15 +16,15 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
 import { mayTryAgain, tryTwice, type Again } from './again.ts';
-import { copyRows } from './copy-rows.ts';
+import { copyRows } from '../wire/copy-rows.ts';
 import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from '../errors.ts';
 import { statementLabels } from '../statements/statement-labels.ts';
 import { clientOptions } from './client-options.ts';
-import { paceReads, streamOf } from './paced-reads.ts';
+import { paceReads, streamOf } from '../wire/paced-reads.ts';
 import type { PoolOptions } from './pool-options.ts';
 import { pinSql, sessionHook } from './session.ts';
-import { queryWithBlocks } from './statement-with-blocks.ts';
+import { queryWithBlocks } from '../wire/statement-with-blocks.ts';
 
 export type PoolDeps = PoolOptions & {
   /** Value of the label `pool`. Default: `primary`. */

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
-import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { serve } from '../support.ts';
 
 const route = defineRoute({
