@@ -2,6 +2,7 @@ import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { JobHandler } from '#src/kernel/ports/jobs.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { watchChunk } from './chunk-watch.ts';
 import type { ChunkOutcome, MeasureChunk } from './measured-chunk.ts';
@@ -9,7 +10,7 @@ import { readStoredBytes } from './stored-bytes.ts';
 
 // SQL: chunks hold megabytes, which must not be in an identity map.
 
-type PricedChunk = { readonly bytes: Uint8Array; readonly rows: number; readonly failed: number };
+type PricedChunk = { readonly bytes: ByteBlocks; readonly rows: number; readonly failed: number };
 
 type ChunkJob = {
   /** The work counts against the worker share of this caller. */
@@ -31,7 +32,7 @@ export type ChunkPricingDeps = {
    * Prices one Arrow stream.
    * @throws AppError
    */
-  readonly price: (bytes: Buffer, signal: AbortSignal, job: ChunkJob) => Promise<PricedChunk>;
+  readonly price: (bytes: ByteBlocks, signal: AbortSignal, job: ChunkJob) => Promise<PricedChunk>;
 };
 
 const chunkSql = `
@@ -89,8 +90,7 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
           caller: owner ?? subject,
           defaults: defaults ?? undefined,
         });
-        const { bytes, rows, failed } = priced;
-        const output = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        const { bytes: output, rows, failed } = priced;
         await store.finish({ jobId, number, owner, output, rows, failed });
       } catch (error) {
         if (watch.signal.aborted) {

@@ -1,12 +1,13 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobQuota } from './quota.ts';
 
 /** Identifies one chunk. */
 type ChunkKey = { readonly jobId: string; readonly number: number };
 type NewChunk = ChunkKey & { readonly owner: string | null; readonly digest: string; readonly bytes: number };
-type Priced = ChunkKey & { readonly owner: string | null; readonly output: Buffer; readonly rows: number } & {
+type Priced = ChunkKey & { readonly owner: string | null; readonly output: ByteBlocks; readonly rows: number } & {
   readonly failed: number;
 };
 
@@ -29,7 +30,7 @@ export type ChunkStore = {
    * @throws AppError `precondition_failed` when the job was submitted or cancelled, `concurrency_limit_exceeded` while
    * another request writes the same chunk
    */
-  readonly write: (chunk: ChunkKey & { readonly group: string }, bytes: Buffer) => Promise<void>;
+  readonly write: (chunk: ChunkKey & { readonly group: string }, bytes: ByteBlocks) => Promise<void>;
   /** Replaces the input of a chunk with its result. @throws AppError `quota_exceeded` */
   readonly finish: (priced: Priced) => Promise<void>;
 };
@@ -107,19 +108,19 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
             [jobId, number],
           );
           if (!chunk) return;
-          await quota.assertResult(query, owner, { inputBytes: chunk.stored_bytes, resultBytes: output.length });
+          await quota.assertResult(query, owner, { inputBytes: chunk.stored_bytes, resultBytes: output.byteLength });
           await query(
             `update pricing_chunk set stored_bytes = greatest(stored_bytes, $3)
              where job_id = $1 and number = $2 and status = 'waiting'`,
-            [jobId, number, output.length],
+            [jobId, number, output.byteLength],
           );
         });
       }
       await unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
         query(
-          `update pricing_chunk set status = 'done', input = null, output = $3, stored_bytes = $4, row_count = $5,
-             failed_count = $6, finished_at = now() where job_id = $1 and number = $2 and status = 'waiting'`,
-          [jobId, number, output, output.length, rows, failed],
+          `update pricing_chunk set status = 'done', input = null, output = $6, stored_bytes = $3, row_count = $4,
+             failed_count = $5, finished_at = now() where job_id = $1 and number = $2 and status = 'waiting'`,
+          [jobId, number, output.byteLength, rows, failed, output],
         ),
       );
     },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
 import { integerParameter, resourceQuery } from '#src/kernel/lists/pagination.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { byId, idParameter } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -23,7 +24,7 @@ const jobSchema = z
   })
   .meta({ id: 'PricingJob' });
 const byNumber = z.strictObject({ id: idParameter, number: integerParameter(1, maxChunks) });
-const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const bytes = z.custom<ByteBlocks>((value) => value instanceof ByteBlocks);
 
 const callerOf = ({ principal }: RequestContext): { readonly subject: string; readonly owner: string } => {
   if (!principal) throw new AppError('credentials_missing');
@@ -81,12 +82,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       errors: ['resource_not_found', 'precondition_failed', 'quota_exceeded'],
       handler: async ({ path, body, context }) => ({
         status: 202 as const,
-        body: await jobs.add(
-          subjectOf(context),
-          path.id,
-          path.number,
-          Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-        ),
+        body: await jobs.add(subjectOf(context), path.id, path.number, body),
       }),
     }),
     defineRoute({

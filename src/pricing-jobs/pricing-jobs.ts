@@ -6,6 +6,7 @@ import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { createChunkPricing, type ChunkPricingDeps } from './chunk-pricing.ts';
 import { createChunkStore } from './chunk-store.ts';
@@ -32,7 +33,7 @@ export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | '
   readonly quota: PricingJobQuota;
   /** Returns what the settings of the user of the current request mean. Undefined if the caller is no user. @throws AppError */
   readonly defaultsOfCaller: () => Promise<PricingDefaults | undefined>;
-  /** Refuses bytes that are not an Arrow stream, before they are stored. @throws AppError */
+  /** Refuses bytes that do not begin as an Arrow stream, before they are stored. @throws AppError */
   readonly assertStream: (bytes: Uint8Array) => void;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -52,14 +53,14 @@ export type PricingJobs = {
    * Stores a chunk and enqueues its pricing in one transaction. The same bytes with the same number change nothing.
    * @throws AppError `resource_not_found`, `precondition_failed`, `quota_exceeded`
    */
-  readonly add: (subject: string, id: string, number: number, bytes: Buffer) => Promise<PricingJob>;
+  readonly add: (subject: string, id: string, number: number, bytes: Uint8Array | ByteBlocks) => Promise<PricingJob>;
   /** Closes the job for further chunks. */
   readonly submit: (subject: string, id: string) => Promise<PricingJob>;
   readonly find: (subject: string, id: string) => Promise<PricingJob>;
   /**
    * @throws AppError `resource_not_found`, also if the chunk is not priced yet; the code of the error if pricing failed
    */
-  readonly result: (subject: string, id: string, number: number) => Promise<Buffer>;
+  readonly result: (subject: string, id: string, number: number) => Promise<ByteBlocks>;
   /** Removes all chunks. Waiting chunks are not priced any more. */
   readonly cancel: (subject: string, id: string) => Promise<void>;
   /** Prices one chunk. */
@@ -107,16 +108,21 @@ const toJob = (row: JobRow): PricingJob => {
   };
 };
 
+/** The schema of a chunk, which is its first message, must be within so many bytes. */
+const maxSchemaBytes = 1_048_576;
+
 /** Bytes between two turns of the event loop. `crypto.subtle.digest` would copy all bytes in one step. */
 const digestPartBytes = 524_288;
 
-const digestOf = async (bytes: Buffer): Promise<string> => {
+const digestOf = async ({ blocks }: ByteBlocks): Promise<string> => {
   const hash = createHash('sha256');
   const turns = createTurns();
-  for (let start = 0; start < bytes.length; start += digestPartBytes) {
-    hash.update(bytes.subarray(start, start + digestPartBytes));
-    const turn = turns.give();
-    if (turn) await turn;
+  for (const block of blocks) {
+    for (let start = 0; start < block.length; start += digestPartBytes) {
+      hash.update(block.subarray(start, start + digestPartBytes));
+      const turn = turns.give();
+      if (turn) await turn;
+    }
   }
   return hash.digest('hex');
 };
@@ -164,17 +170,19 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       });
     },
 
-    add: (subject, jobId, number, bytes) =>
+    add: (subject, jobId, number, given) =>
       measure('store', async () => {
-        assertStream(bytes);
+        const bytes = ByteBlocks.of(given);
+        assertStream(bytes.start(maxSchemaBytes));
         const digest = await digestOf(bytes);
         const { owner, isNew } = await unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
           const job = await findLocked(transaction, subject, jobId);
           if (job.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
-          const chunk = { jobId, number, owner: job.owner ?? null, digest, bytes: bytes.length };
+          const chunk = { jobId, number, owner: job.owner ?? null, digest, bytes: bytes.byteLength };
           return { owner: chunk.owner, isNew: await store.reserve(transaction.query, chunk) };
         });
         if (isNew) await store.write({ jobId, number, group: owner ?? subject }, bytes);
+        if (given instanceof ByteBlocks) void given.release();
         return read(reader.query, subject, jobId);
       }),
 
@@ -203,7 +211,7 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       if (chunk?.reason) throw failureOf(chunk.reason);
       const length = chunk?.length ?? 0;
       const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
-      if (!output?.length)
+      if (!output?.byteLength)
         throw new AppError(
           'resource_not_found',
           'This chunk has no result yet: GET /pricing/jobs/ID says when it is done',

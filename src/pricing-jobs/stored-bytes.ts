@@ -1,3 +1,4 @@
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
 export type StoredBytes = {
@@ -22,15 +23,15 @@ const partBytes = 262_144;
 export const readStoredBytes = async (
   query: Query,
   { column, jobId, number, length }: StoredBytes,
-): Promise<Buffer | undefined> => {
-  const bytes = Buffer.allocUnsafeSlow(length);
+): Promise<ByteBlocks | undefined> => {
+  const parts: Buffer[] = [];
   for (let start = 0; start < length; start += partBytes) {
     const [row] = await query<{ part: Buffer | null }>(
       `select substring(${column}, $3::int, $4::int) as part from pricing_chunk where job_id = $1 and number = $2`,
       [jobId, number, start + 1, partBytes],
     );
     if (!row?.part) return undefined;
-    bytes.set(row.part, start);
+    parts.push(row.part);
   }
-  return bytes;
+  return new ByteBlocks(parts);
 };

@@ -1,5 +1,6 @@
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { preferHeader } from '#src/kernel/requests/preferences/display-hints.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -119,7 +120,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       handler: async ({ body, headers, context }) => {
         const input = transportOf(headers['content-type']);
         const answer = acceptedTransports(headers.accept, input);
-        const batch = { bytes: body as Buffer, input, answer, jsonDepth };
+        const batch = { bytes: body as ByteBlocks, input, answer, jsonDepth };
         const hints = await display(headers.prefer);
         const { body: priced, headers: own } = batchReply(await service.batch(batch, { signal: context.signal }));
         return { status: 200, body: priced, headers: { ...hints, ...own } };
@@ -142,7 +143,7 @@ export const createPricingRoutes = ({ service, jsonDepth, display }: PricingRout
       responses: { 200: gridAnswer },
       errors: ['pricing_model_unknown', 'pricing_work_too_large'],
       handler: async ({ body, headers, context }) => {
-        const request = { bytes: body as Buffer, answer: acceptedTransports(headers.accept, 'json'), jsonDepth };
+        const request = { bytes: body as ByteBlocks, answer: acceptedTransports(headers.accept, 'json'), jsonDepth };
         const hints = await display(headers.prefer);
         const { body: valued, headers: own } = batchReply(await service.grid(request, { signal: context.signal }));
         return { status: 200, body: valued, headers: { ...hints, ...own } };

@@ -4,7 +4,7 @@ import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { createBatch, needsProcess, type BatchOptions } from './batch/batch.ts';
 import { isNotConverged } from './batch/batch-tally.ts';
-import type { BatchRequest } from './batch/prepared-batch.ts';
+import type { GivenBatch } from './batch/prepared-batch.ts';
 import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './request/calculate.ts';
 import { estimateOf } from './models/cost.ts';
 import { computationTime } from './request/computation-time.ts';
@@ -48,7 +48,7 @@ export type PricingService = {
    * `pricing_model_unknown` for columns; `rate_limit_exceeded`, `overloaded` and `pricing_work_too_large` as in
    * `PricingWorkers.run`
    */
-  readonly batch: (request: Omit<BatchRequest, 'defaults'>, options?: BatchOptions) => Promise<BatchOutcome>;
+  readonly batch: (request: Omit<GivenBatch, 'defaults'>, options?: BatchOptions) => Promise<BatchOutcome>;
   /**
    * Values positions at the nodes of a grid. A wrong position refuses the grid; a node without a value is an error in the
    * answer.
@@ -58,7 +58,7 @@ export type PricingService = {
   readonly models: readonly Model[];
 };
 
-type GridRequest = Omit<BatchRequest, 'kind' | 'input'>;
+type GridRequest = Omit<GivenBatch, 'kind' | 'input'>;
 
 /** A request. Its signal is made at its first use, so it is read only where the work waits. */
 type Cancellable = { readonly signal: AbortSignal };

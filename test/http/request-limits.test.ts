@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { jsonBody, serve } from './support.ts';
 
@@ -40,9 +41,9 @@ const routes = [
     path: '/chunk',
     consumes: ['application/octet-stream'],
     bodyLimit: 'chunk',
-    request: { body: z.custom<Uint8Array>((value) => value instanceof Uint8Array) },
+    request: { body: z.instanceof(ByteBlocks) },
     responses: { 200: z.looseObject({}) },
-    handler: async ({ body }) => ({ status: 200, body: { bytes: body.length } }),
+    handler: async ({ body }) => ({ status: 200, body: { bytes: body.byteLength } }),
   }),
   defineRoute({
     ...common,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import type { PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
@@ -28,8 +29,8 @@ test('chunks are stored, priced and read in order; a submitted job is completed 
   });
   t.is((await pricing.submit(owner, id)).status, 'completed');
   t.is(await outcome(pricing.add(owner, id, 3, Buffer.from('ghi'))), 'precondition_failed');
-  t.is((await pricing.result(owner, id, 1)).toString(), 'cba');
-  t.is((await pricing.result(owner, id, 2)).toString(), 'fed');
+  t.is(String((await pricing.result(owner, id, 1)).joined()), 'cba');
+  t.is(String((await pricing.result(owner, id, 2)).joined()), 'fed');
   t.deepEqual(await admin.query('select count(input)::int as inputs from pricing_chunk'), [{ inputs: 0 }]);
 });
 
@@ -165,7 +166,7 @@ test('a result that is larger than its input and beyond the quota fails its chun
   let priced = 0;
   const growing: PricingJobsDeps['price'] = async () => {
     priced += 1;
-    return { bytes: Buffer.alloc(50), rows: 1, failed: 0 };
+    return { bytes: ByteBlocks.of(Buffer.alloc(50)), rows: 1, failed: 0 };
   };
   const { pricing, work, admin } = await limited(t, { maxBytesPerOwner: 20 }, growing);
   const { id } = await pricing.open({ subject: owner, owner });

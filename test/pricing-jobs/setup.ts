@@ -8,6 +8,7 @@ import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
 import { createRemoveJobsOfEndedKeys } from '#src/pricing-jobs/ended-keys.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
@@ -18,8 +19,8 @@ export const outcome = (work: Promise<unknown>): Promise<string> => work.then(()
 
 /** Prices by turning the bytes round; each byte is a row. */
 export const reversed: PricingJobsDeps['price'] = async (bytes) => ({
-  bytes: Buffer.from(bytes).reverse(),
-  rows: bytes.length,
+  bytes: ByteBlocks.of(Buffer.from(bytes.joined()).reverse()),
+  rows: bytes.byteLength,
   failed: 1,
 });
 

@@ -62,6 +62,11 @@ test('a pricing job: chunks in, priced by a worker process, the same rows out as
     t.is(readArrow(priced).length, 500);
     t.deepEqual(readArrow(priced), readArrow(direct));
   }
+  const first = at(`jobs/${id}/chunks/1`);
+  const head = await fetch(first, { method: 'HEAD', headers: authorization });
+  t.is(Number(head.headers.get('content-length')), (await bytesOf(first, { headers: authorization })).length);
+  const known = { ...authorization, 'If-None-Match': head.headers.get('etag')! };
+  t.is((await fetch(first, { headers: known })).status, 304);
   const bad = await call(at(`jobs/${id}/chunks/4`), { headers: authorization });
   t.is(bad.status, 400, bad.text);
   t.is((await call(at(`jobs/${id}`), { method: 'DELETE', headers: authorization })).status, 204);

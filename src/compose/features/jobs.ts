@@ -13,7 +13,7 @@ import {
   removeOldFetchedSeries,
   removeOldRefreshes,
 } from '../../market-data/index.ts';
-import { joinInTurns } from '../../kernel/streams/join-in-turns.ts';
+import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
@@ -212,6 +212,6 @@ export const composePricingJobs = (
         signal,
         job: { caller, defaults, maxMs: config.PRICING_JOB_CHUNK_MS },
       });
-      return { bytes: await joinInTurns(chunks), rows: size, failed: size - totalsOf(tally).ok };
+      return { bytes: new ByteBlocks(chunks), rows: size, failed: size - totalsOf(tally).ok };
     },
   });

@@ -11,17 +11,20 @@ import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { CopyIn, UnitOfWorkOptions } from '#src/kernel/ports/unit-of-work.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
 import { mayTryAgain, tryTwice, type Again } from './again.ts';
-import { copyRows } from './copy-rows.ts';
+import { copyRows } from '../wire/copy-rows.ts';
 import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from '../errors.ts';
 import { statementLabels } from '../statements/statement-labels.ts';
 import { clientOptions } from './client-options.ts';
+import { paceReads, streamOf } from '../wire/paced-reads.ts';
 import type { PoolOptions } from './pool-options.ts';
 import { pinSql, sessionHook } from './session.ts';
+import { queryWithBlocks } from '../wire/statement-with-blocks.ts';
 
 export type PoolDeps = PoolOptions & {
   /** Value of the label `pool`. Default: `primary`. */
@@ -126,6 +129,7 @@ export const createPool = (deps: PoolDeps): Pool => {
   // An 'error' event without a listener ends the process, and pg-pool removes its listener while a client is in use.
   // The first error is the reason (25P03, 57P01); "terminated unexpectedly" follows it.
   pool.on('connect', (client) => {
+    paceReads(streamOf(client));
     client.on('error', (error) => {
       if (!connectionErrors.has(client)) connectionErrors.set(client, error);
     });
@@ -231,8 +235,13 @@ export const createPool = (deps: PoolDeps): Pool => {
       }
     };
     const query: Connection['query'] = async (text, parameters = [], types = rawTypes) => {
-      const config = { text, values: [...parameters], types, query_timeout: queryTimeoutMs };
-      return measured(text, () => client.query(config as QueryConfig));
+      const config = { text, types, query_timeout: queryTimeoutMs };
+      const last = parameters.at(-1);
+      return measured(text, () =>
+        last instanceof ByteBlocks
+          ? queryWithBlocks(client, { ...config, values: parameters.slice(0, -1) }, last)
+          : client.query({ ...config, values: [...parameters] } as QueryConfig),
+      );
     };
     const begin: Connection['begin'] = async (isolation = 'read committed') => {
       const statement = `begin isolation level ${isolation}`;

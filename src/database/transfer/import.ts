@@ -1,5 +1,5 @@
 import { escapeIdentifier, type Client } from 'pg';
-import { copyRows } from '../connections/copy-rows.ts';
+import { copyRows } from '../wire/copy-rows.ts';
 import { inOwnTransaction, withOwnClient } from '../own-client.ts';
 import type { TransferDeps } from './export.ts';
 import { columnsOf, ExportFileError, readExport, type ExportBlock, type RowCounts } from './export-file.ts';

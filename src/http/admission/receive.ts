@@ -30,8 +30,8 @@ export type ReceiveOptions<T> = {
   /** Called when the body arrives in very many tiny chunks. */
   readonly onTinyChunks: () => void;
   /**
-   * Reads the body. It must copy the bytes that it keeps, because their memory is released afterwards. It must reject
-   * when the source emits `error`, and may reject with `BodyTooLarge`.
+   * Reads the body. It must copy the bytes that it keeps, because their memory is released afterwards. It may release a
+   * piece itself once it has copied it. It must reject when the source emits `error`, and may reject with `BodyTooLarge`.
    */
   readonly read: (source: BodySource) => Promise<T>;
 };
@@ -110,10 +110,11 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
     // Every stream emits `close`. It is an error only if the body has not ended before.
     if (!request.readableEnded) fail(incomplete(new Error('closed early')));
   };
+  // Counts before the reader gets the piece, because a released piece has no length.
+  request.on('data', count);
   input.on('data', take);
   input.on('end', end);
   request
-    .on('data', count)
     .on(tinyChunks, refuseTinyChunks)
     .on('close', leave)
     .on('error', (cause) => fail(incomplete(cause)));

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { versionTag } from '#src/kernel/requests/conditional/expected-versions.ts';
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createTurns, type Turns } from '#src/kernel/streams/turns.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import { isLargeAnswer, largeText } from './large-answer.ts';
@@ -93,7 +95,8 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     return undefined;
   }
   const { body } = reply;
-  if (body instanceof Readable) sendStream(ctx, body, produces);
+  if (body instanceof ByteBlocks) sendBlocks(ctx, route, reply, body, produces);
+  else if (body instanceof Readable) sendStream(ctx, body, produces);
   else if (isLargeAnswer(body)) return sendLarge(ctx, route, { ...reply, body }, produces);
   else sendContent(ctx, route, reply, contentOf(route, body, produces), produces);
   return undefined;
@@ -127,6 +130,8 @@ const sendLarge = async (
   await turns.give();
   const content = Buffer.from(text);
   if (isOfBody(route)) digests.set(content, await digestInTurns(content, turns));
+  // The answer is sent in slices of its own, and the turn of the digest must not be longer for the first of them.
+  await nextTurnOfLoop();
   sendContent(ctx, route, reply, content, produces);
 };
 
@@ -134,6 +139,23 @@ const sendStream = (ctx: HttpContext, body: Readable, produces: string): void =>
   if (!ctx.res.hasHeader('Content-Type')) ctx.res.setHeader('Content-Type', produces);
   if (body instanceof AnswerPieces) ctx.state.pieces = body;
   ctx.body = body;
+};
+
+const sendBlocks = (
+  ctx: HttpContext,
+  route: CompiledRoute,
+  { status }: RouteReply,
+  { blocks, byteLength }: ByteBlocks,
+  produces: string,
+): void => {
+  if (isKnown(ctx, route, status)) return sendNotModified(ctx);
+  sendStream(ctx, new AnswerPieces(blocks), produces);
+  ctx.length = byteLength;
+};
+
+const sendNotModified = (ctx: HttpContext): void => {
+  ctx.status = 304;
+  ctx.body = null;
 };
 
 /** @param produces the media type of the route */
@@ -149,11 +171,7 @@ const sendContent = (
     setEtag(ctx, route, content);
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-cache');
   }
-  if (isKnown(ctx, route, status)) {
-    ctx.status = 304;
-    ctx.body = null;
-    return;
-  }
+  if (isKnown(ctx, route, status)) return sendNotModified(ctx);
   const contentType = produces === 'application/json' ? jsonHeader : produces;
   if (!Buffer.isBuffer(content) || !res.hasHeader('Content-Type')) res.setHeader('Content-Type', contentType);
   ctx.body = content;

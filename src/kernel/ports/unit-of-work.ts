@@ -57,7 +57,7 @@ type TransactionOperation = (typeof transactionOperations)[number];
 /**
  * Runs one statement with bound parameters (`$1`, `$2`). Values must be parameters, because then they never reach a log
  * or a span. Results: date -> `YYYY-MM-DD` string, timestamptz -> Date, bigint -> number, double precision -> number,
- * numeric -> string.
+ * numeric -> string. The last parameter can be ByteBlocks: many bytes, which are sent block by block.
  * @throws AppError of category database for errors of the connection or the server, else the error of pg
  */
 export type Query = <Row extends Record<string, unknown> = Record<string, unknown>>(

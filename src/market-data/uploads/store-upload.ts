@@ -43,7 +43,7 @@ export type StoreUploadRequest = {
 type Series = UploadedSeries & { readonly position: number; readonly symbol: string; readonly id: number };
 
 /** Limits the memory and the work in one turn of the event loop: the rows of one batch of series are in memory at a time. */
-const rowsPerBatch = 10_000;
+const rowsPerBatch = 2_000;
 
 const source = 'upload';
 

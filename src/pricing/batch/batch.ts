@@ -1,11 +1,12 @@
 import { context, trace, type Tracer } from '@opentelemetry/api';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startChildSpan } from '#src/kernel/spans.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
-import { type PreparedBatch, type BatchRequest } from './prepared-batch.ts';
+import type { GivenBatch, PreparedBatch } from './prepared-batch.ts';
 import { prepareBatch } from './prepare-batch.ts';
 import {
   createTally,
@@ -77,7 +78,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
 
   /** @returns no outcome if a pricing process must do the work */
   const priceHere = async (
-    request: BatchRequest,
+    request: GivenBatch,
     signal: AbortSignal | undefined,
     armed: boolean,
   ): Promise<{ readonly outcome: BatchOutcome } | { readonly estimate?: WorkEstimate }> => {
@@ -85,7 +86,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
       new AppError('overloaded', 'The calculation did not end in time', { retryAfter: 1 });
     if (signal?.aborted) throw stopped();
     const started = performance.now();
-    const batch = await prepareBatch(request, engines);
+    const batch = await prepareBatch({ ...request, bytes: ByteBlocks.of(request.bytes).joined() }, engines);
     if (armed) await runWithFaults(batch, signal);
     else {
       // The estimate may need the years of all dates, and to read these would take too long here.
@@ -107,7 +108,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     return { outcome: await runInTurns(outcomeSteps(batch, performance.now() - started), createTurns()) };
   };
 
-  const price = async (request: BatchRequest, options: BatchOptions): Promise<BatchOutcome> => {
+  const price = async (request: GivenBatch, options: BatchOptions): Promise<BatchOutcome> => {
     const { signal, job } = options;
     const work: WorkOptions = job
       ? { signal, kind: 'job', caller: job.caller, maxMs: job.maxMs }
@@ -115,7 +116,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     const armed = faults.armed('pricing.engine');
     // Processes read and write all Arrow batches, except while a fault is injected.
     // A short grid request can be much work, so only processes read it.
-    const isLarge = request.kind === 'grid' || request.bytes.length > workerBytes;
+    const isLarge = request.kind === 'grid' || request.bytes.byteLength > workerBytes;
     if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || isLarge)) {
       return workers.run(request, work);
     }
@@ -124,7 +125,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     // An injected fault may wait at each row, and other batches must not wait for it.
     const own = armed
       ? await priced()
-      : await turns.run({ caller, kind, expectedMs: expectedTime(request.bytes.length) }, priced);
+      : await turns.run({ caller, kind, expectedMs: expectedTime(request.bytes.byteLength) }, priced);
     return 'outcome' in own ? own.outcome : workers.run(request, { ...work, ...own });
   };
 
@@ -136,7 +137,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     logger.info(fields, `a ${operation} has rows that were not priced`);
   };
 
-  return async (given: Omit<BatchRequest, 'defaults'>, options: BatchOptions = {}): Promise<BatchOutcome> => {
+  return async (given: Omit<GivenBatch, 'defaults'>, options: BatchOptions = {}): Promise<BatchOutcome> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
     let tally: TallyData = createTally();

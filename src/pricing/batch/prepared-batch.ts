@@ -1,5 +1,6 @@
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { WorkEstimate } from '../models/cost.ts';
 import type { TallyData } from './batch-tally.ts';
 
@@ -20,6 +21,9 @@ export type BatchRequest = {
   /** What the settings of the caller mean; undefined if the caller is no user. */
   readonly defaults?: PricingDefaults | undefined;
 };
+
+/** A batch as the service gets it. A large body is in blocks, which a pricing process gets one after the other. */
+export type GivenBatch = Omit<BatchRequest, 'bytes'> & { readonly bytes: Uint8Array | ByteBlocks };
 
 /** A batch whose envelope is valid. The rows are priced in steps, so the caller can pause or stop between two steps. */
 export type PreparedBatch = {

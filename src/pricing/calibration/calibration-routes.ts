@@ -1,4 +1,5 @@
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { jsonType } from '../batch/prepared-batch.ts';
 import { calibrationAnswer, calibrationBody } from './calibration-schemas.ts';
 import type { Calibrator } from './calibrator.ts';
@@ -27,7 +28,7 @@ export const createCalibrationRoutes = ({ calibrator }: CalibrationRoutesDeps): 
     errors: ['pricing_calculation_failed', 'pricing_work_too_large'],
     handler: async ({ body, context }) => ({
       status: 200,
-      body: await calibrator.calibrate(body as Buffer, context.signal),
+      body: await calibrator.calibrate(body as ByteBlocks, context.signal),
     }),
   }),
 ];

@@ -5,6 +5,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { startChildSpan } from '#src/kernel/spans.ts';
 import { computationTime } from '../request/computation-time.ts';
 import { outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
@@ -36,7 +37,7 @@ export type Calibrator = {
    * @throws AppError `malformed_body`, `validation_failed`, `pricing_calculation_failed`, and the errors of
    * `PricingWorkers.run`
    */
-  readonly calibrate: (bytes: Uint8Array, signal?: AbortSignal) => Promise<TimedCalibration>;
+  readonly calibrate: (bytes: Uint8Array | ByteBlocks, signal?: AbortSignal) => Promise<TimedCalibration>;
 };
 
 const labels = { operation: 'calibrate', model: 'heston' } as const;
@@ -45,7 +46,7 @@ export const createCalibrator = (deps: CalibratorDeps): Calibrator => {
   const { workers, tracer, clock, metrics, faults, logger, abuse, callerOf, maxWorkMs, jsonDepth } = deps;
 
   const run = async (
-    bytes: Uint8Array,
+    bytes: Uint8Array | ByteBlocks,
     signal: AbortSignal | undefined,
     onSummary: NonNullable<WorkOptions['onSummary']>,
   ): Promise<Calibration> => {

@@ -1,10 +1,11 @@
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { FairQueue, Waiting } from './fair-queue.ts';
 import type { TaskHead, TaskSummary, WorkerReply, WorkerSpan, WorkLimits } from './protocol.ts';
 
 /** The part of a pool task that a lane uses. */
 export type LaneTask = Waiting & {
   readonly head: TaskHead;
-  readonly body: Uint8Array;
+  readonly body: ByteBlocks;
   /** The limits are different in each lane. */
   limits: WorkLimits;
   summary?: TaskSummary;

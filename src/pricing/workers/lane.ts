@@ -248,7 +248,7 @@ export const createLane = (options: LaneOptions): Lane => {
         countedMs,
       });
       member.stall.alive();
-      member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body);
+      member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body.blocks);
     }
   };
 

@@ -3,8 +3,9 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { BatchRequest } from '../batch/prepared-batch.ts';
+import type { GivenBatch } from '../batch/prepared-batch.ts';
 import type { Calibration } from '../calibration/calibration.ts';
 import type { CalibrationRequest } from '../calibration/calibration-task.ts';
 import type { ForecastRequest } from '../forecast/forecast-task.ts';
@@ -55,9 +56,10 @@ export type WorkOptions = {
   readonly onSummary?: (summary: TaskSummary) => void;
 };
 
-type PoolForecast = ForecastRequest & { readonly bytes: Uint8Array };
-type PoolCalibration = CalibrationRequest & { readonly bytes: Uint8Array };
-type PoolRequest = BatchRequest | PoolForecast | PoolCalibration;
+type Bytes = Pick<GivenBatch, 'bytes'>;
+type PoolForecast = ForecastRequest & Bytes;
+type PoolCalibration = CalibrationRequest & Bytes;
+type PoolRequest = GivenBatch | PoolForecast | PoolCalibration;
 
 export type PricingWorkers = {
   /**
@@ -66,7 +68,7 @@ export type PricingWorkers = {
    * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and the errors of
    * `prepareBatch`
    */
-  readonly run: (request: BatchRequest, options: WorkOptions) => Promise<BatchOutcome>;
+  readonly run: (request: GivenBatch, options: WorkOptions) => Promise<BatchOutcome>;
   /**
    * Forecasts a volatility in another process. The bytes are those of `writeCloses`.
    * @throws AppError as in `run`, and `pricing_calculation_failed`
@@ -171,7 +173,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   };
 
   const createTask = (request: PoolRequest, { caller, kind, maxMs, estimate }: WorkOptions): PoolTask => {
-    const { bytes: body, ...rest } = request;
+    const { bytes, ...rest } = request;
+    const body = ByteBlocks.of(bytes);
     const fault = faults.take('pricing.worker');
     const expectedMs = expectedTime(body.byteLength, estimate);
     // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
@@ -188,6 +191,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       metrics,
       expectedMs,
       isClosed: () => closed,
+      // A caller that gives blocks leaves them to the pool.
+      onBodyRead: () => void (bytes instanceof ByteBlocks && bytes.release()),
       onHandedBack: (task) => {
         task.lane = 'long';
         task.limits = { maxMs };

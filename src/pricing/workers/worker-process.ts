@@ -15,7 +15,7 @@ export type WorkerExit = {
 
 export type WorkerProcess = {
   readonly pid: number | undefined;
-  readonly send: (message: ToWorker, body?: Uint8Array) => void;
+  readonly send: (message: ToWorker, body?: readonly Uint8Array[]) => void;
   readonly kill: () => void;
   /** An idle process does not keep this program running. When the program ends, the process ends too. */
   readonly setIdle: (isIdle: boolean) => void;
@@ -87,7 +87,7 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
   }
   return {
     pid: child.pid,
-    send: (message, body) => writeFrame(channel, message, body ? [body] : []),
+    send: (message, body) => writeFrame(channel, message, body),
     kill: () => void child.kill('SIGKILL'),
     setIdle: (isIdle) => {
       for (const handle of [child, channel, child.stderr as Socket]) {

@@ -29,6 +29,8 @@ export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head'
     readonly logger: Logger;
     readonly metrics: Metrics;
     readonly isClosed: () => boolean;
+    /** The process has read the whole body, and no other one needs it. */
+    readonly onBodyRead: () => void;
     /** The process returned the task, because its work belongs in the lane for long work. */
     readonly onHandedBack: (task: PoolTask) => void;
   };
@@ -37,7 +39,7 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 /** One request to the pool, from the queue to its outcome and its span. */
 export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
-  const { caller, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack } = options;
+  const { caller, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack, onBodyRead } = options;
   const parent = context.active();
   const inRequest = AsyncLocalStorage.snapshot();
   const queuedAt = now();
@@ -74,6 +76,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
       : new AppError('internal_error', detail, { cause });
 
   const replied = (reply: WorkerReply, span: WorkerSpan, answer: readonly Uint8Array[]): void => {
+    if (!('handedBack' in reply)) onBodyRead();
     if (settled) return;
     if ('handedBack' in reply) return onHandedBack(task);
     if ('failure' in reply) return reject(ended('The process that priced this failed', new Error(reply.failure)));

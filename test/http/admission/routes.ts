@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 
 const common = { tag: 'test', summary: 'For tests', auth: 'public', rateLimit: 'none', errors: [] } as const;
 const size = z.strictObject({ bytes: z.number() });
@@ -13,11 +14,11 @@ export const bodyRoutes = (work: () => Promise<void> = async () => {}): Route[] 
     load: 'batch',
     bodyLimit: 'batch',
     rawBody: true,
-    request: { body: z.custom<Buffer>((value) => Buffer.isBuffer(value)) },
+    request: { body: z.instanceof(ByteBlocks) },
     responses: { 200: size },
     handler: async ({ body }) => {
       await work();
-      return { status: 200, body: { bytes: body.length } };
+      return { status: 200, body: { bytes: body.byteLength } };
     },
   }),
   defineRoute({

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { serve } from '../support.ts';
 
 const route = defineRoute({
@@ -19,8 +20,8 @@ const route = defineRoute({
   responses: { 200: z.strictObject({ length: z.number(), last: z.number() }) },
   errors: [],
   handler: async ({ body }) => {
-    const bytes = body as Buffer;
-    return { status: 200 as const, body: { length: bytes.length, last: bytes.at(-1)! } };
+    const bytes = body as ByteBlocks;
+    return { status: 200 as const, body: { length: bytes.byteLength, last: bytes.blocks.at(-1)!.at(-1)! } };
   },
 });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 
 const common = {
   tag: 'test',
@@ -34,9 +35,9 @@ export const routes = [
     consumes: ['application/vnd.apache.arrow.stream'],
     produces: 'application/vnd.apache.arrow.stream',
     bodyLimit: 'batch',
-    request: { body: z.instanceof(Buffer) },
+    request: { body: z.instanceof(ByteBlocks) },
     responses: { 200: z.instanceof(Buffer) },
-    handler: async ({ body }) => ({ status: 200, body: Buffer.from(body.toReversed()) }),
+    handler: async ({ body }) => ({ status: 200, body: Buffer.from(body.joined().toReversed()) }),
   }),
   defineRoute({
     ...common,

@@ -29,7 +29,7 @@ const startProcess = (t: ExecutionContext) => {
     const options = Array.from({ length: rows }, (_, row) => ({ ...call, strike: 80 + row / 1_000 }));
     const request = { input: 'json', answer: ['json'], jsonDepth: 20 } as const;
     const body = Buffer.from(JSON.stringify({ options }));
-    process.send({ type: 'task', id, request, limits: { maxMs: 1e9 } }, body);
+    process.send({ type: 'task', id, request, limits: { maxMs: 1e9 } }, [body]);
     await eventually(() => replies === id, `task ${id} has its answer`, 60_000);
   };
   /** Resident bytes after the next collection of garbage. */

@@ -73,7 +73,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/pricing/greeks': { requests: bodies.slowGreeks.map((row) => body(row)) },
   'POST /api/v1/pricing/implied-volatility': { requests: bodies.slowInversions.map((row) => body(row)) },
   'POST /api/v1/pricing/batch': {
-    boundMs: 23,
+    boundMs: 13,
     requests: [
       body(bodies.objects),
       body(bodies.columns),
@@ -83,15 +83,11 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
       body(bodies.arrowRows, { ...sendsArrow, accept: 'application/json' }),
     ],
   },
-  'POST /api/v1/pricing/grid': {
-    boundMs: 20,
-    requests: [body(bodies.grid), body(bodies.grid, arrow), body(bodies.paddedGrid)],
-  },
-  'POST /api/v1/pricing/calibrate': { boundMs: 20, requests: [body(bodies.quotes)] },
+  'POST /api/v1/pricing/grid': { requests: [body(bodies.grid), body(bodies.grid, arrow), body(bodies.paddedGrid)] },
+  'POST /api/v1/pricing/calibrate': { requests: [body(bodies.quotes)] },
   'GET /api/v1/pricing/models': fixed,
   'POST /api/v1/pricing/jobs': fixed,
   'PUT /api/v1/pricing/jobs/{id}/chunks/{number}': {
-    boundMs: 20,
     // Chunk 1 exists, with other rows.
     requests: [(good) => ({ ...good, target: good.target.replace(/1$/, '2'), body: bodies.arrowChunk() })],
     once: true,
@@ -99,7 +95,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/pricing/jobs/{id}/submit': single,
   'GET /api/v1/pricing/jobs/{id}': { requests: [path(`${api}/pricing/jobs/${storedJob}`)] },
   'GET /api/v1/pricing/jobs/{id}/chunks/{number}': {
-    boundMs: 18,
+    boundMs: 13,
     requests: [path(`${api}/pricing/jobs/${storedJob}/chunks/1`)],
   },
   'DELETE /api/v1/pricing/jobs/{id}': single,
@@ -123,9 +119,9 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'GET /api/v1/universes/{name}': { requests: [path(`${api}/universes/large`)] },
   'GET /api/v1/universes/{name}/status': { requests: [path(`${api}/universes/large/status`)] },
   'PUT /api/v1/universes/{name}': { requests: bodies.universes.map((make) => body(make)) },
-  'DELETE /api/v1/universes/{name}': { boundMs: 60, requests: [path(`${api}/universes/large`)], once: true },
+  'DELETE /api/v1/universes/{name}': { requests: [path(`${api}/universes/large`)], once: true },
   'POST /api/v1/universes/{name}/prices': {
-    boundMs: 25,
+    boundMs: 15,
     requests: (['csv', 'ndjson', 'form'] as const).map((format) => {
       const { type, make } = bodies.uploads[format];
       return body(make, { 'Content-Type': type, Prefer: 'wait=30' }, `${api}/universes/large/prices`);
@@ -178,7 +174,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/webhooks/{id}/rotate': fixed,
   'DELETE /api/v1/webhooks/{id}': single,
   'GET /api/v1/audit/events': page,
-  'GET /api/v1/users': { ...page, boundMs: 13 },
+  'GET /api/v1/users': page,
   'GET /api/v1/users/{id}': fixed,
   'PATCH /api/v1/users/{id}': fixed,
   'POST /api/v1/users/{id}/sessions/revoke': fixed,
@@ -187,7 +183,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'GET /api/v1/calendar/callback': refused('the state is of a consent in a browser'),
   'GET /api/v1/calendar/connection': fixed,
   'DELETE /api/v1/calendar/connection': single,
-  'POST /api/v1/calendar/sync/auto': { ...single, boundMs: 15 },
+  'POST /api/v1/calendar/sync/auto': single,
   'GET /api/v1/calendar/events': page,
   'GET /api/v1/assets/{symbol}/events': { requests: [path(`${api}/assets/AAPL/events?limit=1000`)] },
 };

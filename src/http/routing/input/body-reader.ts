@@ -1,4 +1,5 @@
 import { HttpMethodEnum, koaBody } from 'koa-body';
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
 import type { BodySource } from '../../admission/body-source.ts';
 import { BodyTooLarge } from '../../admission/receive.ts';
@@ -8,7 +9,7 @@ import { koaBodyView } from './koa-body-view.ts';
 import { createLargeBodyReader } from './large-body-reader.ts';
 
 /** Reads the bytes of a body. @throws BodyTooLarge, and the error that the source emits */
-export type BodyReader = (ctx: HttpContext, source: BodySource) => Promise<Buffer>;
+export type BodyReader = (ctx: HttpContext, source: BodySource) => Promise<Buffer | ByteBlocks>;
 
 const next = async (): Promise<void> => {};
 

@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
 import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { malformedJson } from '#src/kernel/requests/json-fault.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { describeJsonShapeFault, jsonShapeFault, type JsonShapeLimits } from '#src/kernel/requests/json-shape.ts';
 import { receive, type ReceiveOptions } from '../../admission/receive.ts';
 import { hasBody } from '#src/kernel/connections/has-body.ts';
@@ -49,7 +50,7 @@ export const noBody = ({ consumes }: CompiledRoute): AppError => {
 };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
-const textOf = (bytes: Buffer): string => {
+const textOf = (bytes: Uint8Array): string => {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
@@ -57,7 +58,7 @@ const textOf = (bytes: Buffer): string => {
   }
 };
 
-const parseJson = (bytes: Buffer, shape: JsonShapeLimits, refused: (kind: AbuseKind) => void): unknown => {
+const parseJson = (bytes: Uint8Array, shape: JsonShapeLimits, refused: (kind: AbuseKind) => void): unknown => {
   const fault = jsonShapeFault(bytes, shape);
   if (fault !== undefined) {
     refused('body_structure');
@@ -71,7 +72,7 @@ const parseJson = (bytes: Buffer, shape: JsonShapeLimits, refused: (kind: AbuseK
   }
 };
 
-export type BodyReading = Pick<ReceiveOptions<Buffer>, 'open' | 'ask'> & {
+export type BodyReading = Pick<ReceiveOptions<unknown>, 'open' | 'ask'> & {
   readonly limits: Limits;
   readonly readers: Readonly<Record<BodyLimit, BodyReader>>;
   /** Reports abuse by the client of this request. */
@@ -86,7 +87,7 @@ export type ReadBody = {
 
 /**
  * Reads and parses the body by its media type: JSON is parsed, a form becomes a map of strings. Other types, and routes
- * with `rawBody`, give a Buffer.
+ * with `rawBody`, give bytes: a Buffer for the default limit, ByteBlocks for a larger one.
  * @throws AppError `unsupported_media_type`, `malformed_body`, and the codes of `receive`
  */
 export const readBody = async (
@@ -106,7 +107,7 @@ export const readBody = async (
     batch: limits.batchBodyLimitBytes,
     chunk: limits.chunkBodyLimitBytes,
   };
-  const { value: bytes, release } = await receive(ctx.req, {
+  const { value: body, release } = await receive(ctx.req, {
     maxBytes: maxBytes[bodyLimit],
     expansion: limits.expansion,
     open,
@@ -116,10 +117,10 @@ export const readBody = async (
     read: (source) => readers[bodyLimit](ctx, source),
   });
   const parse = (): unknown => {
-    if (rawBody) return bytes;
+    if (rawBody || !(isJsonType(type) || type === formType)) return body;
+    const bytes = body instanceof ByteBlocks ? body.joined() : body;
     if (isJsonType(type)) return parseJson(bytes, limits.jsonShape, refused);
-    if (type === formType) return parseQuery(textOf(bytes), limits.queryParameters, 'body');
-    return bytes;
+    return parseQuery(textOf(bytes), limits.queryParameters, 'body');
   };
   try {
     return { value: parse(), release };
