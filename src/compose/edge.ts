@@ -133,6 +133,7 @@ export const composeEdge = (
     abuse,
     limits: {
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
+      documentBodyLimitBytes: config.DOCUMENT_BODY_LIMIT_BYTES,
       batchBodyLimitBytes: config.BATCH_BODY_LIMIT_BYTES,
       chunkBodyLimitBytes: config.PRICING_JOB_CHUNK_BYTES,
       stream: {

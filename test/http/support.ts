@@ -61,6 +61,7 @@ export type Setup = Partial<Omit<AppDeps, 'limits' | 'answers'>> & {
 
 const limits = {
   bodyLimitBytes: 1024,
+  documentBodyLimitBytes: 4096,
   batchBodyLimitBytes: 4096,
   chunkBodyLimitBytes: 4096,
   stream: { maxBytes: 100_000_000, maxUnpackedBytes: 200_000_000, timeoutMs: 60_000 },

@@ -60,6 +60,13 @@ const checkDeclaration = (declaration: Route, template: string, parameterNames: 
   if (declaration.idempotency && (declaration.auth === 'public' || declaration.auth === 'optional')) {
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
+  const { bodyLimit, rawBody, consumes = [jsonType] } = declaration;
+  const isParsed = rawBody === undefined && consumes.some((type) => isJsonType(type) || type === formType);
+  if (isParsed && (bodyLimit === 'batch' || bodyLimit === 'chunk')) {
+    throw new Error(
+      `${template} has the body limit ${bodyLimit}, so it needs rawBody: the event loop must not parse it`,
+    );
+  }
   checkErrors(declaration, template);
   for (const [, name = ''] of declaration.deprecated?.successor?.matchAll(/\{(\w+)\}/g) ?? []) {
     if (!parameterNames.includes(name))

@@ -7,6 +7,8 @@ import type { HeadLimits } from './request-head.ts';
 export type Limits = HeadLimits & {
   /** Max bytes of a body after decompression. */
   readonly bodyLimitBytes: number;
+  /** The same for routes with `bodyLimit: 'document'`. */
+  readonly documentBodyLimitBytes: number;
   /** The same for routes with `bodyLimit: 'batch'`. */
   readonly batchBodyLimitBytes: number;
   /** Body of one chunk of a pricing job. */

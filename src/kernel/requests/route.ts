@@ -23,8 +23,12 @@ export type RateLimitRule = 'none' | 'caller' | 'login';
 export const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;
 export type LoadClass = (typeof loadClasses)[number];
 
-/** Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `batch` is BATCH_BODY_LIMIT_BYTES, `chunk` is PRICING_JOB_CHUNK_BYTES. */
-export type BodyLimit = 'default' | 'batch' | 'chunk';
+/**
+ * Which body-size limit applies: `default` is BODY_LIMIT_BYTES, `document` is DOCUMENT_BODY_LIMIT_BYTES, `batch` is
+ * BATCH_BODY_LIMIT_BYTES, `chunk` is PRICING_JOB_CHUNK_BYTES. JSON of the last two must be read by a pricing process, because the
+ * event loop would stand still meanwhile.
+ */
+export type BodyLimit = 'default' | 'document' | 'batch' | 'chunk';
 
 export type RequestSchemas = {
   readonly path?: z.ZodObject;

@@ -215,7 +215,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       path: '/universes/{name}',
       summary: 'Create a universe (If-None-Match: *), or replace it (If-Match)',
       request: { path: byName, headers: conditions, body: definition },
-      bodyLimit: 'batch',
+      bodyLimit: 'document',
       responses: { 200: universeAnswer, 201: universeAnswer },
       errors: [
         'precondition_required',

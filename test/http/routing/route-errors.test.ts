@@ -3,7 +3,7 @@ import type { RouteErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { createRouting } from '#src/http/routing/router.ts';
 
-type Rules = Pick<Route, 'auth' | 'load' | 'idempotency'>;
+type Rules = Pick<Route, 'auth' | 'load' | 'idempotency' | 'bodyLimit' | 'rawBody'>;
 const compile = (rules: Rules, errors: readonly RouteErrorCode[]) =>
   createRouting({
     stepsOf: () => [],
@@ -44,3 +44,11 @@ for (const [rules, code] of repeated) {
 test('a route may declare a code that nothing else adds', (t) => {
   t.notThrows(() => compile({ auth: 'public', load: 'none' }, ['overloaded', 'scope_insufficient', 'quota_exceeded']));
 });
+
+for (const bodyLimit of ['batch', 'chunk'] as const) {
+  test(`JSON of the body limit ${bodyLimit} is not parsed on the event loop`, (t) => {
+    const rules: Rules = { auth: 'public', load: 'none', bodyLimit };
+    t.throws(() => compile(rules, []), { message: /POST \/api\/v1\/x has the body limit .*, so it needs rawBody/ });
+    t.notThrows(() => compile({ ...rules, rawBody: true }, []));
+  });
+}

@@ -107,7 +107,11 @@ const universe = (assets: number, indexes: number, constituents: number) => {
     })),
   });
 };
-export const universes = [universe(1_000, 1, 1_000), universe(50, 50, 45)];
+export const universes = [
+  universe(1_000, 1, 1_000),
+  universe(50, 50, 45),
+  once(() => padded(Buffer.from(universe(1_000, 1, 1_000)()), 1_048_576)),
+];
 
 const price = (asset: number, day: number): number => 100 + asset / 8 + ((day * 7 + asset * 13) % 64) / 16;
 const uploadRows = function* (): Generator<readonly [symbol: string, date: string, close: number, shares: number]> {

@@ -40,10 +40,12 @@ const createBodyReader = (maxBytes: number): BodyReader => {
 
 /** A reader for each limit of the size. Only bodies of the default limit are small enough to be joined in one step. */
 export const createBodyReaders = (limits: Limits): Readonly<Record<BodyLimit, BodyReader>> => {
+  const document = createLargeBodyReader(limits.documentBodyLimitBytes);
   const batch = createLargeBodyReader(limits.batchBodyLimitBytes);
   const chunk = createLargeBodyReader(limits.chunkBodyLimitBytes);
   return {
     default: createBodyReader(limits.bodyLimitBytes),
+    document: (_, source) => document(source),
     batch: (_, source) => batch(source),
     chunk: (_, source) => chunk(source),
   };

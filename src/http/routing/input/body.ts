@@ -104,6 +104,7 @@ export const readBody = async (
   const { rawBody, bodyLimit = 'default' } = route.declaration;
   const maxBytes: Readonly<Record<BodyLimit, number>> = {
     default: limits.bodyLimitBytes,
+    document: limits.documentBodyLimitBytes,
     batch: limits.batchBodyLimitBytes,
     chunk: limits.chunkBodyLimitBytes,
   };
