@@ -32,6 +32,7 @@ const runHandler =
   (route) =>
   async (ctx) => {
     const { input } = ctx.state;
+    ctx.state.isHandled = true;
     const reply = await handle(ctx, route, input, idempotency);
     const checking = checkResponse(route, reply, ctx.state.request);
     if (checking && !(await isWanted(ctx, checking))) {

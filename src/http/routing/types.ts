@@ -18,6 +18,8 @@ export type HttpState = {
   caller?: Caller;
   /** The validated input of the handler. */
   input: Input<RequestSchemas>;
+  /** The handler has begun, so it may still use the body of the request after its answer. */
+  isHandled?: true;
   /** The error that the error boundary has answered. The span, the metrics and the log line use it. */
   failure?: AppError;
   /** A large answer before compression. Its pieces are the memory that the answer holds. */

@@ -15,6 +15,15 @@ export const createLargeBodyReader =
     const { promise, resolve, reject } = Promise.withResolvers<ByteBlocks>();
     const blocks = createBlockWriter();
     let size = 0;
+    /** A decompressor reports its close as an error also after the end of the body. */
+    let hasEnded = false;
+    const fail = (error: Error): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      // The bytes of a refused body would stay until a collection of the whole heap.
+      void blocks.end().release();
+      reject(error);
+    };
     let turnBegan = 0;
     let isRead = true;
     const giveTurn = (): void => {
@@ -27,14 +36,17 @@ export const createLargeBodyReader =
       if (size > maxBytes) {
         source.off('data', take);
         source.pause();
-        reject(new BodyTooLarge());
+        fail(new BodyTooLarge());
         return;
       }
       blocks.write(piece);
       if (size - turnBegan >= bytesOfTurn) giveTurn();
     };
     source.on('data', take);
-    source.once('error', reject);
-    source.once('end', () => resolve(blocks.end()));
+    source.on('error', fail);
+    source.once('end', () => {
+      hasEnded = true;
+      resolve(blocks.end());
+    });
     return promise.finally(() => (isRead = false));
   };

@@ -1,6 +1,7 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { acceptedTypes } from '#src/kernel/requests/accept.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { BodyAdmission } from '../../admission/body-admission.ts';
 import type { Limits } from '../../server/limits.ts';
 import { readBody, type BodyReading } from '../input/body.ts';
@@ -51,7 +52,11 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
         };
         if (route.declaration.streamBody) return openStream(ctx, route, reading);
         const body = await readBody(ctx, route, reading);
-        release = body.release;
+        release = () => {
+          body.release();
+          // A refusal after the body: nobody has its bytes.
+          if (body.value instanceof ByteBlocks && ctx.state.isHandled === undefined) void body.value.release();
+        };
         return body.value;
       };
       try {
