@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Person = {
   readonly id: string;
@@ -19,6 +20,9 @@ export type People = {
   /** Signs in with the correct password and returns the status. */
   readonly signIn: (person: Person, address: string) => Promise<number>;
 };
+
+/** Max time that one request of a set-up is repeated. The set-up of an attack may take 60 s (`maxPrepareMs`). */
+const maxSetUpMs = 30_000;
 
 type Answer = { readonly status: number; readonly body: Record<string, unknown> };
 
@@ -41,10 +45,9 @@ export const createPeople = (api: string): People => {
   /** Retries the set-up, because the service sheds load during an attack. */
   const must = async (status: number, attempt: () => Promise<Answer>): Promise<Record<string, unknown>> => {
     let answer: Answer | undefined;
-    for (let tries = 0; tries < 5; tries += 1) {
+    for (const end = Date.now() + maxSetUpMs; Date.now() < end; await sleep(500)) {
       answer = await attempt().catch(() => undefined);
       if (answer?.status === status) return answer.body;
-      await new Promise((done) => setTimeout(done, 500));
     }
     throw new Error(`the set-up of an attack failed: ${answer?.status} ${JSON.stringify(answer?.body)}`);
   };

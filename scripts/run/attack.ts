@@ -1,7 +1,7 @@
 /**
  * `npm run attack`: attacks a real service in production mode over loopback and reports the result. Every attack of
- * load/attack/attacks runs alone and together with the others, from 1 and from 50 addresses. ATTACK_REQUESTS (1000) is
- * the number of requests of each attack. `--short` is the form for CI. `--write` writes the report to docs/attack.md.
+ * load/attack/attacks runs alone and together with the others, from 1 and from 50 addresses, and once together with the
+ * others from 50 addresses of its own. ATTACK_REQUESTS (1000) is the number of requests of each attack. `--short` is the form for CI. `--write` writes the report to docs/attack.md.
  * Other arguments are parts of attack names, or "all at once" for the mixed run; only these run. `--untimed` reports the
  * speed and share of the good caller without a verdict, because the speed of CI machines differs. The exit status is 1
  * if a run is broken.
@@ -106,14 +106,17 @@ try {
     }
   }
   if (mixedIsWanted) {
+    const together = async (name: string, addresses: Run['addresses'], counted: Run['counted']): Promise<void> =>
+      measure({ name, attacks, addresses, counted }, mixedSettings);
+    if (!short) {
+      for (const count of [1, 50]) {
+        const shared = newAddresses(count);
+        await together(mixed, () => shared, 'any');
+      }
+    }
     const each = attacks.map(() => newAddresses(short ? 1 : 50));
-    const everybody = { name: mixed, attacks };
-    await measure(
-      { ...everybody, addresses: (attack) => each[attack]!, counted: short ? 'slow' : 'each' },
-      mixedSettings,
-    );
-    const shared = newAddresses(1);
-    if (!short) await measure({ ...everybody, addresses: () => shared, counted: 'any' }, mixedSettings);
+    const flood = short ? mixed : `${mixed}, each from 50 addresses of its own`;
+    await together(flood, (attack) => each[attack]!, short ? 'slow' : 'each');
   }
 } finally {
   await close();
