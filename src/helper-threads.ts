@@ -3,7 +3,7 @@ import { setPriority } from 'node:os';
 
 /** The name that libuv gives to the threads that decompress bodies, hash passwords and read files. */
 const helperName = 'libuv-worker';
-const helperNiceness = 5;
+const helperNiceness = 10;
 
 /**
  * Gives the helper threads of this process a lower priority than its event loop. Four of them decompress bodies at the same

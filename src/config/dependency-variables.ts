@@ -196,7 +196,7 @@ export const dependencySections = {
     PRICING_STALL_MS: variable(
       integer(1_000, 600_000),
       '10000',
-      'A pricing process without progress for this time plus the estimated time of one row is ended and replaced',
+      'A pricing process without progress for this time plus the estimated time of one row is ended and replaced; up to six times as long while it waits for a processor',
     ),
     LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Max pricing requests in progress, then 503 `overloaded`'),
     LOAD_LIMIT_BATCH: variable(integer(1, 100_000), '64', 'Max pricing batches in progress, then 503 `overloaded`'),

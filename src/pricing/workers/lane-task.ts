@@ -1,4 +1,5 @@
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import type { SentFrame } from './channel/frame-writer.ts';
 import type { FairQueue, Waiting } from './fair-queue.ts';
 import type { TaskHead, TaskSummary, WorkerReply, WorkerSpan, WorkLimits } from './protocol.ts';
 
@@ -23,6 +24,8 @@ export type LaneTask = Waiting & {
 /** A task that a process has. */
 export type OpenTask = {
   readonly task: LaneTask;
+  /** The message with the task, which may still be on its way. */
+  readonly frame: SentFrame;
   /** The process had done little work when it got the task. */
   readonly isCold: boolean;
   isStarted: boolean;

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FairQueue } from './fair-queue.ts';
 import { coldMs, createTaskTimes, isBrief, isLarge, rowMsOf, type LaneTask, type OpenTask } from './lane-task.ts';
+import { usageOf } from './process-usage.ts';
 import type { FromWorker } from './protocol.ts';
 import { watchForStall, type StallWatch } from './stall-watch.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
@@ -184,6 +185,7 @@ export const createLane = (options: LaneOptions): Lane => {
       heapMegabytes,
       niceness,
       onMessage: (message, body) => receive(member, message, body),
+      onTaken: () => member.stall.alive(),
       onExit: (exit) => {
         ended(member, exit);
         resolveExited();
@@ -194,6 +196,7 @@ export const createLane = (options: LaneOptions): Lane => {
       isWorking: () => open.size > 0,
       // On a busy machine the start takes seconds, which is not a stall.
       maxRowMs: () => (member.isReady ? Math.max(0, ...open.values().map(({ task }) => rowMsOf(task))) : startMs),
+      usage: () => usageOf(process.pid),
       onSuspicion,
       onStall: () => kill(member, 'stalled'),
     });
@@ -239,8 +242,10 @@ export const createLane = (options: LaneOptions): Lane => {
       clearTimeout(member.idleTimer);
       member.process.setIdle(false);
       const countedMs = task.expectedMs;
+      const frame = member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body.blocks);
       member.open.set(task.head.id, {
         task,
+        frame,
         isCold: member.workedMs < coldMs,
         isStarted: false,
         isCancelled: false,
@@ -248,7 +253,6 @@ export const createLane = (options: LaneOptions): Lane => {
         countedMs,
       });
       member.stall.alive();
-      member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body.blocks);
     }
   };
 
@@ -264,6 +268,13 @@ export const createLane = (options: LaneOptions): Lane => {
       const member = [...members].find(({ open }) => open.has(id));
       const opened = member?.open.get(id);
       if (member === undefined || opened === undefined) return false;
+      // The process does not know a task whose body has not arrived.
+      if (opened.frame.withdraw()) {
+        member.open.delete(id);
+        times.ended(opened);
+        finished(member);
+        return false;
+      }
       opened.isCancelled = true;
       member.process.send({ type: 'cancel', id });
       if (opened.isStarted) killUnlessCancelled(member, task);

@@ -92,8 +92,11 @@ const longTasks = 4;
 const shortTasks = 4;
 /** Two places of a process for short work are kept for small batches and single options. */
 const largeShortTasks = 2;
-/** A process for long work has a lower priority than the service and short work. */
-const longNiceness = 5;
+/**
+ * The event loop of the service comes first, because each request needs it, and short work comes before long work. When
+ * all processors are busy, a process with niceness 5 gets a third of the time of one with 0.
+ */
+const niceness = { short: 5, long: 10 } as const;
 const endMessages = {
   stalled: 'a pricing worker makes no progress and is ended',
   cancelled: 'a pricing worker ignored its cancellation and is ended',
@@ -122,16 +125,17 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     for (const displaced of tasks) {
       const error = new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
       (displaced as PoolTask).reject(error);
+      (displaced as PoolTask).releaseBody();
     }
   };
-  const laneOf = (count: number, openPerProcess: number, largePerProcess: number, niceness: number): Lane =>
+  const laneOf = (count: number, openPerProcess: number, largePerProcess: number, nice: number): Lane =>
     createLane({
       queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes }),
       filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
       processes: count,
       openPerProcess,
       largePerProcess,
-      niceness,
+      niceness: nice,
       heapMegabytes: deps.heapMegabytes ?? 1_536,
       stallMs,
       cancelGraceMs: deps.cancelGraceMs ?? 5_000,
@@ -141,8 +145,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onChange: () => report(),
     });
   const lanes = {
-    short: laneOf(processes, shortTasks, largeShortTasks, 0),
-    long: laneOf(longProcesses, longTasks, longTasks, longNiceness),
+    short: laneOf(processes, shortTasks, largeShortTasks, niceness.short),
+    long: laneOf(longProcesses, longTasks, longTasks, niceness.long),
   };
   const report = (): void => {
     metrics.set('volwatch_workers_busy', {}, lanes.short.busy() + lanes.long.busy());
@@ -192,7 +196,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       expectedMs,
       isClosed: () => closed,
       // A caller that gives blocks leaves them to the pool.
-      onBodyRead: () => void (bytes instanceof ByteBlocks && bytes.release()),
+      releaseBody: () => void (bytes instanceof ByteBlocks && bytes.release()),
       onHandedBack: (task) => {
         task.lane = 'long';
         task.limits = { maxMs };
@@ -207,7 +211,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const task = createTask(request, options);
     const cancel = (): void => {
       task.reject(new AppError('overloaded', 'The calculation did not end in time', { retryAfter }));
-      lanes[task.lane].cancel(task);
+      if (lanes[task.lane].cancel(task)) task.releaseBody();
       report();
     };
     if (signal?.aborted) task.reject(new AppError('overloaded', 'The request was given up', { retryAfter }));

@@ -4,7 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createCollectGarbage, type CollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { createVolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { createEngineFactory } from '../models/engine-factory.ts';
-import { createFrameReader, writeFrame, type Frame } from './frames.ts';
+import type { Frame } from './channel/frame.ts';
+import { createFrameReader } from './channel/frame-reader.ts';
+import { createFrameWriter } from './channel/frame-writer.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
@@ -74,7 +76,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
    */
   const rest = (): void => {
     collectGarbage();
-    writeFrame(channel, { type: 'rested', residentBytes: process.memoryUsage.rss() } satisfies FromWorker);
+    writer.write({ type: 'rested', residentBytes: process.memoryUsage.rss() } satisfies FromWorker);
   };
 
   const work = async (): Promise<void> => {
@@ -86,7 +88,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
         const answer = await task.work(turnMs);
         if (answer !== undefined) {
           open.delete(task.id);
-          writeFrame(channel, task.replied(answer.reply), answer.chunks);
+          writer.write(task.replied(answer.reply), answer.chunks);
         }
         // Lets the event loop receive messages: new tasks and cancellations.
         await nextTurn();
@@ -101,7 +103,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
       open.get(head.id)?.cancel();
       return;
     }
-    const send = (message: FromWorker): void => writeFrame(channel, message);
+    const send = (message: FromWorker): void => void writer.write(message);
     send({ type: 'started', id: head.id });
     open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), { engines, forecastVolatility, send, before }));
     if (!working) void work();
@@ -118,8 +120,9 @@ export const serve = ({ before }: ServeOptions = {}): void => {
       },
     },
   });
+  const writer = createFrameWriter(channel);
   // The service has ended, for whatever reason.
   const leave = (): never => process.exit(0);
   channel.on('end', leave).on('close', leave).on('error', leave);
-  writeFrame(channel, { type: 'ready' } satisfies FromWorker);
+  writer.write({ type: 'ready' } satisfies FromWorker);
 };

@@ -3,7 +3,8 @@ import { getCompileCacheDir } from 'node:module';
 import { setPriority } from 'node:os';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { createFrameReader, writeFrame } from './frames.ts';
+import { createFrameReader } from './channel/frame-reader.ts';
+import { createFrameWriter, type SentFrame } from './channel/frame-writer.ts';
 import { channelFd, type FromWorker, type ToWorker } from './protocol.ts';
 
 export type WorkerExit = {
@@ -15,7 +16,7 @@ export type WorkerExit = {
 
 export type WorkerProcess = {
   readonly pid: number | undefined;
-  readonly send: (message: ToWorker, body?: readonly Uint8Array[]) => void;
+  readonly send: (message: ToWorker, body?: readonly Uint8Array[]) => SentFrame;
   readonly kill: () => void;
   /** An idle process does not keep this program running. When the program ends, the process ends too. */
   readonly setIdle: (isIdle: boolean) => void;
@@ -28,6 +29,8 @@ export type WorkerProcessOptions = {
   /** 0 is the priority of the service. A larger number is a lower priority. */
   readonly niceness: number;
   readonly onMessage: (message: FromWorker, body: readonly Uint8Array[]) => void;
+  /** The process has taken a part of a large body. */
+  readonly onTaken: () => void;
   /** Called once, also if the process could not be started. */
   readonly onExit: (exit: WorkerExit) => void;
 };
@@ -36,7 +39,7 @@ const stderrCharacters = 8_192;
 
 /** Starts a pricing process. It inherits neither the telemetry preload nor the secrets of this process. */
 export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess => {
-  const { filename, heapMegabytes, niceness, onMessage, onExit } = options;
+  const { filename, heapMegabytes, niceness, onMessage, onTaken, onExit } = options;
   // The process starts faster with the compile cache.
   const compileCache = getCompileCacheDir();
   const child = spawn(
@@ -70,6 +73,7 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
     'data',
     createFrameReader<FromWorker>({ onFrame: ({ head, body }) => onMessage(head, body), keepsPieces: true }),
   );
+  const writer = createFrameWriter(channel, { onTaken });
   // An error means that the process has ended, and `onExit` reports that.
   channel.on('error', () => {});
   let ended = false;
@@ -87,7 +91,7 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
   }
   return {
     pid: child.pid,
-    send: (message, body) => writeFrame(channel, message, body),
+    send: (message, body) => writer.write(message, body),
     kill: () => void child.kill('SIGKILL'),
     setIdle: (isIdle) => {
       for (const handle of [child, channel, child.stderr as Socket]) {

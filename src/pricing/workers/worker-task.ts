@@ -19,18 +19,18 @@ export type PoolTask = LaneTask & {
   readonly outcome: Promise<TaskResult>;
   readonly reject: (error: AppError) => void;
   lane: 'short' | 'long';
+  /** Must be called when no process needs the body any more: it has been read, or will not be sent. */
+  readonly releaseBody: () => void;
   /** Writes a log line with facts about the task and the ids of its request. */
   readonly log: (level: 'error' | 'warn', fields: Readonly<Record<string, unknown>>, message: string) => void;
 };
 
 export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head' | 'limits' | 'expectedMs'> &
-  Pick<PoolTask, 'lane'> & {
+  Pick<PoolTask, 'lane' | 'releaseBody'> & {
     readonly tracer: Tracer;
     readonly logger: Logger;
     readonly metrics: Metrics;
     readonly isClosed: () => boolean;
-    /** The process has read the whole body, and no other one needs it. */
-    readonly onBodyRead: () => void;
     /** The process returned the task, because its work belongs in the lane for long work. */
     readonly onHandedBack: (task: PoolTask) => void;
   };
@@ -39,7 +39,7 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 /** One request to the pool, from the queue to its outcome and its span. */
 export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
-  const { caller, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack, onBodyRead } = options;
+  const { caller, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack, releaseBody } = options;
   const parent = context.active();
   const inRequest = AsyncLocalStorage.snapshot();
   const queuedAt = now();
@@ -76,7 +76,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
       : new AppError('internal_error', detail, { cause });
 
   const replied = (reply: WorkerReply, span: WorkerSpan, answer: readonly Uint8Array[]): void => {
-    if (!('handedBack' in reply)) onBodyRead();
+    if (!('handedBack' in reply)) releaseBody();
     if (settled) return;
     if ('handedBack' in reply) return onHandedBack(task);
     if ('failure' in reply) return reject(ended('The process that priced this failed', new Error(reply.failure)));
@@ -99,6 +99,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     body,
     limits: options.limits,
     lane: options.lane,
+    releaseBody,
     bytes: body.byteLength,
     expectedMs: options.expectedMs,
     losses: 0,

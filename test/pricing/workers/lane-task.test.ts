@@ -5,7 +5,8 @@ const start = (isCold = false) => {
   const charged: number[] = [];
   const times = createTaskTimes({ charge: (_, milliseconds) => void charged.push(milliseconds) });
   const task = { bytes: 100_000, expectedMs: 10 } as LaneTask;
-  const opened: OpenTask = { task, isCold, isStarted: true, isCancelled: false, workedMs: 0, countedMs: 10 };
+  const frame = { withdraw: () => false };
+  const opened: OpenTask = { task, frame, isCold, isStarted: true, isCancelled: false, workedMs: 0, countedMs: 10 };
   const sum = (): number => charged.reduce((total, each) => total + each, 0);
   return { times, opened, sum };
 };

@@ -1,9 +1,15 @@
 import test from 'ava';
+import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import { mebibyte } from '#testkit/measures/processes.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { currentRequest, runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { call } from '../setup.ts';
 import { program, slowTree, start, withCoverage } from './start-pool.ts';
+import { eventually } from '#testkit/eventually.ts';
+
+const collectGarbage = createCollectGarbage();
 
 test.serial('the log line of a lost worker is part of the request that it worked for', async (t) => {
   const seen: unknown[] = [];
@@ -56,4 +62,32 @@ test.serial('a caller with too many tasks is told to slow down; another is serve
   t.is((await send('b')).size, 1);
   await Promise.all(first);
   t.is((await send('a')).size, 1);
+});
+
+/** Bytes outside the heap that this process keeps. */
+const keptBytes = (): number => {
+  collectGarbage('last-resort');
+  return process.memoryUsage().arrayBuffers;
+};
+
+test.serial('the body of an aborted task is released, although its process takes no bytes', async (t) => {
+  const { workers, run, code, until } = start(t, { processes: 1, stallMs: 60_000, cancelGraceMs: 60_000 });
+  const hanging = code(run('hang'));
+  await until('volwatch_workers_busy', 1);
+  const before = keptBytes();
+  const controller = new AbortController();
+  const send = (): Promise<string> => {
+    const bytes = new ByteBlocks(Array.from({ length: 64 }, () => Buffer.alloc(mebibyte, ' ')));
+    const work = { signal: controller.signal, caller: 'other', kind: 'batch', maxMs: 1e9 } as const;
+    return code(workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, work));
+  };
+  const large = send();
+  await until('volwatch_workers_queue_size', 0);
+  t.true(keptBytes() - before >= 64 * mebibyte, 'the process has the task');
+  controller.abort();
+  t.is(await large, 'overloaded');
+  // Two parts of the body may still wait in the socket, and they keep the blocks that they are parts of.
+  await eventually(() => keptBytes() - before <= 3 * mebibyte, 'the body is released');
+  await workers.close();
+  t.is(await hanging, 'shutting_down');
 });

@@ -21,6 +21,7 @@ const startProcess = (t: ExecutionContext) => {
       replies += 1;
       largestBytes = Math.max(largestBytes, message.residentBytes);
     },
+    onTaken: () => {},
     onExit: () => {},
   });
   t.teardown(process.kill);

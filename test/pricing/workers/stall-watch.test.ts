@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import test from 'ava';
+import { usageOf, type ProcessUsage } from '#src/pricing/workers/process-usage.ts';
+import { watchForStall } from '#src/pricing/workers/stall-watch.ts';
+import { eventually } from '#testkit/eventually.ts';
+
+/** The number of checks until the process counts as stalled. */
+const checksUntilStall = (usage: () => ProcessUsage | undefined): Promise<number> =>
+  new Promise((resolve) => {
+    // The timer of the watch does not keep the process running.
+    const open = setInterval(() => {}, 1_000);
+    let checks = 0;
+    const watch = watchForStall({
+      stallMs: 50,
+      isWorking: () => {
+        checks += 1;
+        return true;
+      },
+      maxRowMs: () => 0,
+      usage,
+      onSuspicion: () => {},
+      onStall: () => {
+        watch.stop();
+        clearInterval(open);
+        resolve(checks);
+      },
+    });
+  });
+
+test('a process that gets no processor has six times as many checks', async (t) => {
+  t.is(await checksUntilStall(() => ({ processorMs: 70, wantsToRun: true })), 60);
+});
+
+test('a process that works all the time has ten checks', async (t) => {
+  let processorMs = 0;
+  t.is(await checksUntilStall(() => ({ processorMs: (processorMs += 50), wantsToRun: true })), 10);
+});
+
+test('a process that does not want to run has ten checks', async (t) => {
+  t.is(await checksUntilStall(() => ({ processorMs: 70, wantsToRun: false })), 10);
+});
+
+test('without figures of the system a process has ten checks', async (t) => {
+  t.is(await checksUntilStall(() => undefined), 10);
+});
+
+test('the usage of a process shows work, a stop and the end', async (t) => {
+  const child = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+  t.teardown(() => child.kill('SIGKILL'));
+  const worked = (): boolean => {
+    const usage = usageOf(child.pid);
+    return usage !== undefined && usage.wantsToRun && usage.processorMs >= 50;
+  };
+  await eventually(worked, 'the process works');
+  child.kill('SIGSTOP');
+  await eventually(() => usageOf(child.pid)?.wantsToRun === false, 'the process is stopped');
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+  t.is(usageOf(child.pid), undefined);
+});
