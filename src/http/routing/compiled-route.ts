@@ -48,6 +48,17 @@ const capitalId = '01A21B88-2F4D-7BBE-9CC7-B88DD739FB6C';
 const keepsCapitals = (schema: z.ZodType | undefined): boolean =>
   schema?.safeParse(capitalId).data === capitalId && !schema.safeParse('not an id').success;
 
+/** @throws Error for JSON or a form that is too large for the event loop to parse */
+const checkBodyLimit = (declaration: Route, template: string): void => {
+  const { bodyLimit, rawBody, consumes = [jsonType] } = declaration;
+  const isParsed = rawBody === undefined && consumes.some((type) => isJsonType(type) || type === formType);
+  if (isParsed && (bodyLimit === 'batch' || bodyLimit === 'chunk')) {
+    throw new Error(
+      `${template} has the body limit ${bodyLimit}, so it needs rawBody: the event loop must not parse it`,
+    );
+  }
+};
+
 /** @throws Error for a declaration that contradicts itself */
 const checkDeclaration = (declaration: Route, template: string, parameterNames: readonly string[]): void => {
   const { path } = declaration.request;
@@ -60,13 +71,7 @@ const checkDeclaration = (declaration: Route, template: string, parameterNames: 
   if (declaration.idempotency && (declaration.auth === 'public' || declaration.auth === 'optional')) {
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
-  const { bodyLimit, rawBody, consumes = [jsonType] } = declaration;
-  const isParsed = rawBody === undefined && consumes.some((type) => isJsonType(type) || type === formType);
-  if (isParsed && (bodyLimit === 'batch' || bodyLimit === 'chunk')) {
-    throw new Error(
-      `${template} has the body limit ${bodyLimit}, so it needs rawBody: the event loop must not parse it`,
-    );
-  }
+  checkBodyLimit(declaration, template);
   checkErrors(declaration, template);
   for (const [, name = ''] of declaration.deprecated?.successor?.matchAll(/\{(\w+)\}/g) ?? []) {
     if (!parameterNames.includes(name))
