@@ -116,6 +116,18 @@ test('each failure of Google has its code, and changes nothing', async (t) => {
       502,
       'external_api_bad_response',
     ],
+    [
+      'end after the year 9999',
+      changeItem({ end: { dateTime: '9999-12-31T20:00:00-08:00' } }),
+      502,
+      'external_api_bad_response',
+    ],
+    [
+      'start before the year 1',
+      changeItem({ start: { dateTime: '0001-01-01T09:00:00+14:00' } }),
+      502,
+      'external_api_bad_response',
+    ],
     ['id that is a number', changeItem({ id: 7 }), 502, 'external_api_bad_response'],
   ] as const;
   const digest = async () =>

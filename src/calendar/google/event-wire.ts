@@ -93,6 +93,15 @@ const instantOf = (point: Point, { calendarZone, utcOf }: Zones): number => {
 };
 const textOf = (point: Point): string => ('date' in point ? point.date : point.dateTime);
 
+const firstInstant = Date.parse('0001-01-01T00:00:00.000Z');
+const lastInstant = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** ISO 8601 in UTC. @throws RangeError for a time in a year that has not four digits, because PostgreSQL does not read it */
+const isoText = (instant: number): string => {
+  if (instant < firstInstant || instant > lastInstant) throw new RangeError('The year has not four digits');
+  return new Date(instant).toISOString();
+};
+
 /** @throws AppError `external_api_bad_response` for times that contradict each other */
 const timesOf = ({ start, end = start }: z.output<typeof eventSchema>, zones: Zones) => {
   const allDay = 'date' in start;
@@ -102,9 +111,9 @@ const timesOf = ({ start, end = start }: z.output<typeof eventSchema>, zones: Zo
   if (!(endsAt >= startsAt)) throw badResponse('answered with an event that ends before it starts');
   const ownZone = 'timeZone' in start ? start.timeZone : undefined;
   return {
-    starts_at: new Date(startsAt).toISOString(),
+    starts_at: isoText(startsAt),
     // The end of an all-day event is the day after it. Without an end it is one day long.
-    ends_at: new Date(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt).toISOString(),
+    ends_at: isoText(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt),
     all_day: allDay,
     time_zone: ownZone ?? (allDay ? undefined : zones.calendarZone) ?? null,
   };
@@ -121,7 +130,8 @@ const toStored = (event: z.output<typeof eventSchema>, zones: Zones): CalendarEv
     original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
     link: event.htmlLink ?? null,
     etag: event.etag ?? null,
-    updated_at: event.updated ?? null,
+    // In UTC, because PostgreSQL knows offsets up to 16 hours only.
+    updated_at: event.updated === undefined ? null : isoText(Date.parse(event.updated)),
   };
 };
 
