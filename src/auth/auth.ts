@@ -233,7 +233,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   const clientHasher = createSecretHasher({ ...hashing, concurrency: 1 });
   const clients = createClientStore({ ...shared, hasher: measuredHasher(clientHasher, measure) });
   const ownerRule = createOwnerRule({ ...shared, noteKeyWithoutOwner: apiKeys.noteWithoutOwner });
-  const resolveLegacyUser = createLegacyUsers(deps);
+  const resolveLegacyUser = createLegacyUsers(shared);
   const maintenance = createMaintenance({
     ...shared,
     usageLogs: [sessionUsage, keyUsage],

@@ -5,6 +5,7 @@ import { listOf, resourceQuery, type Cursors } from '#src/kernel/lists/paginatio
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Connections } from './connections.ts';
@@ -54,9 +55,14 @@ const external = [
   'calendar_token_unreadable',
 ] as const;
 
-/** A calendar holds personal data, and a leaked API key must not reach it. */
-const ownerOf = ({ principal }: RequestContext): Owner => {
+const callerOf = ({ principal }: RequestContext): Principal => {
   if (!principal) throw new AppError('auth_service_error');
+  return principal;
+};
+
+/** A calendar holds personal data, and a leaked API key must not reach it. */
+const ownerOf = (context: RequestContext): Owner => {
+  const principal = callerOf(context);
   if (principal.kind === 'api_key') throw new AppError('scope_insufficient', 'An API key cannot use a calendar');
   return { kind: principal.kind, id: principal.subject };
 };
@@ -84,7 +90,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
         const owner = ownerOf(context);
         const { consents } = configured();
         const { url, browserSecret } = await consents.begin(owner, {
-          sessionId: context.principal?.sessionId,
+          caller: callerOf(context),
           redirectUrl: deps.redirectUrl ?? redirectUrlFrom(headers.host, deps),
         });
         return {

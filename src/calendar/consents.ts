@@ -45,10 +45,10 @@ export type ConsentsDeps = {
 };
 
 export type Consents = {
-  /** Stores a consent request. `browserSecret` goes into a cookie of the browser. */
+  /** Stores a consent request. `browserSecret` goes into a cookie of the browser. @throws AppError of `assertMayStore` */
   readonly begin: (
     owner: Owner,
-    request: { readonly sessionId: string | undefined; readonly redirectUrl: string },
+    request: { readonly caller: StoringCaller; readonly redirectUrl: string },
   ) => Promise<{ readonly url: string; readonly browserSecret: string }>;
   /**
    * Takes the answer of Google, and stores the tokens encrypted. A state works once, also if the rest fails.
@@ -171,11 +171,12 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
     });
 
   return {
-    begin: (owner, { sessionId, redirectUrl }) => {
+    begin: (owner, { caller, redirectUrl }) => {
       const [state, browserSecret, codeVerifier] = [taggedSecrets.create(''), newSecret(), newSecret()];
       const stateDigest = digestOf(state);
       const now = clock.now();
       return unitOfWork.run({ operation: 'calendar.consent' }, async ({ query }) => {
+        await owners.assertMayStore(query, owner, caller);
         await query(
           `delete from calendar_consent where state_digest in (
              select state_digest from calendar_consent where owner_kind = $1 and owner_id = $2
@@ -189,7 +190,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
             stateDigest,
             owner.kind,
             owner.id,
-            sessionId ?? null,
+            caller.sessionId ?? null,
             digestOf(browserSecret),
             cipher.encrypt(codeVerifier, placeOf.codeVerifier(stateDigest)),
             redirectUrl,

@@ -51,7 +51,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const cursors = await composeCursors(base, keyRing);
   const audit = composeAudit(base, database, cursors);
   const jobs = composeJobs(base, database);
-  const { owners, mayAct } = composeOwners(base, database);
+  const { owners, mayAct, assertCallerMayStore } = composeOwners(base, database);
   const callerSettings = composeCallerSettings(base, database);
   const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, owners, audit: audit.trail });
   const {
@@ -92,6 +92,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const pricingJobs = composePricingJobs(base, database, {
     jobs,
     mayAct,
+    assertCallerMayStore,
     pricing: pricing.service,
     settingsOf: callerSettings.of,
   });
@@ -140,6 +141,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const queuesAwaited = createQueuesAwaited({ clock: base.clock, isOpen: jobs.isOpen });
   const edge = composeEdge(base, {
     auth,
+    assertCallerMayStore,
     // A worker process only has the routes of the edge itself (health, documentation).
     routes: config.ROLE === 'worker' ? [] : routes,
     checks: [

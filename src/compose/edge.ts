@@ -14,6 +14,7 @@ import {
 } from '../http/index.ts';
 import { createIdempotency, createIdempotencyQuota } from '../idempotency/index.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
+import type { AssertCallerMayStore } from '../kernel/ports/owners.ts';
 import type { Route } from '../kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '../kernel/ports/unit-of-work.ts';
 import type { RateLimits } from '../rate-limit/index.ts';
@@ -39,6 +40,7 @@ export type EdgeParts = {
   readonly adminRoutes: readonly AdminRoute[];
   readonly isUnready: () => boolean;
   readonly onFaultChange: FaultChangeListener;
+  readonly assertCallerMayStore: AssertCallerMayStore;
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
   readonly rateLimits: RateLimits | undefined;
@@ -58,6 +60,7 @@ export const composeEdge = (
     collectors,
     adminRoutes,
     isUnready,
+    assertCallerMayStore,
     unitOfWork,
     reader,
     onFaultChange,
@@ -120,6 +123,7 @@ export const composeEdge = (
     }),
     ...(rateLimits && { rateLimit: rateLimits.limit }),
     idempotency: createIdempotency({
+      assertCallerMayStore,
       unitOfWork,
       metrics,
       logger,

@@ -3,6 +3,7 @@ import { LockMode, type InferEntity } from '@mikro-orm/core';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Idempotency, IdempotencyClaim, StoredReply } from '#src/kernel/ports/idempotency.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -11,6 +12,7 @@ import type { IdempotencyQuota } from './quota.ts';
 
 export type IdempotencyDeps = {
   readonly unitOfWork: UnitOfWork;
+  readonly assertCallerMayStore: AssertCallerMayStore;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -60,7 +62,7 @@ const retryAfter = 1;
  * both.
  */
 export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
-  const { unitOfWork, metrics, logger, clock, quota, ttlMs, leaseMs } = deps;
+  const { unitOfWork, assertCallerMayStore, metrics, logger, clock, quota, ttlMs, leaseMs } = deps;
 
   /** @returns the stored reply of an earlier request; undefined if this attempt has taken the key */
   const claim = async (
@@ -68,6 +70,8 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
     fingerprint: string,
   ): Promise<StoredReply | undefined> => {
     const found = await unitOfWork.run({ operation: 'idempotency.claim' }, async ({ query }) => {
+      // No foreign key refers to the owner, so a key that is stored after the erasure of its owner would stay.
+      await assertCallerMayStore(query);
       const taken = await query(claimSql, [subject, keyHash, fingerprint, owner, leaseMs, ttlMs, countedAgainst]);
       if (taken.length === 1) {
         await quota.assertKeys(query, countedAgainst);

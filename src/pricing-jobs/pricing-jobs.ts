@@ -5,6 +5,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
@@ -30,6 +31,7 @@ type PricingJob = {
 export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs'> & {
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
+  readonly assertCallerMayStore: AssertCallerMayStore;
   readonly quota: PricingJobQuota;
   /** Returns what the settings of the user of the current request mean. Undefined if the caller is no user. @throws AppError */
   readonly defaultsOfCaller: () => Promise<PricingDefaults | undefined>;
@@ -43,7 +45,7 @@ export type PricingJobs = {
   /**
    * The chunks of the job use the settings and presets of the caller as they are now.
    * @param alsoInTransaction runs in the same transaction
-   * @throws AppError `quota_exceeded` if the owner has the max number of jobs
+   * @throws AppError `quota_exceeded` if the owner has the max number of jobs, and the errors of `assertCallerMayStore`
    */
   readonly open: (
     caller: Caller,
@@ -161,6 +163,8 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       return unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
         const { em, query } = transaction;
         const id = ids();
+        // No foreign key refers to the owner, so a job that is stored after the erasure of its owner would stay.
+        await deps.assertCallerMayStore(query);
         await quota.assertJob(query, owner);
         em.create(PricingJobEntity, { id, subject, owner, status: 'open', createdAt: clock.now(), defaults });
         await em.flush();

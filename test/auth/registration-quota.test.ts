@@ -73,3 +73,26 @@ test('retention removes accounts that were never signed in to, and keeps the oth
   );
   t.deepEqual(await room.stored.query('select 1 from owner_end'), []);
 });
+
+test('accounts that users of the earlier system have, and accounts with a proved address, are no unused ones', async (t) => {
+  const room = await startRoom(t, { settings: { maxUsersWithoutSignIn: 1 } });
+  const change = (name: string, values: string) =>
+    room.stored.query(`update user_account set created_at = created_at - interval '8 days', ${values}
+      where email = '${name}@example.org'`);
+  t.is((await register(room, 'imported')).status, 202);
+  await change('imported', 'legacy_id = 7');
+  t.is((await register(room, 'proved')).status, 202);
+  await change('proved', 'email_verified_at = now()');
+  t.is((await register(room, 'unused')).status, 202);
+  await change('unused', 'version = version');
+  t.is((await register(room, 'another')).status, 429);
+  const removed = await room.database.unitOfWork.run({ operation: 'retention' }, (run) =>
+    removeUsersWithoutSignIn(run, 7),
+  );
+  t.is(removed, 1);
+  const left = await room.stored.query('select email from user_account order by 1');
+  t.deepEqual(
+    left.map(({ email }) => email),
+    ['imported@example.org', 'proved@example.org'],
+  );
+});

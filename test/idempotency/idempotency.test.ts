@@ -28,6 +28,7 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, ma
     unitOfWork,
     metrics,
     quota,
+    assertCallerMayStore: async () => {},
     logger: silentLogger,
     clock: systemClock,
     leaseMs,

@@ -77,6 +77,7 @@ export const setup = async (
     jobs,
     ids: randomUUID,
     mayAct,
+    assertCallerMayStore: async () => {},
     price,
     quota,
     assertStream,

@@ -1,5 +1,5 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { shareOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import {
   commonScopes,
   credentialsTurn,
@@ -118,7 +118,7 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
       return found.state === 'present' ? commonScopes(own, found.scopes) : undefined;
     },
     assertMayStore: async (query, owner, caller) => {
-      await takeOwnerTurn(query, credentialsTurn(owner));
+      await shareOwnerTurn(query, credentialsTurn(owner));
       const found = await read(owner, query);
       if (found.state === 'gone') throw ownerGone(caller.kind);
       if (isTokenEnded(caller, found)) throw tokenRefused('token_revoked');

@@ -17,7 +17,7 @@ import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
 import type { CheckPassword } from '../sign-in/password-check.ts';
 import type { Revocations } from '../tokens/revocations.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
-import type { FoundUser } from '../users/users.ts';
+import type { LockedUser } from '../sign-in/password-unchanged.ts';
 
 export type RemovalDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -43,7 +43,8 @@ export type Removal = {
   /** Cancels a planned removal, because the user has signed in. */
   readonly cancel: (
     transaction: Transaction,
-    user: Pick<FoundUser, 'id' | 'email' | 'removal_planned'>,
+    userId: string,
+    locked: Pick<LockedUser, 'email' | 'removal_planned'>,
   ) => Promise<void>;
 };
 
@@ -92,7 +93,7 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
       return planned.removalAt;
     },
 
-    cancel: async (transaction, { id: userId, email, removal_planned: isPlanned }) => {
+    cancel: async (transaction, userId, { email, removal_planned: isPlanned }) => {
       if (!isPlanned) return;
       const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId });
       account.removalAt = null;

@@ -6,7 +6,7 @@ import { isDisabledSql, type FoundUser, type User } from '../users/users.ts';
 export type SecondStepReadsDeps = { readonly reader: Reader; readonly clock: Clock };
 
 type Challenge = User &
-  Pick<FoundUser, 'password_hash' | 'removal_planned'> & {
+  Pick<FoundUser, 'password_hash'> & {
     readonly wants_session: boolean;
     readonly agent: string | null;
     readonly place_hash: Buffer;
@@ -16,7 +16,7 @@ type Challenge = User &
 export const findChallenge = async (query: Query, token: string, now: Date): Promise<Challenge | undefined> => {
   const [row] = await query<Challenge>(
     `select account.id, account.email, account.role, account.scopes, account.password_hash,
-       account.removal_at is not null as removal_planned, wants_session, agent, place_hash
+       wants_session, agent, place_hash
      from sign_in_challenge as challenge join user_account as account on account.id = challenge.user_id
      where token_hash = $1 and expires_at > $2 and not (${isDisabledSql})`,
     [tokenDigest(token), now],

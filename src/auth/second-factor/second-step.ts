@@ -11,7 +11,7 @@ import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import { UserAccountEntity } from '../entities.ts';
 import type { Removal } from '../removal/removal.ts';
-import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import { lockUnchanged } from '../sign-in/password-unchanged.ts';
 import type { User } from '../users/users.ts';
 import { SignInChallengeEntity } from './entities.ts';
 import type { SecondFactors } from './second-factor.ts';
@@ -73,7 +73,8 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
     unitOfWork.run({ operation: 'auth.login' }, async (transaction): Promise<SignedIn | undefined> => {
       const found = await findChallenge(transaction.query, token, clock.now());
       // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.
-      if (!found || !(await isPasswordUnchanged(transaction, found))) throw tokenRefused();
+      const locked = found && (await lockUnchanged(transaction, found));
+      if (!found || !locked) throw tokenRefused();
       if (!(await factors.accepts(transaction, found.id, code))) return undefined;
       const challenge = await transaction.em.findOne(SignInChallengeEntity, { tokenHash: tokenDigest(token) });
       // Another request may have finished this sign-in before the lock, or the password was changed.
@@ -86,9 +87,9 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
         actor: { kind: 'user', subject: found.id },
         target: found.id,
       });
-      await cancelRemoval(transaction, found);
+      await cancelRemoval(transaction, found.id, locked);
       await places.remember(transaction, found.id, placeHash, clock.now());
-      const user = { id: found.id, email: found.email, role: found.role, scopes: heldScopes(roles, found) };
+      const user = { id: found.id, email: locked.email, role: found.role, scopes: heldScopes(roles, found) };
       const origin = { agent: found.agent, placeHash: found.place_hash };
       return found.wants_session
         ? { session: await sessions.open(transaction, user, origin, previous), user }

@@ -17,7 +17,7 @@ import { agentFamily } from '#src/kernel/requests/callers/agent-family.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import type { SecondStep } from '../second-factor/second-step.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
-import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import { lockUnchanged } from '../sign-in/password-unchanged.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
 
@@ -79,20 +79,23 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     const newHash = outdated ? await hasher.hash(request.password) : undefined;
     const result = await unitOfWork.run({ operation: 'auth.login' }, async (transaction) => {
       const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
-      if (!(await isPasswordUnchanged(transaction, user))) return undefined;
+      const locked = await lockUnchanged(transaction, user);
+      if (!locked) return undefined;
       if (newHash !== undefined) {
         await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
         await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
       }
       const origin = { agent: agentFamily(request.userAgent), placeHash };
-      if (user.second_factor) {
+      if (locked.second_factor) {
         return { secondFactorToken: await secondStep.begin(transaction, user.id, origin, wantsSession) };
       }
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
-      await cancelRemoval(transaction, user);
+      await cancelRemoval(transaction, user.id, locked);
       await places.remember(transaction, user.id, placeHash, clock.now());
-      return { begun: await begin(transaction, { ...user, scopes: heldScopes(roles, user) }, origin) };
+      return {
+        begun: await begin(transaction, { ...user, email: locked.email, scopes: heldScopes(roles, user) }, origin),
+      };
     });
     // Another sign-in has renewed the hash, or the password was changed meanwhile: check it again.
     if (!result && isRepeated) throw passwordRefused('sign_in');

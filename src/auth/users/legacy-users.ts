@@ -18,22 +18,29 @@ const integerId = /^\d{1,16}$/;
 /**
  * Finds the account by the id in this service or in the earlier system, else by the e-mail address. Both can match, with different
  * accounts. The order prefers the exact id, because an address can be given to another person and an id cannot. For the same
- * reason the address does not find an account that has another id of the earlier system.
+ * reason the address does not find an account that has another id of the earlier system, and where addresses must be verified
+ * it finds only an account whose address is, because anybody can register an address of another person.
  */
 const findSql = `
   select id, email from user_account
   where id = $1::text::uuid or legacy_id = $2::text::bigint
-    or (email = $3 and ($2::text is null or legacy_id is null))
+    or (email = $3 and ($2::text is null or legacy_id is null) and (not $4 or email_verified_at is not null))
   order by (id = $1::text::uuid) is true desc, (legacy_id = $2::text::bigint) is true desc limit 1`;
 
 type Row = { readonly id: string; readonly email: string };
+
+export type LegacyUsersDeps = {
+  readonly reader: Reader;
+  /** Whether users must verify their address before they can sign in. */
+  readonly verificationRequired: boolean;
+};
 
 /**
  * Returns the function that finds the accounts of tokens of the earlier system. Such a token names a user by the id or the e-mail
  * address that the user had there. Each call reads the database once.
  */
 export const createLegacyUsers =
-  ({ reader }: { readonly reader: Reader }): ResolveLegacyUser =>
+  ({ reader, verificationRequired }: LegacyUsersDeps): ResolveLegacyUser =>
   async (principal) => {
     if (principal.tokenFormat !== 'legacy') return principal;
     const { subject, email } = principal;
@@ -41,6 +48,7 @@ export const createLegacyUsers =
       isAccountId(subject) ? subject : null,
       integerId.test(subject) ? subject : null,
       email === undefined ? null : normalizedEmail(email),
+      verificationRequired,
     ]);
     return found ? { ...principal, subject: found.id, email: email ?? found.email } : principal;
   };

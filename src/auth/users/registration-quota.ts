@@ -6,6 +6,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { isUnclaimedSql } from './users.ts';
 import { createUnusedUserReads, type UnusedUserReadsDeps } from './unused-user-reads.ts';
 
 export type RegistrationQuotaDeps = UnusedUserReadsDeps & {
@@ -88,13 +89,13 @@ export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayR
 };
 
 /**
- * Removes accounts that are older than `days` and had no sign-in. They never had credentials, so their rows in
+ * Removes accounts that are older than `days` and that nobody claimed. They never had credentials, so their rows in
  * `owner_end`, which a trigger writes for deleted users, are removed too.
  * @returns the number of accounts
  */
 export const removeUsersWithoutSignIn = async ({ query }: Transaction, days: number): Promise<number> => {
   const removed = await query<{ id: string }>(
-    `delete from user_account where first_signed_in_at is null and created_at < now() - $1 * interval '1 day'
+    `delete from user_account as account where ${isUnclaimedSql} and created_at < now() - $1 * interval '1 day'
      returning id::text`,
     [days],
   );

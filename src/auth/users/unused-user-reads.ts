@@ -1,8 +1,9 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { isUnclaimedSql } from './users.ts';
 
 export type UnusedUserReadsDeps = { readonly reader: Reader };
 
-/** Counts the accounts without a sign-in, and stops at `max`, so that the count has a max cost. */
+/** Counts the accounts that nobody claimed, and stops at `max`. It also reads imported accounts without a sign-in. */
 export type CountUnusedUsers = (max: number) => Promise<number>;
 
 export const createUnusedUserReads =
@@ -10,7 +11,7 @@ export const createUnusedUserReads =
   async (max) => {
     const [found] = await reader.query<{ users: number }>(
       `select count(*)::int as users from (
-         select 1 from user_account where first_signed_in_at is null limit $1
+         select 1 from user_account as account where ${isUnclaimedSql} limit $1
        ) as unused`,
       [max],
     );

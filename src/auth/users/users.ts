@@ -23,26 +23,31 @@ export const normalizedEmail = (email: string): string => email.trim().normalize
 export const isDisabledSql = `exists (select 1 from owner_end
   where owner_kind = 'user' and owner_id = account.id::text and reason = 'disabled')`;
 
+/**
+ * SQL condition on a row of `user_account as account`: nobody has used the account, and nobody has proved to own its address.
+ * A user of the earlier system may use it with tokens of that system, which are no sign-ins here.
+ */
+export const isUnclaimedSql =
+  'account.first_signed_in_at is null and account.email_verified_at is null and account.legacy_id is null';
+
 export type StoredUser = User & { readonly password_hash: string };
 
-/** `disabled`: an operator disabled the account. `known_place`: the user has signed in from this network before. */
+/**
+ * A user before the check of the password. `disabled`: an operator disabled the account. `known_place`: the user has signed
+ * in from this network before.
+ */
 export type FoundUser = StoredUser & {
   readonly disabled: boolean;
   readonly known_place: boolean;
-  /** Whether a sign-in needs a second factor. */
-  readonly second_factor: boolean;
   /** The owner proved that messages to the address arrive. */
   readonly verified: boolean;
-  /** The user asked for the removal of the account. */
-  readonly removal_planned: boolean;
 };
 
 export const findUser = async (query: Query, email: string, placeHash: Buffer): Promise<FoundUser | undefined> => {
   const [user] = await query<FoundUser>(
     `select account.id, email, role, scopes, password_hash, ${isDisabledSql} as disabled,
        place.user_id is not null as known_place,
-       exists (select 1 from user_second_factor where user_id = account.id and confirmed_at is not null) as second_factor,
-       email_verified_at is not null as verified, removal_at is not null as removal_planned
+       email_verified_at is not null as verified
      from user_account as account
      left join sign_in_place as place on place.user_id = account.id and place.place_hash = $2
      where email = $1`,
@@ -67,7 +72,7 @@ export const insertUser = async (
     `insert into user_account as account (id, email, password_hash, role, scopes, created_at)
      values ($1, $2, $3, $4, $5, $6)
      on conflict (email) do update set password_hash = case
-       when $7 and account.email_verified_at is null and account.first_signed_in_at is null
+       when $7 and ${isUnclaimedSql}
        then excluded.password_hash else account.password_hash end
      returning id, xmax = 0 as inserted`,
     [user.id, user.email, user.password_hash, user.role, user.scopes, createdAt, replacesPending],
@@ -97,11 +102,10 @@ export const setPassword = async ({ em }: Transaction, id: string, passwordHash:
  * stored with that registration, because others may have registered the same address before and after it.
  */
 export const activatePassword = async ({ query }: Transaction, id: string, passwordHash: string): Promise<void> => {
-  await query(
-    `update user_account set password_hash = $2
-     where id = $1 and email_verified_at is null and first_signed_in_at is null`,
-    [id, passwordHash],
-  );
+  await query(`update user_account as account set password_hash = $2 where id = $1 and ${isUnclaimedSql}`, [
+    id,
+    passwordHash,
+  ]);
 };
 
 /**

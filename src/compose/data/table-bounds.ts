@@ -220,9 +220,10 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   universe_index: { grows: 'as universe', bound: 'UNIVERSE_INDEXES_MAX per universe', removed: 'with its universe' },
   user_account: {
     grows: 'a registration',
-    bound: 'REGISTRATIONS_PER_NETWORK_PER_DAY; accounts without a sign-in: USERS_WITHOUT_SIGN_IN',
+    bound:
+      'REGISTRATIONS_PER_NETWORK_PER_DAY; accounts without a sign-in and a verified address: USERS_WITHOUT_SIGN_IN',
     removed:
-      'never signed in: RETENTION_SCHEDULE, after USERS_WITHOUT_SIGN_IN_DAYS; others: by an operator, or ACCOUNT_REMOVAL_DAYS after the request of the user',
+      'never signed in and not verified: RETENTION_SCHEDULE, after USERS_WITHOUT_SIGN_IN_DAYS; others: by an operator, or ACCOUNT_REMOVAL_DAYS after the request of the user',
     tests: ['test/auth/registration-quota.test.ts'],
   },
   user_session: {

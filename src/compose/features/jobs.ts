@@ -6,6 +6,7 @@ import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
+import type { AssertCallerMayStore } from '../../kernel/ports/owners.ts';
 import { removeOldMail } from '../../mail/index.ts';
 import {
   type QualityChecks,
@@ -163,11 +164,13 @@ export const composePricingJobs = (
   {
     jobs,
     mayAct,
+    assertCallerMayStore,
     pricing,
     settingsOf,
   }: {
     readonly jobs: Jobs;
     readonly mayAct: MayAct;
+    readonly assertCallerMayStore: AssertCallerMayStore;
     readonly pricing: PricingService;
     readonly settingsOf: SettingsOfCaller['of'];
   },
@@ -180,6 +183,7 @@ export const composePricingJobs = (
     jobs,
     ids: uuidv7,
     mayAct,
+    assertCallerMayStore,
     quota: createPricingJobQuota({
       limits: {
         maxJobsPerOwner: config.PRICING_JOBS_PER_OWNER,

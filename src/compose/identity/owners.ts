@@ -1,7 +1,8 @@
 import { createMayAct, createOwners, type MayAct } from '../../auth/index.ts';
 import type { Config } from '../../config/index.ts';
 import type { Database } from '../../database/index.ts';
-import type { Owners } from '../../kernel/ports/owners.ts';
+import { ownerOf, type AssertCallerMayStore, type Owners } from '../../kernel/ports/owners.ts';
+import { currentRequest } from '../../kernel/requests/request-context.ts';
 import type { Base } from '../base.ts';
 
 /**
@@ -11,9 +12,13 @@ import type { Base } from '../base.ts';
 export const bootstrapClient = ({ BOOTSTRAP_CLIENT_ID: id, BOOTSTRAP_CLIENT_SECRET: secret }: Config) =>
   id === undefined || secret === undefined ? undefined : { id, secret };
 
-export type OwnerParts = { readonly owners: Owners; readonly mayAct: MayAct };
+export type OwnerParts = {
+  readonly owners: Owners;
+  readonly mayAct: MayAct;
+  readonly assertCallerMayStore: AssertCallerMayStore;
+};
 
-/** The current state and scopes of owners, for authentication, webhooks and pricing jobs. */
+/** The current state and scopes of owners, for authentication, webhooks, pricing jobs and stored answers. */
 export const composeOwners = ({ config, clock }: Base, { reader }: Database): OwnerParts => {
   const owners = createOwners({
     reader,
@@ -22,5 +27,13 @@ export const composeOwners = ({ config, clock }: Base, { reader }: Database): Ow
     bootstrap: bootstrapClient(config),
     cacheMs: config.OWNER_CACHE_MS,
   });
-  return { owners, mayAct: createMayAct({ reader, owners, clock, foreignUsers: config.JWT_FOREIGN_USERS }) };
+  return {
+    owners,
+    mayAct: createMayAct({ reader, owners, clock, foreignUsers: config.JWT_FOREIGN_USERS }),
+    assertCallerMayStore: async (query) => {
+      const principal = currentRequest()?.principal;
+      const owner = principal && ownerOf(principal);
+      if (owner) await owners.assertMayStore(query, owner, principal);
+    },
+  };
 };

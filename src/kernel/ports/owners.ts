@@ -35,8 +35,9 @@ export type Owners = {
    */
   readonly scopesFor: (owner: Owner, own: readonly Scope[]) => Promise<readonly Scope[] | undefined>;
   /**
-   * Must be called by each transaction that stores something that acts for an owner later: a key, a webhook, a connected
-   * calendar. It waits for a transaction that ends the credentials of the owner, and lets the next one wait. Then it reads
+   * Must be called by each transaction that stores something that acts for an owner later, or data of an owner without a
+   * foreign key to the account: a key, a webhook, a connected calendar, a consent, a pricing job, an idempotency key. It
+   * waits for a transaction that ends the credentials of the owner, and lets the next one wait. Then it reads
    * the state of the owner and of the credential of `caller` in this transaction, because the request was authenticated
    * before, and the cached state may be older than such an end.
    * @throws AppError `credential_owner_gone`; `token_revoked`, `credentials_missing` or `api_key_invalid` if the token, the
@@ -44,6 +45,9 @@ export type Owners = {
    */
   readonly assertMayStore: (query: Query, owner: Owner, caller: StoringCaller) => Promise<void>;
 };
+
+/** As `assertMayStore`, for the caller of the current request. It must be called before rows of the owner are locked. */
+export type AssertCallerMayStore = (query: Query) => Promise<void>;
 
 /** The name of the lock of `takeOwnerTurn` for transactions that store or end credentials of an owner. */
 export const credentialsTurn = ({ kind, id }: Owner): string => `credentials of ${kind}:${id}`;

@@ -161,3 +161,19 @@ test.serial('registrations of free and taken addresses take the same time', asyn
   // Both are released at a multiple of 100 ms.
   for (const ms of [...taken, ...free]) t.true(ms >= 95, `${ms} ms`);
 });
+
+test('the account of a user of the earlier system keeps its password, whoever registers its address', async (t) => {
+  const room = await startMailRoom(t, { settings: { verificationRequired: true } });
+  await room.json('/auth/register', ada);
+  await room.stored.query('update user_account set legacy_id = 7');
+  const hash = async () => (await room.stored.query('select password_hash from user_account'))[0]?.['password_hash'];
+  const imported = await hash();
+  await room.work();
+  room.smtp.received.splice(0);
+  await room.json('/auth/register', { ...ada, password: 'chosen by somebody else' });
+  t.is(await hash(), imported);
+  await room.work();
+  t.is((await confirm(room, tokenFor(room, ada.email))).status, 200);
+  t.is(await hash(), imported);
+  t.is((await room.json('/auth/login', ada)).status, 200);
+});

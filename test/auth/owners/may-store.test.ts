@@ -1,6 +1,6 @@
 import test from 'ava';
 import { createOwners } from '#src/auth/owners/owners.ts';
-import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { shareOwnerTurn, takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -102,4 +102,20 @@ test('a rotation waits for its turn without the lock of the key, so that it bloc
   );
   t.is(rotated.status, 404, 'the key ended first');
   t.deepEqual(await storedKeys(room), []);
+});
+
+test('a store does not wait for another store of the owner, and an end of the owner waits for it', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  const turn = credentialsTurn(await ownerIn(room));
+  const isFree = async () => {
+    const [row] = await room.stored.query('select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as free', [turn]);
+    return row!['free'];
+  };
+  await room.database.unitOfWork.run({ operation: 'auth.api_key' }, async ({ query }) => {
+    await shareOwnerTurn(query, turn);
+    t.is((await room.json('/api-keys', wanted, bearer(access))).status, 201);
+    t.is(await isFree(), false);
+  });
+  t.is(await isFree(), true);
 });

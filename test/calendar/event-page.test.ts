@@ -30,3 +30,9 @@ for (const [what, zoneOf] of Object.entries({ 'one zone': () => 'Europe/Berlin',
     t.true(turns >= ms / 50, 'no turn has more than some 50 ms');
   });
 }
+
+test('the time of a change is stored in UTC, because PostgreSQL refuses some of the offsets that ISO 8601 allows', async (t) => {
+  const item = { id: 'event', start: { date: '2027-01-01' }, updated: '2027-01-01T00:00:00+23:59' };
+  const { events } = await readEventPage({ items: [item], nextSyncToken: 'next' }, new AbortController().signal);
+  t.is(events[0]!.updated_at, '2026-12-31T00:01:00.000Z');
+});
