@@ -18,11 +18,12 @@ import {
   type Metrics,
 } from '../../kernel/catalogue/metrics.ts';
 import { transactionOperations } from '../../kernel/ports/unit-of-work.ts';
+import { createCallerSeries } from './caller-series.ts';
+import type { IsKept } from './kept-traces.ts';
+
 /** A registry for both formats, see exposition.ts. */
 type MetricsRegistry = Registry<PrometheusContentType | OpenMetricsContentType>;
 type Labels = Readonly<Record<string, string>>;
-import { createCallerSeries } from './caller-series.ts';
-import type { IsKept } from './kept-traces.ts';
 
 type BuildInfo = { readonly version: string; readonly commit: string };
 type TargetInfo = { readonly serviceName: string; readonly instanceId: string };
