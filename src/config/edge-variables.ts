@@ -49,7 +49,7 @@ export const edgeSections = {
     BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Max size of a request body after decompression'),
     DOCUMENT_BODY_LIMIT_BYTES: variable(
       integer(1, 2 ** 26),
-      '1048576',
+      '524288',
       'Max size of the definition of a universe after decompression; the event loop reads it in one step',
     ),
     BATCH_BODY_LIMIT_BYTES: variable(

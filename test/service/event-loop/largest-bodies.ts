@@ -110,7 +110,7 @@ const universe = (assets: number, indexes: number, constituents: number) => {
 export const universes = [
   universe(1_000, 1, 1_000),
   universe(50, 50, 45),
-  once(() => padded(Buffer.from(universe(1_000, 1, 1_000)()), 1_048_576)),
+  once(() => padded(Buffer.from(universe(1_000, 1, 1_000)()), 524_288)),
 ];
 
 const price = (asset: number, day: number): number => 100 + asset / 8 + ((day * 7 + asset * 13) % 64) / 16;

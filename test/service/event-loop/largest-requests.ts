@@ -83,11 +83,15 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
       body(bodies.arrowRows, { ...sendsArrow, accept: 'application/json' }),
     ],
   },
-  'POST /api/v1/pricing/grid': { requests: [body(bodies.grid), body(bodies.grid, arrow), body(bodies.paddedGrid)] },
+  'POST /api/v1/pricing/grid': {
+    boundMs: 15,
+    requests: [body(bodies.grid), body(bodies.grid, arrow), body(bodies.paddedGrid)],
+  },
   'POST /api/v1/pricing/calibrate': { requests: [body(bodies.quotes)] },
   'GET /api/v1/pricing/models': fixed,
   'POST /api/v1/pricing/jobs': fixed,
   'PUT /api/v1/pricing/jobs/{id}/chunks/{number}': {
+    boundMs: 15,
     // Chunk 1 exists, with other rows.
     requests: [(good) => ({ ...good, target: good.target.replace(/1$/, '2'), body: bodies.arrowChunk() })],
     once: true,
@@ -112,7 +116,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
     requests: ['EW', 'PW', 'CW', 'FW'].map((code) => path(`${api}/indexes/${code}/explain`)),
   },
   'POST /api/v1/refreshes': { requests: [body(bodies.refresh, { Prefer: 'wait=20' })] },
-  'GET /api/v1/refreshes': { ...page, boundMs: 13 },
+  'GET /api/v1/refreshes': { ...page, boundMs: 18 },
   'GET /api/v1/refreshes/{id}': fixed,
   'GET /api/v1/refreshes/{id}/quarantined-prices': page,
   'GET /api/v1/universes': page,
