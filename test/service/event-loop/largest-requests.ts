@@ -73,7 +73,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/pricing/greeks': { requests: bodies.slowGreeks.map((row) => body(row)) },
   'POST /api/v1/pricing/implied-volatility': { requests: bodies.slowInversions.map((row) => body(row)) },
   'POST /api/v1/pricing/batch': {
-    boundMs: 13,
+    boundMs: 15,
     requests: [
       body(bodies.objects),
       body(bodies.columns),
