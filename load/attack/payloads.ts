@@ -26,6 +26,14 @@ const emptyRows = (bytes: number): string => {
   return head + ',{}'.repeat(Math.floor((bytes - head.length - tail.length) / 3)) + tail;
 };
 
+const americanPut = {
+  model: 'andersen_lake',
+  exercise_style: 'american',
+  option_type: 'put',
+  spot: 100,
+  strike: 100,
+} as const;
+
 /** The bodies of the attacks. Each body is made at its first use. */
 export const payloads = {
   /** 65 KB that decompress to 64 MiB: 22 million empty objects. */
@@ -76,31 +84,10 @@ export const payloads = {
   slowPrice: once(() => json({ ...option, model: 'binomial_lr', exercise_style: 'american', steps: 10_001 })),
   /** Greeks of an option with two exercise boundaries: about 0.6 s of processor time. A row cannot be interrupted. */
   twoBoundaries: once(() =>
-    json({
-      model: 'andersen_lake',
-      exercise_style: 'american',
-      option_type: 'put',
-      spot: 100,
-      strike: 100,
-      time_to_expiry: 1,
-      rate: -0.01,
-      dividend_yield: -0.02,
-      volatility: 0.2,
-    }),
+    json({ ...americanPut, time_to_expiry: 1, rate: -0.01, dividend_yield: -0.02, volatility: 0.2 }),
   ),
   /** An American option with a price that no volatility gives. The search takes about 0.1 s of processor time. */
-  impossiblePrice: once(() =>
-    json({
-      model: 'andersen_lake',
-      exercise_style: 'american',
-      option_type: 'put',
-      spot: 100,
-      strike: 100,
-      time_to_expiry: 1.69,
-      rate: 0.273,
-      price: 100,
-    }),
-  ),
+  impossiblePrice: once(() => json({ ...americanPut, time_to_expiry: 1.69, rate: 0.273, price: 100 })),
   /** Rows of one member each, whose name is compared with the names of all inputs. */
   unknownNames: once(() =>
     json({ options: Array.from({ length: 800 }, (_, row) => ({ [`q${row}_`.padEnd(64, 'zxpwspttimk')]: 1 })) }),

@@ -1,10 +1,10 @@
 /**
  * `npm run attack`: attacks a real service in production mode over loopback and reports the result. Every attack of
  * load/attack/attacks runs alone and together with the others, from 1 and from 50 addresses, and once together with the
- * others from 50 addresses of its own. ATTACK_REQUESTS (1000) is the number of requests of each attack. `--short` is the form for CI. `--write` writes the report to docs/attack.md.
- * Other arguments are parts of attack names, or "all at once" for the mixed run; only these run. `--untimed` reports the
- * speed and share of the good caller without a verdict, because the speed of CI machines differs. The exit status is 1
- * if a run is broken.
+ * others from 50 addresses of its own. ATTACK_REQUESTS (1000) is the number of requests of each attack. `--short` is the
+ * form for CI. `--write` writes the report to docs/attack.md. Other arguments are parts of attack names, or "all at once"
+ * for the mixed runs; only these run. `--untimed` reports the speed and share of the good caller without a verdict, because
+ * the speed of CI machines differs. The exit status is 1 if a run is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, loadavg, setPriority } from 'node:os';

@@ -1,3 +1,4 @@
+import { byteLengthOf } from './streams/byte-length.ts';
 import { Readable } from 'node:stream';
 import { createTurns } from './streams/turns.ts';
 
@@ -23,7 +24,7 @@ export class AnswerPieces extends Readable {
   constructor(pieces: readonly Uint8Array[]) {
     super({ highWaterMark: sliceBytes });
     this.#pieces = pieces.toReversed();
-    this.byteLength = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.byteLength = byteLengthOf(pieces);
   }
 
   override _read(): void {

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import { ByteBlocks, createBlockWriter } from '#src/kernel/streams/byte-blocks.ts';
-
-const mebibyte = 1_048_576;
+import { mebibyte } from '#testkit/measures/processes.ts';
 
 test('pieces become blocks of at most 1 MB with the same bytes, and each piece is released', (t) => {
   const pieces = [1, 4_096, 65_536, 3 * mebibyte, 7].map((length) => Buffer.from(randomBytes(length)));

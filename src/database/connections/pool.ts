@@ -21,7 +21,7 @@ import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from '../errors.ts';
 import { statementLabels } from '../statements/statement-labels.ts';
 import { clientOptions } from './client-options.ts';
-import { paceReads, streamOf } from '../wire/paced-reads.ts';
+import { paceReads } from '../wire/paced-reads.ts';
 import type { PoolOptions } from './pool-options.ts';
 import { pinSql, sessionHook } from './session.ts';
 import { queryWithBlocks } from '../wire/statement-with-blocks.ts';
@@ -129,7 +129,7 @@ export const createPool = (deps: PoolDeps): Pool => {
   // An 'error' event without a listener ends the process, and pg-pool removes its listener while a client is in use.
   // The first error is the reason (25P03, 57P01); "terminated unexpectedly" follows it.
   pool.on('connect', (client) => {
-    paceReads(streamOf(client));
+    paceReads(client.connection.stream);
     client.on('error', (error) => {
       if (!connectionErrors.has(client)) connectionErrors.set(client, error);
     });

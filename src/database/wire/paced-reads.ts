@@ -1,4 +1,4 @@
-import type { Client, Connection } from 'pg';
+import type { Connection } from 'pg';
 
 /**
  * Bytes of answers that a connection parses in one turn of the event loop, and what has arrived with them. Node reads up to 2 MB in
@@ -26,6 +26,3 @@ export const paceReads = (stream: Pick<Connection['stream'], 'on' | 'pause' | 'r
     setImmediate(nextTurn);
   });
 };
-
-/** The stream of a client that is connected. */
-export const streamOf = (client: Pick<Client, 'connection'>): Connection['stream'] => client.connection.stream;

@@ -1,5 +1,6 @@
 import { Query, type ClientBase, type Connection, type QueryConfig, type QueryResult } from 'pg';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 
 /** The codes of the message `Bind` of the protocol of PostgreSQL: its type, and the formats of values. */
@@ -23,7 +24,6 @@ const textValue = (value: unknown): readonly Buffer[] => {
   const text = Buffer.from(String(value));
   return [int32(text.length), text];
 };
-const sum = (parts: readonly Uint8Array[]): number => parts.reduce((length, part) => length + part.byteLength, 0);
 
 /** The message `Bind` with the unnamed portal and the unnamed statement: text values, then the bytes as the last value. */
 const bindMessage = (values: readonly unknown[], bytes: ByteBlocks): readonly Uint8Array[] => {
@@ -37,7 +37,7 @@ const bindMessage = (values: readonly unknown[], bytes: ByteBlocks): readonly Ui
     int32(bytes.byteLength),
   ];
   const after = [int16(1), int16(textFormat)];
-  const length = int32(4 + sum(before) + bytes.byteLength + sum(after));
+  const length = int32(4 + byteLengthOf(before) + bytes.byteLength + byteLengthOf(after));
   return [Buffer.concat([Buffer.from([bindType]), length, ...before]), ...bytes.blocks, Buffer.concat(after)];
 };
 

@@ -7,8 +7,8 @@ export type Decompressor = Transform & { readonly bytesWritten: number };
 
 /**
  * Larger than half of `Buffer.poolSize`, so that each piece has its own memory, which can be released. Smaller than the
- * 128 KB from which the allocator asks the system for each piece (`MALLOC_MMAP_THRESHOLD_`): meanwhile no thread of the process
- * may get new pages, and with four bombs at once the event loop waited for 7 of 55 s. See docs/decisions/0270.
+ * 128 KB from which the allocator asks the system for each piece (`MALLOC_MMAP_THRESHOLD_`): while it does so, no thread of
+ * the process gets new pages. Under attack the event loop waited for 7 of 55 s because of that. See docs/decisions/0270.
  */
 const options = { chunkSize: 65_536 };
 /** The max window of zstd over HTTP is 8 MB (RFC 9659). A frame may ask for 128 MB. */

@@ -1,3 +1,4 @@
+import { byteLengthOf } from './byte-length.ts';
 import { freeBytes } from './free-bytes.ts';
 import { createTurns, type TurnsOptions } from './turns.ts';
 
@@ -14,7 +15,7 @@ export class ByteBlocks {
 
   constructor(blocks: readonly Uint8Array[]) {
     this.blocks = blocks;
-    this.byteLength = blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.byteLength = byteLengthOf(blocks);
   }
 
   static of(bytes: Uint8Array | ByteBlocks): ByteBlocks {

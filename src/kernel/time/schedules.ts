@@ -49,7 +49,7 @@ const weeklyShape = /^\S+ \S+ \* \* [\d*,/-]+$/;
  */
 export const runsEachMonth = (cron: string): boolean => {
   // Nearly all expressions are weekly. The search below took a twentieth of the start of the service for the default ones.
-  if (isCron(cron) && weeklyShape.test(cron)) return true;
+  if (weeklyShape.test(cron) && isCron(cron)) return true;
   for (let at = probesFrom; at < probesTo; at += probeMs) {
     const next = nextRun({ cron, time_zone: 'UTC' }, new Date(at));
     if (next === undefined || next.getTime() - at > maxGapMs) return false;

@@ -6,8 +6,8 @@ import test from 'ava';
 import type { BodySource } from '#src/http/admission/body-source.ts';
 import { receive } from '#src/http/admission/receive.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
+import { mebibyte } from '#testkit/measures/processes.ts';
 
-const mebibyte = 2 ** 20;
 const nothing = (): void => {};
 
 test('the memory of a refused compressed body is free at once, without a garbage collection', async (t) => {

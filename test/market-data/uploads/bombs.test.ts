@@ -3,8 +3,8 @@ import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import test from 'ava';
 import { header, setupUploads, two } from './setup.ts';
+import { mebibyte } from '#testkit/measures/processes.ts';
 
-const mebibyte = 2 ** 20;
 /** Much more than an upload may read before it sees that the file is of no use. */
 const unpackedBytes = 64 * mebibyte;
 

@@ -1,7 +1,6 @@
 import test from 'ava';
 import { createCollectAtRest } from '#src/pricing/workers/serve.ts';
-
-const mebibyte = 2 ** 20;
+import { mebibyte } from '#testkit/measures/processes.ts';
 
 test('memory that stays after a collection of the last resort is no reason for the next one', (t) => {
   let residentBytes = 100 * mebibyte;

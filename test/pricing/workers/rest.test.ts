@@ -4,8 +4,7 @@ import { startWorkerProcess } from '#src/pricing/workers/worker-process.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call } from '../setup.ts';
 import { program } from './start-pool.ts';
-
-const mebibyte = 2 ** 20;
+import { mebibyte } from '#testkit/measures/processes.ts';
 
 const startProcess = (t: ExecutionContext) => {
   const rested: number[] = [];

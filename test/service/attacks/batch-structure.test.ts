@@ -4,8 +4,8 @@ import { setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { metric, option, scrape } from '#testkit/running-service.ts';
 import { postFrom, residentMegabytes, serveProduction } from './production.ts';
+import { mebibyte } from '#testkit/measures/processes.ts';
 
-const mebibyte = 2 ** 20;
 const gzip = (text: string): Buffer => gzipSync(text);
 /** `size` bytes of one list, its elements repeated. */
 const repeated = (before: string, element: string, after: string, size: number): string =>

@@ -2,8 +2,8 @@ import test from 'ava';
 import { collectWhenCalm } from '#src/garbage-collection.ts';
 import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { eventually } from '#testkit/eventually.ts';
+import { mebibyte } from '#testkit/measures/processes.ts';
 
-const mebibyte = 2 ** 20;
 const held = (): number => process.memoryUsage().arrayBuffers;
 
 test.serial('garbage outside the heap is collected although nothing is allocated any more', async (t) => {

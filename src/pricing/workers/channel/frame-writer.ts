@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import { writePrefix } from './frame.ts';
 
 /** A batch of 1,000 options has 100 KB. */
@@ -25,8 +26,6 @@ export type FrameWriterOptions = {
 };
 
 type LargeFrame = { readonly number: number; chunks: readonly Uint8Array[]; restBytes: number };
-
-const sizeOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** Divides chunks after `bytes` without copying. */
 const divide = (
@@ -98,7 +97,7 @@ export const createFrameWriter = (
       const number = nextNumber;
       nextNumber = (nextNumber + 1) % numbers;
       const text = Buffer.from(JSON.stringify(head));
-      const bodyBytes = sizeOf(body);
+      const bodyBytes = byteLengthOf(body);
       const isSmall = bodyBytes <= maxPartBytes;
       const sizes = { partBytes: isSmall ? bodyBytes : 0, restBytes: isSmall ? 0 : bodyBytes };
       const prefix = writePrefix({ number, headBytes: text.length, ...sizes });
