@@ -8,18 +8,20 @@ import {
   type AuditAction,
   type AuditQuotaGroup,
 } from '#src/kernel/catalogue/audit-actions.ts';
+import type { ActingSubjects } from '#src/kernel/ports/audit.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { EventContent } from './event-content.ts';
 
 export type CreationQuotaDeps = {
   readonly abuse: AbuseReport;
+  readonly actingSubjects: ActingSubjects;
   /** Of each group except refreshes. */
   readonly maxPerDay: number;
   readonly maxRefreshesPerDay: number;
 };
 
 /**
- * Refuses an action when its actor has caused the max number of events of its group in the last 24 hours. Events are never
+ * Refuses an action when its owner, with all its API keys, has caused the max number of events of its group in the last 24 hours. Events are never
  * deleted, so without this quota an owner who creates and removes objects fills the disk. Ends of credentials and the removal of
  * scopes are not limited, because they must always be possible. Their number is bounded by the creations: one end, and one
  * removal for each scope. Groups are counted apart, because changes must not use up the sign-ins of their owner.
@@ -73,21 +75,25 @@ const firstIdAt = (time: number): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 };
 
-export const createCreationQuota = ({ abuse, maxPerDay, maxRefreshesPerDay }: CreationQuotaDeps): AssertMayCreate => {
+export const createCreationQuota = (deps: CreationQuotaDeps): AssertMayCreate => {
+  const { abuse, actingSubjects, maxPerDay, maxRefreshesPerDay } = deps;
   return async (query, event) => {
     const { action, actor, occurred_at: occurredAt } = event;
     const group = groupOf(action);
     if (actor.subject === null || !group || isRemovalOfScopes(event)) return;
+    const now = new Date(occurredAt);
+    const acting = await actingSubjects(query, actor, now);
+    if (!acting) return;
     const { unit, remedy } = groups[group];
     const actions = auditActionsOf(group);
     const max = group === 'refreshes' ? maxRefreshesPerDay : maxPerDay;
     const [found] = await query<{ made: number }>(
       `select count(*)::int as made from (
-         select 1 from audit_event where actor_subject = $1 and id >= $2 and actor_kind = $3 and action = any($4)
+         select 1 from audit_event where actor_subject = any($1) and id >= $2 and actor_kind = any($3) and action = any($4)
            and not (${isRemovalOfScopesSql})
          limit $5
        ) as event`,
-      [actor.subject, firstIdAt(Date.parse(occurredAt) - dayMs), actor.kind, actions, max],
+      [acting.subjects, firstIdAt(now.getTime() - dayMs), acting.kinds, actions, max],
     );
     assertWithinQuota(abuse, {
       quota: `${group}_in_a_day`,

@@ -59,12 +59,12 @@ export const storageSections = {
     CREATIONS_PER_OWNER_PER_DAY: variable(
       integer(1, 1_000_000),
       '1000',
-      'Max API keys, sign-ins, webhooks with their rotations and calendar connections of one user or client in 24 hours, together; counted apart, also the max changes of profile, settings and presets, of the password, of universes, and of the rights of users',
+      'Max API keys, sign-ins, webhooks with their rotations and calendar connections of one user or client, with all its API keys, in 24 hours, together; counted apart, also the max changes of profile, settings and presets, of the password, of universes, and of the rights of users',
     ),
     REFRESHES_PER_OWNER_PER_DAY: variable(
       integer(1, 10_000_000),
       '10000',
-      'Max refreshes and uploads that one user, client or API key starts in 24 hours. Each leaves audit events for good. Those of schedules do not count',
+      'Max refreshes and uploads that one user or client starts in 24 hours, with all its API keys. Each leaves audit events for good. Those of schedules do not count',
     ),
     AUDIT_REFUSALS_PER_HOUR: variable(
       integer(1, 1_000_000),

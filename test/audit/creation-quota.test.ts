@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota } from '#src/audit/creation-quota.ts';
+import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
 import type { AuditAction, AuditActor, AuditEvent } from '#src/kernel/ports/audit.ts';
 import { auditActionsOf, auditQuotaGroups } from '#src/kernel/catalogue/audit-actions.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -19,6 +20,7 @@ const limited = async (t: ExecutionContext, maxPerDay: number, maxRefreshesPerDa
     ids: uuidv7,
     assertMayCreate: createCreationQuota({
       abuse: { refused: (kind) => void reported.push(kind) },
+      actingSubjects,
       maxPerDay,
       maxRefreshesPerDay,
     }),
@@ -119,6 +121,29 @@ for (const group of auditQuotaGroups) {
     await t.notThrowsAsync(record(actions[0]!));
   });
 }
+
+test('the keys of an owner use one quota with it, and other owners have their own', async (t) => {
+  const { record, admin } = await limited(t, 3);
+  const keyOf = async (owner: string, revoked = 'null'): Promise<AuditActor> => {
+    const id = uuidv7();
+    await admin.query(
+      `insert into api_key (id, name, prefix, key_hash, owner_kind, owner_id, scopes, created_at, revoked_at)
+       values ($1, 'k', $3, $4, 'user', $2, '{}', now(), ${revoked})`,
+      [id, owner, id.slice(-8), Buffer.from(id)],
+    );
+    return { kind: 'api_key', subject: id };
+  };
+  const [one, two, ended] = [await keyOf('ada'), await keyOf('ada'), await keyOf('ada', `now() - interval '1 hour'`)];
+  const grace = await keyOf('grace');
+  await record('refresh.started', one);
+  await record('refresh.started', ended);
+  await record('refresh.started', ada);
+  for (const actor of [one, two, ada]) {
+    await t.throwsAsync(record('refresh.started', actor), { code: 'quota_exceeded' }, actor.kind);
+  }
+  await t.notThrowsAsync(record('refresh.started', grace));
+  await t.notThrowsAsync(record('refresh.started', { kind: 'client', subject: 'ada' }));
+});
 
 test('refreshes have a max of their own', async (t) => {
   const { record } = await limited(t, 1, 3);

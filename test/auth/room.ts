@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota } from '#src/audit/creation-quota.ts';
+import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
 import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusal-limit.ts';
 import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
 import type { AuthSettings } from '#src/auth/auth-settings.ts';
@@ -104,7 +105,12 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   const assertMayCreate =
     creationsPerDay === undefined
       ? undefined
-      : createCreationQuota({ abuse: noAbuseReport, maxPerDay: creationsPerDay, maxRefreshesPerDay: creationsPerDay });
+      : createCreationQuota({
+          abuse: noAbuseReport,
+          actingSubjects,
+          maxPerDay: creationsPerDay,
+          maxRefreshesPerDay: creationsPerDay,
+        });
   const limits = { ...(refusals && { refusals }), ...(assertMayCreate && { assertMayCreate }) };
   const audit = createAuditTrail({ clock, metrics, ids: uuidv7, ...limits });
   const auth = createAuth({

@@ -7,6 +7,7 @@ import {
   createOperatorActions,
   createRefusalLimit,
 } from '../../audit/index.ts';
+import { actingSubjects } from '../../auth/index.ts';
 import type { Database } from '../../database/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { codeOf } from '../../kernel/catalogue/errors.ts';
@@ -39,6 +40,7 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
     refusals,
     assertMayCreate: createCreationQuota({
       abuse,
+      actingSubjects,
       maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY,
       maxRefreshesPerDay: config.REFRESHES_PER_OWNER_PER_DAY,
     }),

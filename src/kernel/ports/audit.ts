@@ -3,7 +3,7 @@ import type { DoneAction, RefusalAction } from '../catalogue/audit-actions.ts';
 
 export { auditActions, type AuditAction, type DoneAction, type RefusalAction } from '../catalogue/audit-actions.ts';
 import type { Principal } from '../requests/principal.ts';
-import type { Transaction } from './unit-of-work.ts';
+import type { Query, Transaction } from './unit-of-work.ts';
 
 /** The kind of object that a stream describes: the part of its name before the colon. */
 export const auditStreamKinds = [
@@ -42,6 +42,17 @@ export type AuditActor = {
   /** The id of a user, client or key; null for the other kinds. It must not be a name or an address. */
   readonly subject: string | null;
 };
+
+/**
+ * Reads the actors whose actions count against the owner of `actor`: the user or client, and all its API keys that could act in the
+ * last day. So several keys do not multiply a quota.
+ * @returns undefined for an actor without an owner
+ */
+export type ActingSubjects = (
+  query: Query,
+  actor: AuditActor,
+  now: Date,
+) => Promise<{ readonly kinds: readonly AuditActor['kind'][]; readonly subjects: readonly string[] } | undefined>;
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
