@@ -4,6 +4,7 @@ import { type PreparedBatch, type BatchRequest } from '#src/pricing/batch/prepar
 import { prepareBatch } from '#src/pricing/batch/prepare-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
+import { threadMs } from '#testkit/measures/thread-time.ts';
 import { runSlices } from '#src/pricing/batch/slices.ts';
 import { outcomeSteps } from '#src/pricing/workers/protocol.ts';
 import type { FuzzFormat } from './formats.ts';
@@ -18,12 +19,6 @@ const maxOpenMs = 100;
  */
 const maxPricingMs = 250;
 
-/** Processor time of this thread in milliseconds. Other load on the machine does not affect it. */
-const processorMs = (): number => {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
-};
-
 /**
  * Opens and prices mutants as a pricing worker does. `onProgress` gets the number of each mutant before it is tried.
  */
@@ -37,20 +32,20 @@ export const fuzzInProcess = async (
   const tally = createTally(name);
 
   const price = async (job: PreparedBatch): Promise<string> => {
-    const begun = processorMs();
-    if (!(await runSlices(job, () => processorMs() - begun > maxPricingMs, nextTurn))) return 'given up';
-    await runInTurns(outcomeSteps(job, processorMs() - begun), createTurns());
+    const begun = threadMs();
+    if (!(await runSlices(job, () => threadMs() - begun > maxPricingMs, nextTurn))) return 'given up';
+    await runInTurns(outcomeSteps(job, threadMs() - begun), createTurns());
     return 'priced';
   };
   const tryMutant = async (bytes: Uint8Array): Promise<string> => {
     const request: BatchRequest = { bytes, input, answer: [input], jsonDepth: 20 };
-    const begun = processorMs();
+    const begun = threadMs();
     try {
       const job = await prepareBatch(request, engines);
-      tally.took(processorMs() - begun);
+      tally.took(threadMs() - begun);
       return await price(job);
     } catch (error) {
-      tally.took(processorMs() - begun);
+      tally.took(threadMs() - begun);
       if (error instanceof AppError && error.definition.status < 500) return error.code;
       throw error;
     }

@@ -1,4 +1,4 @@
-import { canonicalJson } from '#src/kernel/canonical-json.ts';
+import { canonicalJson } from '#src/kernel/json/canonical-json.ts';
 import type { Json } from '#src/kernel/ports/audit.ts';
 
 const assertStorableText = (text: string): void => {

@@ -114,7 +114,7 @@ const toJob = (row: JobRow): PricingJob => {
 const maxSchemaBytes = 1_048_576;
 
 /** Bytes between two turns of the event loop. `crypto.subtle.digest` would copy all bytes in one step. */
-const digestPartBytes = 524_288;
+const digestPartBytes = 131_072;
 
 const digestOf = async ({ blocks }: ByteBlocks): Promise<string> => {
   const hash = createHash('sha256');

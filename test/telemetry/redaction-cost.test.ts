@@ -2,6 +2,7 @@ import test from 'ava';
 import { describeError, redactText, redactUrl } from '#src/telemetry/logs/redaction.ts';
 import { sqlWithoutLiterals } from '#src/telemetry/tracing/sql-text.ts';
 import { parseStrictObject } from '#src/auth/tokens/strict-json.ts';
+import { threadMs } from '#testkit/measures/thread-time.ts';
 
 /** Texts of about `length` characters that make a careless pattern read the same run from each of its characters. */
 const hostile: Readonly<Record<string, (length: number) => string>> = {
@@ -32,9 +33,9 @@ const characters = 400_000;
 
 /** Processor time of this thread for so many characters in texts of this length, in milliseconds. */
 const cost = (work: (text: string) => unknown, text: string): number => {
-  const before = process.threadCpuUsage().user;
+  const before = threadMs();
   for (let done = 0; done < characters; done += text.length) work(text);
-  return (process.threadCpuUsage().user - before) / 1_000;
+  return threadMs() - before;
 };
 
 for (const [name, work] of Object.entries({ redactText, redactUrl, sqlWithoutLiterals, redactMessage, parseToken })) {

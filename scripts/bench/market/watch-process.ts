@@ -1,10 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { threadMs } from '#testkit/measures/thread-time.ts';
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
-const threadMs = (): number => {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
-};
 
 /** Watches the event loop and the memory of this process until `stop`. */
 export const watchProcess = () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '#src/kernel/canonical-json.ts';
+import { canonicalJson } from '#src/kernel/json/canonical-json.ts';
 import type { Idempotency } from '#src/kernel/ports/idempotency.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';

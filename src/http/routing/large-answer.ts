@@ -1,8 +1,7 @@
-import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import { z } from 'zod';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
-import { createTurns, runInTurns, type TurnsOptions } from '#src/kernel/streams/turns.ts';
+import { createTurns, nextTurnOfLoop, runInTurns, type TurnsOptions } from '#src/kernel/streams/turns.ts';
 
 /**
  * A list of more items is checked and written in steps of so many items, and other requests get their turn between two
@@ -43,27 +42,60 @@ const textOf = (value: unknown, pointer: string, refuse: (pointer: string) => ne
 
 type Steps<Result> = Generator<undefined, Result, undefined>;
 
-const textSteps = function* (value: Container, pointer: string, refuse: (pointer: string) => never): Steps<string> {
-  const parts: string[] = [];
+/** Writes the text of a value to the end of `parts`. Joined, the parts are the text. */
+const textSteps = function* (
+  value: Container,
+  pointer: string,
+  refuse: (pointer: string) => never,
+  parts: string[],
+): Steps<void> {
+  let separator = '';
+  const write = function* (before: string, member: unknown, where: string): Steps<void> {
+    if (isLong(member)) {
+      parts.push(separator + before);
+      yield* textSteps(member, where, refuse, parts);
+    } else parts.push(separator + before + textOf(member, where, refuse));
+    separator = ',';
+  };
   if (Array.isArray(value)) {
-    const items: readonly unknown[] = value;
-    for (let start = 0; start < items.length; start += itemsOfStep) {
-      const some = items.slice(start, start + itemsOfStep);
-      for (const [offset, item] of some.entries()) {
-        const where = memberPointer(pointer, start + offset);
-        parts.push(isLong(item) ? yield* textSteps(item, where, refuse) : textOf(item, where, refuse));
-      }
+    parts.push('[');
+    for (const [index, item] of value.entries()) {
+      if (index % itemsOfStep === 0) yield;
+      yield* write('', item, memberPointer(pointer, index));
+    }
+    parts.push(']');
+    return;
+  }
+  parts.push('{');
+  for (const [name, member] of Object.entries(value)) {
+    if (member !== undefined) yield* write(`${JSON.stringify(name)}:`, member, memberPointer(pointer, name));
+  }
+  parts.push('}');
+};
+
+/** Characters between two steps of the encoding, about 0.1 ms. */
+const charactersOfStep = 65_536;
+
+/** The text is not joined before it is encoded, because that is one step of 4 ms for 2 MB. */
+const bytesSteps = function* (value: Container, refuse: (pointer: string) => never): Steps<Buffer> {
+  const parts: string[] = [];
+  yield* textSteps(value, '', refuse, parts);
+  const eachPart = function* (use: (part: string) => void): Steps<void> {
+    let characters = 0;
+    for (const part of parts) {
+      use(part);
+      characters += part.length;
+      if (characters < charactersOfStep) continue;
+      characters = 0;
       yield;
     }
-    return `[${parts.join(',')}]`;
-  }
-  for (const [name, member] of Object.entries(value)) {
-    if (member === undefined) continue;
-    const where = memberPointer(pointer, name);
-    const text = isLong(member) ? yield* textSteps(member, where, refuse) : textOf(member, where, refuse);
-    parts.push(`${JSON.stringify(name)}:${text}`);
-  }
-  return `{${parts.join(',')}}`;
+  };
+  let length = 0;
+  yield* eachPart((part) => void (length += Buffer.byteLength(part)));
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  yield* eachPart((part) => void (at += bytes.write(part, at)));
+  return bytes;
 };
 
 /** Runs steps until `signal` of the options aborts. The first one waits for a turn, because the rows of a large answer were parsed in the present one. */
@@ -74,14 +106,14 @@ const runSteps = async <Result>(steps: Steps<Result>, options: TurnsOptions): Pr
 };
 
 /**
- * The same text as `JSON.stringify`, made in steps with turns of the event loop between them.
+ * The text of `JSON.stringify` as UTF-8, made in steps with turns of the event loop between them.
  * @param refuse is called with the JSON Pointer to a number that is not finite
  */
-export const largeText = (
+export const largeJson = (
   body: Container,
   refuse: (pointer: string) => never,
   options: TurnsOptions = {},
-): Promise<string> => runSteps(textSteps(body, '', refuse), options);
+): Promise<Buffer> => runSteps(bytesSteps(body, refuse), options);
 
 /** A list of the answer in slices. The schema of a list has no bound of its length that a slice would break. */
 const memberSteps = function* (
@@ -119,7 +151,7 @@ const errorSteps = function* (
   return schema.safeParse(rest).error;
 };
 
-/** What a large answer has that its schema does not allow. It is checked in steps, as `largeText` writes it. */
+/** What a large answer has that its schema does not allow. It is checked in steps, as `largeJson` writes it. */
 export const largeError = (
   schema: z.ZodType,
   body: Readonly<Record<string, unknown>>,

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { versionTag } from '#src/kernel/requests/conditional/expected-versions.ts';
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import { createTurns, type Turns } from '#src/kernel/streams/turns.ts';
+import { createTurns, nextTurnOfLoop, type Turns } from '#src/kernel/streams/turns.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
-import { isLargeAnswer, largeText } from './large-answer.ts';
+import { isLargeAnswer, largeJson } from './large-answer.ts';
 import type { HttpContext } from './types.ts';
 
 export type RouteReply = {
@@ -125,11 +124,8 @@ const sendLarge = async (
   produces: string,
 ): Promise<void> => {
   const { signal } = ctx.state.request;
-  const turns = createTurns({ signal });
-  const text = await largeText(reply.body, (pointer) => refuseNumber(route, pointer), { signal });
-  await turns.give();
-  const content = Buffer.from(text);
-  if (isOfBody(route)) digests.set(content, await digestInTurns(content, turns));
+  const content = await largeJson(reply.body, (pointer) => refuseNumber(route, pointer), { signal });
+  if (isOfBody(route)) digests.set(content, await digestInTurns(content, createTurns({ signal })));
   // The answer is sent in slices of its own, and the turn of the digest must not be longer for the first of them.
   await nextTurnOfLoop();
   sendContent(ctx, route, reply, content, produces);

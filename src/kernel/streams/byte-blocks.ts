@@ -1,6 +1,6 @@
 import { byteLengthOf } from './byte-length.ts';
 import { freeBytes } from './free-bytes.ts';
-import { createTurns, type TurnsOptions } from './turns.ts';
+import { createTurns, nextTurnOfLoop, type TurnsOptions } from './turns.ts';
 
 /**
  * Max bytes of a block. The system gives and takes memory in proportion to its size: for one buffer of 64 MB that is a step
@@ -43,6 +43,8 @@ export class ByteBlocks {
    * the memory stays until a collection of the whole heap, which 64 MB of bytes cause.
    */
   async release(options: TurnsOptions = {}): Promise<void> {
+    // The present turn has other work: an answer has just arrived, or a body has just been stored.
+    await (options.nextTurn ?? nextTurnOfLoop)();
     const turns = createTurns(options);
     for (const block of this.blocks) {
       const turn = turns.give();

@@ -1,14 +1,12 @@
-import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
-
 /** Max milliseconds of work before the event loop gets a turn. The step that is in work is added to it. */
-const maxWorkMs = 5;
+const maxWorkMs = 3;
 
 export type TurnsOptions = {
   /** Ends the work with its reason before the next step. */
   readonly signal?: AbortSignal;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic?: () => number;
-  /** Resolves after the event loop has done its other work. */
+  /** Resolves after the event loop has done its other work, with the time at which the turn began. */
   readonly nextTurn?: () => Promise<unknown>;
 };
 
@@ -21,19 +19,32 @@ export type Turns = {
   readonly give: () => Promise<void> | undefined;
 };
 
+const now = (): number => performance.now();
+let turnAhead: Promise<void> | undefined;
+let turnBeganAt = now();
+
+/** Resolves in the next turn of the event loop, at the same time for all that wait. */
+export const nextTurnOfLoop = (): Promise<void> => {
+  turnAhead ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turnAhead = undefined;
+      turnBeganAt = now();
+      resolve();
+    });
+  });
+  return turnAhead;
+};
+
 /**
  * Cuts long work into slices. Work whose number of steps a caller decides must call `give` between two steps, because the
  * other requests of the process wait as long as a slice lasts.
  */
-export const createTurns = ({
-  signal,
-  monotonic = () => performance.now(),
-  nextTurn = nextTurnOfLoop,
-}: TurnsOptions = {}): Turns => {
+export const createTurns = ({ signal, monotonic = now, nextTurn = nextTurnOfLoop }: TurnsOptions = {}): Turns => {
   let turnAt = monotonic();
   const turn = async (): Promise<void> => {
     await nextTurn();
-    turnAt = monotonic();
+    // All work that waited has begun at the same time, because together it must not take a multiple of the max.
+    turnAt = monotonic === now && nextTurn === nextTurnOfLoop ? turnBeganAt : monotonic();
     signal?.throwIfAborted();
   };
   return {

@@ -1,4 +1,4 @@
-import { canonicalJson } from '#src/kernel/canonical-json.ts';
+import { sameJson } from '#src/kernel/json/same-json.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
@@ -88,9 +88,14 @@ const assertExpected = (stored: StoredUniverse | undefined, expected: ExpectedVe
 
 /** True if prices or index values depend on the difference. A title does not matter, and the order of members neither. */
 const needsRefresh = (before: UniverseDocument | undefined, after: UniverseDocument): boolean => {
-  const relevant = ({ source, interval, from, assets, indexes }: UniverseDocument): string =>
-    canonicalJson([source, interval, from, assets, indexes]);
-  return before === undefined || relevant(before) !== relevant(after);
+  const relevant = ({ source, interval, from, assets, indexes }: UniverseDocument): readonly unknown[] => [
+    source,
+    interval,
+    from,
+    assets,
+    indexes,
+  ];
+  return before === undefined || !sameJson(relevant(before), relevant(after));
 };
 
 export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChanges => {
@@ -154,14 +159,11 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
   const enqueueWork = async (
     transaction: Transaction,
     name: string,
-    before: UniverseDocument | undefined,
-    after: UniverseDocument,
+    { isRefreshed, isOtherExchange }: { readonly isRefreshed: boolean; readonly isOtherExchange: boolean },
   ): Promise<void> => {
-    if (needsRefresh(before, after)) {
+    if (isRefreshed) {
       await jobs.enqueue(transaction, 'refresh', { key: name, data: { universe: name, trigger: 'change' } });
-    } else if (before?.exchange !== after.exchange) {
-      await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
-    }
+    } else if (isOtherExchange) await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
   };
 
   return {
@@ -184,12 +186,14 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
         // The start creates the bundled ones before it opens the queues, and sets all schedules afterwards.
         if (origin !== 'bundled') await schedules.set(transaction, name, definition);
         // Parts of a fetch can be of another symbol of the provider than the asset has now.
-        if (needsRefresh(before?.definition, definition)) await removeFetchedSeries(transaction, name);
+        const isRefreshed = needsRefresh(before?.definition, definition);
+        if (isRefreshed) await removeFetchedSeries(transaction, name);
         const indexesRemoved = await removeUnusedIndexes(transaction, name);
         const dropped = before?.definition.assets.map(({ symbol }) => symbol) ?? [];
         const seriesRemoved = await removeUnusedSeries(transaction, dropped);
+        const isOtherExchange = before?.definition.exchange !== definition.exchange;
         // The start refreshes the bundled universes itself.
-        if (origin !== 'bundled') await enqueueWork(transaction, name, before?.definition, definition);
+        if (origin !== 'bundled') await enqueueWork(transaction, name, { isRefreshed, isOtherExchange });
         await audit.record(transaction, {
           stream: `universe:${name}`,
           action: before ? 'universe.changed' : 'universe.created',

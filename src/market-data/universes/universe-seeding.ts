@@ -1,4 +1,4 @@
-import { canonicalJson } from '#src/kernel/canonical-json.ts';
+import { sameJson } from '#src/kernel/json/same-json.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -84,7 +84,7 @@ export const createUniverseSeeding = (deps: UniverseSeedingDeps): UniverseSeedin
       const stored = await definitions();
       for (const [name, definition] of wanted) {
         const before = stored.get(name);
-        const same = before?.origin === 'file' && canonicalJson(before.definition) === canonicalJson(definition);
+        const same = before?.origin === 'file' && sameJson(before.definition, definition);
         if (!same) await apply(name, definition);
       }
       for (const [name, { origin }] of stored) {

@@ -1,8 +1,7 @@
 import { context, trace, type Tracer } from '@opentelemetry/api';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startChildSpan } from '#src/kernel/spans.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
+import { createTurns, nextTurnOfLoop, runInTurns } from '#src/kernel/streams/turns.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
@@ -62,7 +61,7 @@ export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 /** Prices a batch or a grid in the service or in a pricing process; see `PricingService.batch`. */
 export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batch') => {
   const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
-  const turns = createLoopTurns({ pause: nextTurn });
+  const turns = createLoopTurns({ pause: nextTurnOfLoop });
   /** An injected fault applies to each row, and only the service knows the faults. */
   const runWithFaults = async (batch: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
     for (let index = 0; index < batch.size; index++) {
@@ -100,7 +99,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
           workedMs += milliseconds;
           return workedMs > maxOwnMs || (signal?.aborted ?? false);
         },
-        nextTurn,
+        nextTurnOfLoop,
       );
       if (signal?.aborted) throw stopped();
       if (!isDone) return {};

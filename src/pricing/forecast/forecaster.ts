@@ -1,4 +1,3 @@
-import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import { context, trace, type Tracer } from '@opentelemetry/api';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { ForecastMethod } from '#src/kernel/catalogue/pricing-models.ts';
@@ -7,6 +6,7 @@ import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
 import { startChildSpan } from '#src/kernel/spans.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
+import { nextTurnOfLoop } from '#src/kernel/streams/turns.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { reportAbuse, reportFailure } from '../request/failures.ts';
 import type { PricingWorkers } from '../workers/pool.ts';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import { z } from 'zod';
-import { isLargeAnswer, largeError, largeText } from '#src/http/routing/large-answer.ts';
+import { isLargeAnswer, largeError, largeJson } from '#src/http/routing/large-answer.ts';
 
 const refuse = (pointer: string): never => {
   throw new Error(pointer);
@@ -27,7 +27,7 @@ test('a large answer has the text of JSON.stringify', async (t) => {
   await fc.assert(
     fc.asyncProperty(body, async (value) => {
       t.true(isLargeAnswer(value));
-      return (await largeText(value, refuse)) === JSON.stringify(value);
+      return (await largeJson(value, refuse)).equals(Buffer.from(JSON.stringify(value)));
     }),
     { numRuns: 50 },
   );
@@ -39,14 +39,14 @@ test('other requests get their turn while a large answer is written', async (t) 
   const data = Array.from({ length: 1_000 }, (_, index) => ({ index }));
   const nextTurn = async () => void (turns += 1);
   // By this clock each step lasts longer than a turn may.
-  const text = await largeText({ data }, refuse, { monotonic: () => (now += 10), nextTurn });
-  t.is(text, JSON.stringify({ data }));
+  const text = await largeJson({ data }, refuse, { monotonic: () => (now += 10), nextTurn });
+  t.is(text.toString(), JSON.stringify({ data }));
   t.is(turns, 1 + 1_000 / 25);
 });
 
 test('a number that is not finite is refused with its place', async (t) => {
   const data = Array.from({ length: 300 }, (_, index) => ({ price: index === 250 ? NaN : index }));
-  await t.throwsAsync(largeText({ data }, refuse), { message: '/data/250/price' });
+  await t.throwsAsync(largeJson({ data }, refuse), { message: '/data/250/price' });
 });
 
 test('a large answer is neither written nor checked further when its request has ended', async (t) => {
@@ -64,7 +64,7 @@ test('a large answer is neither written nor checked further when its request has
   };
   for (const steps of [0, 3]) {
     const writing = stopAfter(steps);
-    await t.throwsAsync(largeText({ rows }, refuse, writing.options), { message: 'left' });
+    await t.throwsAsync(largeJson({ rows }, refuse, writing.options), { message: 'left' });
     t.is(writing.turnsOf(), steps + 1);
     const checking = stopAfter(steps);
     const schema = z.strictObject({ rows: z.array(z.number()) });

@@ -27,7 +27,7 @@ test('the event loop gets a turn after some milliseconds of work, and none witho
     return turns;
   };
   t.is(await turnsWith(0), 0);
-  t.is(await turnsWith(1), 19);
+  t.is(await turnsWith(1), 33);
   t.is(await turnsWith(10), 99);
 });
 

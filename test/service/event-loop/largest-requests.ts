@@ -5,8 +5,6 @@ import * as bodies from './largest-bodies.ts';
 /** What is sent to a route beside its documented request: each function changes that. */
 export type Largest = {
   readonly requests: readonly ((good: HostileRequest) => HostileRequest)[];
-  /** A bound of its own. The reason is in docs/decisions/0244. */
-  readonly boundMs?: number;
   /** The effect of the request cannot be repeated, so the first measurement decides. */
   readonly once?: true;
   /** Why the service refuses the largest request. Each other one must be accepted, because a refusal does little work. */
@@ -73,7 +71,6 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/pricing/greeks': { requests: bodies.slowGreeks.map((row) => body(row)) },
   'POST /api/v1/pricing/implied-volatility': { requests: bodies.slowInversions.map((row) => body(row)) },
   'POST /api/v1/pricing/batch': {
-    boundMs: 15,
     requests: [
       body(bodies.objects),
       body(bodies.columns),
@@ -84,14 +81,12 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
     ],
   },
   'POST /api/v1/pricing/grid': {
-    boundMs: 15,
     requests: [body(bodies.grid), body(bodies.grid, arrow), body(bodies.paddedGrid)],
   },
   'POST /api/v1/pricing/calibrate': { requests: [body(bodies.quotes)] },
   'GET /api/v1/pricing/models': fixed,
   'POST /api/v1/pricing/jobs': fixed,
   'PUT /api/v1/pricing/jobs/{id}/chunks/{number}': {
-    boundMs: 15,
     // Chunk 1 exists, with other rows.
     requests: [(good) => ({ ...good, target: good.target.replace(/1$/, '2'), body: bodies.arrowChunk() })],
     once: true,
@@ -99,7 +94,6 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/pricing/jobs/{id}/submit': single,
   'GET /api/v1/pricing/jobs/{id}': { requests: [path(`${api}/pricing/jobs/${storedJob}`)] },
   'GET /api/v1/pricing/jobs/{id}/chunks/{number}': {
-    boundMs: 13,
     requests: [path(`${api}/pricing/jobs/${storedJob}/chunks/1`)],
   },
   'DELETE /api/v1/pricing/jobs/{id}': single,
@@ -116,7 +110,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
     requests: ['EW', 'PW', 'CW', 'FW'].map((code) => path(`${api}/indexes/${code}/explain`)),
   },
   'POST /api/v1/refreshes': { requests: [body(bodies.refresh, { Prefer: 'wait=20' })] },
-  'GET /api/v1/refreshes': { ...page, boundMs: 18 },
+  'GET /api/v1/refreshes': page,
   'GET /api/v1/refreshes/{id}': fixed,
   'GET /api/v1/refreshes/{id}/quarantined-prices': page,
   'GET /api/v1/universes': page,
@@ -125,7 +119,6 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'PUT /api/v1/universes/{name}': { requests: bodies.universes.map((make) => body(make)) },
   'DELETE /api/v1/universes/{name}': { requests: [path(`${api}/universes/large`)], once: true },
   'POST /api/v1/universes/{name}/prices': {
-    boundMs: 15,
     requests: (['csv', 'ndjson', 'form'] as const).map((format) => {
       const { type, make } = bodies.uploads[format];
       return body(make, { 'Content-Type': type, Prefer: 'wait=30' }, `${api}/universes/large/prices`);

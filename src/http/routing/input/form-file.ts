@@ -1,9 +1,9 @@
 import { PassThrough, Writable } from 'node:stream';
-import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { FileStream } from '#src/kernel/body-stream.ts';
 import { inParts, maxPartBytes } from '#src/kernel/streams/in-parts.ts';
+import { nextTurnOfLoop } from '#src/kernel/streams/turns.ts';
 import { BodySource } from '../../admission/body-source.ts';
 import type { HttpContext } from '../types.ts';
 import { safeMultipart } from './form-parser.ts';
