@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createClientAdmin, type ClientAdmin } from '#src/auth/clients/client-admin.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
-import { hashingOf } from '#src/compose/identity/auth.ts';
+import { hashingOf } from '#src/compose/identity/hashing.ts';
 import { loadConfig } from '#src/config/config.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';

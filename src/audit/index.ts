@@ -1,7 +1,6 @@
 export { createAuditRoutes } from './audit-routes.ts';
 export { createAuditTrail } from './audit-trail.ts';
 export { createCreationQuota } from './creation-quota.ts';
-export { auditEntities } from './entities.ts';
 export { createOperatorActions } from './operator-actions.ts';
 export { createAuditQueries } from './queries.ts';
 export { createRefusalLimit } from './refusal-limit.ts';

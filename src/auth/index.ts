@@ -1,6 +1,4 @@
 export { createAuth, type Auth } from './auth.ts';
-export { UserAccountEntity } from './entities.ts';
-export { authEntities } from './auth-entities.ts';
 export { derivedSecret } from './keys/derived-secret.ts';
 export { loadKeyRing, type KeyRing } from './keys/key-ring.ts';
 export { actingSubjects } from './owners/acting-subjects.ts';

@@ -2,7 +2,6 @@ export { createCalendarRoutes, type CalendarParts } from './calendar-routes.ts';
 export { createConnectionGauge } from './connection-gauge.ts';
 export { createConnections } from './connections.ts';
 export { createConsents } from './consents.ts';
-export { calendarEntities } from './entities.ts';
 export { createEvents } from './events.ts';
 export { createGoogleCalendar } from './google/google-calendar.ts';
 export { createGoogleEvents } from './google/google-events.ts';

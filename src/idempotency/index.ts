@@ -1,4 +1,3 @@
-export { idempotencyEntities } from './entities.ts';
 export { createIdempotency } from './idempotency.ts';
 export { createIdempotencyQuota } from './quota.ts';
 export { removeExpiredKeys, removeKeysOf } from './retention.ts';

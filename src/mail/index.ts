@@ -1,5 +1,4 @@
 export { createMailDelivery } from './delivery.ts';
-export { mailEntities } from './entities.ts';
 export { createMailbox, type Mailbox } from './mailbox.ts';
 export { createMailLimits } from './mail-limits.ts';
 export { createOutbox, type Outbox } from './outbox.ts';

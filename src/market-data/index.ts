@@ -1,4 +1,3 @@
-export { marketDataEntities } from './entities.ts';
 export { createFallbackProvider } from './providers/fallback-provider.ts';
 export type { MarketDataProvider } from './providers/provider.ts';
 export type { SeriesSource } from './providers/series-sources.ts';

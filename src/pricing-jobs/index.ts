@@ -1,4 +1,3 @@
-export { pricingJobEntities } from './entities.ts';
 export { createPricingJobRoutes } from './pricing-job-routes.ts';
 export { createPricingJobs, type PricingJobs } from './pricing-jobs.ts';
 export { createRemoveJobsOfEndedKeys } from './ended-keys.ts';

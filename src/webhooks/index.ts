@@ -1,6 +1,5 @@
 export { webhookBodies } from './bodies.ts';
 export { createDelivery } from './delivery/delivery.ts';
-export { webhookEntities } from './entities.ts';
 export { createOutbox, type Outbox } from './outbox.ts';
 export { removeOldWebhookEvents, removeWebhooksOf } from './retention.ts';
 export { createSend } from './sender.ts';

@@ -3,7 +3,7 @@ import { createAccountsEntities } from '#src/accounts/entities.ts';
 import { createPresets } from '#src/accounts/presets/presets.ts';
 import { auditEntities } from '#src/audit/entities.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { UserAccountEntity } from '#src/auth/entities.ts';
+import { UserAccountEntity } from '#src/auth/account-entities.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { createAccountsEntities } from '#src/accounts/entities.ts';
-import { UserAccountEntity } from '#src/auth/entities.ts';
+import { UserAccountEntity } from '#src/auth/account-entities.ts';
 import { createAccountsRoutes } from '#src/accounts/account-routes.ts';
 import { auditEntities } from '#src/audit/entities.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { authEntities } from '#src/auth/auth-entities.ts';
+import { authEntities } from '#src/auth/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { createTcpProxy } from '#testkit/servers/tcp-proxy.ts';

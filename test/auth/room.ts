@@ -5,7 +5,7 @@ import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
 import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusal-limit.ts';
 import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
 import type { AuthSettings } from '#src/auth/auth-settings.ts';
-import { authEntities } from '#src/auth/auth-entities.ts';
+import { authEntities } from '#src/auth/entities.ts';
 import { mailEntities } from '#src/mail/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';

@@ -5,7 +5,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
-import { UserAccountEntity } from '../entities.ts';
+import { UserAccountEntity } from '../account-entities.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';

@@ -5,7 +5,7 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { commonScopes, credentialsTurn, type Owners } from '#src/kernel/ports/owners.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { ApiKeyEntity } from '../entities.ts';
+import { ApiKeyEntity } from '../account-entities.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import type { ApiKey, ShownKey } from './api-key.ts';
 import { ownerOf } from './key-owner.ts';

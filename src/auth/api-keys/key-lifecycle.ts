@@ -3,7 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { commonScopes, type Owners } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { ApiKeyEntity } from '../entities.ts';
+import { ApiKeyEntity } from '../account-entities.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import type { ApiKeys } from './api-key.ts';
 import { ownerOf } from './key-owner.ts';

@@ -8,7 +8,7 @@ import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { ApiKeyEntity } from '../entities.ts';
+import { ApiKeyEntity } from '../account-entities.ts';
 import { digestOf } from './api-key-reads.ts';
 import type { ShownKey } from './api-key.ts';
 import { ownerOf } from './key-owner.ts';

@@ -5,7 +5,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { OauthClientEntity } from '../entities.ts';
+import { OauthClientEntity } from '../account-entities.ts';
 import { runOperatorCommand } from '../measured.ts';
 import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';

@@ -1,7 +1,7 @@
 import type { InferEntity } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { EmailChangeEntity, UserAccountEntity } from '../entities.ts';
+import type { EmailChangeEntity, UserAccountEntity } from '../account-entities.ts';
 
 const uniqueViolation = '23505';
 

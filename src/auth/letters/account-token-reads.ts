@@ -1,7 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
-import type { AccountTokenPurpose } from '../entities.ts';
+import type { AccountTokenPurpose } from '../account-entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import { isDisabledSql } from '../users/users.ts';
 

@@ -2,7 +2,7 @@ import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
-import { AccountTokenEntity, UserAccountEntity, type AccountTokenPurpose } from '../entities.ts';
+import { AccountTokenEntity, UserAccountEntity, type AccountTokenPurpose } from '../account-entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import {
   accountTokenInvalid,

@@ -3,7 +3,7 @@ import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { TokenHolder } from './account-token-reads.ts';
 import type { AccountTokens } from './account-tokens.ts';
 import { createLetterReads, type LetterReadsDeps } from './letter-reads.ts';
-import type { AccountTokenPurpose } from '../entities.ts';
+import type { AccountTokenPurpose } from '../account-entities.ts';
 import * as texts from './texts.ts';
 
 export type LettersDeps = LetterReadsDeps & {

@@ -5,7 +5,7 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { runOperatorCommand } from '../measured.ts';
-import { UserAccountEntity } from '../entities.ts';
+import { UserAccountEntity } from '../account-entities.ts';
 import {
   createCredentialOwnerReads,
   credentialNotFound,

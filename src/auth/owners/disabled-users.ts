@@ -1,7 +1,7 @@
 import { LockMode, type InferEntity } from '@mikro-orm/core';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { OwnerEndEntity, type UserAccountEntity } from '../entities.ts';
+import { OwnerEndEntity, type UserAccountEntity } from '../account-entities.ts';
 import type { Ended, EndCredentials } from './end-credentials.ts';
 
 type Change = {

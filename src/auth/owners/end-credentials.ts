@@ -4,7 +4,7 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { OwnerEndReason } from '../entities.ts';
+import type { OwnerEndReason } from '../account-entities.ts';
 import { endOfEarlierTokens, endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
 import { endKeys } from './end-keys.ts';
 

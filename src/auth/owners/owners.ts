@@ -10,7 +10,7 @@ import {
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
-import type { OwnerEndReason } from '../entities.ts';
+import type { OwnerEndReason } from '../account-entities.ts';
 import { tokenRefused } from '../tokens/token-refusal.ts';
 import { assertCredentialLives } from './credential-lives.ts';
 import { isTokenEnded, ownerGone } from './owner-refusal.ts';

@@ -12,7 +12,7 @@ import {
   createRefusalRecord,
   isAdministrator,
 } from '../administration/last-administrator.ts';
-import { UserAccountEntity } from '../entities.ts';
+import { UserAccountEntity } from '../account-entities.ts';
 import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
 import type { CheckPassword } from '../sign-in/password-check.ts';
 import type { Revocations } from '../tokens/revocations.ts';

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import { UserAccountEntity } from '../entities.ts';
+import { UserAccountEntity } from '../account-entities.ts';
 
 const user = () => p.manyToOne(UserAccountEntity).updateRule('no action').deleteRule('cascade');
 

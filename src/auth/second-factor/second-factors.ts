@@ -7,7 +7,7 @@ import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts'
 import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { SecretCipher } from '#src/kernel/secrets/secret-cipher.ts';
-import { UserAccountEntity } from '../entities.ts';
+import { UserAccountEntity } from '../account-entities.ts';
 import { endSecondSteps } from '../sessions/end-sign-ins.ts';
 import type { AssertRecentSignIn } from '../sign-in/recent-sign-in.ts';
 import { RecoveryCodeEntity, UserSecondFactorEntity } from './entities.ts';

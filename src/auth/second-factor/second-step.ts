@@ -9,7 +9,7 @@ import type { NewSession, Sessions } from '../sessions/session.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
-import { UserAccountEntity } from '../entities.ts';
+import { UserAccountEntity } from '../account-entities.ts';
 import type { Removal } from '../removal/removal.ts';
 import { lockUnchanged } from '../sign-in/password-unchanged.ts';
 import type { User } from '../users/users.ts';

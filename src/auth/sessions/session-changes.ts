@@ -1,7 +1,7 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
-import { UserAccountEntity, UserSessionEntity } from '../entities.ts';
+import { UserAccountEntity, UserSessionEntity } from '../account-entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import type { Sessions } from './session.ts';
 

@@ -11,7 +11,7 @@ import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
-import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../entities.ts';
+import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../account-entities.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import type { EndedToken, Revocations } from './revocations.ts';

@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { UserAccountEntity } from '../entities.ts';
+import { UserAccountEntity } from '../account-entities.ts';
 
 export type User = {
   readonly id: string;

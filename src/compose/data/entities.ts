@@ -1,12 +1,12 @@
-import { createAccountsEntities } from '../../accounts/index.ts';
-import { auditEntities } from '../../audit/index.ts';
-import { authEntities, UserAccountEntity } from '../../auth/index.ts';
-import { calendarEntities } from '../../calendar/index.ts';
-import { idempotencyEntities } from '../../idempotency/index.ts';
-import { mailEntities } from '../../mail/index.ts';
-import { marketDataEntities } from '../../market-data/index.ts';
-import { pricingJobEntities } from '../../pricing-jobs/index.ts';
-import { webhookEntities } from '../../webhooks/index.ts';
+import { createAccountsEntities } from '../../accounts/entities.ts';
+import { auditEntities } from '../../audit/entities.ts';
+import { authEntities, UserAccountEntity } from '../../auth/entities.ts';
+import { calendarEntities } from '../../calendar/entities.ts';
+import { idempotencyEntities } from '../../idempotency/entities.ts';
+import { mailEntities } from '../../mail/entities.ts';
+import { marketDataEntities } from '../../market-data/entities.ts';
+import { pricingJobEntities } from '../../pricing-jobs/entities.ts';
+import { webhookEntities } from '../../webhooks/entities.ts';
 
 /** The tables of all rooms, for the schema comparison and the labels of statements. */
 export const entities = [

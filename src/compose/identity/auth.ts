@@ -1,5 +1,5 @@
 import { type Auth, createAuth, derivedSecret, type KeyRing, loadKeyRing } from '../../auth/index.ts';
-import { type Config, ConfigError } from '../../config/index.ts';
+import { ConfigError } from '../../config/index.ts';
 import type { Database } from '../../database/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Mail } from '../../kernel/ports/account/mail.ts';
@@ -11,6 +11,7 @@ import type { RedisConnection } from '../../redis/index.ts';
 import { removeCalendarOf } from '../../calendar/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
+import { hashingOf } from './hashing.ts';
 import { tokenIssuerOf } from './issuer.ts';
 import { bootstrapClient } from './owners.ts';
 import { composeRevocationFeed } from './revocation-feed.ts';
@@ -35,14 +36,6 @@ export const composeKeyRing = async ({ config, logger, production }: Base): Prom
   }
   return keyRing;
 };
-
-export const hashingOf = (config: Config) => ({
-  memoryKib: config.PASSWORD_HASH_MEMORY_KIB,
-  passes: config.PASSWORD_HASH_PASSES,
-  parallelism: config.PASSWORD_HASH_PARALLELISM,
-  concurrency: config.PASSWORD_HASH_CONCURRENCY,
-  queue: config.PASSWORD_HASH_QUEUE,
-});
 
 export type AuthParts = {
   readonly keyRing: KeyRing;
