@@ -1,6 +1,9 @@
 /**
  * Runs AVA with real servers: one PostgreSQL with a migrated template database and one Redis, both on free loopback
- * ports, removed afterwards. `node scripts/test.ts [--coverage] [--retry] [--report=FILE] [ava arguments]`.
+ * ports, removed afterwards. `node scripts/test.ts [--coverage] [--retry] [--report=FILE] [--long | --event-loop] [ava arguments]`.
+ *
+ * Without names of files the usual tests run; with --long those that start many processes, with --event-loop the one that
+ * measures the event loop. A file that is named runs whatever its kind is.
  *
  * With --retry each file with a failure runs once more, alone, and the second result counts. The reason: hundreds of
  * tests wait for real timeouts, and the load of other programs can delay one of them. The files that were repeated are
@@ -98,12 +101,15 @@ const removeLeftovers = (): void => {
   }
 };
 
-const ownFlags = ['--coverage', '--retry'];
-const [coverage, retry] = ownFlags.map((flag) => process.argv.includes(flag));
+const ownFlags = ['--coverage', '--retry', '--long', '--event-loop'];
+const [coverage, retry, isLong, isEventLoop] = ownFlags.map((flag) => process.argv.includes(flag));
 const reportFile = process.argv.find((argument) => argument.startsWith('--report='))?.slice('--report='.length);
 const avaArguments = process.argv
   .slice(2)
   .filter((argument) => !ownFlags.includes(argument) && !argument.startsWith('--report='));
+const names = avaArguments.some((argument) => argument.endsWith('.ts'));
+/** The key of `parts` in ava.config.js. */
+const part = names ? 'named' : isLong ? 'long' : isEventLoop ? 'eventLoop' : 'usual';
 // On a terminal AVA writes its coloured output directly, so this script cannot read it at the same time.
 const readsOutput = retry === true || reportFile !== undefined || !process.stdout.isTTY;
 removeLeftovers();
@@ -137,6 +143,7 @@ try {
     TEST_DATABASE_URL: postgres.url,
     TEST_REDIS_URL: redis.url,
     TEST_KEYS_DIRECTORY: join(directory, 'keys'),
+    TEST_PART: part,
     // Each test file is a process that compiles the same modules. Coverage needs compilation in each process.
     ...(!coverage && { NODE_COMPILE_CACHE: join(directory, 'compile-cache') }),
   };

@@ -49,7 +49,7 @@ ${table(
 ## Operations
 
 Every operation of the service with its span and its metric, from \`src/kernel/catalogue/operations.ts\`.
-\`test/service/operations.test.ts\` compares the list with what a running service emits. Spans of requests
+\`test/service/operations.long.test.ts\` compares the list with what a running service emits. Spans of requests
 (\`METHOD ROUTE\`) and of the clients of PostgreSQL and Redis are not listed.
 
 ${table(['room', 'operation', 'span', 'metric'], operationRows())}

@@ -17,7 +17,7 @@ export const createTestTotals = (): TestTotals => {
   let rest = '';
   const readLine = (line: string): void => {
     // The reporter names a file only with a failure.
-    for (const [file] of line.matchAll(/test\/[\w/-]+\.test\.ts/g)) files.add(file);
+    for (const [file] of line.matchAll(/test\/[\w./-]+\.test\.ts/g)) files.add(file);
     const [, mark, title = ''] = /^\s*(✔|✘ \[fail\]:) (.*?)(?: \([\d.]+m?s\))?$/.exec(line) ?? [];
     if (mark === '✔') {
       passed.add(title);

@@ -16,7 +16,7 @@ test('each claim of docs/security-claims.md has a test or an attack that exists'
     const shown = tests.split(/; (?=`test|attack ")/);
     for (const entry of shown) {
       const attack = /^attack "(.+)"$/.exec(entry)?.[1];
-      const [, path, title] = /^`(test\/[\w/-]+\.test\.ts)`(?: "(.+)")?$/.exec(entry) ?? [];
+      const [, path, title] = /^`(test\/[\w./-]+\.test\.ts)`(?: "(.+)")?$/.exec(entry) ?? [];
       if (attack !== undefined) t.true(names.has(attack), `${claim}: no attack ${attack}`);
       else if (path === undefined) t.fail(`${claim}: neither test nor attack: ${entry}`);
       else {
@@ -32,7 +32,7 @@ test('each attack shows a claim', (t) => {
 });
 
 test('the tests that docs/security.md names exist', (t) => {
-  const named = [...readFileSync('docs/security.md', 'utf8').matchAll(/`(test\/[\w/-]+\.test\.ts)`/g)];
+  const named = [...readFileSync('docs/security.md', 'utf8').matchAll(/`(test\/[\w./-]+\.test\.ts)`/g)];
   t.true(named.length > 20);
   for (const [, path] of named) t.true(existsSync(path!), path);
 });

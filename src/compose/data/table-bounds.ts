@@ -70,13 +70,13 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a caller asks to connect a calendar',
     bound: '5 rows for an owner',
     removed: 'when it is used; RETENTION_SCHEDULE, after its 10 minutes',
-    tests: ['test/calendar/consent.test.ts'],
+    tests: ['test/calendar/consent.long.test.ts'],
   },
   calendar_event: {
     grows: 'a sync of a calendar',
     bound: 'CALENDAR_EVENTS_PER_OWNER; bytes of a sync: CALENDAR_SYNC_MAX_BYTES',
     removed: 'by a sync, or with its connection',
-    tests: ['test/calendar/sync-settings.test.ts'],
+    tests: ['test/calendar/sync-settings.long.test.ts'],
   },
   calendar_revocation: {
     grows: 'a calendar is disconnected',
