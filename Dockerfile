@@ -41,4 +41,6 @@ LABEL org.opencontainers.image.title="volwatch" \
 USER 1000:1000
 EXPOSE 3000 9464
 # Node itself, so that signals reach it; no build step: it runs the TypeScript as it is.
-CMD ["node", "--import", "./src/telemetry/preload.ts", "src/main.ts"]
+# The young generation of the heap has at most 8 MiB in each half (default: 16), because its collection stops the event loop
+# (docs/decisions/0271).
+CMD ["node", "--max-semi-space-size=8", "--import", "./src/telemetry/preload.ts", "src/main.ts"]

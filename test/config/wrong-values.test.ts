@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
 import { configVariables } from '#src/config/variables.ts';
+import { startArguments } from '#testkit/service.ts';
 import { faultsOf } from './faults-of.ts';
 
 /** Values that people set by mistake. Each setting must refuse at least three of them. */
@@ -47,7 +48,7 @@ for (const [name, refused] of refusals) {
 type Ended = { readonly status: number | null; readonly stderr: string };
 
 const start = async (environment: Readonly<Record<string, string>>): Promise<Ended> => {
-  const child = spawn(process.execPath, ['--import', './src/telemetry/preload.ts', 'src/main.ts'], {
+  const child = spawn(process.execPath, startArguments, {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
