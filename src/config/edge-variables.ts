@@ -50,7 +50,7 @@ export const edgeSections = {
     DOCUMENT_BODY_LIMIT_BYTES: variable(
       integer(1, 2 ** 26),
       '524288',
-      'Max size of the definition of a universe after decompression; the event loop reads it in one step',
+      'Max size of the definition of a universe after decompression; the event loop reads it in three steps',
     ),
     BATCH_BODY_LIMIT_BYTES: variable(
       integer(1, 2 ** 30),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { createAccountExport, type AccountExportDeps } from './account-export.ts';
 
@@ -18,20 +19,27 @@ const exportAnswer = z.custom<Readable>().meta({ id: 'AccountExport', ...z.toJSO
 
 /** Max exports of one process at once, because each keeps its document in memory until it is complete. */
 const maxAtOnce = 2;
+/** Accounts that wait take turns, so two of them cannot keep the others away. */
+const maxWaiting = 16;
+const retryAfter = 5;
 
 /** The route `GET /account/export`. */
 export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: AbuseReport }): Route[] => {
   const exportAccount = createAccountExport(deps);
-  const running = new Set<string>();
+  const work = createBoundedWork({
+    concurrency: maxAtOnce,
+    queue: maxWaiting,
+    detail: 'Other exports are being made',
+    retryAfter,
+  });
+  /** Accounts with an export that is made or waits. */
+  const open = new Set<string>();
 
-  /** @throws AppError `rate_limit_exceeded`, `overloaded` */
-  const assertFree = (userId: string, clientIp: string): void => {
-    const isSame = running.has(userId);
-    if (running.size < maxAtOnce && !isSame) return;
+  /** @throws AppError `rate_limit_exceeded` */
+  const assertNone = (userId: string, clientIp: string): void => {
+    if (!open.has(userId)) return;
     deps.abuse.refused('answer_backlog', clientIp);
-    throw isSame
-      ? new AppError('rate_limit_exceeded', 'Another export of this account is being made', { retryAfter: 5 })
-      : new AppError('overloaded', 'Other exports are being made', { retryAfter: 5 });
+    throw new AppError('rate_limit_exceeded', 'Another export of this account is being made', { retryAfter });
   };
 
   return [
@@ -49,10 +57,10 @@ export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: A
       handler: async ({ context: { principal, clientIp } }) => {
         if (principal?.kind !== 'user') throw new AppError('resource_not_found', 'Only users have an account');
         const userId = principal.subject;
-        assertFree(userId, clientIp);
-        running.add(userId);
+        assertNone(userId, clientIp);
+        open.add(userId);
         try {
-          const body = new AnswerPieces(await exportAccount(userId));
+          const body = new AnswerPieces(await work.run(() => exportAccount(userId)));
           const headers = {
             'Content-Type': 'application/json; charset=utf-8',
             'Content-Length': String(body.byteLength),
@@ -61,7 +69,7 @@ export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: A
           };
           return { status: 200 as const, headers, body };
         } finally {
-          running.delete(userId);
+          open.delete(userId);
         }
       },
     }),

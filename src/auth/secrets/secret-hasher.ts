@@ -1,6 +1,6 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { createBoundedWork, type BoundedWorkOptions } from './bounded-work.ts';
+import { createBoundedWork, type BoundedWorkOptions } from '#src/kernel/requests/callers/bounded-work.ts';
 
 /** Parameters of argon2id (RFC 9106). The OWASP minimum is 19 MiB, 2 passes and 1 lane. */
 type HashParameters = {
@@ -9,7 +9,7 @@ type HashParameters = {
   readonly parallelism: number;
 };
 
-export type SecretHasherOptions = HashParameters & BoundedWorkOptions;
+export type SecretHasherOptions = HashParameters & Pick<BoundedWorkOptions, 'concurrency' | 'queue'>;
 
 export type SecretHasher = {
   /** @returns a PHC string with a new salt */
@@ -54,8 +54,8 @@ const parse = (text: string): Stored => {
  * @throws AppError `overloaded` from both functions when the queue is full
  */
 export const createSecretHasher = (options: SecretHasherOptions): SecretHasher => {
-  const { memoryKib, passes, parallelism } = options;
-  const work = createBoundedWork(options);
+  const { memoryKib, passes, parallelism, concurrency, queue } = options;
+  const work = createBoundedWork({ concurrency, queue, detail: 'Too many sign-ins are being checked', retryAfter: 1 });
 
   const digest = (secret: string, salt: Buffer, using: HashParameters, length: number): Promise<Buffer> =>
     work.run(() =>

@@ -1,5 +1,5 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
 
 export type ExplanationPlaces = {
@@ -20,46 +20,20 @@ const retryAfter = 1;
 
 /**
  * Limits the explanations that are calculated at the same time. An explanation repeats up to 32 days of an index, and the
- * route is public, so the callers of single prices must not wait for many of them.
+ * route is public, so the callers of single prices must not wait for many of them. Callers take turns.
  */
 export const createExplanationPlaces = ({ abuse }: { readonly abuse: AbuseReport }): ExplanationPlaces => {
-  const waiting: (() => void)[] = [];
   const callers = createCallerPlaces({
     abuse,
     maxPerCaller,
     detail: 'Too many explanations of this caller are being calculated',
     retryAfter,
   });
-  let running = 0;
-
-  const enter = async (): Promise<void> => {
-    if (running < maxRunning) {
-      running += 1;
-      return;
-    }
-    if (waiting.length >= maxWaiting) {
-      throw new AppError('overloaded', 'Other explanations are being calculated', { retryAfter });
-    }
-    const place = Promise.withResolvers<void>();
-    waiting.push(place.resolve);
-    await place.promise;
-  };
-  /** The place goes to the next one that waits, so `running` stays. */
-  const leave = (): void => {
-    const next = waiting.shift();
-    if (next) next();
-    else running -= 1;
-  };
-
-  return {
-    use: (work) =>
-      callers.use(async () => {
-        await enter();
-        try {
-          return await work();
-        } finally {
-          leave();
-        }
-      }),
-  };
+  const work = createBoundedWork({
+    concurrency: maxRunning,
+    queue: maxWaiting,
+    detail: 'Other explanations are being calculated',
+    retryAfter,
+  });
+  return { use: (explain) => callers.use(() => work.run(explain)) };
 };

@@ -1,22 +1,27 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { callerOf } from '#src/kernel/requests/caller.ts';
-import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { callerOf } from '../caller.ts';
+import { currentRequest } from '../request-context.ts';
 
 export type BoundedWorkOptions = {
   /** Max number of tasks that run at once. */
   readonly concurrency: number;
   /** Max number of tasks that wait. */
   readonly queue: number;
+  /** Tells a refused caller what the service is busy with. */
+  readonly detail: string;
+  /** Seconds until a refused caller may try again. */
+  readonly retryAfter: number;
 };
 
 export type BoundedWork = {
-  /** @throws AppError `overloaded` when the queue has no place for this caller; and what `work` throws */
+  /**
+   * @throws AppError `overloaded` when the queue has no place for this caller, the reason of the request when it ends while
+   *   it waits, and what `work` throws
+   */
   readonly run: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
 type Waiting = { readonly start: () => void; readonly refuse: (error: AppError) => void };
-
-const overloaded = (): AppError => new AppError('overloaded', 'Too many sign-ins are being checked', { retryAfter: 1 });
 
 /** Outside of a request (operator commands) all calls are of one caller. */
 const currentCaller = (): string => {
@@ -25,11 +30,11 @@ const currentCaller = (): string => {
 };
 
 /**
- * Runs a bounded number of calls at once. Callers (addresses, since nobody is authenticated yet) take turns, so that
- * one address with many attempts delays the others by one attempt each. In a full queue a caller who waits for nothing
- * takes the last place of the caller who waits for most.
+ * Runs a bounded number of calls at once. Callers take turns, so that one caller with many calls delays each other one by one
+ * call. In a full queue a caller who waits for nothing takes the last place of the caller who waits for most.
  */
-export const createBoundedWork = ({ concurrency, queue }: BoundedWorkOptions): BoundedWork => {
+export const createBoundedWork = ({ concurrency, queue, detail, retryAfter }: BoundedWorkOptions): BoundedWork => {
+  const overloaded = (): AppError => new AppError('overloaded', detail, { retryAfter });
   /** In the order of their turns. */
   const callers = new Map<string, Waiting[]>();
   let waitingCount = 0;
@@ -58,11 +63,25 @@ export const createBoundedWork = ({ concurrency, queue }: BoundedWorkOptions): B
     const caller = currentCaller();
     const own = callers.get(caller) ?? [];
     if (waitingCount >= queue && !(own.length === 0 && displace())) throw overloaded();
-    await new Promise<void>((start, refuse) => {
-      own.push({ start, refuse });
-      callers.set(caller, own);
-      waitingCount += 1;
-    });
+    const signal = currentRequest()?.signal;
+    signal?.throwIfAborted();
+    const place = Promise.withResolvers<void>();
+    const call: Waiting = { start: place.resolve, refuse: place.reject };
+    own.push(call);
+    callers.set(caller, own);
+    waitingCount += 1;
+    const leave = (): void => {
+      own.splice(own.indexOf(call), 1);
+      waitingCount -= 1;
+      removeIfEmpty(caller);
+      place.reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      await place.promise;
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
   };
 
   const release = (): void => {

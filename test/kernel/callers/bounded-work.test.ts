@@ -1,0 +1,82 @@
+import test from 'ava';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
+
+const workOf = (concurrency: number, queue: number) =>
+  createBoundedWork({ concurrency, queue, detail: 'Too many sign-ins are being checked', retryAfter: 1 });
+
+test('never more than so many at once, first come first served, and no more than the queue holds', async (t) => {
+  const work = workOf(2, 3);
+  const order: number[] = [];
+  let running = 0;
+  let most = 0;
+  const gate = Promise.withResolvers<void>();
+  const task = (id: number) =>
+    work.run(async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await gate.promise;
+      order.push(id);
+      running -= 1;
+    });
+  const accepted = [1, 2, 3, 4, 5].map(task);
+  for (const id of [6, 7]) {
+    const error = await t.throwsAsync(task(id), { instanceOf: AppError });
+    t.is(error?.code, 'overloaded');
+    t.is(error?.retryAfter, 1);
+  }
+  gate.resolve();
+  await Promise.all(accepted);
+  t.is(most, 2);
+  t.deepEqual(order, [1, 2, 3, 4, 5]);
+  await t.notThrowsAsync(task(8), 'the places are free again');
+});
+
+test('a task that throws gives its place back', async (t) => {
+  const work = workOf(1, 0);
+  await t.throwsAsync(work.run(() => Promise.reject(new Error('x'))));
+  t.is(await work.run(async () => 1), 1);
+});
+
+test('callers take turns, and a caller who waits for nothing gets a place in a queue that another has filled', async (t) => {
+  const work = workOf(1, 4);
+  const order: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const from = (clientIp: string, name: string): Promise<void> =>
+    runInRequest({ clientIp } as RequestContext, () =>
+      work.run(async () => {
+        await gate.promise;
+        order.push(name);
+      }),
+    );
+  const flood = ['a0', 'a1', 'a2', 'a3', 'a4'].map((name) => from('192.0.2.1', name));
+  const displaced = t.throwsAsync(flood[4]!, { instanceOf: AppError, message: /sign-ins/ });
+  const other = from('192.0.2.2', 'b0');
+  await displaced;
+  gate.resolve();
+  await Promise.all([...flood.slice(0, 4), other]);
+  t.deepEqual(order, ['a0', 'a1', 'b0', 'a2', 'a3']);
+});
+
+test('a call whose request ends while it waits leaves the queue, and does not run', async (t) => {
+  const work = workOf(1, 1);
+  const gate = Promise.withResolvers<void>();
+  const running = work.run(() => gate.promise);
+  const left = new AbortController();
+  const inRequest = (signal: AbortSignal, run: () => Promise<unknown>): Promise<unknown> =>
+    runInRequest({ clientIp: '192.0.2.1', signal } as RequestContext, () => work.run(run));
+  let runs = 0;
+  const waiting = inRequest(left.signal, async () => (runs += 1));
+  left.abort(new Error('left'));
+  await t.throwsAsync(waiting, { message: 'left' });
+  await t.throwsAsync(
+    inRequest(left.signal, async () => (runs += 1)),
+    { message: 'left' },
+  );
+  const next = inRequest(new AbortController().signal, async () => 'next');
+  gate.resolve();
+  await running;
+  t.is(await next, 'next', 'its place is free');
+  t.is(runs, 0);
+});
