@@ -20,7 +20,7 @@ import type { Turns } from './turn-sampler.ts';
 import { createTurnSampler } from './turns.ts';
 
 /** Max processor time of a turn of the event loop, in milliseconds. */
-const boundMs = 10;
+const usualBoundMs = 10;
 /** The first runs of code take longer, because the engine has not compiled it yet. */
 const runs = 5;
 /** Milliseconds of the fixed work of the sampler on the machine of the bounds. A slower machine has larger bounds. */
@@ -59,7 +59,7 @@ const isLargest = ({ name, variant }: Figure): boolean => {
 /** What finds a caller has several requests. It is a measurement only if its effect cannot be repeated. */
 const isMeasured = ({ name, variant }: Figure): boolean => variant !== 'first' || largestRequests[name]!.once === true;
 
-test('no route works for longer than 10 ms of processor time in a turn of the event loop', async (t) => {
+test('no route works for longer than its bound, usually 10 ms of processor time, in a turn of the event loop', async (t) => {
   t.timeout(300_000);
   const began = performance.now();
   const lap = (what: string) => t.log(`${what}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
@@ -111,7 +111,7 @@ test('no route works for longer than 10 ms of processor time in a turn of the ev
   const fixedWork: number[] = [];
   const factorNow = (): number => Math.max(1, median(fixedWork) / referenceMs);
   const measure = async (operation: DeclaredOperation, name: string): Promise<void> => {
-    const { requests, once } = largestRequests[name]!;
+    const { requests, once, boundMs = usualBoundMs } = largestRequests[name]!;
     await sampler.read();
     const { caller, known, received: first } = await answerable(operation, operations, { document, send, callers });
     const { longestMs: firstMs, collectionMs: firstCollectionMs } = await sampler.read();
@@ -180,7 +180,9 @@ test('no route works for longer than 10 ms of processor time in a turn of the ev
   );
   t.deepEqual(
     figures
-      .filter((figure) => isMeasured(figure) && figure.ms > boundMs * factor)
+      .filter(
+        (figure) => isMeasured(figure) && figure.ms > (largestRequests[figure.name]!.boundMs ?? usualBoundMs) * factor,
+      )
       .map(({ name, variant, ms, collectionMs }) => ({ name, variant, ms, collectionMs })),
     [],
     'cut the work into steps (createTurns), or move it to a pricing process',
