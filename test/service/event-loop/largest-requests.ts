@@ -89,6 +89,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'GET /api/v1/pricing/models': fixed,
   'POST /api/v1/pricing/jobs': fixed,
   'PUT /api/v1/pricing/jobs/{id}/chunks/{number}': {
+    boundMs: 12,
     // Chunk 1 exists, with other rows.
     requests: [(good) => ({ ...good, target: good.target.replace(/1$/, '2'), body: bodies.arrowChunk() })],
     once: true,
