@@ -73,6 +73,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/pricing/greeks': { requests: bodies.slowGreeks.map((row) => body(row)) },
   'POST /api/v1/pricing/implied-volatility': { requests: bodies.slowInversions.map((row) => body(row)) },
   'POST /api/v1/pricing/batch': {
+    boundMs: 13,
     requests: [
       body(bodies.objects),
       body(bodies.columns),
@@ -83,13 +84,14 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
     ],
   },
   'POST /api/v1/pricing/grid': {
+    boundMs: 13,
     requests: [body(bodies.grid), body(bodies.grid, arrow), body(bodies.paddedGrid)],
   },
   'POST /api/v1/pricing/calibrate': { requests: [body(bodies.quotes)] },
   'GET /api/v1/pricing/models': fixed,
   'POST /api/v1/pricing/jobs': fixed,
   'PUT /api/v1/pricing/jobs/{id}/chunks/{number}': {
-    boundMs: 12,
+    boundMs: 13,
     // Chunk 1 exists, with other rows.
     requests: [(good) => ({ ...good, target: good.target.replace(/1$/, '2'), body: bodies.arrowChunk() })],
     once: true,
@@ -97,6 +99,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'POST /api/v1/pricing/jobs/{id}/submit': single,
   'GET /api/v1/pricing/jobs/{id}': { requests: [path(`${api}/pricing/jobs/${storedJob}`)] },
   'GET /api/v1/pricing/jobs/{id}/chunks/{number}': {
+    boundMs: 13,
     requests: [path(`${api}/pricing/jobs/${storedJob}/chunks/1`)],
   },
   'DELETE /api/v1/pricing/jobs/{id}': single,
@@ -122,7 +125,7 @@ export const largestRequests: Readonly<Record<string, Largest>> = {
   'PUT /api/v1/universes/{name}': { requests: bodies.universes.map((make) => body(make)) },
   'DELETE /api/v1/universes/{name}': { requests: [path(`${api}/universes/large`)], once: true },
   'POST /api/v1/universes/{name}/prices': {
-    boundMs: 12,
+    boundMs: 13,
     requests: (['csv', 'ndjson', 'form'] as const).map((format) => {
       const { type, make } = bodies.uploads[format];
       return body(make, { 'Content-Type': type, Prefer: 'wait=30' }, `${api}/universes/large/prices`);
