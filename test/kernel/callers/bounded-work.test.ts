@@ -80,3 +80,31 @@ test('a call whose request ends while it waits leaves the queue, and does not ru
   t.is(await next, 'next', 'its place is free');
   t.is(runs, 0);
 });
+
+test('a request that has ended displaces no other one', async (t) => {
+  const work = workOf(1, 2);
+  const gate = Promise.withResolvers<string>();
+  const from = (clientIp: string, signal: AbortSignal): Promise<string> =>
+    runInRequest({ clientIp, signal } as RequestContext, () => work.run(() => gate.promise));
+  const open = new AbortController().signal;
+  const calls = ['a', 'a', 'a'].map(() => from('192.0.2.1', open));
+  await t.throwsAsync(from('192.0.2.2', AbortSignal.abort(new Error('left'))), { message: 'left' });
+  gate.resolve('done');
+  t.deepEqual(await Promise.all(calls), ['done', 'done', 'done']);
+});
+
+test('a request that ends right after its call was displaced takes no other call with it', async (t) => {
+  const work = workOf(1, 2);
+  const gate = Promise.withResolvers<string>();
+  const from = (clientIp: string, signal: AbortSignal): Promise<string> =>
+    runInRequest({ clientIp, signal } as RequestContext, () => work.run(() => gate.promise));
+  const open = new AbortController().signal;
+  const left = new AbortController();
+  const kept = [from('192.0.2.1', open), from('192.0.2.1', open)];
+  const displaced = from('192.0.2.1', left.signal);
+  kept.push(from('192.0.2.2', open));
+  left.abort(new Error('left'));
+  await t.throwsAsync(displaced, { message: /sign-ins/ });
+  gate.resolve('done');
+  t.deepEqual(await Promise.all(kept), ['done', 'done', 'done']);
+});

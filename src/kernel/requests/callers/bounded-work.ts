@@ -60,18 +60,22 @@ export const createBoundedWork = ({ concurrency, queue, detail, retryAfter }: Bo
       running += 1;
       return;
     }
+    const signal = currentRequest()?.signal;
+    // Before the queue is changed, because a request that has ended must not displace another one.
+    signal?.throwIfAborted();
     const caller = currentCaller();
     const own = callers.get(caller) ?? [];
     if (waitingCount >= queue && !(own.length === 0 && displace())) throw overloaded();
-    const signal = currentRequest()?.signal;
-    signal?.throwIfAborted();
     const place = Promise.withResolvers<void>();
     const call: Waiting = { start: place.resolve, refuse: place.reject };
     own.push(call);
     callers.set(caller, own);
     waitingCount += 1;
     const leave = (): void => {
-      own.splice(own.indexOf(call), 1);
+      const at = own.indexOf(call);
+      // It was started or refused in this turn already.
+      if (at < 0) return;
+      own.splice(at, 1);
       waitingCount -= 1;
       removeIfEmpty(caller);
       place.reject(signal?.reason);
