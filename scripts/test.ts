@@ -107,9 +107,9 @@ const reportFile = process.argv.find((argument) => argument.startsWith('--report
 const avaArguments = process.argv
   .slice(2)
   .filter((argument) => !ownFlags.includes(argument) && !argument.startsWith('--report='));
-const names = avaArguments.some((argument) => argument.endsWith('.ts'));
+const namesFiles = avaArguments.some((argument) => argument.endsWith('.ts'));
 /** The key of `parts` in ava.config.js. */
-const part = names ? 'named' : isLong ? 'long' : isEventLoop ? 'eventLoop' : 'usual';
+const part = namesFiles ? 'named' : isLong ? 'long' : isEventLoop ? 'eventLoop' : 'usual';
 // On a terminal AVA writes its coloured output directly, so this script cannot read it at the same time.
 const readsOutput = retry === true || reportFile !== undefined || !process.stdout.isTTY;
 removeLeftovers();

@@ -1,9 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { type PreparedBatch, type BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
 import { prepareBatch } from '#src/pricing/batch/prepare-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
-import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
+import { createTurns, nextTurnOfLoop, runInTurns } from '#src/kernel/streams/turns.ts';
 import { threadMs } from '#testkit/measures/thread-time.ts';
 import { runSlices } from '#src/pricing/batch/slices.ts';
 import { outcomeSteps } from '#src/pricing/workers/protocol.ts';
@@ -33,7 +32,7 @@ export const fuzzInProcess = async (
 
   const price = async (job: PreparedBatch): Promise<string> => {
     const begun = threadMs();
-    if (!(await runSlices(job, () => threadMs() - begun > maxPricingMs, nextTurn))) return 'given up';
+    if (!(await runSlices(job, () => threadMs() - begun > maxPricingMs, nextTurnOfLoop))) return 'given up';
     await runInTurns(outcomeSteps(job, threadMs() - begun), createTurns());
     return 'priced';
   };

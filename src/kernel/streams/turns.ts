@@ -6,7 +6,7 @@ export type TurnsOptions = {
   readonly signal?: AbortSignal;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic?: () => number;
-  /** Resolves after the event loop has done its other work, with the time at which the turn began. */
+  /** Resolves after the event loop has done its other work. */
   readonly nextTurn?: () => Promise<unknown>;
 };
 

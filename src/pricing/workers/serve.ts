@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createCollectGarbage, type CollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
+import { nextTurnOfLoop } from '#src/kernel/streams/turns.ts';
 import { createVolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { createEngineFactory } from '../models/engine-factory.ts';
 import type { Frame } from './channel/frame.ts';
@@ -91,7 +91,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
           writer.write(task.replied(answer.reply), answer.chunks);
         }
         // Lets the event loop receive messages: new tasks and cancellations.
-        await nextTurn();
+        await nextTurnOfLoop();
       }
     }
     working = false;
