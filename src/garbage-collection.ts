@@ -55,15 +55,18 @@ const knownBytes = (): number => {
 type CollectWhenCalmDeps = {
   /** Collects all garbage. `last-resort` also gives free pages back to the system. */
   readonly collect: (flavor?: 'last-resort') => void;
+  /** Gives free pages outside the heap back to the system. Undefined if the C library does it by itself. */
+  readonly giveBackPages?: (() => void) | undefined;
 };
 
 /**
  * V8 collects when memory is allocated. After a time of large bodies nobody allocates, and hundreds of megabytes of
- * garbage stay. This collects them when the event loop has time for it. See docs/decisions/0121.
+ * garbage stay. This collects them when the event loop has time for it. See docs/decisions/0121 and 0274.
  * @returns ends it
  */
 export const collectWhenCalm = ({
   collect,
+  giveBackPages,
   ...options
 }: CollectWhenCalmDeps & Partial<CollectWhenCalmOptions>): (() => void) => {
   const { everyMs, maxUtilization, maxIdleUtilization, maxResidentUtilization, ...growth } = {
@@ -72,6 +75,7 @@ export const collectWhenCalm = ({
   };
   let keptBytes = knownBytes();
   let keptResidentBytes = process.memoryUsage.rss();
+  let hasPagesToGiveBack = false;
   let last: EventLoopUtilization = performance.eventLoopUtilization();
   const look = (): void => {
     const now = performance.eventLoopUtilization();
@@ -82,9 +86,17 @@ export const collectWhenCalm = ({
     keptBytes = Math.min(keptBytes, bytes);
     const residentBytes = process.memoryUsage.rss();
     keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
+    if (hasPagesToGiveBack && utilization <= maxResidentUtilization) {
+      hasPagesToGiveBack = false;
+      giveBackPages?.();
+      keptResidentBytes = process.memoryUsage.rss();
+      return;
+    }
     const hasGrown = residentBytes - keptResidentBytes >= growth.minResidentGrowthBytes;
     if (hasGrown && utilization <= maxResidentUtilization) {
       collect('last-resort');
+      // Memory outside the heap is freed by another thread, so its pages are free at the next look.
+      hasPagesToGiveBack = true;
       keptBytes = knownBytes();
       // What stays is in use, so it is no reason for the next one.
       keptResidentBytes = process.memoryUsage.rss();

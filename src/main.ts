@@ -5,6 +5,7 @@ import { collectWhenCalm, countBodiesAsHeap } from './garbage-collection.ts';
 import { lowerHelperThreads } from './helper-threads.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
 import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
+import { createGiveBackPages } from './kernel/memory/free-pages.ts';
 import { configExitStatus, StartError } from './kernel/start-error.ts';
 
 /** Exit status if the service could not be stopped because it was never built. */
@@ -71,7 +72,7 @@ const handleSignals = (composing: Promise<Service>): void => {
 };
 
 countBodiesAsHeap();
-collectWhenCalm({ collect: createCollectGarbage() });
+collectWhenCalm({ collect: createCollectGarbage(), giveBackPages: createGiveBackPages() });
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { collectWhenCalm } from '#src/garbage-collection.ts';
 import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
+import { createGiveBackPages } from '#src/kernel/memory/free-pages.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 
@@ -49,4 +50,30 @@ test.serial('the pages of a large heap are given back while the event loop has n
     () => `the pages are given back: ${Math.round((resident() - before) / mebibyte)} MiB are left`,
     20_000,
   );
+});
+
+test.serial('free memory between pieces in use is given back while the event loop has nothing to do', async (t) => {
+  const resident = (): number => process.memoryUsage.rss();
+  const before = resident();
+  const end = collectWhenCalm({
+    collect: createCollectGarbage(),
+    giveBackPages: createGiveBackPages(),
+    everyMs: 100,
+    minGrowthBytes: Infinity,
+    minIdleGrowthBytes: Infinity,
+    maxResidentUtilization: 0.9,
+    minResidentGrowthBytes: 48 * mebibyte,
+  });
+  t.teardown(end);
+  // Smaller than what glibc asks the system for as a block of its own.
+  let pieces = Array.from({ length: 2_500 }, () => Buffer.allocUnsafeSlow(60_000).fill(1));
+  t.true(resident() - before > 96 * mebibyte);
+  const inUse = pieces.filter((_, index) => index % 50 === 49);
+  pieces = [];
+  await eventually(
+    () => resident() - before < 48 * mebibyte,
+    () => `the pages are given back: ${Math.round((resident() - before) / mebibyte)} MiB are left`,
+    20_000,
+  );
+  t.is(inUse.length + pieces.length, 50);
 });
