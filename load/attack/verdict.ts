@@ -5,6 +5,17 @@ import { callerFigures, limits, type AttackResult } from './result.ts';
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
+/** Why batches were not in time, such as `429: 3, slow: 2`. A batch without an answer has the status 0. */
+const lateBatches = (samples: readonly CallerSample[]): string => {
+  const counts = new Map<string, number>();
+  for (const { kind, status, ms } of samples) {
+    if (kind !== 'batch' || (status === 200 && ms <= limits.maxBatchMs)) continue;
+    const why = status === 200 ? 'slow' : String(status);
+    counts.set(why, (counts.get(why) ?? 0) + 1);
+  }
+  return [...counts].map(([why, count]) => `${why}: ${count}`).join(', ');
+};
+
 /** Limits of the good caller that were not met. A missing figure is also a fault. */
 export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean): string[] => {
   const { singles, singlesShare, singlesP99Ms, batchesShare } = callerFigures(samples);
@@ -13,7 +24,9 @@ export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean
   if ((wholeRun || singles >= limits.minSamplesForP99) && !(singlesP99Ms < limits.maxSinglesP99Ms))
     faults.push(`p99 of the single prices was ${Math.round(singlesP99Ms)} ms`);
   if (!(batchesShare >= limits.minBatchesShare))
-    faults.push(`${percent(batchesShare)} of the batches were 200 within 2 s`);
+    faults.push(
+      `${percent(batchesShare)} of the batches were 200 within 2 s (${lateBatches(samples) || 'none was sent'})`,
+    );
   return faults;
 };
 

@@ -16,7 +16,9 @@ const schema = z.strictObject({
   code: z.string().regex(/^\d{6}$/, 'Must be six digits'),
 });
 const refusals = (body: Readonly<Record<string, unknown>>): readonly string[] =>
-  parsePart('body', schema, body).errors.map(({ detail }) => detail);
+  parsePart('body', schema, body)
+    .errors()
+    .map(({ detail }) => detail);
 
 test('a short value that is neither secret nor personal is repeated', (t) => {
   const body = { theme: 'drak', day: '31.01.2026', rows: '11', share: 60, id: '7' };
@@ -57,7 +59,10 @@ test('a missing member is described by its schema', (t) => {
     scopes: z.array(z.enum(['a', 'b'])),
     assets: z.array(z.strictObject({ symbol: z.string(), name: z.string().optional(), size: z.int().default(1) })),
   });
-  const details = (part: 'body' | 'query') => parsePart(part, described, {}).errors.map(({ detail }) => detail);
+  const details = (part: 'body' | 'query') =>
+    parsePart(part, described, {})
+      .errors()
+      .map(({ detail }) => detail);
   t.deepEqual(details('body'), [
     'universe is required: send a string (name of a universe), such as "tech5"',
     'scopes is required: send an array of a or b',
@@ -65,7 +70,7 @@ test('a missing member is described by its schema', (t) => {
   ]);
   const wide = z.strictObject(Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`m${index}`, z.string()])));
   t.is(
-    parsePart('body', z.strictObject({ rows: z.array(wide) }), {}).errors[0]?.detail,
+    parsePart('body', z.strictObject({ rows: z.array(wide) }), {}).errors()[0]?.detail,
     'rows is required: send an array, each item an object',
   );
   t.is(details('query')[0], 'universe is required: add universe=tech5 to the query (name of a universe)');

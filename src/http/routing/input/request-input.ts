@@ -1,6 +1,7 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { Input, RequestSchemas } from '#src/kernel/requests/route.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { CompiledRoute } from '../compiled-route.ts';
 import { checkIdempotencyKey } from '../idempotent.ts';
 import type { HttpContext } from '../types.ts';
@@ -69,7 +70,7 @@ export const parseInput = async (
       return undefined;
     }
     const parsed = parsePart(part, schema, value);
-    errors.push(...parsed.errors);
+    errors.push(...parsed.errors());
     return parsed.data;
   };
 
@@ -97,8 +98,11 @@ export const parseInput = async (
     errors.push(...unstorable);
     // A schema does not get a text that cannot be stored, because its own checks may not expect it.
     if (unstorable.length === 0) {
+      const turns = createTurns();
       const parsed = parsePart('body', route.body, raw);
-      errors.push(...parsed.errors);
+      const turn = turns.give();
+      if (turn) await turn;
+      for (const error of parsed.errors()) errors.push(error);
       body = parsed.data;
     }
   }

@@ -77,14 +77,18 @@ const flatten = (issue: Issue, base: readonly PropertyKey[], from: Flattening): 
   return [{ pointer: pointerInto(part, path), code, detail: from.textOf(code, detail) }];
 };
 
-type ParseResult<T> = { readonly data: T | undefined; readonly errors: readonly FieldError[] };
+type ParseResult<T> = {
+  readonly data: T | undefined;
+  /** Makes the field errors of a problem document, which can take as long as to parse the part. None if the part is right. */
+  readonly errors: () => readonly FieldError[];
+};
 
-/** Parses one part of a request. Returns the value, or the field errors of a problem document. */
+/** Parses one part of a request. */
 export const parsePart = <T extends z.ZodType>(part: Part, schema: T, input: unknown): ParseResult<z.output<T>> => {
   const parsed = schema.safeParse(input, { error: issueText });
-  if (parsed.success) return { data: parsed.data, errors: [] };
+  if (parsed.success) return { data: parsed.data, errors: () => [] };
   const from = { part, schema, input, textOf: createErrorTexts() };
-  return { data: undefined, errors: parsed.error.issues.flatMap((issue) => flatten(issue, [], from)) };
+  return { data: undefined, errors: () => parsed.error.issues.flatMap((issue) => flatten(issue, [], from)) };
 };
 
 /**
