@@ -30,6 +30,8 @@ export type Attack = {
   readonly orKinds?: readonly AbuseKind[];
   /** With fewer requests the attack does not reach the limit, and no refusal is expected. */
   readonly minRequestsForRefusal?: number;
+  /** The same for the requests of one address, where the limit is one of addresses. */
+  readonly minRequestsOfAddress?: number;
   /**
    * The refusal comes only after several seconds. The short form therefore runs this attack only together with all
    * others.

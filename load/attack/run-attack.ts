@@ -77,11 +77,13 @@ export type Run = {
   readonly counted: 'each' | 'slow' | 'any';
 };
 
-const expectedKinds = ({ attacks, counted }: Run, requests: number): AttackResult['expectedKinds'] => {
-  const groups = attacks
-    .filter(({ slow }) => counted !== 'slow' || slow === true)
-    .filter(({ kinds, minRequestsForRefusal = 0 }) => kinds.length > 0 && requests >= minRequestsForRefusal)
-    .map(({ kinds }) => kinds);
+const expectedKinds = ({ attacks, addresses, counted }: Run, requests: number): AttackResult['expectedKinds'] => {
+  const isExpected = (attack: ListedAttack, index: number): boolean => {
+    const { kinds, slow, minRequestsForRefusal = 0, minRequestsOfAddress = 0 } = attack;
+    if (kinds.length === 0 || (counted === 'slow' && slow !== true)) return false;
+    return requests >= minRequestsForRefusal && requests / addresses(index).length >= minRequestsOfAddress;
+  };
+  const groups = attacks.filter(isExpected).map(({ kinds }) => kinds);
   return counted !== 'any' || groups.length === 0 ? groups : [groups.flat()];
 };
 

@@ -37,7 +37,7 @@ const madeUp = (): string => randomBytes(32).toString('base64url');
 /** More than RATE_LIMIT_CREDENTIALS_PER_MINUTE (30) requests from one address are needed for a refusal. */
 export const madeUpCredentials: Attack = {
   name: 'made-up API keys and sessions',
-  minRequestsForRefusal: 40,
+  minRequestsOfAddress: 40,
   run: (field) =>
     each(field, { parallel: 16 }, (number, address) => {
       const credential =
