@@ -25,6 +25,7 @@ const call = async (kind: CallerSample['kind']): Promise<void> => {
   sent += 1;
   const start = performance.now();
   let status = 0;
+  let detail: string | undefined;
   try {
     const response = await dispatcher.request({
       origin: url,
@@ -34,12 +35,13 @@ const call = async (kind: CallerSample['kind']): Promise<void> => {
       body: kind === 'single' ? single : batch,
       signal: AbortSignal.timeout(timeoutMs),
     });
-    await response.body.dump({ limit: 10_000_000 });
+    if (response.statusCode === 200) await response.body.dump({ limit: 10_000_000 });
+    else ({ detail } = (await response.body.json()) as { readonly detail?: string });
     status = response.statusCode;
   } catch {
     // There is no answer, so the status stays 0.
   }
-  process.send?.({ kind, status, ms: performance.now() - start } satisfies CallerSample);
+  process.send?.({ kind, status, ms: performance.now() - start, ...(detail && { detail }) } satisfies CallerSample);
 };
 
 let timer: NodeJS.Timeout | undefined;

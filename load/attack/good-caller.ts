@@ -1,8 +1,15 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** One request of the good caller. A batch has 1,000 rows. The status is 0 if there was no answer within 5 s. */
-export type CallerSample = { readonly kind: 'single' | 'batch'; readonly status: number; readonly ms: number };
+/** One request of the good caller. A batch has 1,000 rows. */
+export type CallerSample = {
+  readonly kind: 'single' | 'batch';
+  /** 0 if there was no answer within 5 s. */
+  readonly status: number;
+  readonly ms: number;
+  /** The sentence of the problem document, if the request was refused. */
+  readonly detail?: string;
+};
 
 export type GoodCaller = {
   /** Returns the samples from the duration of `work`, including the requests that are open at its end. */

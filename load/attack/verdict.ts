@@ -5,15 +5,16 @@ import { callerFigures, limits, type AttackResult } from './result.ts';
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** Why batches were not in time, such as `429: 3, slow: 2`. A batch without an answer has the status 0. */
+/** Why batches were not in time, such as `3 with 429 Too many requests at once, 2 slow`. */
 const lateBatches = (samples: readonly CallerSample[]): string => {
   const counts = new Map<string, number>();
-  for (const { kind, status, ms } of samples) {
+  for (const { kind, status, ms, detail } of samples) {
     if (kind !== 'batch' || (status === 200 && ms <= limits.maxBatchMs)) continue;
-    const why = status === 200 ? 'slow' : String(status);
+    const refused = status === 0 ? 'without an answer' : `with ${status} ${detail ?? ''}`.trimEnd();
+    const why = status === 200 ? 'slow' : refused;
     counts.set(why, (counts.get(why) ?? 0) + 1);
   }
-  return [...counts].map(([why, count]) => `${why}: ${count}`).join(', ');
+  return [...counts].map(([why, count]) => `${count} ${why}`).join(', ');
 };
 
 /** Limits of the good caller that were not met. A missing figure is also a fault. */

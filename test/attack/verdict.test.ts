@@ -58,7 +58,17 @@ const failed: readonly (readonly [Partial<AttackResult>, RegExp])[] = [
   [{ caller: [...samples('single', 97), ...samples('single', 3, 200, 260), ...samples('batch', 9)] }, /p99 .* 260 ms/],
   [
     { caller: [...samples('single', 100), ...samples('batch', 9), ...samples('batch', 1, 200, 2_001)] },
-    /90\.0 % of the batches were 200 within 2 s \(slow: 1\)/,
+    /90\.0 % of the batches were 200 within 2 s \(1 slow\)/,
+  ],
+  [
+    {
+      caller: [
+        ...samples('single', 100),
+        ...samples('batch', 9),
+        { kind: 'batch', status: 503, ms: 5, detail: 'Too many bodies are being read' },
+      ],
+    },
+    /within 2 s \(1 with 503 Too many bodies are being read\)/,
   ],
   [{ caller: samples('single', 100) }, /NaN % of the batches/],
   [{ caller: [] }, /NaN % of the single/],
