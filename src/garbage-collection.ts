@@ -84,14 +84,12 @@ export const collectWhenCalm = ({
     const bytes = knownBytes();
     // What V8 has collected by itself is not kept.
     keptBytes = Math.min(keptBytes, bytes);
-    const residentBytes = process.memoryUsage.rss();
-    keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
     if (hasPagesToGiveBack && utilization <= maxResidentUtilization) {
       hasPagesToGiveBack = false;
       giveBackPages?.();
-      keptResidentBytes = process.memoryUsage.rss();
-      return;
     }
+    const residentBytes = process.memoryUsage.rss();
+    keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
     const hasGrown = residentBytes - keptResidentBytes >= growth.minResidentGrowthBytes;
     if (hasGrown && utilization <= maxResidentUtilization) {
       collect('last-resort');

@@ -77,3 +77,41 @@ test.serial('free memory between pieces in use is given back while the event loo
   );
   t.is(inUse.length + pieces.length, 50);
 });
+
+test.serial(
+  'memory that grows before the pages of an earlier collection were given back is collected too',
+  async (t) => {
+    const calls: string[] = [];
+    let isBusy = false;
+    const end = collectWhenCalm({
+      collect: (flavor) => {
+        calls.push(flavor ?? 'usual');
+        // A load begins before the next look.
+        isBusy = calls.length === 1;
+      },
+      giveBackPages: () => void calls.push('pages'),
+      everyMs: 100,
+      minGrowthBytes: Infinity,
+      minIdleGrowthBytes: Infinity,
+      maxResidentUtilization: 0.7,
+      minResidentGrowthBytes: 32 * mebibyte,
+    });
+    t.teardown(end);
+    const held = [Buffer.alloc(64 * mebibyte, 1)];
+    await eventually(() => calls.length === 1, 'the first growth is collected', 20_000);
+    const busyUntil = performance.now() + 400;
+    while (isBusy && performance.now() < busyUntil) {
+      const turnEnd = performance.now() + 20;
+      while (performance.now() < turnEnd);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    held.push(Buffer.alloc(64 * mebibyte, 1));
+    await eventually(
+      () => calls.length >= 4,
+      () => `the second growth is collected: ${calls.join(', ')}`,
+      20_000,
+    );
+    t.deepEqual(calls.slice(0, 4), ['last-resort', 'pages', 'last-resort', 'pages']);
+    t.is(held.length, 2);
+  },
+);
