@@ -28,6 +28,10 @@ type CollectWhenCalmOptions = {
    * more than the share of an idle event loop.
    */
   readonly maxResidentUtilization: number;
+  /** So much growth is worth it up to `maxUtilization`: after an attack, what it stored can keep the service busy for minutes. */
+  readonly largeResidentGrowthBytes: number;
+  /** Min time between two such collections, because large bodies let the memory grow again at once. */
+  readonly largeGrowthEveryMs: number;
 };
 
 /**
@@ -44,6 +48,8 @@ const defaults: CollectWhenCalmOptions = {
   maxIdleUtilization: 0.02,
   minResidentGrowthBytes: 128 * 2 ** 20,
   maxResidentUtilization: 0.1,
+  largeResidentGrowthBytes: 384 * 2 ** 20,
+  largeGrowthEveryMs: 60_000,
 };
 
 /** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */
@@ -76,6 +82,7 @@ export const collectWhenCalm = ({
   let keptBytes = knownBytes();
   let keptResidentBytes = process.memoryUsage.rss();
   let hasPagesToGiveBack = false;
+  let collectedAt = Number.NEGATIVE_INFINITY;
   let last: EventLoopUtilization = performance.eventLoopUtilization();
   const look = (): void => {
     const now = performance.eventLoopUtilization();
@@ -84,14 +91,18 @@ export const collectWhenCalm = ({
     const bytes = knownBytes();
     // What V8 has collected by itself is not kept.
     keptBytes = Math.min(keptBytes, bytes);
-    if (hasPagesToGiveBack && utilization <= maxResidentUtilization) {
+    if (hasPagesToGiveBack && utilization <= maxUtilization) {
       hasPagesToGiveBack = false;
       giveBackPages?.();
     }
     const residentBytes = process.memoryUsage.rss();
     keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
-    const hasGrown = residentBytes - keptResidentBytes >= growth.minResidentGrowthBytes;
-    if (hasGrown && utilization <= maxResidentUtilization) {
+    const grownBytes = residentBytes - keptResidentBytes;
+    const isLarge =
+      grownBytes >= growth.largeResidentGrowthBytes && performance.now() - collectedAt >= growth.largeGrowthEveryMs;
+    const isCalm = utilization <= (isLarge ? maxUtilization : maxResidentUtilization);
+    if (isCalm && grownBytes >= growth.minResidentGrowthBytes) {
+      collectedAt = performance.now();
       collect('last-resort');
       // Memory outside the heap is freed by another thread, so its pages are free at the next look.
       hasPagesToGiveBack = true;

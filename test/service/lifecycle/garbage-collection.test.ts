@@ -82,25 +82,22 @@ test.serial(
   'memory that grows before the pages of an earlier collection were given back is collected too',
   async (t) => {
     const calls: string[] = [];
-    let isBusy = false;
     const end = collectWhenCalm({
-      collect: (flavor) => {
-        calls.push(flavor ?? 'usual');
-        // A load begins before the next look.
-        isBusy = calls.length === 1;
-      },
+      collect: (flavor) => void calls.push(flavor ?? 'usual'),
       giveBackPages: () => void calls.push('pages'),
       everyMs: 100,
       minGrowthBytes: Infinity,
       minIdleGrowthBytes: Infinity,
+      maxUtilization: 0.7,
       maxResidentUtilization: 0.7,
       minResidentGrowthBytes: 32 * mebibyte,
     });
     t.teardown(end);
     const held = [Buffer.alloc(64 * mebibyte, 1)];
     await eventually(() => calls.length === 1, 'the first growth is collected', 20_000);
+    // A load begins before the next look.
     const busyUntil = performance.now() + 400;
-    while (isBusy && performance.now() < busyUntil) {
+    while (performance.now() < busyUntil) {
       const turnEnd = performance.now() + 20;
       while (performance.now() < turnEnd);
       await new Promise((resolve) => setImmediate(resolve));
@@ -115,3 +112,27 @@ test.serial(
     t.is(held.length, 2);
   },
 );
+
+test.serial('much memory is given back while the event loop is busy for a part of the time', async (t) => {
+  const calls: string[] = [];
+  const end = collectWhenCalm({
+    collect: (flavor) => void calls.push(flavor ?? 'usual'),
+    giveBackPages: () => void calls.push('pages'),
+    everyMs: 100,
+    minGrowthBytes: Infinity,
+    minIdleGrowthBytes: Infinity,
+    // An event loop is never so idle.
+    maxResidentUtilization: -1,
+    maxUtilization: 0.9,
+    minResidentGrowthBytes: 16 * mebibyte,
+    largeResidentGrowthBytes: 96 * mebibyte,
+  });
+  t.teardown(end);
+  const held = [Buffer.alloc(48 * mebibyte, 1)];
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  t.deepEqual(calls, [], 'less is not worth a pause then');
+  held.push(Buffer.alloc(96 * mebibyte, 1));
+  await eventually(() => calls.length >= 2, 'the large growth is collected', 20_000);
+  t.deepEqual(calls.slice(0, 2), ['last-resort', 'pages']);
+  t.is(held.length, 2);
+});
