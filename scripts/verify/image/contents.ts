@@ -25,6 +25,9 @@ const unwanted = [
   ['files of the service that it could change', 'test -z "$(find /app -writable)"'],
 ] as const;
 
+/** Without it the service runs and gives back less memory, so nothing else would show that it is missing. */
+const nativeCode = `require('koffi').load(null).func('int malloc_trim(size_t)')`;
+
 /** Packages of the image that its SBOM does not name, and the reverse. */
 const bomFaults = (image: string): string[] => {
   const bom = JSON.parse(inContainer(image, ['cat', 'sbom.cdx.json'])) as Bom;
@@ -72,6 +75,9 @@ export const contentFaults = (image: string, commit: string): { faults: string[]
     ...unwanted
       .filter(([, test]) => podman(['run', ...runOptions, ...restricted, image, 'sh', '-c', test]).status !== 0)
       .map(([what]) => `the image contains ${what}`),
+    ...(podman(['run', ...runOptions, ...restricted, image, 'node', '-e', nativeCode]).status === 0
+      ? []
+      : ['the native code of koffi is missing or cannot be loaded']),
     ...bomFaults(image),
   ];
   return { faults, megabytes: Math.round(inspected.Size / 1e6) };
