@@ -6,6 +6,9 @@ import { eventually } from '#testkit/eventually.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 
 const held = (): number => process.memoryUsage().arrayBuffers;
+const resident = (): number => process.memoryUsage.rss();
+/** Only the resident memory can be the reason for a collection. */
+const onlyResident = { everyMs: 100, minGrowthBytes: Infinity, minIdleGrowthBytes: Infinity };
 
 test.serial('garbage outside the heap is collected although nothing is allocated any more', async (t) => {
   const end = collectWhenCalm({
@@ -29,14 +32,10 @@ test.serial('garbage outside the heap is collected although nothing is allocated
 });
 
 test.serial('the pages of a large heap are given back while the event loop has nothing to do', async (t) => {
-  const resident = (): number => process.memoryUsage.rss();
   const before = resident();
-  // Only the resident memory can be the reason for a collection.
   const end = collectWhenCalm({
     collect: createCollectGarbage(),
-    everyMs: 100,
-    minGrowthBytes: Infinity,
-    minIdleGrowthBytes: Infinity,
+    ...onlyResident,
     maxResidentUtilization: 0.9,
     minResidentGrowthBytes: 48 * mebibyte,
   });
@@ -53,14 +52,11 @@ test.serial('the pages of a large heap are given back while the event loop has n
 });
 
 test.serial('free memory between pieces in use is given back while the event loop has nothing to do', async (t) => {
-  const resident = (): number => process.memoryUsage.rss();
   const before = resident();
   const end = collectWhenCalm({
     collect: createCollectGarbage(),
     giveBackPages: createGiveBackPages(),
-    everyMs: 100,
-    minGrowthBytes: Infinity,
-    minIdleGrowthBytes: Infinity,
+    ...onlyResident,
     maxResidentUtilization: 0.9,
     minResidentGrowthBytes: 48 * mebibyte,
   });
@@ -85,9 +81,7 @@ test.serial(
     const end = collectWhenCalm({
       collect: (flavor) => void calls.push(flavor ?? 'usual'),
       giveBackPages: () => void calls.push('pages'),
-      everyMs: 100,
-      minGrowthBytes: Infinity,
-      minIdleGrowthBytes: Infinity,
+      ...onlyResident,
       maxUtilization: 0.7,
       maxResidentUtilization: 0.7,
       minResidentGrowthBytes: 32 * mebibyte,
@@ -118,9 +112,7 @@ test.serial('much memory is given back while the event loop is busy for a part o
   const end = collectWhenCalm({
     collect: (flavor) => void calls.push(flavor ?? 'usual'),
     giveBackPages: () => void calls.push('pages'),
-    everyMs: 100,
-    minGrowthBytes: Infinity,
-    minIdleGrowthBytes: Infinity,
+    ...onlyResident,
     // An event loop is never so idle.
     maxResidentUtilization: -1,
     maxUtilization: 0.9,
