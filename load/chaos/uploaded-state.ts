@@ -26,7 +26,7 @@ export const definitionOf = (number: number): object => {
     source: 'upload',
     interval: '1day',
     title: String(number),
-    schedule: isOdd ? { cron: '0 0 1 1 *', time_zone: 'Asia/Tokyo' } : null,
+    schedule: isOdd ? { cron: '0 0 1 * *', time_zone: 'Asia/Tokyo' } : null,
     assets: constituents,
     indexes: isOdd ? [index, { ...index, code: 'UPLOADED_EW', method: 'equal_weighted' }] : [index],
   };
