@@ -13,8 +13,8 @@ import { threadMs } from '#testkit/measures/thread-time.ts';
 export type Turns = {
   /** Processor time of the longest turn since the last answer. */
   readonly longestMs: number;
-  /** The part of it that was garbage collection, by the clock. */
-  readonly collectionMs: number;
+  /** The garbage collections in it, such as `whole 8.1 ms`, by the clock. */
+  readonly collections: readonly string[];
   /** Processor time of a fixed piece of work in the same thread: how fast the processor is at the moment. */
   readonly fixedWorkMs: number;
 };
@@ -76,13 +76,15 @@ const endTurn = (): void => {
 setInterval(endTurn, 1).unref();
 
 /** The longest turn without a collection that the service has asked for; 0 if all were short. */
-const takeLongest = (): Pick<Turns, 'longestMs' | 'collectionMs'> => {
+const takeLongest = (): Pick<Turns, 'longestMs' | 'collections'> => {
   take(observer.takeRecords());
   const [longest] = turns.filter((turn) => !isCalmCollection(turn)).toSorted((a, b) => b.ms - a.ms);
-  const collectionMs = longest ? collectionsIn(longest).reduce((sum, { from, to }) => sum + to - from, 0) : 0;
+  const inside = (longest ? collectionsIn(longest) : []).map(
+    ({ from, to, isWhole }) => `${isWhole ? 'whole' : 'part'} ${(to - from).toFixed(1)} ms`,
+  );
   turns = [];
   collections.length = 0;
-  return { longestMs: longest?.ms ?? 0, collectionMs };
+  return { longestMs: longest?.ms ?? 0, collections: inside };
 };
 
 createServer((socket) => {
