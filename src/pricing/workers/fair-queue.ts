@@ -20,8 +20,13 @@ export type FairQueue<T extends Waiting> = {
   /** Removes and returns the next task. While the first task of a caller is not `eligible`, its other tasks wait too. */
   readonly take: (eligible?: (task: T) => boolean) => T | undefined;
   readonly remove: (task: T) => boolean;
-  /** Corrects the time of a task that was taken: it took `milliseconds` more than expected, or less if negative. */
+  /** Corrects the time of a task that was taken: it takes `milliseconds` more than expected, or less if negative. */
   readonly charge: (task: T, milliseconds: number) => void;
+  /**
+   * The common time passes, because work was done for `milliseconds` while the callers of `open` had tasks in progress. An
+   * estimate must not pass it, because work that is refused or cancelled is never done.
+   */
+  readonly pass: (milliseconds: number, open: Iterable<Waiting>) => void;
   /** Whether a waiting task fits `condition`. */
   readonly has: (condition: (task: T) => boolean) => boolean;
   readonly size: () => number;
@@ -120,7 +125,6 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
       if (next === undefined) return undefined;
       const { task, end } = next;
       turns.reach(firstStart);
-      turns.pass(task.expectedMs / flows.size);
       flowOf(task).start = end;
       remove(task);
       return task;
@@ -130,7 +134,11 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
       const flow = flowOf(task);
       flow.start += milliseconds;
       if (flow.tasks.length === 0) turns.set(flow.key, flow.start);
-      turns.pass(Math.max(0, milliseconds) / (flows.size + 1));
+    },
+    pass: (milliseconds, open) => {
+      const active = new Set(flows.keys());
+      for (const task of open) active.add(keyOf(task));
+      turns.pass(milliseconds / Math.max(1, active.size));
     },
     has: (condition) => flows.values().some(({ tasks }) => tasks.some(condition)),
     size: () => count,

@@ -51,7 +51,10 @@ export const isBrief = ({ bytes, expectedMs, summary }: LaneTask): boolean =>
 export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;
 
 /** Counts the time of open tasks for their callers, in the order of `queue`. */
-export const createTaskTimes = (queue: Pick<FairQueue<LaneTask>, 'charge'>) => {
+export const createTaskTimes = (
+  queue: Pick<FairQueue<LaneTask>, 'charge' | 'pass'>,
+  openTasks: () => Iterable<LaneTask>,
+) => {
   /** Counts time beyond the counted one at once, so that a caller does not start more such tasks meanwhile. */
   const expect = (opened: OpenTask, milliseconds: number): void => {
     const excessMs = milliseconds - opened.countedMs;
@@ -62,10 +65,13 @@ export const createTaskTimes = (queue: Pick<FairQueue<LaneTask>, 'charge'>) => {
   return {
     expect,
     worked: (opened: OpenTask, milliseconds: number): void => {
+      const before = Math.min(opened.workedMs, opened.countedMs);
       opened.workedMs += milliseconds;
       if (!opened.isCold) expect(opened, opened.workedMs);
+      // Time that no caller is charged for does not pass.
+      queue.pass(Math.min(opened.workedMs, opened.countedMs) - before, openTasks());
     },
-    /** A task that took less time than expected counts with the time that it took. */
+    /** A task that took less time than expected, or was lost, counts with the time that it took. */
     ended: (opened: OpenTask): void => queue.charge(opened.task, Math.min(0, opened.workedMs - opened.countedMs)),
   };
 };

@@ -85,7 +85,9 @@ export const createLane = (options: LaneOptions): Lane => {
   const members = new Set<Member>();
   // A process outlives the request that started it, so its log lines must not belong to that request.
   const outsideOfRequests = AsyncLocalStorage.snapshot();
-  const times = createTaskTimes(queue);
+  const times = createTaskTimes(queue, () =>
+    members.values().flatMap(({ open }) => open.values().map(({ task }) => task)),
+  );
   let closed = false;
 
   const kill = (member: Member, why: NonNullable<Member['killed']>): void => {
@@ -169,8 +171,10 @@ export const createLane = (options: LaneOptions): Lane => {
     const tasks = lost.map(({ task }) => task);
     member.open.clear();
     if (killed !== 'recycled' && !closed) onEnd(tasks, exit, killed);
-    for (const each of lost)
+    for (const each of lost) {
+      times.ended(each);
       if (!isRunAgain(each, lost.length, killed)) each.task.lost(killed === 'stalled' ? 'stalled' : 'ended');
+    }
     if (!closed) pump();
     onChange();
   };

@@ -59,8 +59,9 @@ export const createLoopTurns = ({ pause, now = () => performance.now() }: LoopTu
         const took = now() - begun;
         workedMs += took;
         // The code of the service is slow at first too, and no caller is charged for that.
-        const excessMs = took - facts.expectedMs;
-        queue.charge(waiting, totalMs < coldMs ? Math.min(0, excessMs) : excessMs);
+        const countedMs = totalMs < coldMs ? Math.min(took, facts.expectedMs) : took;
+        queue.charge(waiting, countedMs - facts.expectedMs);
+        queue.pass(countedMs, [waiting]);
         totalMs += took;
         void next();
       }

@@ -15,8 +15,14 @@ const start = (maxTasks = 100, maxBytes = 1e9) => {
   });
   const add = (caller: string, name: string, facts?: Partial<Task>): string[] =>
     queue.add(taskOf(caller, name, facts)).map((task) => task.name);
-  const takeAll = (): string[] => Array.from({ length: queue.size() }, () => queue.take()!.name);
-  return { queue, add, takeAll, taskOf };
+  /** Takes the next task and does its work, which takes the expected time. */
+  const serve = (): Task => {
+    const task = queue.take()!;
+    queue.pass(task.expectedMs, [task]);
+    return task;
+  };
+  const takeAll = (): string[] => Array.from({ length: queue.size() }, () => serve().name);
+  return { queue, add, serve, takeAll, taskOf };
 };
 
 test('the tasks of one caller keep the order of their arrival, whatever their size', (t) => {
@@ -44,12 +50,12 @@ test('turns are shares of the time: a caller of short tasks has several for one 
 });
 
 test('a long task is served although callers of short tasks come without end', (t) => {
-  const { add, queue } = start();
+  const { add, serve } = start();
   add('long', 'long', { expectedMs: 400 });
   for (let each = 1; each <= 1_000; each += 1) {
     // An attacker can use a new address for each task.
     add(`address-${each}`, 'short', { expectedMs: 4 });
-    if (queue.take()!.name === 'long') {
+    if (serve().name === 'long') {
       // Two callers share the time, so 400 ms of one come with 400 ms of the other.
       t.true(each > 90 && each < 210, String(each));
       return;
@@ -59,12 +65,12 @@ test('a long task is served although callers of short tasks come without end', (
 });
 
 test('sixteen callers that always have a task are served equally often, and each waits for at most one task of each other', (t) => {
-  const { add, queue } = start();
+  const { add, queue, serve } = start();
   const callers = Array.from({ length: 16 }, (_, number) => `caller-${number}`);
   const served: string[] = [];
   for (const caller of callers) add(caller, caller);
   for (let turn = 0; turn < 1_600; turn += 1) {
-    const task = queue.take()!;
+    const task = serve();
     served.push(task.caller);
     // The time of a task is never quite the expected time.
     queue.charge(task, turn % 7 === 0 ? 3 : -1);
@@ -126,6 +132,30 @@ test('a full queue refuses who has most, in favour of who has less', (t) => {
   t.deepEqual(add('b', 'b1'), ['a3'], 'of another caller: the last of the one with the most');
   queue.charge(taskOf('c', 'c0'), 10_000);
   t.deepEqual(add('c', 'c1'), ['c1'], 'a caller that has used more time replaces nobody');
+});
+
+test('an estimate of work that is not done does not move the callers that come next behind those that wait', (t) => {
+  const { add, queue, taskOf } = start(3);
+  const refused = taskOf('attacker', 'hours of work');
+  queue.add(refused);
+  queue.take();
+  for (const name of ['a1', 'a2', 'a3']) add('a', name);
+  queue.charge(refused, 10_000_000);
+  queue.charge(refused, -10_000_000);
+  t.deepEqual(add('b', 'b1'), ['a3']);
+  t.deepEqual(queue.take()!.name, 'a1');
+  t.deepEqual(queue.take()!.name, 'b1');
+});
+
+test('the common time passes by the share of each caller that waits or is served', (t) => {
+  const { add, queue, taskOf } = start();
+  add('a', 'a1', { expectedMs: 100 });
+  // Three callers had 30 ms each meanwhile, so the next one of the three stands at 30.
+  queue.pass(90, [taskOf('a', 'a0'), taskOf('b', 'b0'), taskOf('c', 'c0')]);
+  add('b', 'ends at 99', { expectedMs: 69 });
+  add('c', 'ends at 101', { expectedMs: 71 });
+  const order = Array.from({ length: 3 }, () => queue.take()!.name);
+  t.deepEqual(order, ['ends at 99', 'a1', 'ends at 101']);
 });
 
 test('bytes that wait are bounded, too', (t) => {

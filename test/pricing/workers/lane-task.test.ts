@@ -3,12 +3,17 @@ import { createTaskTimes, isBrief, isLarge, type LaneTask, type OpenTask } from 
 
 const start = (isCold = false) => {
   const charged: number[] = [];
-  const times = createTaskTimes({ charge: (_, milliseconds) => void charged.push(milliseconds) });
+  const passed: number[] = [];
   const task = { bytes: 100_000, expectedMs: 10 } as LaneTask;
+  const queue = {
+    charge: (_: LaneTask, milliseconds: number) => void charged.push(milliseconds),
+    pass: (milliseconds: number) => void passed.push(milliseconds),
+  };
+  const times = createTaskTimes(queue, () => [task]);
   const frame = { withdraw: () => false };
   const opened: OpenTask = { task, frame, isCold, isStarted: true, isCancelled: false, workedMs: 0, countedMs: 10 };
-  const sum = (): number => charged.reduce((total, each) => total + each, 0);
-  return { times, opened, sum };
+  const sumOf = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
+  return { times, opened, sum: () => sumOf(charged), passed: () => sumOf(passed) };
 };
 
 test('an estimate that is known after the body is read counts at once, and is corrected at the end', (t) => {
@@ -19,6 +24,18 @@ test('an estimate that is known after the body is read counts at once, and is co
   t.is(sum(), 390);
   times.ended(opened);
   t.is(10 + sum(), 100);
+});
+
+test('the common time passes by the work that was done, not by the estimate', (t) => {
+  const { times, opened, passed } = start();
+  times.expect(opened, 600_000);
+  t.is(passed(), 0);
+  times.worked(opened, 7);
+  times.ended(opened);
+  t.is(passed(), 7);
+  const cold = start(true);
+  cold.times.worked(cold.opened, 900);
+  t.is(cold.passed(), 10, 'slow new code passes no more time than the caller is charged for');
 });
 
 test('time beyond the estimate counts while the task works', (t) => {
