@@ -32,6 +32,11 @@ type CollectWhenCalmOptions = {
   readonly largeResidentGrowthBytes: number;
   /** Min time between two such collections, because large bodies let the memory grow again at once. */
   readonly largeGrowthEveryMs: number;
+  /**
+   * Pauses before the next collections of the same growth. What an attack left in use for some seconds, such as waiting answers
+   * and slow connections, is garbage at the next one. What stays after the last one is in use, so it is no reason for more.
+   */
+  readonly followUpsMs: readonly number[];
 };
 
 /**
@@ -50,6 +55,7 @@ const defaults: CollectWhenCalmOptions = {
   maxResidentUtilization: 0.1,
   largeResidentGrowthBytes: 384 * 2 ** 20,
   largeGrowthEveryMs: 60_000,
+  followUpsMs: [10_000, 20_000, 40_000],
 };
 
 /** Memory that V8 knows of: the heap with its free pages, and what lives outside, such as bodies. */
@@ -65,6 +71,39 @@ type CollectWhenCalmDeps = {
   readonly giveBackPages?: () => void;
 };
 
+/** Decides when the resident memory has grown so much that a collection of 0.1 s is worth it. */
+const createResidentGrowth = (options: CollectWhenCalmOptions) => {
+  const { maxUtilization, maxResidentUtilization, followUpsMs } = options;
+  let keptBytes = process.memoryUsage.rss();
+  let collectedAt = Number.NEGATIVE_INFINITY;
+  /** Collections of the present growth in calm times. */
+  let calmCollections = 0;
+  const isCalm = (utilization: number): boolean => utilization <= maxResidentUtilization;
+  return {
+    isDue: (utilization: number): boolean => {
+      const residentBytes = process.memoryUsage.rss();
+      keptBytes = Math.min(keptBytes, residentBytes);
+      const grownBytes = residentBytes - keptBytes;
+      if (grownBytes < options.minResidentGrowthBytes) {
+        calmCollections = 0;
+        return false;
+      }
+      const sinceMs = performance.now() - collectedAt;
+      if (isCalm(utilization)) return calmCollections === 0 || sinceMs >= followUpsMs[calmCollections - 1]!;
+      const isLarge = grownBytes >= options.largeResidentGrowthBytes;
+      return isLarge && utilization <= maxUtilization && sinceMs >= options.largeGrowthEveryMs;
+    },
+    collected: (utilization: number): void => {
+      collectedAt = performance.now();
+      if (!isCalm(utilization)) return;
+      calmCollections += 1;
+      if (calmCollections <= followUpsMs.length) return;
+      calmCollections = 0;
+      keptBytes = process.memoryUsage.rss();
+    },
+  };
+};
+
 /**
  * V8 collects when memory is allocated. After a time of large bodies nobody allocates, and hundreds of megabytes of
  * garbage stay. This collects them when the event loop has time for it. See docs/decisions/0121 and 0274.
@@ -73,16 +112,13 @@ type CollectWhenCalmDeps = {
 export const collectWhenCalm = ({
   collect,
   giveBackPages,
-  ...options
+  ...given
 }: CollectWhenCalmDeps & Partial<CollectWhenCalmOptions>): (() => void) => {
-  const { everyMs, maxUtilization, maxIdleUtilization, maxResidentUtilization, ...growth } = {
-    ...defaults,
-    ...options,
-  };
+  const options = { ...defaults, ...given };
+  const { everyMs, maxUtilization, maxIdleUtilization, minIdleGrowthBytes } = options;
+  const residentGrowth = createResidentGrowth(options);
   let keptBytes = knownBytes();
-  let keptResidentBytes = process.memoryUsage.rss();
   let hasPagesToGiveBack = false;
-  let collectedAt = Number.NEGATIVE_INFINITY;
   let last: EventLoopUtilization = performance.eventLoopUtilization();
   const look = (): void => {
     const now = performance.eventLoopUtilization();
@@ -95,24 +131,16 @@ export const collectWhenCalm = ({
       hasPagesToGiveBack = false;
       giveBackPages?.();
     }
-    const residentBytes = process.memoryUsage.rss();
-    keptResidentBytes = Math.min(keptResidentBytes, residentBytes);
-    const grownBytes = residentBytes - keptResidentBytes;
-    const isLarge =
-      grownBytes >= growth.largeResidentGrowthBytes && performance.now() - collectedAt >= growth.largeGrowthEveryMs;
-    const isCalm = utilization <= (isLarge ? maxUtilization : maxResidentUtilization);
-    if (isCalm && grownBytes >= growth.minResidentGrowthBytes) {
-      collectedAt = performance.now();
+    if (residentGrowth.isDue(utilization)) {
       collect('last-resort');
       // Memory outside the heap is freed by another thread, so its pages are free at the next look.
       hasPagesToGiveBack = true;
       keptBytes = knownBytes();
-      // What stays is in use, so it is no reason for the next one.
-      keptResidentBytes = process.memoryUsage.rss();
+      residentGrowth.collected(utilization);
       return;
     }
     const isIdle = utilization <= maxIdleUtilization;
-    const worthBytes = isIdle ? growth.minIdleGrowthBytes : growth.minGrowthBytes;
+    const worthBytes = isIdle ? minIdleGrowthBytes : options.minGrowthBytes;
     if (bytes - keptBytes < worthBytes || utilization > maxUtilization) return;
     collect();
     // Memory outside the heap is freed by another thread: the next look sees it.

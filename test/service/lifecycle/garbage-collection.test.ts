@@ -10,9 +10,16 @@ const resident = (): number => process.memoryUsage.rss();
 /** Only the resident memory can be the reason for a collection. */
 const onlyResident = { everyMs: 100, minGrowthBytes: Infinity, minIdleGrowthBytes: Infinity };
 
+const collectGarbage = createCollectGarbage();
+/** The memory of an earlier test would be given back during the next one, and hide its growth. */
+test.beforeEach(async () => {
+  collectGarbage('last-resort');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+});
+
 test.serial('garbage outside the heap is collected although nothing is allocated any more', async (t) => {
   const end = collectWhenCalm({
-    collect: createCollectGarbage(),
+    collect: collectGarbage,
     everyMs: 50,
     minGrowthBytes: 8 * mebibyte,
     minIdleGrowthBytes: 8 * mebibyte,
@@ -34,7 +41,7 @@ test.serial('garbage outside the heap is collected although nothing is allocated
 test.serial('the pages of a large heap are given back while the event loop has nothing to do', async (t) => {
   const before = resident();
   const end = collectWhenCalm({
-    collect: createCollectGarbage(),
+    collect: collectGarbage,
     ...onlyResident,
     maxResidentUtilization: 0.9,
     minResidentGrowthBytes: 48 * mebibyte,
@@ -54,7 +61,7 @@ test.serial('the pages of a large heap are given back while the event loop has n
 test.serial('free memory between pieces in use is given back while the event loop has nothing to do', async (t) => {
   const before = resident();
   const end = collectWhenCalm({
-    collect: createCollectGarbage(),
+    collect: collectGarbage,
     giveBackPages: createGiveBackPages(),
     ...onlyResident,
     maxResidentUtilization: 0.9,
@@ -85,6 +92,7 @@ test.serial(
       maxUtilization: 0.7,
       maxResidentUtilization: 0.7,
       minResidentGrowthBytes: 32 * mebibyte,
+      followUpsMs: [],
     });
     t.teardown(end);
     const held = [Buffer.alloc(64 * mebibyte, 1)];
@@ -127,4 +135,45 @@ test.serial('much memory is given back while the event loop is busy for a part o
   await eventually(() => calls.length >= 2, 'the large growth is collected', 20_000);
   t.deepEqual(calls.slice(0, 2), ['last-resort', 'pages']);
   t.is(held.length, 2);
+});
+
+test.serial('what is still in use at the first collection is collected again, a few times', async (t) => {
+  const times: number[] = [];
+  const end = collectWhenCalm({
+    collect: () => void times.push(performance.now()),
+    ...onlyResident,
+    maxResidentUtilization: 0.9,
+    minResidentGrowthBytes: 48 * mebibyte,
+    followUpsMs: [300, 600],
+  });
+  t.teardown(end);
+  const held = Buffer.alloc(160 * mebibyte, 1);
+  await eventually(() => times.length === 3, 'the growth is collected three times', 20_000);
+  t.true(times[1]! - times[0]! >= 300);
+  t.true(times[2]! - times[1]! >= 600);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  t.is(times.length, 3, 'what stays is in use');
+  t.is(held.byteLength, 160 * mebibyte);
+});
+
+test.serial('what stays after a collection beside other work is collected again in a calm time', async (t) => {
+  const calls: string[] = [];
+  const end = collectWhenCalm({
+    collect: (flavor) => void calls.push(flavor ?? 'usual'),
+    ...onlyResident,
+    maxResidentUtilization: 0.3,
+    maxUtilization: 1,
+    minResidentGrowthBytes: 48 * mebibyte,
+    largeResidentGrowthBytes: 64 * mebibyte,
+  });
+  t.teardown(end);
+  const held = Buffer.alloc(96 * mebibyte, 1);
+  for (const busyUntil = performance.now() + 10_000; calls.length === 0 && performance.now() < busyUntil;) {
+    const turnEnd = performance.now() + 20;
+    while (performance.now() < turnEnd);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.is(calls.length, 1, 'the large growth is collected beside other work');
+  await eventually(() => calls.length === 2, 'it is collected again in a calm time', 20_000);
+  t.is(held.byteLength, 96 * mebibyte);
 });
