@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SpanKind, SpanStatusCode, TraceFlags, type Tracer } from '@opentelemetry/api';
 import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
 import {
@@ -64,6 +65,42 @@ test('exported spans are redacted; the span itself and its times do not change',
     JSON.stringify([query?.attributes, query?.events, query?.status, get?.attributes, get?.events]),
     /hunter2/,
   );
+});
+
+test('a large batch is exported in parts, one in each turn of the event loop, and each part counts by its own result', async (t) => {
+  const parts: { readonly spans: number; readonly done: (result: ExportResult) => void }[] = [];
+  const exporter: SpanExporter = {
+    export: (spans, done) => void parts.push({ spans: spans.length, done }),
+    shutdown: async () => {},
+  };
+  const { pipeline, tracer, dropped } = setup(exporter, 300);
+  makeSpans(tracer, 300);
+  t.deepEqual(
+    parts.map(({ spans }) => spans),
+    [128],
+  );
+  const flushed = pipeline.forceFlush();
+  await nextTurn();
+  t.is(parts.length, 2);
+  await nextTurn();
+  t.deepEqual(
+    parts.map(({ spans }) => spans),
+    [128, 128, 44],
+  );
+  await nextTurn();
+  t.is(parts.length, 3);
+  parts[2]!.done({ code: ExportResultCode.SUCCESS });
+  parts[0]!.done({ code: ExportResultCode.FAILED });
+  t.deepEqual(dropped, { queue_full: 0, export_failed: 128, shutdown: 0 });
+  makeSpans(tracer, 301);
+  t.is(dropped.queue_full, 1, 'the parts in progress are no longer in the queue');
+  t.is(parts.length, 3, 'the next batch waits for all parts of this one');
+  parts[1]!.done({ code: ExportResultCode.SUCCESS });
+  await flushed;
+  await nextTurn();
+  t.is(parts[3]?.spans, 128);
+  await pipeline.close(100);
+  t.deepEqual(dropped, { queue_full: 1, export_failed: 128, shutdown: 300 });
 });
 
 test('spans beyond the queue are counted exactly', async (t) => {

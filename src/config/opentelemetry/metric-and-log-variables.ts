@@ -39,7 +39,7 @@ export const metricAndLogVariables = {
   OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: honoured(
     wholeNumber(1, 1_000_000),
     '512',
-    'Max log lines of one batch. At most OTEL_BLRP_MAX_QUEUE_SIZE',
+    'Max log lines of one batch, which is sent in parts of 128. At most OTEL_BLRP_MAX_QUEUE_SIZE',
   ),
   OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT: honoured(wholeNumber(0), '64', 'Max attributes of a log line over OTLP'),
   OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT: honoured(

@@ -107,7 +107,7 @@ export const openTelemetryVariables = {
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: honoured(
     wholeNumber(1, 1_000_000),
     '512',
-    'Max spans of one batch. At most OTEL_BSP_MAX_QUEUE_SIZE',
+    'Max spans of one batch, which is sent in parts of 128. At most OTEL_BSP_MAX_QUEUE_SIZE',
   ),
   OTEL_ATTRIBUTE_COUNT_LIMIT: honoured(
     wholeNumber(0),
