@@ -45,9 +45,21 @@ type Figure = {
   readonly variant: string;
   readonly ms: number;
   /** The garbage collections in that turn. */
-  readonly collections: readonly string[];
+  readonly collections: Turns['collections'];
   readonly status: number;
   readonly text: string;
+};
+
+const textOf = ({ ms, isWhole }: Figure['collections'][number]): string =>
+  `${isWhole ? 'whole' : 'part'} ${ms.toFixed(1)} ms`;
+
+/**
+ * What can be done only once has no median, which leaves out a collection of the whole heap that falls into one of several
+ * turns by chance. So it is subtracted.
+ */
+const countedMs = ({ name, ms, collections }: Figure): number => {
+  const whole = largestRequests[name]!.once === true ? collections.filter(({ isWhole }) => isWhole) : [];
+  return ms - whole.reduce((sum, collection) => sum + collection.ms, 0);
 };
 
 /** The largest request of a route is the documented one if no part of it can grow. */
@@ -160,7 +172,7 @@ test('no route works for longer than its bound, usually 10 ms of processor time,
     .filter(isMeasured)
     .toSorted((a, b) => b.ms - a.ms)
     .slice(0, 40)) {
-    const of = collections.length > 0 ? ` with collections (${collections.join(', ')})` : '';
+    const of = collections.length > 0 ? ` with collections (${collections.map(textOf).join(', ')})` : '';
     t.log(`${ms.toFixed(1)} ms${of}: ${name} (${variant}, ${status})`);
   }
   t.deepEqual(
@@ -182,7 +194,8 @@ test('no route works for longer than its bound, usually 10 ms of processor time,
   t.deepEqual(
     figures
       .filter(
-        (figure) => isMeasured(figure) && figure.ms > (largestRequests[figure.name]!.boundMs ?? usualBoundMs) * factor,
+        (figure) =>
+          isMeasured(figure) && countedMs(figure) > (largestRequests[figure.name]!.boundMs ?? usualBoundMs) * factor,
       )
       .map(({ name, variant, ms, collections }) => ({ name, variant, ms, collections })),
     [],

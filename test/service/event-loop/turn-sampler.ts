@@ -13,8 +13,8 @@ import { threadMs } from '#testkit/measures/thread-time.ts';
 export type Turns = {
   /** Processor time of the longest turn since the last answer. */
   readonly longestMs: number;
-  /** The garbage collections in it, such as `whole 8.1 ms`, by the clock. */
-  readonly collections: readonly string[];
+  /** The garbage collections in it, by the clock; `isWhole` means of the whole heap. */
+  readonly collections: readonly { readonly ms: number; readonly isWhole: boolean }[];
   /** Processor time of a fixed piece of work in the same thread: how fast the processor is at the moment. */
   readonly fixedWorkMs: number;
 };
@@ -79,9 +79,7 @@ setInterval(endTurn, 1).unref();
 const takeLongest = (): Pick<Turns, 'longestMs' | 'collections'> => {
   take(observer.takeRecords());
   const [longest] = turns.filter((turn) => !isCalmCollection(turn)).toSorted((a, b) => b.ms - a.ms);
-  const inside = (longest ? collectionsIn(longest) : []).map(
-    ({ from, to, isWhole }) => `${isWhole ? 'whole' : 'part'} ${(to - from).toFixed(1)} ms`,
-  );
+  const inside = (longest ? collectionsIn(longest) : []).map(({ from, to, isWhole }) => ({ ms: to - from, isWhole }));
   turns = [];
   collections.length = 0;
   return { longestMs: longest?.ms ?? 0, collections: inside };
