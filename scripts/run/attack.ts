@@ -2,8 +2,8 @@
  * `npm run attack`: attacks a real service in production mode over loopback and reports the result. Every attack of
  * load/attack/attacks runs alone and together with the others, from 1 and from 50 addresses, and once together with the
  * others from 50 addresses of its own. ATTACK_REQUESTS (1000) is the number of requests of each attack. `--short` is the
- * form for CI. `--write` writes the report to docs/attack.md. Other arguments are parts of attack names, or "all at once"
- * for the mixed runs; only these run. `--untimed` reports the speed and share of the good caller without a verdict, because
+ * form for CI. `--write` writes the report to docs/attack.md. Other arguments are parts of attack names, "all at once"
+ * for the mixed runs, or "of its own" for the last of them; only these run. `--untimed` reports the speed and share of the good caller without a verdict, because
  * the speed of CI machines differs. The exit status is 1 if a run is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -40,14 +40,14 @@ const mixedSettings: RunSettings = { ...settings, maxAttackMs: short ? 25_000 : 
 /** A value far above the limit. The service is killed before the machine runs out of memory. */
 const guardBytes = 6_144 * mebibyte;
 
-const isWanted = ({ name }: ListedAttack): boolean => names.length === 0 || names.some((part) => name.includes(part));
+const isWanted = ({ name }: Pick<ListedAttack, 'name'>): boolean =>
+  names.length === 0 || names.some((part) => name.includes(part));
 const chosen = attacks.filter(isWanted);
 const mixed = 'all at once';
-const mixedIsWanted = names.length === 0 || names.includes(mixed);
-if (chosen.length === 0 && !mixedIsWanted) {
-  console.error(
-    `No such attack; there are:\n${[...attacks, { name: mixed }].map(({ name }) => `  ${name}`).join('\n')}`,
-  );
+const flood = short ? mixed : `${mixed}, each from 50 addresses of its own`;
+const listed = [...attacks, { name: mixed }, { name: flood }];
+if (!listed.some(isWanted)) {
+  console.error(`No such attack; there are:\n${[...new Set(listed.map(({ name }) => `  ${name}`))].join('\n')}`);
   process.exit(2);
 }
 
@@ -105,19 +105,22 @@ try {
       await measure({ name: attack.name, attacks: [attack], addresses: () => addresses, counted: 'each' }, settings);
     }
   }
-  if (mixedIsWanted) {
-    const together = async (name: string, addresses: Run['addresses'], counted: Run['counted']): Promise<void> =>
-      measure({ name, attacks, addresses, counted }, mixedSettings);
-    if (!short) {
-      for (const count of [1, 50]) {
-        const shared = newAddresses(count);
-        await together(mixed, () => shared, 'any');
-      }
+  const together = async (run: Omit<Run, 'attacks'>): Promise<void> => {
+    if (isWanted(run)) await measure({ ...run, attacks }, mixedSettings);
+  };
+  if (!short) {
+    for (const count of [1, 50]) {
+      const shared = newAddresses(count);
+      await together({ name: mixed, addresses: () => shared, counted: 'any' });
     }
-    const each = attacks.map(() => newAddresses(short ? 1 : 50));
-    const flood = short ? mixed : `${mixed}, each from 50 addresses of its own`;
-    await together(flood, (attack) => each[attack]!, 'slow');
   }
+  const each = attacks.map(() => newAddresses(short ? 1 : 50));
+  await together({
+    name: flood,
+    addresses: (attack) => each[attack]!,
+    counted: 'slow',
+    isFlood: !short,
+  });
 } finally {
   await close();
 }

@@ -46,6 +46,9 @@ export const idleBodies: readonly [Attack, ...Attack[]] = [
   },
 ];
 
+/** The service closes the connection after ANSWER_GRACE_MS without reading, and nothing is shown if the client reads before. */
+export const unreadMs = 45_000;
+
 /** Requests the largest answers and does not read them. */
 const unread = (field: Field, parallel: number, grouped: boolean): Promise<void> =>
   each(field, { parallel, ...(grouped && { grouped: true }) }, (_, address) =>
@@ -56,7 +59,8 @@ const unread = (field: Field, parallel: number, grouped: boolean): Promise<void>
       path: '/api/v1/pricing/batch',
       headers: json,
       body: payloads.largeAnswer(),
-      unreadMs: 25_000,
+      unreadMs,
+      timeoutMs: unreadMs + 10_000,
     }),
   );
 

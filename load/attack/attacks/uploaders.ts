@@ -46,15 +46,24 @@ const makeUploader = async ({ people, port, sql }: Field): Promise<Uploader> => 
 export type Uploaders = {
   /** A new owner of the hostile uploads of one run, because the request limit of the earlier one may be used up. */
   readonly attacker: (field: Field) => Promise<Uploader>;
-  /** Uploads small files of another owner, one after the other, until the work ends. Returns the share that was stored. */
-  readonly during: (field: Field, work: () => Promise<void>) => Promise<number>;
+  /** Uploads small files of another owner, one after the other, until the work ends. */
+  readonly during: (field: Field, work: () => Promise<void>) => Promise<Served>;
+};
+
+export type Served = {
+  /** The share of the uploads that was stored. */
+  readonly share: number;
+  /** The last answer to each of the others, such as `503 Too many uploads at once`. */
+  readonly refusals: readonly string[];
 };
 
 /** A busy service asks to try again later. A client that does so must be served within this time. */
 const patienceMs = 20_000;
 
-const uploadSmall = async ({ port }: Field, { person, token, path }: Uploader): Promise<boolean> => {
+/** @returns undefined if the upload was stored, otherwise the last answer */
+const uploadSmall = async ({ port }: Field, { person, token, path }: Uploader): Promise<string | undefined> => {
   const symbol = path.slice(-6).toUpperCase();
+  let refusal = 'no answer';
   for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(500)) {
     const answer = await fetch(`http://127.0.0.1:${port}${path}/prices`, {
       method: 'POST',
@@ -67,10 +76,11 @@ const uploadSmall = async ({ port }: Field, { person, token, path }: Uploader): 
       body: `symbol,date,close\n${symbol},2024-01-02,100\n${symbol},2024-01-03,101\n`,
       signal: AbortSignal.timeout(patienceMs),
     }).catch(() => undefined);
-    await answer?.arrayBuffer().catch(() => undefined);
-    if (answer?.status === 200) return true;
+    const body = (await answer?.json().catch(() => undefined)) as { readonly detail?: string } | undefined;
+    if (answer?.status === 200) return undefined;
+    if (answer !== undefined) refusal = `${answer.status} ${body?.detail ?? ''}`.trimEnd();
   }
-  return false;
+  return refusal;
 };
 
 /** The well-behaved uploader is made once for a service. */
@@ -93,20 +103,22 @@ export const createUploaders = (): Uploaders => {
     during: async (field, work) => {
       const honest = await honestOf(field);
       const ending = new AbortController();
-      let [tried, stored] = [0, 0];
+      const refusals: string[] = [];
+      let tried = 0;
       const uploads = async (): Promise<void> => {
         do {
           // One at a time, also when several attacks run: one caller has one place.
           const upload = turn.then(() => uploadSmall(field, honest));
           turn = upload.catch(() => {});
           tried += 1;
-          if (await upload) stored += 1;
+          const refusal = await upload;
+          if (refusal !== undefined) refusals.push(refusal);
           await sleep(300);
         } while (!ending.signal.aborted);
       };
       const ended = work().finally(() => ending.abort());
       await Promise.all([ended, uploads()]);
-      return stored / tried;
+      return { share: 1 - refusals.length / tried, refusals };
     },
   };
 };

@@ -3,7 +3,7 @@ import { each } from '../each.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 import { payloads } from '../payloads.ts';
 import { leaveAfter, rawRequest, type RawRequest } from '../raw-request.ts';
-import { createUploaders, type Uploaders } from './uploaders.ts';
+import { createUploaders, type Served, type Uploaders } from './uploaders.ts';
 
 const csv = { 'Content-Type': 'text/csv' };
 const arrow = { 'Content-Type': 'application/vnd.apache.arrow.stream' };
@@ -29,7 +29,8 @@ const storedBytes = async ({ sql }: Field): Promise<number> => {
 
 /** One owner uploads hostile files. Meanwhile another owner uploads small files. */
 const hostileUploads = (uploaders: Uploaders, { parallel, upload, ...attack }: Settings): Attack => {
-  let [served, before] = [0, 0];
+  let served: Served = { share: 0, refusals: [] };
+  let before = 0;
   return {
     ...attack,
     run: async (field) => {
@@ -50,8 +51,10 @@ const hostileUploads = (uploaders: Uploaders, { parallel, upload, ...attack }: S
       );
     },
     fault: async (field) => {
-      if (served < minServedShare)
-        return `only ${Math.round(served * 100)} % of the uploads of another owner were stored`;
+      if (served.share < minServedShare) {
+        const reasons = [...new Set(served.refusals)].join(', ');
+        return `only ${Math.round(served.share * 100)} % of the uploads of another owner were stored (${reasons || 'none was sent'})`;
+      }
       const [{ assets } = { assets: 0 }] = await field.sql(
         `select count(*)::int as assets from asset where symbol ~ '^(X[0-9]+|[xyXY]{5,})$'`,
         [],
