@@ -30,7 +30,10 @@ type CollectWhenCalmOptions = {
   readonly maxResidentUtilization: number;
   /** So much growth is worth it up to `maxUtilization`: after an attack, what it stored can keep the service busy for minutes. */
   readonly largeResidentGrowthBytes: number;
-  /** Min time between two such collections, because large bodies let the memory grow again at once. */
+  /**
+   * Min time between two such collections, because large bodies let the memory grow again at once. It doubles with each one that did
+   * not help, because what stays is in use then.
+   */
   readonly largeGrowthEveryMs: number;
   /**
    * Pauses before the next collections of the same growth. What an attack left in use for some seconds, such as waiting answers
@@ -78,6 +81,8 @@ const createResidentGrowth = (options: CollectWhenCalmOptions) => {
   let collectedAt = Number.NEGATIVE_INFINITY;
   /** Collections of the present growth in calm times. */
   let calmCollections = 0;
+  /** The others. */
+  let busyCollections = 0;
   const isCalm = (utilization: number): boolean => utilization <= maxResidentUtilization;
   return {
     isDue: (utilization: number): boolean => {
@@ -86,16 +91,21 @@ const createResidentGrowth = (options: CollectWhenCalmOptions) => {
       const grownBytes = residentBytes - keptBytes;
       if (grownBytes < options.minResidentGrowthBytes) {
         calmCollections = 0;
+        busyCollections = 0;
         return false;
       }
       const sinceMs = performance.now() - collectedAt;
       if (isCalm(utilization)) return calmCollections === 0 || sinceMs >= followUpsMs[calmCollections - 1]!;
       const isLarge = grownBytes >= options.largeResidentGrowthBytes;
-      return isLarge && utilization <= maxUtilization && sinceMs >= options.largeGrowthEveryMs;
+      const everyMs = options.largeGrowthEveryMs * 2 ** Math.max(0, busyCollections - 1);
+      return isLarge && utilization <= maxUtilization && sinceMs >= everyMs;
     },
     collected: (utilization: number): void => {
       collectedAt = performance.now();
-      if (!isCalm(utilization)) return;
+      if (!isCalm(utilization)) {
+        busyCollections += 1;
+        return;
+      }
       calmCollections += 1;
       if (calmCollections <= followUpsMs.length) return;
       calmCollections = 0;

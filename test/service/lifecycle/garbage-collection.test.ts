@@ -177,3 +177,22 @@ test.serial('what stays after a collection beside other work is collected again 
   await eventually(() => calls.length === 2, 'it is collected again in a calm time', 20_000);
   t.is(held.byteLength, 96 * mebibyte);
 });
+
+test.serial('collections beside other work become rare when they do not help', async (t) => {
+  const times: number[] = [];
+  const end = collectWhenCalm({
+    collect: () => void times.push(performance.now()),
+    ...onlyResident,
+    maxResidentUtilization: -1,
+    maxUtilization: 0.9,
+    minResidentGrowthBytes: 16 * mebibyte,
+    largeResidentGrowthBytes: 48 * mebibyte,
+    largeGrowthEveryMs: 200,
+  });
+  t.teardown(end);
+  const held = Buffer.alloc(160 * mebibyte, 1);
+  await eventually(() => times.length === 3, 'the growth is collected three times', 20_000);
+  t.true(times[1]! - times[0]! >= 200);
+  t.true(times[2]! - times[1]! >= 400);
+  t.is(held.byteLength, 160 * mebibyte);
+});
