@@ -5,7 +5,6 @@ import type { CallerSample } from './good-caller.ts';
 /** The measurements of one attack, or of all attacks together. */
 export type AttackResult = {
   readonly name: string;
-  readonly isFlood: boolean;
   readonly addresses: number;
   readonly sent: number;
   /** The text of `createTally`. */
@@ -42,11 +41,6 @@ export const limits = {
   minSinglesShare: 0.99,
   maxSinglesP99Ms: 250,
   minBatchesShare: 0.95,
-  /**
-   * All attacks at once from 2,150 addresses keep the event loop busy, and the bodies of batches wait for it. Measured: 84.7 to
-   * 94.1 % (docs/decisions/0275).
-   */
-  minBatchesShareInFlood: 0.75,
   maxBatchMs: 2_000,
   /** With fewer samples a percentile is not reliable. The samples still count in the figure of the whole run. */
   minSamplesForP99: 100,

@@ -75,8 +75,6 @@ export type Run = {
    * counted kind is enough, because all attacks share one address and the rate limit may refuse them first.
    */
   readonly counted: 'each' | 'slow' | 'any';
-  /** The attackers have thousands of addresses. See `minBatchesShareInFlood`. */
-  readonly isFlood?: boolean;
 };
 
 const expectedKinds = ({ attacks, addresses, counted }: Run, requests: number): AttackResult['expectedKinds'] => {
@@ -91,7 +89,7 @@ const expectedKinds = ({ attacks, addresses, counted }: Run, requests: number): 
 
 /** Runs attacks at the same time as the good caller and measures their effect on the service. */
 export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult> => {
-  const { name, attacks, isFlood = false } = run;
+  const { name, attacks } = run;
   const { world, caller, memory, settings } = deps;
   const before = await world.metrics();
   if (before === undefined) throw new Error('the service does not answer before the attack');
@@ -139,7 +137,6 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
   const residentAfter = await waitForMemory(deps);
   return {
     name,
-    isFlood,
     addresses: new Set(fields.flatMap(({ addresses }) => addresses)).size,
     sent,
     answers: fields.length === 1 ? fields[0]!.tally.text() : `of ${fields.length} attacks`,

@@ -17,17 +17,14 @@ const lateBatches = (samples: readonly CallerSample[]): string => {
   return [...counts].map(([why, count]) => `${count} ${why}`).join(', ');
 };
 
-/**
- * Limits of the good caller that were not met. A missing figure is also a fault.
- * @param form `all`: the samples of all runs together
- */
-export const callerFaults = (samples: readonly CallerSample[], form: 'one run' | 'flood' | 'all'): string[] => {
+/** Limits of the good caller that were not met. A missing figure is also a fault. */
+export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean): string[] => {
   const { singles, singlesShare, singlesP99Ms, batchesShare } = callerFigures(samples);
   const faults: string[] = [];
   if (!(singlesShare >= limits.minSinglesShare)) faults.push(`${percent(singlesShare)} of the single prices were 200`);
-  if ((form === 'all' || singles >= limits.minSamplesForP99) && !(singlesP99Ms < limits.maxSinglesP99Ms))
+  if ((wholeRun || singles >= limits.minSamplesForP99) && !(singlesP99Ms < limits.maxSinglesP99Ms))
     faults.push(`p99 of the single prices was ${Math.round(singlesP99Ms)} ms`);
-  if (!(batchesShare >= (form === 'flood' ? limits.minBatchesShareInFlood : limits.minBatchesShare)))
+  if (!(batchesShare >= limits.minBatchesShare))
     faults.push(
       `${percent(batchesShare)} of the batches were 200 within 2 s (${lateBatches(samples) || 'none was sent'})`,
     );
@@ -62,5 +59,5 @@ export const attackFaults = (result: AttackResult): string[] => {
 /** All faults of one attack as sentences. The list is empty if the service withstood the attack. */
 export const allFaults = (result: AttackResult): string[] => [
   ...attackFaults(result),
-  ...callerFaults(result.caller, result.isFlood ? 'flood' : 'one run'),
+  ...callerFaults(result.caller, false),
 ];

@@ -115,12 +115,7 @@ try {
     }
   }
   const each = attacks.map(() => newAddresses(short ? 1 : 50));
-  await together({
-    name: flood,
-    addresses: (attack) => each[attack]!,
-    counted: 'slow',
-    isFlood: !short,
-  });
+  await together({ name: flood, addresses: (attack) => each[attack]!, counted: 'slow' });
 } finally {
   await close();
 }
