@@ -53,15 +53,6 @@ type Figure = {
 const textOf = ({ ms, isWhole }: Figure['collections'][number]): string =>
   `${isWhole ? 'whole' : 'part'} ${ms.toFixed(1)} ms`;
 
-/**
- * What can be done only once has no median, which leaves out a collection of the whole heap that falls into one of several
- * turns by chance. So it is subtracted.
- */
-const countedMs = ({ name, ms, collections }: Figure): number => {
-  const whole = largestRequests[name]!.once === true ? collections.filter(({ isWhole }) => isWhole) : [];
-  return ms - whole.reduce((sum, collection) => sum + collection.ms, 0);
-};
-
 /** The largest request of a route is the documented one if no part of it can grow. */
 const isLargest = ({ name, variant }: Figure): boolean => {
   const { requests, once } = largestRequests[name]!;
@@ -194,8 +185,7 @@ test('no route works for longer than its bound, usually 10 ms of processor time,
   t.deepEqual(
     figures
       .filter(
-        (figure) =>
-          isMeasured(figure) && countedMs(figure) > (largestRequests[figure.name]!.boundMs ?? usualBoundMs) * factor,
+        (figure) => isMeasured(figure) && figure.ms > (largestRequests[figure.name]!.boundMs ?? usualBoundMs) * factor,
       )
       .map(({ name, variant, ms, collections }) => ({ name, variant, ms, collections })),
     [],
