@@ -10,6 +10,15 @@ const resident = (): number => process.memoryUsage.rss();
 /** Only the resident memory can be the reason for a collection. */
 const onlyResident = { everyMs: 100, minGrowthBytes: Infinity, minIdleGrowthBytes: Infinity };
 
+/** Keeps the event loop busy, in turns of 20 ms, until `isDone`. */
+const workUntil = async (isDone: () => boolean): Promise<void> => {
+  while (!isDone()) {
+    const turnEnd = performance.now() + 20;
+    while (performance.now() < turnEnd);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+};
+
 const collectGarbage = createCollectGarbage();
 /** The memory of an earlier test would be given back during the next one, and hide its growth. */
 test.beforeEach(async () => {
@@ -99,11 +108,7 @@ test.serial(
     await eventually(() => calls.length === 1, 'the first growth is collected', 20_000);
     // A load begins before the next look.
     const busyUntil = performance.now() + 400;
-    while (performance.now() < busyUntil) {
-      const turnEnd = performance.now() + 20;
-      while (performance.now() < turnEnd);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await workUntil(() => performance.now() >= busyUntil);
     held.push(Buffer.alloc(64 * mebibyte, 1));
     await eventually(
       () => calls.length >= 4,
@@ -168,11 +173,8 @@ test.serial('what stays after a collection beside other work is collected again 
   });
   t.teardown(end);
   const held = Buffer.alloc(96 * mebibyte, 1);
-  for (const busyUntil = performance.now() + 10_000; calls.length === 0 && performance.now() < busyUntil;) {
-    const turnEnd = performance.now() + 20;
-    while (performance.now() < turnEnd);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const busyUntil = performance.now() + 10_000;
+  await workUntil(() => calls.length > 0 || performance.now() >= busyUntil);
   t.is(calls.length, 1, 'the large growth is collected beside other work');
   await eventually(() => calls.length === 2, 'it is collected again in a calm time', 20_000);
   t.is(held.byteLength, 96 * mebibyte);
