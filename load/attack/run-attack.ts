@@ -3,6 +3,7 @@ import { abuseKinds } from '#src/kernel/catalogue/abuse.ts';
 import type { Scrape } from '#load/chaos/scrape.ts';
 import type { Field } from './attack.ts';
 import type { ListedAttack } from './attacks/list.ts';
+import { counted } from './counted.ts';
 import type { GoodCaller } from './good-caller.ts';
 import { residentTree, totalOf, type MemoryWatch, type ResidentTree } from './memory.ts';
 import { limits, type AttackResult } from './result.ts';
@@ -44,15 +45,16 @@ const waitForMemory = async ({ world, settings }: RunDeps): Promise<ResidentTree
 };
 
 /** How the lost pricing processes ended, by the log lines of the service. */
-const endsOf = (lines: readonly LogLine[]): string => {
-  const counts = new Map<string, number>();
-  for (const { message, signal, exit_code: exitCode, fatal } of lines) {
-    if (typeof message !== 'string' || !message.startsWith('a pricing worker')) continue;
-    const how = JSON.stringify({ message, signal, exit_code: exitCode, fatal });
-    counts.set(how, (counts.get(how) ?? 0) + 1);
-  }
-  return [...counts].map(([how, count]) => `${count} log lines ${how}`).join('; ');
-};
+const endsOf = (lines: readonly LogLine[]): string =>
+  counted(
+    lines
+      .filter(({ message }) => typeof message === 'string' && message.startsWith('a pricing worker'))
+      .map(({ message, signal, exit_code: exitCode, fatal }) => {
+        const how = JSON.stringify({ message, signal, exit_code: exitCode, fatal });
+        return `log lines ${how}`;
+      }),
+    '; ',
+  );
 
 const increases = (before: Scrape, after: Scrape | undefined): AttackResult['refused'] => {
   const name = 'volwatch_abuse_refused_total';

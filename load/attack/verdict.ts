@@ -1,3 +1,4 @@
+import { counted } from './counted.ts';
 import type { CallerSample } from './good-caller.ts';
 import { totalOf } from './memory.ts';
 import { callerFigures, limits, type AttackResult } from './result.ts';
@@ -6,16 +7,15 @@ const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} M
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Why batches were not in time, such as `3 with 429 Too many requests at once, 2 slow`. */
-const lateBatches = (samples: readonly CallerSample[]): string => {
-  const counts = new Map<string, number>();
-  for (const { kind, status, ms, detail } of samples) {
-    if (kind !== 'batch' || (status === 200 && ms <= limits.maxBatchMs)) continue;
-    const refused = status === 0 ? 'without an answer' : `with ${status} ${detail ?? ''}`.trimEnd();
-    const why = status === 200 ? 'slow' : refused;
-    counts.set(why, (counts.get(why) ?? 0) + 1);
-  }
-  return [...counts].map(([why, count]) => `${count} ${why}`).join(', ');
-};
+const lateBatches = (samples: readonly CallerSample[]): string =>
+  counted(
+    samples
+      .filter(({ kind, status, ms }) => kind === 'batch' && !(status === 200 && ms <= limits.maxBatchMs))
+      .map(({ status, detail }) => {
+        if (status === 200) return 'slow';
+        return status === 0 ? 'without an answer' : `with ${status} ${detail ?? ''}`.trimEnd();
+      }),
+  );
 
 /** Limits of the good caller that were not met. A missing figure is also a fault. */
 export const callerFaults = (samples: readonly CallerSample[], wholeRun: boolean): string[] => {
