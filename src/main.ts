@@ -1,7 +1,7 @@
 import { banner } from './banner.ts';
 import { compose, type Service } from './compose/index.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
-import { collectWhenCalm, countBodiesAsHeap } from './garbage-collection.ts';
+import { collectWhenCalm, setHeapGrowth } from './garbage-collection.ts';
 import { lowerHelperThreads } from './helper-threads.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
 import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
@@ -71,7 +71,7 @@ const handleSignals = (composing: Promise<Service>): void => {
   process.on('uncaughtException', onFatal('uncaughtException')).on('unhandledRejection', onFatal('unhandledRejection'));
 };
 
-countBodiesAsHeap();
+setHeapGrowth();
 collectWhenCalm({ collect: createCollectGarbage(), giveBackPages: createGiveBackPages() });
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {

@@ -1,7 +1,7 @@
 /** A part of `bench-market.ts`: the first calculation, or daily refreshes. Arguments: URL, part, number of stored bars. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { collectWhenCalm, countBodiesAsHeap } from '#src/garbage-collection.ts';
+import { collectWhenCalm, setHeapGrowth } from '#src/garbage-collection.ts';
 import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -28,7 +28,7 @@ const reads = 400;
 const calmMs = 11_000;
 
 // As in main.ts.
-countBodiesAsHeap();
+setHeapGrowth();
 collectWhenCalm({ collect: createCollectGarbage() });
 const daily = createDailyProvider(Number(stored));
 const database = await createDatabase({ ...databaseSettings(url), entities: marketDataEntities });
