@@ -10,13 +10,11 @@ import {
   type Health,
   type HttpServer,
   createConnectionLimit,
-  createClientIp,
   createIsTrustedProxy,
 } from '../http/index.ts';
 import { createIdempotency, createIdempotencyQuota } from '../idempotency/index.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { AssertCallerMayStore } from '../kernel/ports/owners.ts';
-import { countedAddress } from '../kernel/requests/counted-address.ts';
 import type { Route } from '../kernel/requests/route.ts';
 import type { Reader, UnitOfWork } from '../kernel/ports/unit-of-work.ts';
 import type { RateLimits } from '../rate-limit/index.ts';
@@ -111,11 +109,6 @@ export const composeEdge = (
     metrics,
     abuse,
   });
-  const clientIp = createClientIp({
-    trustedProxies: config.TRUSTED_PROXIES,
-    header: config.TRUSTED_PROXY_HEADER,
-    logger,
-  });
   const app = createApp({
     answers,
     routes: [...health.routes, ...routes],
@@ -168,7 +161,8 @@ export const composeEdge = (
     production,
     responseValidation: { strict: !production, percent: production ? config.RESPONSE_VALIDATION_PERCENT : 100 },
     unknownQuery: config.UNKNOWN_QUERY_NAMES,
-    clientIp,
+    trustedProxies: config.TRUSTED_PROXIES,
+    proxyHeader: config.TRUSTED_PROXY_HEADER,
     corsOrigins: config.CORS_ORIGINS,
     logger,
     metrics,
@@ -192,8 +186,6 @@ export const composeEdge = (
     pipeline: {
       maxWaiting: config.PIPELINE_LIMIT,
       onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),
-      clientOf: ({ socket, headers }) => countedAddress(clientIp(socket.remoteAddress, headers)),
-      onWait: () => metrics.count('volwatch_http_starts_delayed_total', {}),
     },
     onTinyChunks: ({ remoteAddress }) => abuse.refused('body_structure', remoteAddress),
     production,

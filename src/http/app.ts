@@ -10,7 +10,7 @@ import type { Answers } from './answers/answers.ts';
 import type { BodyAdmission } from './admission/body-admission.ts';
 import type { RefusalDelay } from './admission/refusal-delay.ts';
 import { unreadBodies } from './admission/unread-body.ts';
-import type { ClientIp } from './server/client-ip.ts';
+import { createClientIp, type ProxyHeader } from './server/client-ip.ts';
 import { compression } from './middleware/compression.ts';
 import { cors } from './middleware/cors.ts';
 import { createRouteSteps } from './routing/route-steps.ts';
@@ -55,7 +55,10 @@ export type AppDeps = {
   readonly responseValidation: ResponseValidation;
   /** What happens to unknown names in the query of GET routes. Default: `refuse`. */
   readonly unknownQuery?: UnknownQuery;
-  readonly clientIp: ClientIp;
+  /** Addresses or CIDRs of proxies whose header about their clients is used. */
+  readonly trustedProxies: readonly string[];
+  /** The header that they set. */
+  readonly proxyHeader?: ProxyHeader;
   readonly corsOrigins: readonly string[];
   readonly openapi: OpenApiInfo;
 };
@@ -94,7 +97,11 @@ export const createApp = (deps: AppDeps): RequestListener => {
       clock,
       metrics,
       routing,
-      clientIp: deps.clientIp,
+      clientIp: createClientIp({
+        trustedProxies: deps.trustedProxies,
+        ...(deps.proxyHeader && { header: deps.proxyHeader }),
+        logger,
+      }),
       requestLog: createRequestLog(logger, deps.addressHash),
       deadlineMs: limits.requestDeadlineMs,
       streamDeadlineMs: limits.stream.timeoutMs,

@@ -9,7 +9,6 @@ import { authEntities } from '#src/auth/entities.ts';
 import { mailEntities } from '#src/mail/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
-import { createClientIp } from '#src/http/server/client-ip.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -153,7 +152,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     routes: auth.routes,
     authenticate: auth.authenticate,
     csrf: auth.csrf,
-    clientIp: createClientIp({ trustedProxies: ['127.0.0.1'] }),
+    trustedProxies: ['127.0.0.1'],
     corsOrigins: overriding.origins ?? [],
   });
   auth.start();

@@ -4,7 +4,6 @@ import type { ExecutionContext } from 'ava';
 import type { Answers } from '#src/http/answers/answers.ts';
 import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admission/body-admission.ts';
 import { createApp, type AppDeps } from '#src/http/app.ts';
-import { createClientIp } from '#src/http/server/client-ip.ts';
 import { createHttpServer, type HttpServer } from '#src/http/server/server.ts';
 import type { AbuseKind, AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -113,7 +112,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     bodies: createBodyAdmission({ ...bodyAdmission, ...options.bodyAdmission }, { metrics, abuse }),
     production,
     responseValidation: { strict: true, percent: 100 },
-    clientIp: createClientIp({ trustedProxies: [] }),
+    trustedProxies: [],
     corsOrigins: [],
     openapi: { title: 'Test', version: '1.0.0' },
     ...options,

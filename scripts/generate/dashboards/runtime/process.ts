@@ -70,14 +70,5 @@ export const process: RowSpec = {
       unit: 'events/s',
       queries: [{ expr: sumRate(of('volwatch_http_answers_cut_total'), 'reason'), legend: '{{reason}}' }],
     },
-    {
-      id: 63,
-      kind: 'timeseries',
-      title: 'Requests that waited for their start',
-      description:
-        'Requests per second that came in one turn of the event loop with many others, and started in a later turn. A peak is a burst, such as a client that opens many connections.',
-      unit: 'events/s',
-      queries: [{ expr: sumRate(of('volwatch_http_starts_delayed_total'), 'instance'), legend: '{{instance}}' }],
-    },
   ],
 };

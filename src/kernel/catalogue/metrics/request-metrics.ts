@@ -96,11 +96,6 @@ export const requestMetrics = {
     help: 'Connections closed at once: too many in total, or too many of one address',
     labels: { reason: ['total', 'address'] },
   },
-  volwatch_http_starts_delayed_total: {
-    type: 'counter',
-    help: 'Requests that waited for a later turn of the event loop, because many started in one turn',
-    labels: {},
-  },
   volwatch_http_bodies_in_progress: {
     type: 'gauge',
     help: 'Request bodies that are being read',
