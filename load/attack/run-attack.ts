@@ -3,7 +3,7 @@ import { abuseKinds } from '#src/kernel/catalogue/abuse.ts';
 import type { Scrape } from '#load/chaos/scrape.ts';
 import type { Field } from './attack.ts';
 import type { ListedAttack } from './attacks/list.ts';
-import { counted } from './counted.ts';
+import { countTexts } from './count-texts.ts';
 import type { GoodCaller } from './good-caller.ts';
 import { residentTree, totalOf, type MemoryWatch, type ResidentTree } from './memory.ts';
 import { limits, type AttackResult } from './result.ts';
@@ -46,7 +46,7 @@ const waitForMemory = async ({ world, settings }: RunDeps): Promise<ResidentTree
 
 /** How the lost pricing processes ended, by the log lines of the service. */
 const endsOf = (lines: readonly LogLine[]): string =>
-  counted(
+  countTexts(
     lines
       .filter(({ message }) => typeof message === 'string' && message.startsWith('a pricing worker'))
       .map(({ message, signal, exit_code: exitCode, fatal }) => {

@@ -1,4 +1,4 @@
-import { counted } from './counted.ts';
+import { countTexts } from './count-texts.ts';
 import type { CallerSample } from './good-caller.ts';
 import { totalOf } from './memory.ts';
 import { callerFigures, limits, type AttackResult } from './result.ts';
@@ -8,7 +8,7 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Why batches were not in time, such as `3 with 429 Too many requests at once, 2 slow`. */
 const lateBatches = (samples: readonly CallerSample[]): string =>
-  counted(
+  countTexts(
     samples
       .filter(({ kind, status, ms }) => kind === 'batch' && !(status === 200 && ms <= limits.maxBatchMs))
       .map(({ status, detail }) => {

@@ -1,5 +1,5 @@
 import type { Attack, Field } from '../attack.ts';
-import { counted } from '../counted.ts';
+import { countTexts } from '../count-texts.ts';
 import { each } from '../each.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 import { payloads } from '../payloads.ts';
@@ -53,7 +53,7 @@ const hostileUploads = (uploaders: Uploaders, { parallel, upload, ...attack }: S
     },
     fault: async (field) => {
       if (served.share < minServedShare) {
-        const reasons = counted(served.refusals);
+        const reasons = countTexts(served.refusals);
         return `only ${Math.round(served.share * 100)} % of the uploads of another owner were stored (${reasons || 'none was sent'})`;
       }
       const [{ assets } = { assets: 0 }] = await field.sql(
