@@ -7,9 +7,11 @@ import {
   createHttpServer,
   createLoadShedding,
   createRefusalDelay,
+  createRequestStarts,
   type Health,
   type HttpServer,
   createConnectionLimit,
+  createClientIp,
   createIsTrustedProxy,
 } from '../http/index.ts';
 import { createIdempotency, createIdempotencyQuota } from '../idempotency/index.ts';
@@ -73,6 +75,12 @@ export const composeEdge = (
   // Health is also read without requests, so that the metrics show a failure and `since` is its real start.
   void health.read();
   setInterval(() => void health.read(), healthIntervalMs).unref();
+  const clientIp = createClientIp({
+    trustedProxies: config.TRUSTED_PROXIES,
+    header: config.TRUSTED_PROXY_HEADER,
+    logger,
+  });
+  const starts = createRequestStarts({ clientIp, metrics });
   const loadShedding = createLoadShedding(
     {
       limits: {
@@ -84,7 +92,7 @@ export const composeEdge = (
       callerPercent: callers.percent,
       lagMs: config.LOAD_LAG_MS,
     },
-    { metrics, abuse },
+    { metrics, abuse, starts },
   );
   const bodies = createBodyAdmission(
     {
@@ -161,8 +169,7 @@ export const composeEdge = (
     production,
     responseValidation: { strict: !production, percent: production ? config.RESPONSE_VALIDATION_PERCENT : 100 },
     unknownQuery: config.UNKNOWN_QUERY_NAMES,
-    trustedProxies: config.TRUSTED_PROXIES,
-    proxyHeader: config.TRUSTED_PROXY_HEADER,
+    clientIp,
     corsOrigins: config.CORS_ORIGINS,
     logger,
     metrics,
@@ -186,6 +193,7 @@ export const composeEdge = (
     pipeline: {
       maxWaiting: config.PIPELINE_LIMIT,
       onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),
+      starts,
     },
     onTinyChunks: ({ remoteAddress }) => abuse.refused('body_structure', remoteAddress),
     production,

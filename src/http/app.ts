@@ -10,7 +10,7 @@ import type { Answers } from './answers/answers.ts';
 import type { BodyAdmission } from './admission/body-admission.ts';
 import type { RefusalDelay } from './admission/refusal-delay.ts';
 import { unreadBodies } from './admission/unread-body.ts';
-import { createClientIp, type ProxyHeader } from './server/client-ip.ts';
+import type { ClientIp } from './server/client-ip.ts';
 import { compression } from './middleware/compression.ts';
 import { cors } from './middleware/cors.ts';
 import { createRouteSteps } from './routing/route-steps.ts';
@@ -55,10 +55,7 @@ export type AppDeps = {
   readonly responseValidation: ResponseValidation;
   /** What happens to unknown names in the query of GET routes. Default: `refuse`. */
   readonly unknownQuery?: UnknownQuery;
-  /** Addresses or CIDRs of proxies whose header about their clients is used. */
-  readonly trustedProxies: readonly string[];
-  /** The header that they set. */
-  readonly proxyHeader?: ProxyHeader;
+  readonly clientIp: ClientIp;
   readonly corsOrigins: readonly string[];
   readonly openapi: OpenApiInfo;
 };
@@ -97,11 +94,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
       clock,
       metrics,
       routing,
-      clientIp: createClientIp({
-        trustedProxies: deps.trustedProxies,
-        ...(deps.proxyHeader && { header: deps.proxyHeader }),
-        logger,
-      }),
+      clientIp: deps.clientIp,
       requestLog: createRequestLog(logger, deps.addressHash),
       deadlineMs: limits.requestDeadlineMs,
       streamDeadlineMs: limits.stream.timeoutMs,

@@ -7,5 +7,6 @@ export { createApp } from './app.ts';
 export { recordedExamples } from './pages/openapi/recorded-examples.ts';
 export type { OpenApiInfo } from './pages/openapi/document.ts';
 export { createHealth, type Health } from './health.ts';
-export { createIsTrustedProxy } from './server/client-ip.ts';
+export { createClientIp, createIsTrustedProxy } from './server/client-ip.ts';
+export { createRequestStarts } from './server/request-starts.ts';
 export { createHttpServer, type HttpServer } from './server/server.ts';

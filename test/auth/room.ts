@@ -9,6 +9,7 @@ import { authEntities } from '#src/auth/entities.ts';
 import { mailEntities } from '#src/mail/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
+import { createClientIp } from '#src/http/server/client-ip.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -152,7 +153,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     routes: auth.routes,
     authenticate: auth.authenticate,
     csrf: auth.csrf,
-    trustedProxies: ['127.0.0.1'],
+    clientIp: createClientIp({ trustedProxies: ['127.0.0.1'] }),
     corsOrigins: overriding.origins ?? [],
   });
   auth.start();

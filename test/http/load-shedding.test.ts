@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
 import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
+import { createClientIp } from '#src/http/server/client-ip.ts';
+import { createRequestStarts } from '#src/http/server/request-starts.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -59,18 +62,23 @@ const routes = (price: () => Promise<void>): Route[] => [
   }),
 ];
 
+const startsWith = (metrics: Metrics) =>
+  createRequestStarts({ clientIp: createClientIp({ trustedProxies: [] }), metrics });
+
 test('beyond its limit a class is refused at once; the others, health and auth go on', async (t) => {
   const gate = Promise.withResolvers<void>();
   let running = 0;
   const metrics = recordMetrics();
+  const starts = startsWith(metrics);
   const { call } = await serve(t, {
+    starts,
     routes: routes(() => {
       running += 1;
       return gate.promise;
     }),
     loadShedding: createLoadShedding(
       { limits, callerPercent: 100, lagMs: 60_000 },
-      { metrics, abuse: recordingAbuse().abuse },
+      { metrics, abuse: recordingAbuse().abuse, starts },
     ),
   });
   const held = [1, 2].map(() => call('/api/v1/pricing/price', jsonBody({})));
@@ -97,11 +105,13 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
     for (const until = performance.now() + 10; performance.now() < until;);
   };
   const flood = async (lagMs: number) => {
+    const starts = startsWith(metrics);
     const { call } = await serve(t, {
+      starts,
       routes: routes(busy),
       loadShedding: createLoadShedding(
         { limits: { ...limits, pricing: 1_000 }, callerPercent: 100, lagMs },
-        { metrics, abuse: recordingAbuse().abuse },
+        { metrics, abuse: recordingAbuse().abuse, starts },
       ),
     });
     const over = new AbortController();
@@ -128,7 +138,8 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
     return { median: took.sort((a, b) => a - b)[3]!, priced };
   };
   const unguarded = await flood(60_000);
-  const guarded = await flood(20);
+  // Before the first requests are refused, 40 of them take 400 ms. Reads are refused at four times this lag, and must not be here.
+  const guarded = await flood(50);
   t.true(guarded.priced.includes(503) && guarded.priced.includes(200));
   t.true(metrics.value('volwatch_load_shed_total', { load_class: 'pricing', reason: 'lag' }) > 0);
   t.is(metrics.value('volwatch_load_shed_total', { load_class: 'read' }), 0);

@@ -4,8 +4,10 @@ import type { ExecutionContext } from 'ava';
 import type { Answers } from '#src/http/answers/answers.ts';
 import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admission/body-admission.ts';
 import { createApp, type AppDeps } from '#src/http/app.ts';
+import { createClientIp } from '#src/http/server/client-ip.ts';
 import { createHttpServer, type HttpServer } from '#src/http/server/server.ts';
 import type { AbuseKind, AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -57,6 +59,7 @@ export type Setup = Partial<Omit<AppDeps, 'limits' | 'answers'>> & {
   readonly requestTimeoutMs?: number;
   readonly longRequestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
+  readonly starts?: FairStarts;
 };
 
 const limits = {
@@ -112,7 +115,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     bodies: createBodyAdmission({ ...bodyAdmission, ...options.bodyAdmission }, { metrics, abuse }),
     production,
     responseValidation: { strict: true, percent: 100 },
-    trustedProxies: [],
+    clientIp: createClientIp({ trustedProxies: [] }),
     corsOrigins: [],
     openapi: { title: 'Test', version: '1.0.0' },
     ...options,
@@ -125,7 +128,11 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     requestTimeoutMs,
     ...(options.longRequestTimeoutMs !== undefined && { longRequestTimeoutMs: options.longRequestTimeoutMs }),
     keepAliveTimeoutMs,
-    pipeline: { maxWaiting: pipelineLimit, onExcess: () => abuse.refused('concurrency_by_caller') },
+    pipeline: {
+      maxWaiting: pipelineLimit,
+      onExcess: () => abuse.refused('concurrency_by_caller'),
+      ...(options.starts && { starts: options.starts }),
+    },
     onTinyChunks: () => abuse.refused('body_structure'),
     logger,
     metrics,

@@ -1,6 +1,7 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { loadClasses, type LoadClass, type Route } from '#src/kernel/requests/route.ts';
 import type { Caller } from './body-admission.ts';
 import { createShares, type Refusal, type Shares } from './shares.ts';
@@ -11,13 +12,18 @@ export type LoadSheddingOptions = {
   /** Percent of a limit that one caller can use while it is the only caller. */
   readonly callerPercent: number;
   /**
-   * Max lag of the event loop, in milliseconds, before pricing is refused. Reads and writes are refused at four times
-   * this lag, so that a flood of pricing requests cannot block reads.
+   * Max lag in milliseconds, before pricing is refused: of the event loop, with the time for which requests wait to start.
+   * Reads and writes are refused at four times this lag, so that a flood of pricing requests cannot block reads.
    */
   readonly lagMs: number;
 };
 
-export type LoadSheddingDeps = { readonly metrics: Metrics; readonly abuse: AbuseReport };
+export type LoadSheddingDeps = {
+  readonly metrics: Metrics;
+  readonly abuse: AbuseReport;
+  /** Those of the server. The time for which its requests wait to start counts as lag. */
+  readonly starts: Pick<FairStarts, 'afterWaiting'>;
+};
 
 /** One unit of the limit of a class. Both functions must be called, in this order. */
 type Slot = {
@@ -59,24 +65,30 @@ const weight = 0.2;
 const leniency = 4;
 const retryAfter = 1;
 
-/** @returns the lag of the event loop in milliseconds, as an exponential moving average */
-const createLagMeter = (): (() => number) => {
+/**
+ * Measures how late work starts that is due every 20 ms and waits as a request does.
+ * @returns the lag in milliseconds, as an exponential moving average
+ */
+const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): (() => number) => {
   let lag = 0;
-  let expected = performance.now() + sampleMs;
-  setInterval(() => {
-    const now = performance.now();
-    lag += weight * (Math.max(0, now - expected) - lag);
-    expected = now + sampleMs;
-  }, sampleMs).unref();
+  const measure = (): void => {
+    const expected = performance.now() + sampleMs;
+    const sample = (): void => {
+      lag += weight * (Math.max(0, performance.now() - expected) - lag);
+      measure();
+    };
+    setTimeout(afterWaiting, sampleMs, sample).unref();
+  };
+  measure();
   return () => lag;
 };
 
 /** Limits the requests in progress, per class and per caller. See docs/decisions/0100. */
 export const createLoadShedding = (
   { limits, callerPercent, lagMs }: LoadSheddingOptions,
-  { metrics, abuse }: LoadSheddingDeps,
+  { metrics, abuse, starts }: LoadSheddingDeps,
 ): LoadShedding => {
-  const lag = createLagMeter();
+  const lag = createLagMeter(starts);
   const slots = Object.fromEntries(
     loadClasses.map((load) => [load, createShares({ limit: limits[load], callerPercent, minAmount: 1 })]),
   ) as Record<LoadClass, Shares>;

@@ -10,6 +10,8 @@ type RequestLogEntry = {
   readonly path: string;
   readonly status: number;
   readonly milliseconds: number;
+  /** The part of `milliseconds` before the request started. See docs/decisions/0277. */
+  readonly waitedMs: number;
   readonly failure: AppError | undefined;
 };
 export type RequestLog = (entry: RequestLogEntry) => void;
@@ -26,7 +28,7 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Writes one log line per request. It runs inside the request scope, so the logger adds the ids of the request and span. */
 export const createRequestLog =
   (logger: Logger, addressHash: (address: string) => string): RequestLog =>
-  ({ request, method, route, path, status, milliseconds, failure }) => {
+  ({ request, method, route, path, status, milliseconds, waitedMs, failure }) => {
     const level =
       failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
     const fields: Record<string, unknown> = {
@@ -39,6 +41,7 @@ export const createRequestLog =
       duration_ms: Math.round(milliseconds * 100) / 100,
       client_ip_hash: addressHash(request.clientIp),
     };
+    if (waitedMs > 0) fields['start_wait_ms'] = Math.round(waitedMs * 100) / 100;
     if (failure) {
       fields['code'] = failure.code;
       fields['category'] = failure.definition.category;

@@ -17,6 +17,7 @@ import type { IdempotencyClaim } from '#src/kernel/ports/idempotency.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { ClientIp } from '../server/client-ip.ts';
+import { CountedRequest } from '../server/counted-request.ts';
 import { loggedPath } from './logged-path.ts';
 import { requestIdFrom, serverTiming, traceIdFrom } from './request-identity.ts';
 import type { RequestLog } from './request-log.ts';
@@ -112,13 +113,14 @@ const startSpan = (
   method: MethodLabel,
   template: string,
   path: string,
+  waitedMs: number,
 ) => {
   const { headers } = ctx.req;
   const parent = hasTrace(headers, fields) ? propagation.extract(ROOT_CONTEXT, headers, getter) : ROOT_CONTEXT;
   const name = method === '_OTHER' ? 'HTTP' : method;
   const span = tracer.startSpan(
     template === 'unmatched' ? name : `${name} ${template}`,
-    { kind: SpanKind.SERVER },
+    { kind: SpanKind.SERVER, ...(waitedMs > 0 && { startTime: Date.now() - waitedMs }) },
     parent,
   );
   // Attributes cost time, so only a recorded span gets them. The samplers in use do not read attributes.
@@ -129,6 +131,7 @@ const startSpan = (
       'url.path': path,
       'url.scheme': 'http',
       'network.protocol.version': ctx.req.httpVersion,
+      ...(waitedMs > 0 && { 'volwatch.start_wait_ms': Math.round(waitedMs) }),
       ...callerAttributes(headers),
     });
   }
@@ -156,13 +159,14 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
   const tracing: Tracing = { tracer: trace.getTracer('volwatch.http'), fields: propagation.fields() };
 
   return async (ctx, next) => {
-    const started = clock.monotonic();
+    const waitedMs = ctx.req instanceof CountedRequest ? ctx.req.startWaitMs : 0;
+    const started = clock.monotonic() - waitedMs;
     const { headers, socket } = ctx.req;
     const { method: sentMethod, path: sentPath } = ctx;
     const method = methodLabel(sentMethod);
     const match = routing.match(sentMethod, sentPath);
     const path = loggedPath(sentPath, match.template);
-    const { span, parent } = startSpan(tracing, ctx, method, match.template, path);
+    const { span, parent } = startSpan(tracing, ctx, method, match.template, path, waitedMs);
     const spanContext = span.spanContext();
     // The trace id is all zeros when no tracer is registered.
     const isTraced = spanContext.traceId !== INVALID_TRACEID;
@@ -196,7 +200,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
         },
         milliseconds / 1000,
       );
-      requestLog({ request, method: sentMethod, route: match.template, path, status, milliseconds, failure });
+      requestLog({ request, method: sentMethod, route: match.template, path, status, milliseconds, waitedMs, failure });
       endSpan(span, status, failure);
     };
     return runInRequest(request, () => (isTraced ? context.with(trace.setSpan(parent, span), serve) : serve()));

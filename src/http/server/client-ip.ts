@@ -3,7 +3,7 @@ import { type Logger, silentLogger } from '#src/kernel/ports/logger.ts';
 import { forwardedEntries, forwardedForEntries, readAddress } from './forwarded-entries.ts';
 
 /** `either`: `X-Forwarded-For` if it is there, else `Forwarded`. */
-export type ProxyHeader = 'either' | 'x-forwarded-for' | 'forwarded';
+type ProxyHeader = 'either' | 'x-forwarded-for' | 'forwarded';
 
 export type ForwardedHeaders = {
   readonly 'x-forwarded-for'?: string | string[] | undefined;

@@ -47,6 +47,8 @@ export class CountedRequest extends IncomingMessage {
   isRefused = false;
   /** Whether the body may take longer than the timeout of usual requests. */
   isLong = false;
+  /** Time for which the request waited to start, because many others had come in the same turn of the event loop. */
+  startWaitMs = 0;
   #isScheduled = false;
   #wantsMore = true;
   readonly #socket: Socket;

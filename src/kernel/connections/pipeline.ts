@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { asksForUpgrade } from './asks-for-upgrade.ts';
+import { createFairStarts, type FairStarts } from './fair-starts.ts';
 import { hasBody } from './has-body.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -12,6 +13,8 @@ export type PipelineOptions = {
   readonly maxWaiting: number;
   /** Called before a connection is closed, because its client sent more requests than that. */
   readonly onExcess: (socket: Socket) => void;
+  /** Default: the client of a request is the address of its connection. */
+  readonly starts?: FairStarts;
 };
 
 /** A connection with this many waiting requests is not read, so that TCP flow control stops the client. */
@@ -21,29 +24,6 @@ const pauseAt = 32;
  * `pauseAt` waiting requests may add one.
  */
 const connectionsAtMax = 4;
-
-/** Waiting requests of all connections that start in one turn of the event loop. Each takes about 1 ms. */
-const startsPerTurn = 8;
-
-/**
- * Starts works in later turns of the event loop, a few in each. Otherwise the requests of one piece of data would be served
- * without a turn for other connections: 300 of them held the event loop for 0.3 s.
- */
-const createLaterTurns = (): ((start: () => void) => void) => {
-  const waiting: (() => void)[] = [];
-  let isScheduled = false;
-  const turn = (): void => {
-    for (const start of waiting.splice(0, startsPerTurn)) setImmediate(start);
-    isScheduled = waiting.length > 0;
-    if (isScheduled) setImmediate(turn);
-  };
-  return (start) => {
-    waiting.push(start);
-    if (isScheduled) return;
-    isScheduled = true;
-    setImmediate(turn);
-  };
-};
 
 /** Tells the parser of Node to leave the rest of a piece of data alone. */
 const restIsNotHttp = 2;
@@ -59,18 +39,23 @@ const cutOff = (socket: Socket): void => {
   if (parser?.onIncoming) parser.onIncoming = () => restIsNotHttp;
 };
 
+const peerOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? '';
+
 /**
  * Serves the requests of a connection one after the other. HTTP/1.1 requires answers in the order of the requests
  * anyway. If all requests started at once, one connection could hold any number of slots.
  */
-export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptions): Listener => {
+export const inOrder = (serve: Listener, options: PipelineOptions): Listener => {
+  const { maxWaiting, onExcess, starts = createFairStarts({ clientOf: peerOf }) } = options;
   const connections = new WeakMap<Socket, Connection>();
-  const inLaterTurn = createLaterTurns();
   let totalWaiting = 0;
 
-  const start = (socket: Socket, connection: Connection, request: IncomingMessage, response: ServerResponse): void => {
+  const take = (socket: Socket, connection: Connection, response: ServerResponse): void => {
     connection.busy = true;
     response.on('close', () => proceed(socket, connection));
+  };
+
+  const start = (request: IncomingMessage, response: ServerResponse): void => {
     // Node's parser has dropped the bytes that came behind this request in the same piece of data. With the connection open, the
     // answer of a later request would stand where the client waits for that of a lost one.
     if (asksForUpgrade(request)) response.setHeader('Connection', 'close');
@@ -78,8 +63,9 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
   };
 
   const proceed = (socket: Socket, connection: Connection): void => {
-    if (connection.waiting.length === 0) connection.busy = false;
-    else inLaterTurn(() => startNext(socket, connection));
+    const [next] = connection.waiting;
+    if (next === undefined) connection.busy = false;
+    else starts.later(next[0], () => startNext(socket, connection));
   };
 
   const startNext = (socket: Socket, connection: Connection): void => {
@@ -101,7 +87,8 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
       connection.paused = false;
       socket.resume();
     }
-    start(socket, connection, ...next);
+    take(socket, connection, next[1]);
+    start(...next);
   };
 
   return (request, response) => {
@@ -117,7 +104,11 @@ export const inOrder = (serve: Listener, { maxWaiting, onExcess }: PipelineOptio
       connections.set(socket, connection);
     }
     if (!connection.busy) {
-      start(socket, connection, request, response);
+      take(socket, connection, response);
+      starts.soon(request, () => {
+        // The client may have left while the request waited.
+        if (!response.closed) start(request, response);
+      });
       return;
     }
     const { waiting } = connection;

@@ -15,7 +15,7 @@ const shedding = (overrides: Partial<Parameters<typeof createLoadShedding>[0]> =
   const { abuse, kinds } = recordingAbuse();
   const loadShedding = createLoadShedding(
     { limits, callerPercent: 50, lagMs: 60_000, ...overrides },
-    { metrics, abuse },
+    { metrics, abuse, starts: { afterWaiting: (done) => done() } },
   );
   return { loadShedding, metrics, kinds };
 };

@@ -56,7 +56,7 @@ test('callers from 50 addresses that come again and again leave slots for caller
   const { abuse, kinds } = recordingAbuse();
   const loadShedding = createLoadShedding(
     { limits: { pricing: 1, batch: slots, read: 1, write: 1 }, callerPercent: 50, lagMs: 60_000 },
-    { metrics: recordMetrics(), abuse },
+    { metrics: recordMetrics(), abuse, starts: { afterWaiting: (done) => done() } },
   );
   const { port } = await serve(t, { routes: [route], loadShedding });
   // Two callers hold all that several slots of one caller may come from; a quarter is left.

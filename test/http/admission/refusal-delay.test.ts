@@ -1,6 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
 import { createRefusalDelay } from '#src/http/admission/refusal-delay.ts';
+import { createClientIp } from '#src/http/server/client-ip.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
@@ -36,7 +37,7 @@ for (const [path, name] of [
   test(`answers over ${name} are delayed when there were many, and other addresses are not delayed`, async (t) => {
     const { call } = await serve(t, {
       routes,
-      trustedProxies: ['127.0.0.1'],
+      clientIp: createClientIp({ trustedProxies: ['127.0.0.1'] }),
       authenticate: async () => {
         throw over();
       },

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { answerSent } from '#src/http/answers/answer-sent.ts';
 import { createAnswers, type AnswersDeps } from '#src/http/answers/answers.ts';
+import { createClientIp } from '#src/http/server/client-ip.ts';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -58,7 +59,7 @@ const start = async (t: ExecutionContext, options: Partial<AnswersDeps> = {}) =>
   const pieces = (text: () => string) => Array.from({ length: largeBytes / 65_536 }, () => Buffer.from(text()));
   const server = await serve(t, {
     answers,
-    trustedProxies: ['127.0.0.1'],
+    clientIp: createClientIp({ trustedProxies: ['127.0.0.1'] }),
     routes: [
       get('/whole', () => Buffer.alloc(largeBytes, 'x')),
       get('/pieces', () => new AnswerPieces(pieces(() => 'x'.repeat(65_536)))),

@@ -1,4 +1,4 @@
-import { of, sumRate, type RowSpec } from '../spec.ts';
+import { of, quantiles, sumRate, type RowSpec } from '../spec.ts';
 
 /** The event loop, the garbage collector and the memory. */
 export const process: RowSpec = {
@@ -69,6 +69,15 @@ export const process: RowSpec = {
         'Connections per second that are cut while an answer is sent, by reason: read too slowly, not in time, or the backlog is full.',
       unit: 'events/s',
       queries: [{ expr: sumRate(of('volwatch_http_answers_cut_total'), 'reason'), legend: '{{reason}}' }],
+    },
+    {
+      id: 63,
+      kind: 'timeseries',
+      title: 'Wait of requests for their start',
+      description:
+        'Requests that came in one turn of the event loop with many others start in later turns, one client after the other. A peak is a burst, such as a client that opens many connections. A lasting wait is more load than the instance can serve.',
+      unit: 'seconds',
+      queries: quantiles(of('volwatch_http_start_wait_seconds_bucket')),
     },
   ],
 };

@@ -96,6 +96,11 @@ export const requestMetrics = {
     help: 'Connections closed at once: too many in total, or too many of one address',
     labels: { reason: ['total', 'address'] },
   },
+  volwatch_http_start_wait_seconds: {
+    type: 'histogram',
+    help: 'Time for which requests waited to start, because many came in one turn of the event loop; others are not counted',
+    labels: {},
+  },
   volwatch_http_bodies_in_progress: {
     type: 'gauge',
     help: 'Request bodies that are being read',
