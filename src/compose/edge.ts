@@ -80,7 +80,7 @@ export const composeEdge = (
     header: config.TRUSTED_PROXY_HEADER,
     logger,
   });
-  const starts = createRequestStarts({ clientIp, metrics });
+  const starts = createRequestStarts(clientIp);
   const loadShedding = createLoadShedding(
     {
       limits: {
@@ -184,6 +184,8 @@ export const composeEdge = (
     longRequestTimeoutMs: config.UPLOAD_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     headerBytes: config.HEADER_LIMIT_BYTES,
+    // One more than the app takes, so that its answer names the limit.
+    maxHeaderFields: config.HEADER_COUNT_LIMIT + 1,
     maxConnections: config.CONNECTIONS_LIMIT,
     connections: createConnectionLimit({
       maxByAddress: callers.connections,

@@ -205,7 +205,7 @@ export const dependencySections = {
     LOAD_LAG_MS: variable(
       milliseconds(),
       '300',
-      'Max lag, with the time for which requests wait to start. Above it pricing requests get 503 `overloaded`. The limit of reads and writes is four times as high',
+      'Max lag of the event loop, and max time for which a request waits to start while most wait so long; then pricing requests get 503 `overloaded`. The limit of reads and writes is four times as high',
     ),
     IDEMPOTENCY_TTL_HOURS: variable(integer(1, 720), '24', 'Time that the answer to an `Idempotency-Key` is stored'),
     IDEMPOTENCY_LEASE_MS: variable(

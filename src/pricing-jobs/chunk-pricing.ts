@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { JobHandler } from '#src/kernel/ports/jobs.ts';
@@ -48,6 +49,25 @@ type ChunkRow = {
 
 const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 500 ? 'refused' : 'failed');
 
+const firstPauseMs = 500;
+const maxPauseMs = 5_000;
+
+/**
+ * Repeats work that is refused because the pricing processes have no room, until there is room or the time of the job is
+ * over. It must not use up the attempts of the job, because the work of other callers is the cause.
+ */
+const whenThereIsRoom = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (codeOf(error) !== 'overloaded' || signal.aborted) throw error;
+    }
+    // An abort is not an error here: the work sees it too, and its error says more.
+    await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+  }
+};
+
 /** Returns the handler that prices one chunk. */
 export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
   const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000 } = deps;
@@ -84,12 +104,13 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       });
       try {
         const { owner, length, subject, defaults } = chunk;
-        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
-        if (!input) return end('removed');
-        const priced = await price(input, AbortSignal.any([signal, watch.signal]), {
-          caller: owner ?? subject,
-          defaults: defaults ?? undefined,
+        const whileWanted = AbortSignal.any([signal, watch.signal]);
+        const priced = await whenThereIsRoom(whileWanted, async () => {
+          // It is read again each time, so that a chunk that waits takes no memory.
+          const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
+          return input && price(input, whileWanted, { caller: owner ?? subject, defaults: defaults ?? undefined });
         });
+        if (!priced) return end('removed');
         const { bytes: output, rows, failed } = priced;
         await store.finish({ jobId, number, owner, output, rows, failed });
       } catch (error) {

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
 import { createClientIp } from '#src/http/server/client-ip.ts';
 import { createRequestStarts } from '#src/http/server/request-starts.ts';
-import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -62,14 +61,13 @@ const routes = (price: () => Promise<void>): Route[] => [
   }),
 ];
 
-const startsWith = (metrics: Metrics) =>
-  createRequestStarts({ clientIp: createClientIp({ trustedProxies: [] }), metrics });
+const clientIp = createClientIp({ trustedProxies: ['127.0.0.1'] });
 
 test('beyond its limit a class is refused at once; the others, health and auth go on', async (t) => {
   const gate = Promise.withResolvers<void>();
   let running = 0;
   const metrics = recordMetrics();
-  const starts = startsWith(metrics);
+  const starts = createRequestStarts(clientIp);
   const { call } = await serve(t, {
     starts,
     routes: routes(() => {
@@ -105,7 +103,7 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
     for (const until = performance.now() + 10; performance.now() < until;);
   };
   const flood = async (lagMs: number) => {
-    const starts = startsWith(metrics);
+    const starts = createRequestStarts(clientIp);
     const { call } = await serve(t, {
       starts,
       routes: routes(busy),
@@ -144,4 +142,44 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
   t.true(metrics.value('volwatch_load_shed_total', { load_class: 'pricing', reason: 'lag' }) > 0);
   t.is(metrics.value('volwatch_load_shed_total', { load_class: 'read' }), 0);
   t.true(guarded.median < unguarded.median / 2, `${guarded.median} ms against ${unguarded.median} ms`);
+});
+
+test.serial('a client whose requests do not wait is not refused while another one has too many', async (t) => {
+  const metrics = recordMetrics();
+  const starts = createRequestStarts(clientIp);
+  const busy = async (): Promise<void> => {
+    for (const until = performance.now() + 5; performance.now() < until;);
+  };
+  const { call } = await serve(t, {
+    starts,
+    clientIp,
+    routes: routes(busy),
+    loadShedding: createLoadShedding(
+      { limits: { ...limits, pricing: 1_000 }, callerPercent: 100, lagMs: 50 },
+      { metrics, abuse: recordingAbuse().abuse, starts },
+    ),
+  });
+  const price = async (client: string): Promise<number> => {
+    const response = await call('/api/v1/pricing/price', jsonBody({}, { 'X-Forwarded-For': client }));
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const over = new AbortController();
+  const many: number[] = [];
+  const clients = Array.from({ length: 80 }, async () => {
+    while (!over.signal.aborted) {
+      many.push(await price('192.0.2.1'));
+    }
+  });
+  await eventually(() => many.includes(503), 'the client with many requests is refused');
+  const other: number[] = [];
+  for (let count = 0; count < 20; count += 1) other.push(await price('192.0.2.2'));
+  const refused = many.filter((status) => status === 503).length;
+  over.abort();
+  await Promise.all(clients);
+  t.deepEqual(
+    other.filter((status) => status !== 200),
+    [],
+    `${refused} of ${many.length} of the other client were refused`,
+  );
 });

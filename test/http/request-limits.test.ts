@@ -80,6 +80,20 @@ test('more header fields than allowed are 431, whatever their size', async (t) =
   const refused = await raw(request(31), 5_000);
   t.regex(refused, /^HTTP\/1\.1 431 /);
   t.true(refused.includes('"code":"headers_too_large"'));
+  t.true(refused.includes('at most 30 header fields'));
+});
+
+test('far more header fields than allowed are refused before a request is made of them', async (t) => {
+  const { raw, lines } = await serve(t, { routes, limits: { headerCount: 30 } });
+  const many = `GET /api/v1/ids HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(500)}\r\n`;
+  const refused = await raw(many.repeat(5), 5_000);
+  t.regex(refused, /^HTTP\/1\.1 431 /);
+  t.true(refused.includes('"code":"headers_too_large"'));
+  t.deepEqual(
+    lines.map((line) => line['method']),
+    ['_OTHER'],
+    'the parser refused the first one, and no other one was made',
+  );
 });
 
 test('a flood of header bytes is cut off while it arrives', async (t) => {

@@ -128,6 +128,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     requestTimeoutMs,
     ...(options.longRequestTimeoutMs !== undefined && { longRequestTimeoutMs: options.longRequestTimeoutMs }),
     keepAliveTimeoutMs,
+    maxHeaderFields: { ...limits, ...options.limits }.headerCount + 1,
     pipeline: {
       maxWaiting: pipelineLimit,
       onExcess: () => abuse.refused('concurrency_by_caller'),

@@ -64,14 +64,39 @@ test('a chunk has the code of a permanent error; a temporary error is retried un
   t.like((await pricing.find(owner, id)).chunks, { total: 1, done: 0, failed: 1 });
   t.is(await outcome(pricing.result(owner, id, 1)), 'malformed_body');
 
-  error = new AppError('overloaded');
+  error = new AppError('database_unavailable');
   await pricing.add(owner, id, 2, Buffer.from('def'));
   const [again] = queued;
-  t.is(await outcome(work()), 'overloaded');
+  t.is(await outcome(work()), 'database_unavailable');
   t.like((await pricing.find(owner, id)).chunks, { failed: 1 });
   queued.push(again!);
-  t.is(await outcome(work(true)), 'overloaded');
+  t.is(await outcome(work(true)), 'database_unavailable');
   t.like((await pricing.find(owner, id)).chunks, { failed: 2 });
+});
+
+test('a chunk that finds no room waits for it within one attempt, until the time of the job is over', async (t) => {
+  let refusals = 2;
+  const price: PricingJobsDeps['price'] = async (bytes, signal, job) => {
+    // The pool takes the bytes also when it refuses them.
+    const given = bytes.joined();
+    void bytes.release();
+    if (signal.aborted || refusals > 0) {
+      refusals -= 1;
+      throw new AppError('overloaded');
+    }
+    return reversed(ByteBlocks.of(given), signal, job);
+  };
+  const { pricing, queued, work } = await setup(t, price);
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  await work();
+  t.is(Buffer.concat((await pricing.result(owner, id, 1)).blocks).toString(), 'cba');
+
+  refusals = Infinity;
+  await pricing.add(owner, id, 2, Buffer.from('def'));
+  const [data] = queued.splice(0);
+  t.is(await outcome(pricing.handle(data!, AbortSignal.timeout(100), { last: false })), 'overloaded');
+  t.like((await pricing.find(owner, id)).chunks, { total: 2, done: 1, failed: 0 });
 });
 
 test('jobs are removed after their retention time, with all stored data', async (t) => {

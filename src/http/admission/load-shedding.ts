@@ -12,8 +12,9 @@ export type LoadSheddingOptions = {
   /** Percent of a limit that one caller can use while it is the only caller. */
   readonly callerPercent: number;
   /**
-   * Max lag in milliseconds, before pricing is refused: of the event loop, with the time for which requests wait to start.
-   * Reads and writes are refused at four times this lag, so that a flood of pricing requests cannot block reads.
+   * Max lag of the event loop in milliseconds before pricing is refused. It is also the max time for which a request waits to
+   * start while most requests wait as long. Reads and writes have four times this limit, so that a flood of pricing
+   * requests cannot block reads.
    */
   readonly lagMs: number;
 };
@@ -38,9 +39,10 @@ type Slot = {
 export type LoadShedding = {
   /**
    * Refuses a request before any work, when the service is too busy for its class. Takes no slot.
+   * @param waitedMs time for which this request waited to start
    * @throws AppError `overloaded`
    */
-  readonly refuseEarly: (route: Pick<Route, 'load'>) => void;
+  readonly refuseEarly: (route: Pick<Route, 'load'>, waitedMs: number) => void;
   /**
    * Takes a slot of the route's class. The body must have arrived before, because a client that does not send its body
    * must not hold a slot.
@@ -65,22 +67,32 @@ const weight = 0.2;
 const leniency = 4;
 const retryAfter = 1;
 
-/**
- * Measures how late work starts that is due every 20 ms and waits as a request does.
- * @returns the lag in milliseconds, as an exponential moving average
- */
-const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): (() => number) => {
-  let lag = 0;
+/** In milliseconds, as exponential moving averages. */
+type Lag = {
+  /** How late the event loop is. */
+  readonly loop: number;
+  /** The same, with the time until the requests that waited to start have started. */
+  readonly start: number;
+};
+
+const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): Lag => {
+  const lag = { loop: 0, start: 0 };
   const measure = (): void => {
     const expected = performance.now() + sampleMs;
-    const sample = (): void => {
-      lag += weight * (Math.max(0, performance.now() - expected) - lag);
-      measure();
+    const sample = (name: keyof Lag): void => {
+      lag[name] += weight * (Math.max(0, performance.now() - expected) - lag[name]);
     };
-    setTimeout(afterWaiting, sampleMs, sample).unref();
+    const look = (): void => {
+      sample('loop');
+      afterWaiting(() => {
+        sample('start');
+        measure();
+      });
+    };
+    setTimeout(look, sampleMs).unref();
   };
   measure();
-  return () => lag;
+  return lag;
 };
 
 /** Limits the requests in progress, per class and per caller. See docs/decisions/0100. */
@@ -107,10 +119,12 @@ export const createLoadShedding = (
   };
 
   return {
-    refuseEarly: ({ load }) => {
+    refuseEarly: ({ load }, waitedMs) => {
       if (load === 'none') return;
       const patience = load === 'pricing' || load === 'batch' ? lagMs : lagMs * leniency;
-      if (lag() > patience) overloaded(load, 'lag');
+      // Clients take turns, so a client whose requests do not wait is not refused because others have many.
+      const isLate = lag.start > patience && waitedMs > patience;
+      if (isLate || lag.loop > patience) overloaded(load, 'lag');
       if (slots[load].total() >= limits[load]) overloaded(load, 'concurrency');
     },
     check: ({ load }, caller) => {

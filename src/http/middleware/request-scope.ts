@@ -17,7 +17,7 @@ import type { IdempotencyClaim } from '#src/kernel/ports/idempotency.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { ClientIp } from '../server/client-ip.ts';
-import { CountedRequest } from '../server/counted-request.ts';
+import { startWaitOf } from '../server/counted-request.ts';
 import { loggedPath } from './logged-path.ts';
 import { requestIdFrom, serverTiming, traceIdFrom } from './request-identity.ts';
 import type { RequestLog } from './request-log.ts';
@@ -159,7 +159,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
   const tracing: Tracing = { tracer: trace.getTracer('volwatch.http'), fields: propagation.fields() };
 
   return async (ctx, next) => {
-    const waitedMs = ctx.req instanceof CountedRequest ? ctx.req.startWaitMs : 0;
+    const waitedMs = startWaitOf(ctx.req);
     const started = clock.monotonic() - waitedMs;
     const { headers, socket } = ctx.req;
     const { method: sentMethod, path: sentPath } = ctx;
@@ -186,6 +186,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
       const { failure } = ctx.state;
       const { status } = ctx;
       const milliseconds = clock.monotonic() - started;
+      if (waitedMs > 0) metrics.observe('volwatch_http_start_wait_seconds', {}, waitedMs / 1000);
       // On sign-in routes the parts would show whether an account exists.
       const hidesParts = match.kind === 'route' && match.route.declaration.rateLimit === 'login';
       ctx.res.setHeader('Server-Timing', serverTiming(milliseconds, hidesParts ? {} : request.timings));

@@ -110,3 +110,7 @@ export class CountedRequest extends IncomingMessage {
     });
   }
 }
+
+/** @returns milliseconds; see `CountedRequest.startWaitMs` */
+export const startWaitOf = (request: IncomingMessage): number =>
+  request instanceof CountedRequest ? request.startWaitMs : 0;

@@ -30,6 +30,8 @@ export type HttpServerDeps = ParserRefusalDeps & {
   readonly connections?: ConnectionLimit;
   /** Max bytes of the header section, with the request target. */
   readonly headerBytes?: number;
+  /** Max header fields that Node makes of one request. The app refuses a request with more than its own limit. */
+  readonly maxHeaderFields?: number;
   readonly pipeline: PipelineOptions;
   /** Called before a connection is closed, because a body that nobody reads has too many tiny chunks. */
   readonly onTinyChunks: (socket: Socket) => void;
@@ -73,6 +75,8 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     // The app refuses a missing Host header, because Node's own answer has no body and not the usual headers.
     requireHostHeader: false,
   });
+  // Its default is 2,000 fields, which take 0.4 ms and 90 KB for each request, also while it waits for its turn.
+  if (deps.maxHeaderFields !== undefined) server.maxHeadersCount = deps.maxHeaderFields;
   const refuse = parserRefusal(deps);
   // Node has one timeout for all requests, so the shorter one of usual requests is measured here.
   const times = createArrivalTimes({

@@ -19,7 +19,7 @@ export type FairStartsOptions = {
   readonly onWaited?: ((request: IncomingMessage, milliseconds: number) => void) | undefined;
 };
 
-export type FairStarts = {
+export type FairStarts = Pick<FairStartsOptions, 'clientOf'> & {
   /** Starts a request, in a later turn of the event loop if many have started in this one. */
   readonly soon: (request: IncomingMessage, start: () => void) => void;
   /** Starts a request in a later turn. */
@@ -121,6 +121,7 @@ export const createFairStarts = ({ clientOf, onWaited }: FairStartsOptions): Fai
   };
 
   return {
+    clientOf,
     soon: (request, start) => {
       started += 1;
       // An immediate for each turn would cost time, and most turns have few requests.

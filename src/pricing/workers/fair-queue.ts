@@ -1,6 +1,6 @@
 import { createCallerTurns } from './caller-turns.ts';
 
-/** A client waits for a single option or a batch. A job runs only when no other work waits. */
+/** A client waits for a single option or a batch, and nobody waits for a job. */
 export type WorkKind = 'single' | 'batch' | 'job';
 
 export type Waiting = {
@@ -45,13 +45,18 @@ type Place<T> = { readonly task: T; readonly end: number };
 
 /** The single options of a caller do not wait for its batches. */
 const keyOf = ({ kind, caller }: Waiting): string => `${kind} ${caller}`;
-const rankOf = ({ kind }: Waiting): number => (kind === 'job' ? 1 : 0);
-const compare = <T extends Waiting>(a: Place<T>, b: Place<T>): number =>
-  rankOf(a.task) - rankOf(b.task) || a.end - b.end;
+/**
+ * The share of the time that the tasks of a caller and kind get, relative to others. That of jobs is small but not zero: a
+ * few callers with batches at all times would otherwise stop the jobs of everybody.
+ */
+const shareOf = ({ kind }: Pick<Waiting, 'kind'>): number => (kind === 'job' ? 0.25 : 1);
+/** How far `milliseconds` of work move the position of its caller. */
+const distance = (task: Waiting, milliseconds: number): number => milliseconds / shareOf(task);
+const compare = <T extends Waiting>(a: Place<T>, b: Place<T>): number => a.end - b.end;
 
 /**
  * A queue that shares time fairly among callers. Tasks of one caller and kind keep the order of their arrival. Between
- * callers, the task is next that would end first if all callers were served at once with equal shares of the time. So
+ * callers, the task is next that would end first if all callers were served at once with their shares of the time. So
  * short tasks come before long ones, and a caller with many tasks does not delay the others. A waiting task keeps its
  * position while the common time passes it, so no task waits forever.
  */
@@ -63,7 +68,7 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
 
   const placesOf = ({ tasks, start }: Flow<T>): Place<T>[] => {
     let end = start;
-    return tasks.map((task) => ({ task, end: (end += task.expectedMs) }));
+    return tasks.map((task) => ({ task, end: (end += distance(task, task.expectedMs)) }));
   };
   const flowOf = (task: T): Flow<T> => {
     const key = keyOf(task);
@@ -118,7 +123,7 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
       let next: Place<T> | undefined;
       let firstStart = Infinity;
       for (const { tasks, start } of flows.values()) {
-        const place = { task: tasks[0]!, end: start + tasks[0]!.expectedMs };
+        const place = { task: tasks[0]!, end: start + distance(tasks[0]!, tasks[0]!.expectedMs) };
         firstStart = Math.min(firstStart, start);
         if (eligible(place.task) && (next === undefined || compare(place, next) < 0)) next = place;
       }
@@ -132,13 +137,14 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
     remove,
     charge: (task, milliseconds) => {
       const flow = flowOf(task);
-      flow.start += milliseconds;
+      flow.start += distance(task, milliseconds);
       if (flow.tasks.length === 0) turns.set(flow.key, flow.start);
     },
     pass: (milliseconds, open) => {
-      const active = new Set(flows.keys());
-      for (const task of open) active.add(keyOf(task));
-      turns.pass(milliseconds / Math.max(1, active.size));
+      const active = new Map([...flows].map(([key, { tasks }]) => [key, shareOf(tasks[0]!)]));
+      for (const task of open) active.set(keyOf(task), shareOf(task));
+      const shares = active.values().reduce((sum, share) => sum + share, 0);
+      turns.pass(milliseconds / Math.max(1, shares));
     },
     has: (condition) => flows.values().some(({ tasks }) => tasks.some(condition)),
     size: () => count,

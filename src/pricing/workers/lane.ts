@@ -3,7 +3,7 @@ import type { FairQueue } from './fair-queue.ts';
 import { coldMs, createTaskTimes, isBrief, isLarge, rowMsOf, type LaneTask, type OpenTask } from './lane-task.ts';
 import { usageOf } from './process-usage.ts';
 import type { FromWorker } from './protocol.ts';
-import { watchForStall, type StallWatch } from './stall-watch.ts';
+import { watchCancelled, watchForStall, type StallWatch } from './stall-watch.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
 type Member = {
@@ -99,13 +99,14 @@ export const createLane = (options: LaneOptions): Lane => {
    * Kills the process if it does not end a cancelled task in time. The time starts after the process has started the
    * task, because a task that was cancelled earlier ends at its first turn.
    */
-  const killUnlessCancelled = (member: Member, task: LaneTask): void => {
-    // The calculation of a row cannot be interrupted.
-    const graceMs = cancelGraceMs + 2 * rowMsOf(task);
-    setTimeout(() => {
-      if (member.open.has(task.head.id)) kill(member, 'cancelled');
-    }, graceMs).unref();
-  };
+  const killUnlessCancelled = (member: Member, task: LaneTask): void =>
+    watchCancelled({
+      // The calculation of a row cannot be interrupted.
+      graceMs: cancelGraceMs + 2 * rowMsOf(task),
+      hasEnded: () => !member.open.has(task.head.id),
+      usage: () => usageOf(member.process.pid),
+      onIgnored: () => kill(member, 'cancelled'),
+    });
 
   const finished = (member: Member): void => {
     if (member.open.size === 0) {
@@ -179,7 +180,6 @@ export const createLane = (options: LaneOptions): Lane => {
     onChange();
   };
 
-  const start = (): Member => outsideOfRequests(startMember);
   const startMember = (): Member => {
     const { filename, heapMegabytes, niceness } = options;
     const open: Member['open'] = new Map();
@@ -220,7 +220,7 @@ export const createLane = (options: LaneOptions): Lane => {
     );
     const idle = free.find(({ open }) => open.size === 0);
     if (idle !== undefined) return [idle];
-    if (members.size < processes) return [start()];
+    if (members.size < processes) return [outsideOfRequests(startMember)];
     // A task that must run alone needs a process that becomes idle, so no other task joins one meanwhile.
     if (queue.has(({ runsAlone }) => runsAlone)) return [];
     return free.toSorted((a, b) => a.open.size - b.open.size);

@@ -33,7 +33,7 @@ export type PricingWorkersDeps = {
   readonly queueBytes?: number;
   /** Max tasks of one caller, waiting or in progress. */
   readonly callerLimit?: number;
-  /** Time for a process to stop a cancelled task before it is killed. The time of two rows is added. */
+  /** Time for a process to stop a cancelled task before it is killed. The time of two rows is added; six times for a starved process. */
   readonly cancelGraceMs?: number;
   /** A working process without progress for this time is killed. */
   readonly stallMs: number;

@@ -1,5 +1,8 @@
 import type { ProcessUsage } from './process-usage.ts';
 
+/** What the system says of a process; undefined if it does not say. */
+type ReadUsage = () => ProcessUsage | undefined;
+
 export type StallWatch = {
   /**
    * Shows progress: must be called at each message from the process, at each task sent to it, and when it has taken a part
@@ -16,8 +19,7 @@ export type StallWatchOptions = {
   readonly isWorking: () => boolean;
   /** Estimated milliseconds of the slowest row. The process cannot show progress inside a row. */
   readonly maxRowMs: () => number;
-  /** What the system says of the process; undefined if it does not say. */
-  readonly usage: () => ProcessUsage | undefined;
+  readonly usage: ReadUsage;
   /**
    * Called with true half of `stallMs` before the process counts as stalled, and with false when it shows progress
    * again.
@@ -30,13 +32,20 @@ export type StallWatchOptions = {
 const looks = 10;
 /** On a busy machine a row may take several times its estimate. */
 const rowTolerance = 5;
-/** A process that waits for a processor gets this many times the usual number of checks. */
+/** A process that waits for a processor gets this many times the usual time. */
 const waitTolerance = 6;
 
 /**
+ * Whether a process got less than half of the time on a processor and wants more. Then it is late because of other
+ * processes. @param first its usage `milliseconds` ago
+ */
+const isStarved = (first: ProcessUsage | undefined, now: ProcessUsage | undefined, milliseconds: number): boolean =>
+  first !== undefined && now !== undefined && now.wantsToRun && now.processorMs - first.processorMs < milliseconds / 2;
+
+/**
  * Checks ten times per `stallMs` whether a process makes progress. It counts checks and does not measure time: if the
- * service and its processes were frozen together, no process must count as stalled afterwards. A process that wants to
- * run and got less than half of the time on a processor is late because of other processes, so it gets more checks.
+ * service and its processes were frozen together, no process must count as stalled afterwards. A starved process gets more
+ * checks.
  */
 export const watchForStall = (options: StallWatchOptions): StallWatch => {
   const { stallMs, isWorking, maxRowMs, usage, onSuspicion, onStall } = options;
@@ -44,11 +53,6 @@ export const watchForStall = (options: StallWatchOptions): StallWatch => {
   let quiet = 0;
   let suspected = false;
   let atFirst: ProcessUsage | undefined;
-  const isStarved = (): boolean => {
-    const now = usage();
-    if (now === undefined || atFirst === undefined || !now.wantsToRun) return false;
-    return now.processorMs - atFirst.processorMs < (quiet * lookMs) / 2;
-  };
   const alive = (): void => {
     quiet = 0;
     if (suspected) onSuspicion(false);
@@ -63,7 +67,8 @@ export const watchForStall = (options: StallWatchOptions): StallWatch => {
       suspected = true;
       onSuspicion(true);
     }
-    if (quiet >= allowed && (quiet >= waitTolerance * allowed || !isStarved())) onStall();
+    if (quiet >= allowed && (quiet >= waitTolerance * allowed || !isStarved(atFirst, usage(), quiet * lookMs)))
+      onStall();
   };
   const timer = setInterval(look, lookMs).unref();
   return {
@@ -73,4 +78,27 @@ export const watchForStall = (options: StallWatchOptions): StallWatch => {
       if (suspected) onSuspicion(false);
     },
   };
+};
+
+export type CancelWatchOptions = {
+  /** Time for the process to end the cancelled task. A starved process gets more. */
+  readonly graceMs: number;
+  readonly hasEnded: () => boolean;
+  readonly usage: ReadUsage;
+  /** Called if the process has not ended the task in time. */
+  readonly onIgnored: () => void;
+};
+
+/** Watches that a process ends a cancelled task. Stops by itself when it has ended. */
+export const watchCancelled = ({ graceMs, hasEnded, usage, onIgnored }: CancelWatchOptions): void => {
+  const first = usage();
+  let periods = 0;
+  const look = (): void => {
+    if (hasEnded()) return;
+    periods += 1;
+    if (periods < waitTolerance && isStarved(first, usage(), periods * graceMs)) wait();
+    else onIgnored();
+  };
+  const wait = (): void => void setTimeout(look, graceMs).unref();
+  wait();
 };

@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { createClientIp } from '#src/http/server/client-ip.ts';
 import { createRequestStarts } from '#src/http/server/request-starts.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
 import { serve } from '../support.ts';
 
 const exporter = new InMemorySpanExporter();
@@ -32,9 +31,8 @@ const busy = defineRoute({
 });
 
 test('the wait of a request for its start is in its duration, its log line, its span and a metric', async (t) => {
-  const metrics = recordMetrics();
-  const starts = createRequestStarts({ clientIp: createClientIp({ trustedProxies: [] }), metrics });
-  const { port, lines } = await serve(t, { routes: [busy], starts });
+  const starts = createRequestStarts(createClientIp({ trustedProxies: [] }));
+  const { port, lines, reported } = await serve(t, { routes: [busy], starts });
   const ask = 'GET /api/v1/busy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
   const sockets = Array.from({ length: 60 }, () => connect(port, '127.0.0.1').resume());
   await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
@@ -44,7 +42,7 @@ test('the wait of a request for its start is in its duration, its log line, its 
 
   const waited = lines.filter((line) => line['start_wait_ms'] !== undefined);
   t.true(waited.length > 0 && waited.length < sockets.length, `${waited.length} of ${sockets.length} have waited`);
-  t.is(metrics.value('volwatch_http_start_wait_seconds'), waited.length);
+  t.is(reported.filter(({ name }) => name === 'volwatch_http_start_wait_seconds').length, waited.length);
   for (const { duration_ms: total, start_wait_ms: wait } of waited) t.true(Number(total) >= Number(wait) + workMs - 1);
   t.true(
     Math.max(...waited.map((line) => Number(line['start_wait_ms']))) > 20 * workMs,

@@ -109,12 +109,42 @@ test('a caller saves up no credit while it has no tasks', (t) => {
   t.deepEqual(order.slice(0, 4).toSorted(), ['a1', 'a2', 'b1', 'b2']);
 });
 
-test('single options of a caller do not wait for its batches, and jobs wait for all other work', (t) => {
+test('single options of a caller do not wait for its batches, and jobs wait for other work', (t) => {
   const { add, takeAll } = start();
-  add('d', 'job', { kind: 'job', expectedMs: 1 });
+  add('d', 'job', { kind: 'job', expectedMs: 100 });
   for (const name of ['a1', 'a2', 'a3']) add('a', name, { expectedMs: 100 });
   add('a', 'single', { kind: 'single', expectedMs: 20 });
   t.deepEqual(takeAll(), ['single', 'a1', 'a2', 'a3', 'job']);
+});
+
+test('jobs get a quarter of the share of callers that have batches at all times, also in a full queue', (t) => {
+  const { queue, serve, taskOf } = start(32);
+  const callers = ['a', 'b', 'c', 'd', 'e'];
+  const waiting = new Map<string, number>();
+  const worked = new Map<string, number>();
+  let displacedJobs = 0;
+  const change = (map: Map<string, number>, caller: string, by: number) => map.set(caller, (map.get(caller) ?? 0) + by);
+  const offer = (caller: string, max: number, facts: Partial<Task>): void => {
+    while ((waiting.get(caller) ?? 0) < max) {
+      change(waiting, caller, 1);
+      for (const displaced of queue.add(taskOf(caller, caller, facts))) {
+        change(waiting, displaced.caller, -1);
+        if (displaced.kind === 'job') displacedJobs += 1;
+        if (displaced.caller === caller) return;
+      }
+    }
+  };
+  for (let round = 0; round < 2_000; round += 1) {
+    offer('owner', 1, { kind: 'job', expectedMs: 1_000 });
+    for (const caller of callers) offer(caller, 8, { expectedMs: 5_000 });
+    const { caller, expectedMs } = serve();
+    change(waiting, caller, -1);
+    change(worked, caller, expectedMs);
+  }
+  const mean = callers.reduce((sum, caller) => sum + worked.get(caller)!, 0) / callers.length;
+  const share = worked.get('owner')! / mean;
+  t.true(share > 0.2 && share < 0.3, `the job got ${share} of the time of another caller`);
+  t.is(displacedJobs, 0);
 });
 
 test('positions of 20,000 callers are remembered in bounded memory, the latest of them exactly', (t) => {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { usageOf, type ProcessUsage } from '#src/pricing/workers/process-usage.ts';
-import { watchForStall } from '#src/pricing/workers/stall-watch.ts';
+import { watchCancelled, watchForStall } from '#src/pricing/workers/stall-watch.ts';
 import { eventually } from '#testkit/eventually.ts';
 
 /** The number of checks until the process counts as stalled. */
@@ -43,6 +44,50 @@ test('a process that does not want to run has ten checks', async (t) => {
 
 test('without figures of the system a process has ten checks', async (t) => {
   t.is(await checksUntilStall(() => undefined), 10);
+});
+
+/** The number of looks at the usage until the process counts as one that ignores its cancellation. The first is at the start. */
+const looksUntilIgnored = (usage: () => ProcessUsage | undefined): Promise<number> =>
+  new Promise((resolve) => {
+    const open = setInterval(() => {}, 1_000);
+    let looks = 0;
+    watchCancelled({
+      graceMs: 20,
+      hasEnded: () => false,
+      usage: () => {
+        looks += 1;
+        return usage();
+      },
+      onIgnored: () => {
+        clearInterval(open);
+        resolve(looks);
+      },
+    });
+  });
+
+test('a process that gets no processor has six times the time to end a cancelled task', async (t) => {
+  t.is(await looksUntilIgnored(() => ({ processorMs: 70, wantsToRun: true })), 6);
+});
+
+test('a process that works all the time, does not want to run or has no figures has the usual time', async (t) => {
+  let processorMs = 0;
+  t.is(await looksUntilIgnored(() => ({ processorMs: (processorMs += 20), wantsToRun: true })), 2);
+  t.is(await looksUntilIgnored(() => ({ processorMs: 70, wantsToRun: false })), 2);
+  t.is(await looksUntilIgnored(() => undefined), 2);
+});
+
+test('a process that has ended the cancelled task is left alone, also late', async (t) => {
+  let isIgnored = false;
+  let looks = 0;
+  watchCancelled({
+    graceMs: 10,
+    hasEnded: () => (looks += 1) > 2,
+    usage: () => ({ processorMs: 70, wantsToRun: true }),
+    onIgnored: () => (isIgnored = true),
+  });
+  await sleep(150);
+  t.is(looks, 3);
+  t.false(isIgnored);
 });
 
 test('the usage of a process shows work, a stop and the end', async (t) => {

@@ -5,6 +5,7 @@ import type { Caller } from '../../admission/body-admission.ts';
 import type { LoadShedding } from '../../admission/load-shedding.ts';
 import { hasUnexpectedBody } from '../../admission/unread-body.ts';
 import type { Answers } from '../../answers/answers.ts';
+import { startWaitOf } from '../../server/counted-request.ts';
 import type { HttpContext, Step } from '../types.ts';
 
 export type LoadStepsDeps = {
@@ -32,8 +33,8 @@ export const createLoadSteps = ({ loadShedding, answers, abuse }: LoadStepsDeps)
     /** Refuses a request while its class has no slot, before anything is spent on it. */
     refuseUnderLoad: ({ declaration }) => {
       if (loadShedding === undefined) return undefined;
-      return (_, next) => {
-        loadShedding.refuseEarly(declaration);
+      return (ctx, next) => {
+        loadShedding.refuseEarly(declaration, startWaitOf(ctx.req));
         return next();
       };
     },
