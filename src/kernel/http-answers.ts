@@ -73,7 +73,12 @@ export const readLimitedBytes = async (
  */
 export const parseLimitedJson = (bytes: Uint8Array, limits: JsonShapeLimits, tooComplex: () => Error): unknown => {
   if (jsonShapeFault(bytes, limits)) throw tooComplex();
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as unknown;
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as unknown;
+  } catch {
+    // The message of the parser repeats a part of the text, which can be a token, and errors are logged.
+    throw new SyntaxError('The text is not valid JSON');
+  }
 };
 
 /** `/values/3/close`: the place of the first fault below `before`. It has no values of the body, which may be personal. */

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import test from 'ava';
 import * as fc from 'fast-check';
-import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import { countedAddress, siteNetwork } from '#src/kernel/requests/counted-address.ts';
 
 const cases: readonly (readonly [address: string, counted: string])[] = [
   ['203.0.113.9', '203.0.113.9'],
@@ -14,6 +14,7 @@ const cases: readonly (readonly [address: string, counted: string])[] = [
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['1:2:3:4:5:6:192.0.2.1', '1:2:3:4::/64'],
   ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
   ['', ''],
 ];
 for (const [address, counted] of cases) {
@@ -21,6 +22,12 @@ for (const [address, counted] of cases) {
     t.is(countedAddress(address), counted);
   });
 }
+
+test('the network of a site is /24 or /48', (t) => {
+  t.is(siteNetwork(countedAddress('203.0.113.9')), '203.0.113.0/24');
+  t.is(siteNetwork(countedAddress('2001:db8:1:2:3:4:5:6')), '2001:db8:1::/48');
+  t.is(siteNetwork(countedAddress('::1')), '0:0:0::/48');
+});
 
 test('two addresses share a budget exactly when their upper 64 bits are the same', (t) => {
   const group = fc.integer({ min: 0, max: 0xffff });

@@ -27,6 +27,7 @@ test('an answer with too many values, items or levels is not parsed', (t) => {
   for (const text of ['[{},{},{},{},{}', '[[[[', '{"a":[1,2,3],"b":[1,2,3]'])
     t.throws(() => parse(text), { message: 'too many' });
   t.throws(() => parse('[1,'), { instanceOf: SyntaxError });
+  t.notRegex(t.throws(() => parse('["canary" 1]')).message, /canary/);
 });
 
 test('the place of a fault has no value of the answer', (t) => {

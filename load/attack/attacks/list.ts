@@ -1,6 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
 import { expansion, redaction, slowBodies, structure, unexpectedBodies, wrongLengthArrow } from './bodies.ts';
+import { largeHeads, manySmallChunks } from './bursts.ts';
 import { endlessPipelines, longPipelines, repeatedConnects, shortPipelines } from './connections.ts';
 import {
   erasedOwner,
@@ -59,6 +60,8 @@ const withoutKind: readonly Attack[] = [
   shortPipelines,
   longPipelines,
   endlessPipelines,
+  largeHeads,
+  manySmallChunks,
   registrations,
   manyKeys,
   redaction,

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import { countedAddress, siteNetwork } from '#src/kernel/requests/counted-address.ts';
 
 export type ConnectionLimitDeps = {
-  /** Max open connections of one address. IPv6 addresses of one /64 network count as one address. */
+  /** Max open connections of one address. IPv6 addresses of one /64 network count as one address. A site may have twice as many. */
   readonly maxByAddress: number;
   /** A trusted proxy has no limit, because its connections belong to many clients. */
   readonly isTrustedProxy: (address: string) => boolean;
@@ -20,15 +20,25 @@ export type ConnectionLimit = {
   readonly dropped: () => void;
 };
 
-/** Limits the connections per address, because each connection holds a file descriptor, also while it is idle. */
+/** Max connections of the network of a site, as a multiple of those of one address. A site with many addresses must not take all. */
+const addressesAtMax = 2;
+
+/** Limits the connections per address and per site, because each connection holds a file descriptor, also while it is idle. */
 export const createConnectionLimit = ({
   maxByAddress,
   isTrustedProxy,
   metrics,
 }: ConnectionLimitDeps): ConnectionLimit => {
+  /** Open connections of each address and of each site. */
   const open = new Map<string, number>();
+  const countOf = (key: string): number => open.get(key) ?? 0;
+  const change = (key: string, by: 1 | -1): void => {
+    const count = countOf(key) + by;
+    if (count > 0) open.set(key, count);
+    else open.delete(key);
+  };
   // Starts each counter at 0, because an alert rule on the increase does not see the first value of a counter.
-  for (const reason of ['total', 'address'] as const) {
+  for (const reason of ['total', 'address', 'site'] as const) {
     metrics.count('volwatch_http_connections_refused_total', { reason }, 0);
   }
   return {
@@ -36,17 +46,23 @@ export const createConnectionLimit = ({
       const { remoteAddress = '' } = socket;
       if (isTrustedProxy(remoteAddress)) return;
       const address = countedAddress(remoteAddress);
-      const count = (open.get(address) ?? 0) + 1;
-      if (count > maxByAddress) {
-        metrics.count('volwatch_http_connections_refused_total', { reason: 'address' });
+      const site = siteNetwork(address);
+      const reason =
+        countOf(address) >= maxByAddress
+          ? 'address'
+          : countOf(site) >= maxByAddress * addressesAtMax
+            ? 'site'
+            : undefined;
+      if (reason !== undefined) {
+        metrics.count('volwatch_http_connections_refused_total', { reason });
         socket.destroy();
         return;
       }
-      open.set(address, count);
+      change(address, 1);
+      change(site, 1);
       socket.once('close', () => {
-        const rest = (open.get(address) ?? 0) - 1;
-        if (rest > 0) open.set(address, rest);
-        else open.delete(address);
+        change(address, -1);
+        change(site, -1);
       });
     },
     dropped: () => metrics.count('volwatch_http_connections_refused_total', { reason: 'total' }),

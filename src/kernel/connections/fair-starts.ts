@@ -31,9 +31,15 @@ export type FairStarts = Pick<FairStartsOptions, 'clientOf'> & {
   readonly afterWaiting: (done: () => void) => void;
 };
 
+/** Taken places at the front of the order, before they are removed. */
+const maxTaken = 1_024;
+
 /** The works of all clients, which take turns. */
 const createQueue = () => {
   const byClient = new Map<string, (() => void)[]>();
+  /** The clients with works, from `next` on. An array, because the first entry of a map with many removed ones is slow to find. */
+  let order: string[] = [];
+  let next = 0;
   let size = 0;
   let taken = 0;
   return {
@@ -42,16 +48,24 @@ const createQueue = () => {
     taken: () => taken,
     add: (client: string, start: () => void): void => {
       const starts = byClient.get(client);
-      if (starts === undefined) byClient.set(client, [start]);
-      else starts.push(start);
+      if (starts === undefined) {
+        byClient.set(client, [start]);
+        order.push(client);
+      } else starts.push(start);
       size += 1;
     },
     /** The oldest work of the client whose turn it is. The queue must not be empty. */
     take: (): (() => void) => {
-      const [client, starts] = byClient.entries().next().value!;
-      byClient.delete(client);
+      const client = order[next]!;
+      next += 1;
+      const starts = byClient.get(client)!;
       const start = starts.shift()!;
-      if (starts.length > 0) byClient.set(client, starts);
+      if (starts.length > 0) order.push(client);
+      else byClient.delete(client);
+      if (next === order.length || (next >= maxTaken && next * 2 >= order.length)) {
+        order = order.slice(next);
+        next = 0;
+      }
       size -= 1;
       taken += 1;
       return start;

@@ -1,6 +1,8 @@
 import { isIPv6 } from 'node:net';
 
 const networkGroups = 4;
+/** So a socket that listens for both families shows the address of an IPv4 client. */
+const mappedAddress = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /**
  * Returns the address that limits count by: an IPv4 address, or the /64 network of an IPv6 address. A subscriber gets
@@ -9,6 +11,8 @@ const networkGroups = 4;
 export const countedAddress = (address: string): string => {
   // Most addresses have no colon, and this check is faster.
   if (!address.includes(':') || !isIPv6(address)) return address;
+  const mapped = mappedAddress.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
   const [plain = ''] = address.toLowerCase().split('%');
   const [left = '', right] = plain.split('::');
   const head = left === '' ? [] : left.split(':');
@@ -20,3 +24,9 @@ export const countedAddress = (address: string): string => {
   const groups = [...head, ...Array<string>(gap).fill('0'), ...tail].slice(0, networkGroups);
   return `${groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`;
 };
+
+/** Returns the /24 network of a counted IPv4 address, or the /48 network of a counted IPv6 network. One site can have all of it. */
+export const siteNetwork = (counted: string): string =>
+  counted.includes(':')
+    ? `${counted.split(':').slice(0, 3).join(':')}::/48`
+    : `${counted.slice(0, counted.lastIndexOf('.'))}.0/24`;

@@ -88,10 +88,13 @@ const placeOf = (text: string, index: number): string => {
   return `at line ${lines.length}, column ${lines.at(-1)!.length + 1}`;
 };
 
-/** The error of a body that is not JSON: where the fault is, and the remedy where the mistake is a usual one. */
+/**
+ * The error of a body that is not JSON: where the fault is, and the remedy where the mistake is a usual one. It does not have the
+ * error of the parser as its cause, because causes are logged.
+ */
 export const malformedJson = (text: string, cause: unknown): AppError => {
   const { index, remedy } = usualFault(text) ?? parserFault(text, cause);
   const place = index === undefined ? '' : ` ${placeOf(text, index)}`;
   const advice = remedy === undefined ? '' : `: ${remedy}`;
-  return new AppError('malformed_body', `The body is not valid JSON${place}${advice}`, { cause });
+  return new AppError('malformed_body', `The body is not valid JSON${place}${advice}`);
 };

@@ -13,6 +13,14 @@ export const outcomeOf = (code: ErrorCode): 'invalid' | 'failed' =>
 /** What was calculated, for the log. */
 export type Calculation = { readonly model: string; readonly inputs: unknown };
 
+/** The members of an option that can be in the log: numbers and switches. Its texts, such as the name of a preset, can be anything. */
+const loggedInputs = (inputs: unknown): object =>
+  Object.fromEntries(
+    Object.entries(Object(inputs) as object).filter(
+      ([, value]) => typeof value === 'number' || typeof value === 'boolean',
+    ),
+  );
+
 /** Records an error in the span and logs it with `logCause`. @returns the error code */
 export const reportFailure = (error: unknown, span: Span, logger: Logger, calculation?: Calculation): ErrorCode => {
   const code = codeOf(error);
@@ -23,7 +31,7 @@ export const reportFailure = (error: unknown, span: Span, logger: Logger, calcul
 };
 
 /**
- * Logs an AppError that has a cause, and each `pricing_calculation_failed` with its model and inputs. Levels: `error` if
+ * Logs an AppError that has a cause, and each `pricing_calculation_failed` with its model and the numbers of its inputs. Levels: `error` if
  * an engine cannot be built, because an operator must act; `warn` for other causes; `info` if the inputs have no result.
  */
 export const logCause = (error: unknown, logger: Logger, calculation?: Calculation): void => {
@@ -31,7 +39,8 @@ export const logCause = (error: unknown, logger: Logger, calculation?: Calculati
   const { code, cause, message } = error;
   if (cause === undefined && (calculation === undefined || code !== 'pricing_calculation_failed')) return;
   const level = code === 'pricing_engine_unavailable' ? 'error' : cause === undefined ? 'info' : 'warn';
-  logger[level]({ code, ...calculation, ...(cause !== undefined && { err: cause }) }, message);
+  const calculated = calculation && { model: calculation.model, inputs: loggedInputs(calculation.inputs) };
+  logger[level]({ code, ...calculated, ...(cause !== undefined && { err: cause }) }, message);
 };
 
 /** Counts an error that has an abuse kind, for example more work than one caller may have in progress. */

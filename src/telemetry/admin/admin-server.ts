@@ -55,8 +55,8 @@ const readBody = async (request: IncomingMessage): Promise<unknown> => {
   }
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
-  } catch (error) {
-    throw new AppError('malformed_body', undefined, { cause: error });
+  } catch {
+    throw new AppError('malformed_body');
   }
 };
 

@@ -5,10 +5,14 @@ import { createConnectionLimit } from '#src/http/admission/connection-limit.ts';
 import { createIsTrustedProxy } from '#src/http/server/client-ip.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
-const start = async (t: { readonly teardown: (end: () => unknown) => void }, trustedProxies: readonly string[]) => {
+const start = async (
+  t: { readonly teardown: (end: () => unknown) => void },
+  trustedProxies: readonly string[],
+  maxByAddress = 3,
+) => {
   const metrics = recordMetrics();
   const isTrustedProxy = createIsTrustedProxy(trustedProxies);
-  const limit = createConnectionLimit({ maxByAddress: 3, isTrustedProxy, metrics });
+  const limit = createConnectionLimit({ maxByAddress, isTrustedProxy, metrics });
   const server = createServer().on('connection', limit.admit).on('drop', limit.dropped);
   server.maxConnections = 6;
   server.listen(0, '127.0.0.1');
@@ -41,6 +45,21 @@ test('connections of one address beyond its limit are closed at once, until one 
   await once(first.socket, 'close');
   t.true((await open('127.0.0.2')).kept);
   t.is(metrics.value('volwatch_http_connections_refused_total', { reason: 'address' }), 1);
+});
+
+test('a site with many addresses has twice the limit of an address', async (t) => {
+  const { open, metrics } = await start(t, [], 2);
+  for (const [address, kept] of [
+    ['127.0.7.1', true],
+    ['127.0.7.1', true],
+    ['127.0.7.2', true],
+    ['127.0.7.3', true],
+    ['127.0.7.4', false],
+    ['127.0.8.1', true],
+  ] as const) {
+    t.is((await open(address)).kept, kept, address);
+  }
+  t.is(metrics.value('volwatch_http_connections_refused_total', { reason: 'site' }), 1);
 });
 
 test('a trusted proxy has no limit of its own, only that of all connections', async (t) => {

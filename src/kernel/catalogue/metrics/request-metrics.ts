@@ -93,8 +93,8 @@ export const requestMetrics = {
   },
   volwatch_http_connections_refused_total: {
     type: 'counter',
-    help: 'Connections closed at once: too many in total, or too many of one address',
-    labels: { reason: ['total', 'address'] },
+    help: 'Connections closed at once: too many in total, of one address, or of one site (IPv4 /24, IPv6 /48)',
+    labels: { reason: ['total', 'address', 'site'] },
   },
   volwatch_http_start_wait_seconds: {
     type: 'histogram',
