@@ -52,16 +52,19 @@ const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 
 const firstPauseMs = 500;
 const maxPauseMs = 5_000;
 
+/** The pricing processes have no room, because of the work of other callers or of other work of the same caller. */
+const noRoom: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'rate_limit_exceeded']);
+
 /**
- * Repeats work that is refused because the pricing processes have no room, until there is room or the time of the job is
- * over. It must not use up the attempts of the job, because the work of other callers is the cause.
+ * Repeats work while the pricing processes have no room for it, until the time of the job is over. It must not use up the
+ * attempts of the job, because the cause is other work.
  */
 const whenThereIsRoom = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
     try {
       return await work();
     } catch (error) {
-      if (codeOf(error) !== 'overloaded' || signal.aborted) throw error;
+      if (!noRoom.has(codeOf(error)) || signal.aborted) throw error;
     }
     // An abort is not an error here: the work sees it too, and its error says more.
     await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});

@@ -75,14 +75,15 @@ test('a chunk has the code of a permanent error; a temporary error is retried un
 });
 
 test('a chunk that finds no room waits for it within one attempt, until the time of the job is over', async (t) => {
-  let refusals = 2;
+  const refused = ['rate_limit_exceeded', 'overloaded'] as const;
+  let refusals: number = refused.length;
   const price: PricingJobsDeps['price'] = async (bytes, signal, job) => {
     // The pool takes the bytes also when it refuses them.
     const given = bytes.joined();
     void bytes.release();
     if (signal.aborted || refusals > 0) {
       refusals -= 1;
-      throw new AppError('overloaded');
+      throw new AppError(refused[refusals] ?? 'overloaded');
     }
     return reversed(ByteBlocks.of(given), signal, job);
   };

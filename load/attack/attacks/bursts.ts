@@ -43,6 +43,9 @@ const burst = async (field: Field, bytesFor: (address: string) => string, expect
   await Promise.all(answers);
 };
 
+/** With fewer connections, no limit is reached. */
+const minConnections = 200;
+
 const fieldsOfHead = 90;
 const requestsOfConnection = 20;
 const fields = Array.from({ length: fieldsOfHead }, (_, number) => `X-${number}: y\r\n`).join('');
@@ -50,6 +53,7 @@ const fields = Array.from({ length: fieldsOfHead }, (_, number) => `X-${number}:
 /** The parse of such a head takes up to 0.1 ms, and a head that waits takes 13 KB of memory. */
 export const largeHeads: Attack = {
   name: 'pipelines of large heads on many connections',
+  minRequestsForRefusal: minConnections,
   run: (field) =>
     burst(
       field,
@@ -62,11 +66,12 @@ export const largeHeads: Attack = {
     ),
 };
 
-/** The smallest mean size of chunks that is allowed. Each chunk takes about 1 microsecond. */
-const smallChunks = `10\r\n${' '.repeat(16)}\r\n`.repeat(3_000);
+/** One connection may send them. Each chunk takes about 1 microsecond. */
+const smallChunks = `11\r\n${' '.repeat(17)}\r\n`.repeat(2_800);
 
 export const manySmallChunks: Attack = {
   name: 'small chunks on many connections',
+  minRequestsForRefusal: minConnections,
   run: (field) =>
     burst(
       field,

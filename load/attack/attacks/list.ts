@@ -33,12 +33,12 @@ const uploads = createUploadAttacks();
  * without brackets, such as `structure`, is a list of attacks.
  */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
-  body_structure: structure,
+  body_structure: [...structure, manySmallChunks],
   body_expansion: [...expansion, uploads.decompressionBombs],
   body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],
   body_backlog: idleBodies,
-  concurrency_by_caller: [manyBatches, uploads.parallel],
+  concurrency_by_caller: [manyBatches, uploads.parallel, largeHeads],
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork],
@@ -60,8 +60,6 @@ const withoutKind: readonly Attack[] = [
   shortPipelines,
   longPipelines,
   endlessPipelines,
-  largeHeads,
-  manySmallChunks,
   registrations,
   manyKeys,
   redaction,

@@ -1,5 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { createTurnPieces } from './turn-pieces.ts';
 import { createBlocks, largeBytes } from '../admission/blocks.ts';
 
 /**
@@ -15,6 +16,13 @@ export const tinyChunks = 'tinyChunks';
  */
 const freePieces = 1_024;
 const minMeanPieceBytes = 16;
+/**
+ * Pieces of a body beyond the first ones count for all connections together, unless they are large on average. About 20 ms
+ * of one turn of the event loop are for one address, and about 60 ms for all.
+ */
+const uncountedPieces = 64;
+const largeMeanPieceBytes = 512;
+const isWithinTurn = createTurnPieces({ maxByAddress: 16_384, max: 49_152 });
 
 type BodyParser = Record<string, unknown>;
 
@@ -92,8 +100,10 @@ export class CountedRequest extends IncomingMessage {
   #count(bytes: number): void {
     this.#pieces += 1;
     this.#bytes += bytes;
+    if (this.#pieces <= uncountedPieces || this.#bytes >= this.#pieces * largeMeanPieceBytes) return;
+    if (this.headers['transfer-encoding'] === undefined) return;
     const isTiny = this.#pieces >= freePieces && this.#bytes < this.#pieces * minMeanPieceBytes;
-    if (!isTiny || this.headers['transfer-encoding'] === undefined) return;
+    if (!isTiny && isWithinTurn(this.#socket.remoteAddress ?? '')) return;
     this.isRefused = true;
     skipPieces(this.#socket);
     if (this.emit(tinyChunks)) return;

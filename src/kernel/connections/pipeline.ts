@@ -9,7 +9,7 @@ type Pending = { readonly request: IncomingMessage; readonly response: ServerRes
 type Connection = { busy: boolean; paused: boolean; readonly waiting: Pending[] };
 
 export type PipelineOptions = {
-  /** Max requests of one connection that wait for earlier answers. */
+  /** Max requests of one client that wait for earlier answers on their connections. */
   readonly maxWaiting: number;
   /** Called before a connection is closed, because its client sent more requests than that. */
   readonly onExcess: (socket: Socket) => void;
@@ -21,14 +21,11 @@ export type PipelineOptions = {
 const pauseAt = 32;
 /** The same while its client, or all clients together, have half of their max waiting requests. */
 const pauseEarlyAt = 1;
-/** Max waiting requests of all connections of one client, as a multiple of `maxWaiting`. */
-const connectionsOfClientAtMax = 2;
 /**
- * The same for all clients. Above it, only connections with fewer than `fewWaiting` may add one. A waiting request takes
- * up to 13 KB of memory, and the parse of its head up to 0.1 ms of the turn in which it comes.
+ * Max waiting requests of all clients, as a multiple of that of one client. Above it, a connection may have one. A waiting request
+ * takes up to 13 KB of memory, and the parse of its head up to 0.1 ms of the turn in which it comes.
  */
-const connectionsAtMax = 4;
-const fewWaiting = 4;
+const clientsAtMax = 2;
 
 /** Tells the parser of Node to leave the rest of a piece of data alone. */
 const restIsNotHttp = 2;
@@ -57,8 +54,7 @@ const peerOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? 
 export const inOrder = (serve: Listener, options: PipelineOptions): Listener => {
   const { maxWaiting, onExcess, starts = createFairStarts({ clientOf: peerOf }) } = options;
   const connections = new WeakMap<Socket, Connection>();
-  const maxOfClient = maxWaiting * connectionsOfClientAtMax;
-  const maxOfAll = maxWaiting * connectionsAtMax;
+  const maxOfAll = maxWaiting * clientsAtMax;
   /** Waiting requests of each client that has some. */
   const ofClient = new Map<string, number>();
   let ofAll = 0;
@@ -70,9 +66,9 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
     else ofClient.set(client, waiting);
   };
   const pausesAt = (client: string): number =>
-    ofAll * 2 > maxOfAll || (ofClient.get(client) ?? 0) * 2 > maxOfClient ? pauseEarlyAt : pauseAt;
+    ofAll * 2 > maxOfAll || (ofClient.get(client) ?? 0) * 2 > maxWaiting ? pauseEarlyAt : pauseAt;
   const isExcess = (waiting: number, client: string): boolean =>
-    waiting >= maxWaiting || (ofClient.get(client) ?? 0) >= maxOfClient || (ofAll >= maxOfAll && waiting >= fewWaiting);
+    (ofAll >= maxOfAll && waiting > 0) || (ofClient.get(client) ?? 0) >= maxWaiting;
 
   const take = (socket: Socket, connection: Connection, response: ServerResponse): void => {
     connection.busy = true;

@@ -3,6 +3,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { optionTypes } from '../models/engine.ts';
 
 export { validationFailed as invalidRequest } from '#src/kernel/requests/validation-failed.ts';
 
@@ -13,13 +14,13 @@ export const outcomeOf = (code: ErrorCode): 'invalid' | 'failed' =>
 /** What was calculated, for the log. */
 export type Calculation = { readonly model: string; readonly inputs: unknown };
 
-/** The members of an option that can be in the log: numbers and switches. Its texts, such as the name of a preset, can be anything. */
+const loggedTexts: ReadonlySet<unknown> = new Set(optionTypes);
+const isLogged = (value: unknown): boolean =>
+  typeof value === 'number' || typeof value === 'boolean' || loggedTexts.has(value);
+
+/** The members of an option that can be in the log. Its other texts, such as the name of a preset, can be anything. */
 const loggedInputs = (inputs: unknown): object =>
-  Object.fromEntries(
-    Object.entries(Object(inputs) as object).filter(
-      ([, value]) => typeof value === 'number' || typeof value === 'boolean',
-    ),
-  );
+  Object.fromEntries(Object.entries(Object(inputs) as object).filter(([, value]) => isLogged(value)));
 
 /** Records an error in the span and logs it with `logCause`. @returns the error code */
 export const reportFailure = (error: unknown, span: Span, logger: Logger, calculation?: Calculation): ErrorCode => {

@@ -1,5 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { CountedRequest, tinyChunks } from '#src/http/server/counted-request.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -24,7 +26,7 @@ const countPieces = async (t: ExecutionContext, listener: RequestListener) => {
   server.on('connection', (socket) => socket.once(tinyChunks, () => (count.refusals += 1)));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
-  return { port: (server.address() as AddressInfo).port, count };
+  return { server, port: (server.address() as AddressInfo).port, count };
 };
 
 test('the parser skips the rest of a read after too many tiny chunks', async (t) => {
@@ -46,6 +48,41 @@ test('tiny chunks are counted after the answer too', async (t) => {
   client.socket.write(manyTinyChunks);
   await eventually(() => client.closed(), 'the connection is closed');
   t.deepEqual(count, { pieces: 1_024, refusals: 1 });
+});
+
+/** A connection without a socket, because only so the bytes of many connections surely come in one turn. */
+class Memory extends Duplex {
+  override _read(): void {}
+  override _write(_: unknown, __: BufferEncoding, done: () => void): void {
+    done();
+  }
+  setTimeout(): this {
+    return this;
+  }
+}
+
+test('small chunks of many connections are refused when they take too long in one turn', async (t) => {
+  const { server, count } = await countPieces(t, (request) => request.resume());
+  // 20 characters each, so one connection alone may send them.
+  const smallChunks = `14\r\n${' '.repeat(20)}\r\n`.repeat(2_000);
+  const send = (): void => {
+    const connection = new Memory();
+    server.emit('connection', connection);
+    connection.push(head + smallChunks);
+  };
+  for (let connection = 0; connection < 30; connection += 1) send();
+  await nextTurn();
+  // Each has 64 pieces that do not count.
+  const complete = Math.floor(16_384 / (2_000 - 64));
+  t.is(count.refusals, 30 - complete);
+  t.true(count.pieces <= 16_384 + 30 * 66, `${count.pieces} pieces were made`);
+
+  // The parsers of the refused connections are used again after a turn.
+  await nextTurn();
+  const [pieces, refusals] = [count.pieces, count.refusals];
+  send();
+  await eventually(() => count.pieces === pieces + 2_000, 'a later turn takes all of one connection');
+  t.is(count.refusals, refusals);
 });
 
 test('a request after a refused body on the same connection is not served without its body', async (t) => {

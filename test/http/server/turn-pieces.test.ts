@@ -1,0 +1,15 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import test from 'ava';
+import { createTurnPieces } from '#src/http/server/turn-pieces.ts';
+
+const taken = (take: (address: string) => boolean, address: string, count: number): number =>
+  Array.from({ length: count }, () => take(address)).filter(Boolean).length;
+
+test('the pieces of one address and of all addresses are limited in each turn', async (t) => {
+  const take = createTurnPieces({ maxByAddress: 10, max: 25 });
+  t.is(taken(take, 'a', 20), 10);
+  t.is(taken(take, 'b', 3), 3, 'another address has its own limit');
+  t.is(taken(take, 'c', 10), 2, 'refused pieces count too, because the parser has made them');
+  await nextTurn();
+  t.is(taken(take, 'a', 20), 10);
+});
