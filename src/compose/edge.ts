@@ -176,6 +176,7 @@ export const composeEdge = (
     addressHash,
     clock,
   });
+  const isTrustedProxy = createIsTrustedProxy(config.TRUSTED_PROXIES);
   const server = createHttpServer({
     app,
     answers,
@@ -189,9 +190,10 @@ export const composeEdge = (
     maxConnections: config.CONNECTIONS_LIMIT,
     connections: createConnectionLimit({
       maxByAddress: callers.connections,
-      isTrustedProxy: createIsTrustedProxy(config.TRUSTED_PROXIES),
+      isTrustedProxy,
       metrics,
     }),
+    isTrustedProxy,
     pipeline: {
       maxWaiting: config.PIPELINE_LIMIT,
       onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),

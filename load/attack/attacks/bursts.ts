@@ -50,7 +50,7 @@ const fieldsOfHead = 90;
 const requestsOfConnection = 20;
 const fields = Array.from({ length: fieldsOfHead }, (_, number) => `X-${number}: y\r\n`).join('');
 
-/** The parse of such a head takes up to 0.1 ms, and a head that waits takes 13 KB of memory. */
+/** The parse of such a head takes up to 0.1 ms, and a head that waits takes up to 30 KB of memory. */
 export const largeHeads: Attack = {
   name: 'pipelines of large heads on many connections',
   minRequestsForRefusal: minConnections,

@@ -100,11 +100,9 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
       fail(error);
     }
   };
-  const refuseTinyChunks = (): void => {
+  const refuseTinyChunks = (error: AppError): void => {
     onTinyChunks();
-    fail(
-      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 16 bytes on average'),
-    );
+    fail(error);
   };
   const leave = (): void => {
     // Every stream emits `close`. It is an error only if the body has not ended before.

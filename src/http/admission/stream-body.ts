@@ -82,11 +82,9 @@ export const streamBody = async <T>(
     if (isDense) throw new AppError('payload_too_large', `Compressed by more than ${maxRatio} to 1`);
     throw new AppError('payload_too_large', `The body may have at most ${maxUnpackedBytes} bytes after decompression`);
   };
-  const refuseTinyChunks = (): void => {
+  const refuseTinyChunks = (error: AppError): void => {
     onTinyChunks();
-    source.fail(
-      new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 16 bytes on average'),
-    );
+    source.fail(error);
   };
   // The rest that is already in memory is not decompressed.
   const discard = (): void => void plain?.destroy(source.signal.reason as Error);

@@ -1,13 +1,20 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createTurnPieces } from './turn-pieces.ts';
 import { createBlocks, largeBytes } from '../admission/blocks.ts';
 
 /**
- * Emitted once by a request whose body has too many tiny chunks. Without a listener its socket emits the same event and is
- * closed.
+ * Emitted once, with an AppError, by a request whose body has too many small chunks. Without a listener its socket emits the
+ * same event and is closed.
  */
 export const tinyChunks = 'tinyChunks';
+const tooSmall = (): AppError =>
+  new AppError('malformed_body', 'The body has too many tiny chunks: send chunks of at least 16 bytes on average');
+const tooManyAtOnce = (): AppError =>
+  new AppError('overloaded', 'Too many small chunks arrive at once: send larger chunks, or try again', {
+    retryAfter: 1,
+  });
 
 /**
  * A body with chunked encoding may have this number of chunks of any size; with more, their mean size has a min. Node
@@ -23,6 +30,8 @@ const minMeanPieceBytes = 16;
 const uncountedPieces = 64;
 const largeMeanPieceBytes = 512;
 const isWithinTurn = createTurnPieces({ maxByAddress: 16_384, max: 49_152 });
+/** A connection that brings this number of them in a turn is not read again in the same turn. */
+const maxPiecesOfConnection = 512;
 
 type BodyParser = Record<string, unknown>;
 
@@ -43,6 +52,24 @@ const skipPieces = (socket: Socket & { readonly parser?: BodyParser | null }): v
   setImmediate(() => (parser![key] = onBody));
 };
 
+type Handle = { reading: boolean; readonly readStop: () => void; readonly readStart: () => void };
+
+/**
+ * Stops the reading of a connection until the next turn of the event loop. Its socket cannot be paused for that, because whoever
+ * reads the body would resume it at once. Node itself keeps `reading` in the same way.
+ */
+const readInNextTurn = (socket: Socket & { readonly _handle?: Handle | null }): void => {
+  const handle = socket._handle;
+  if (!handle?.reading) return;
+  handle.reading = false;
+  handle.readStop();
+  setImmediate(() => {
+    if (socket._handle !== handle || handle.reading || socket.isPaused()) return;
+    handle.reading = true;
+    handle.readStart();
+  });
+};
+
 /**
  * A request that joins small pieces of its body before it queues them, also while nobody reads it. Each piece in the queue
  * of a stream takes several hundred bytes of memory, whatever its length, so a body in pieces of one byte would take
@@ -50,6 +77,7 @@ const skipPieces = (socket: Socket & { readonly parser?: BodyParser | null }): v
  */
 export class CountedRequest extends IncomingMessage {
   #pieces = 0;
+  #piecesOfTurn = 0;
   #bytes = 0;
   /** Whether the body had too many tiny chunks. The connection must close after the answer. */
   isRefused = false;
@@ -84,6 +112,11 @@ export class CountedRequest extends IncomingMessage {
     return this.#wantsMore;
   }
 
+  /** Connections with one key share the limit of a turn for an address. */
+  protected turnKey({ remoteAddress = '' }: Socket): string {
+    return remoteAddress;
+  }
+
   /**
    * Node calls this when the answer is sent before the body was read. Node would then no longer call `push`, so the chunks
    * of the rest would not be counted, and the limit of what a closing connection reads would not apply.
@@ -103,12 +136,20 @@ export class CountedRequest extends IncomingMessage {
     if (this.#pieces <= uncountedPieces || this.#bytes >= this.#pieces * largeMeanPieceBytes) return;
     if (this.headers['transfer-encoding'] === undefined) return;
     const isTiny = this.#pieces >= freePieces && this.#bytes < this.#pieces * minMeanPieceBytes;
-    if (!isTiny && isWithinTurn(this.#socket.remoteAddress ?? '')) return;
+    this.#countInTurn();
+    if (!isTiny && isWithinTurn(this.turnKey(this.#socket))) return;
     this.isRefused = true;
     skipPieces(this.#socket);
-    if (this.emit(tinyChunks)) return;
+    if (this.emit(tinyChunks, isTiny ? tooSmall() : tooManyAtOnce())) return;
     this.#socket.emit(tinyChunks);
     this.#socket.destroy();
+  }
+
+  #countInTurn(): void {
+    if (this.#piecesOfTurn === 0) setImmediate(() => (this.#piecesOfTurn = 0));
+    this.#piecesOfTurn += 1;
+    // The parser first takes the rest of the read that it has.
+    if (this.#piecesOfTurn === maxPiecesOfConnection) process.nextTick(readInNextTurn, this.#socket);
   }
 
   #schedule(): void {
@@ -120,6 +161,17 @@ export class CountedRequest extends IncomingMessage {
     });
   }
 }
+
+/** @returns the requests of a server: the connections of a trusted proxy belong to many clients, so each counts for itself */
+export const countedRequests = (isTrustedProxy: (address: string) => boolean): typeof CountedRequest =>
+  class extends CountedRequest {
+    #key: string | undefined;
+
+    protected override turnKey(socket: Socket): string {
+      const { remoteAddress = '', remotePort } = socket;
+      return (this.#key ??= isTrustedProxy(remoteAddress) ? `${remoteAddress} ${remotePort}` : remoteAddress);
+    }
+  };
 
 /** @returns milliseconds; see `CountedRequest.startWaitMs` */
 export const startWaitOf = (request: IncomingMessage): number =>

@@ -7,7 +7,7 @@ import type { ConnectionLimit } from '../admission/connection-limit.ts';
 import type { RequestListener } from '../app.ts';
 import { responseWithHeaders } from './answer-head.ts';
 import { createArrivalTimes } from './arrival-times.ts';
-import { CountedRequest, tinyChunks } from './counted-request.ts';
+import { countedRequests, tinyChunks } from './counted-request.ts';
 import { listen, type Listening } from './listen.ts';
 import { isReadableTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
@@ -28,6 +28,8 @@ export type HttpServerDeps = ParserRefusalDeps & {
   /** Max open connections of all clients. */
   readonly maxConnections?: number;
   readonly connections?: ConnectionLimit;
+  /** Default: there is none. */
+  readonly isTrustedProxy?: (address: string) => boolean;
   /** Max bytes of the header section, with the request target. */
   readonly headerBytes?: number;
   /** Max header fields that Node makes of one request. The app refuses a request with more than its own limit. */
@@ -65,7 +67,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const checkIntervalMs = Math.min(maxCheckIntervalMs, headersTimeoutMs, requestTimeoutMs);
   let draining = false;
   const server = createServer({
-    IncomingMessage: CountedRequest,
+    IncomingMessage: countedRequests(deps.isTrustedProxy ?? (() => false)),
     ServerResponse: responseWithHeaders(deps.production) as typeof ServerResponse,
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
     requestTimeout: Math.max(requestTimeoutMs, longRequestTimeoutMs),

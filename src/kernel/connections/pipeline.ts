@@ -23,7 +23,7 @@ const pauseAt = 32;
 const pauseEarlyAt = 1;
 /**
  * Max waiting requests of all clients, as a multiple of that of one client. Above it, a connection may have one. A waiting request
- * takes up to 13 KB of memory, and the parse of its head up to 0.1 ms of the turn in which it comes.
+ * takes up to 30 KB of memory, and the parse of its head up to 0.1 ms of the turn in which it comes.
  */
 const clientsAtMax = 2;
 
