@@ -19,6 +19,7 @@ import { metricsLint } from './around/metrics-lint.ts';
 import { startSurroundings } from './around/surroundings.ts';
 import {
   badRound,
+  burstRound,
   limitedRound,
   ordinaryRound,
   refreshRound,
@@ -60,6 +61,7 @@ const drive = async (stack: Stack): Promise<void> => {
   await badRound(stack, token);
   await limitedRound(stack, 60);
   await saturatedRound(stack);
+  await burstRound(stack);
   for (let round = 0; round < 3; round += 1) {
     await ordinaryRound(stack, token);
     await refreshRound(stack, token);

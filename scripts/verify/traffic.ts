@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   call,
@@ -273,6 +275,15 @@ export const saturatedRound = async (stack: Stack, latencyMs = 150): Promise<voi
   for (const proxy of [database, replica]) proxy.latency(latencyMs);
   await Promise.all(Array.from({ length: 24 }, () => uncachedRead(stack)));
   for (const proxy of [database, replica]) proxy.latency(0);
+};
+
+/** Sends several requests at once on each of many connections, so that some wait for their start. */
+export const burstRound = async ({ service }: Stack): Promise<void> => {
+  const { hostname, port } = new URL(service.url);
+  const ask = (end: string) => `GET /api/v1/pricing/models HTTP/1.1\r\nHost: a\r\n${end}\r\n`;
+  const sockets = Array.from({ length: 20 }, () => connect(Number(port), hostname).resume());
+  for (const socket of sockets) socket.write(ask('').repeat(3) + ask('Connection: close\r\n'));
+  await Promise.all(sockets.map((socket) => once(socket, 'close')));
 };
 
 export { takeToken };
