@@ -186,7 +186,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
       const { failure } = ctx.state;
       const { status } = ctx;
       const milliseconds = clock.monotonic() - started;
-      if (waitedMs > 0) metrics.observe('volwatch_http_start_wait_seconds', {}, waitedMs / 1000);
+      if (waitedMs > 0) metrics.observe('volwatch_http_start_wait_duration_seconds', {}, waitedMs / 1000);
       // On sign-in routes the parts would show whether an account exists.
       const hidesParts = match.kind === 'route' && match.route.declaration.rateLimit === 'login';
       ctx.res.setHeader('Server-Timing', serverTiming(milliseconds, hidesParts ? {} : request.timings));

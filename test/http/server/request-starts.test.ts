@@ -42,7 +42,7 @@ test('the wait of a request for its start is in its duration, its log line, its 
 
   const waited = lines.filter((line) => line['start_wait_ms'] !== undefined);
   t.true(waited.length > 0 && waited.length < sockets.length, `${waited.length} of ${sockets.length} have waited`);
-  t.is(reported.filter(({ name }) => name === 'volwatch_http_start_wait_seconds').length, waited.length);
+  t.is(reported.filter(({ name }) => name === 'volwatch_http_start_wait_duration_seconds').length, waited.length);
   for (const { duration_ms: total, start_wait_ms: wait } of waited) t.true(Number(total) >= Number(wait) + workMs - 1);
   t.true(
     Math.max(...waited.map((line) => Number(line['start_wait_ms']))) > 20 * workMs,

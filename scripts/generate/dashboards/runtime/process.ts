@@ -78,7 +78,7 @@ export const process: RowSpec = {
         'Requests that came in one turn of the event loop with many others start in later turns, one client after the other. A peak is a burst, such as a client that opens many connections. A lasting wait is more load than the instance can serve.',
       unit: 'seconds',
       exemplars: true,
-      queries: quantiles(of('volwatch_http_start_wait_seconds_bucket')),
+      queries: quantiles(of('volwatch_http_start_wait_duration_seconds_bucket')),
     },
   ],
 };

@@ -96,7 +96,7 @@ export const requestMetrics = {
     help: 'Connections closed at once: too many in total, of one address, or of one site (IPv4 /24, IPv6 /48)',
     labels: { reason: ['total', 'address', 'site'] },
   },
-  volwatch_http_start_wait_seconds: {
+  volwatch_http_start_wait_duration_seconds: {
     type: 'histogram',
     help: 'Time for which requests waited to start, because many came in one turn of the event loop; others are not counted',
     labels: {},
