@@ -8,6 +8,8 @@ export type Field = {
   readonly port: number;
   /** Client addresses for `X-Forwarded-For`: one or more. */
   readonly addresses: readonly string[];
+  /** Other attacks that run at the same time have the same addresses, so their requests count for the same limits. */
+  readonly isShared: boolean;
   /** The maximum number of requests that the attack sends. */
   readonly requests: number;
   /**

@@ -113,7 +113,19 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
       clearTimeout(timer);
       timer = setTimeout(() => ending.abort(), maxAttackMs);
     };
-    return { port, people, sql, requests, spreadMs, addresses, begin, signal: ending.signal, tally: createTally() };
+    const isShared = attacks.some((_, other) => other !== index && run.addresses(other)[0] === addresses[0]);
+    return {
+      port,
+      people,
+      sql,
+      requests,
+      spreadMs,
+      addresses,
+      isShared,
+      begin,
+      signal: ending.signal,
+      tally: createTally(),
+    };
   });
   const problems: string[] = [];
   const samples = await caller.during(async () => {

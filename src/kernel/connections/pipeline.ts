@@ -22,10 +22,13 @@ const pauseAt = 32;
 /** The same while its client, or all clients together, have half of their max waiting requests. */
 const pauseEarlyAt = 1;
 /**
- * Max waiting requests of all clients, as a multiple of that of one client. Above it, a connection may have one. A waiting request
- * takes up to 30 KB of memory, and the parse of its head up to 0.1 ms of the turn in which it comes.
+ * Max waiting requests of all clients, as a multiple of that of one client: above the first one a client may have a few, and above
+ * the second one a connection may have none. A waiting request takes up to 30 KB of memory, and the parse of its head up to
+ * 0.1 ms of the turn in which it comes.
  */
 const clientsAtMax = 2;
+const clientsWithFewAtMax = 8;
+const fewOfClient = 24;
 
 /** Tells the parser of Node to leave the rest of a piece of data alone. */
 const restIsNotHttp = 2;
@@ -67,8 +70,11 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
   };
   const pausesAt = (client: string): number =>
     ofAll * 2 > maxOfAll || (ofClient.get(client) ?? 0) * 2 > maxWaiting ? pauseEarlyAt : pauseAt;
-  const isExcess = (waiting: number, client: string): boolean =>
-    (ofAll >= maxOfAll && waiting > 0) || (ofClient.get(client) ?? 0) >= maxWaiting;
+  const isExcess = (client: string): boolean => {
+    const own = ofClient.get(client) ?? 0;
+    const isFull = ofAll >= maxOfAll && (own >= fewOfClient || ofAll >= maxWaiting * clientsWithFewAtMax);
+    return isFull || own >= maxWaiting;
+  };
 
   const take = (socket: Socket, connection: Connection, response: ServerResponse): void => {
     connection.busy = true;
@@ -129,7 +135,7 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
     }
     const { waiting } = connection;
     const client = starts.clientOf(request);
-    if (isExcess(waiting.length, client)) {
+    if (isExcess(client)) {
       onExcess(socket);
       cutOff(socket);
       return;
