@@ -25,11 +25,11 @@ const freePieces = 1_024;
 const minMeanPieceBytes = 16;
 /**
  * Pieces of a body beyond the first ones count for all connections together, unless they are large on average. About 20 ms
- * of one turn of the event loop are for one address, and about 60 ms for all.
+ * of one turn of the event loop are for one address, and about 40 ms for all.
  */
-const uncountedPieces = 64;
+const uncountedPieces = 16;
 const largeMeanPieceBytes = 512;
-const isWithinTurn = createTurnPieces({ maxByAddress: 16_384, max: 49_152 });
+const isWithinTurn = createTurnPieces({ maxByAddress: 16_384, max: 32_768 });
 /** A connection that brings this number of them in a turn is not read again in the same turn. */
 const maxPiecesOfConnection = 512;
 
@@ -140,7 +140,10 @@ export class CountedRequest extends IncomingMessage {
     if (!isTiny && isWithinTurn(this.turnKey(this.#socket))) return;
     this.isRefused = true;
     skipPieces(this.#socket);
-    if (this.emit(tinyChunks, isTiny ? tooSmall() : tooManyAtOnce())) return;
+    if (this.listenerCount(tinyChunks) > 0) {
+      this.emit(tinyChunks, isTiny ? tooSmall() : tooManyAtOnce());
+      return;
+    }
     this.#socket.emit(tinyChunks);
     this.#socket.destroy();
   }

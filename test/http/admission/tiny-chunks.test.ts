@@ -77,10 +77,10 @@ test('small chunks of many connections are refused when they take too long in on
   };
   for (let connection = 0; connection < 30; connection += 1) send();
   await nextTurn();
-  // Each has 64 pieces that do not count.
-  const complete = Math.floor(16_384 / (2_000 - 64));
+  // Each has 16 pieces that do not count.
+  const complete = Math.floor(16_384 / (2_000 - 16));
   t.deepEqual(codes, Array(30 - complete).fill('overloaded'), 'a client may try again');
-  t.true(count.pieces <= 16_384 + 30 * 66, `${count.pieces} pieces were made`);
+  t.true(count.pieces <= 16_384 + 30 * 18, `${count.pieces} pieces were made`);
 
   // The parsers of the refused connections are used again after a turn.
   await nextTurn();
