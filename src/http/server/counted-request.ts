@@ -24,12 +24,12 @@ const tooManyAtOnce = (): AppError =>
 const freePieces = 1_024;
 const minMeanPieceBytes = 16;
 /**
- * Pieces of a body beyond the first ones count for all connections together, unless they are large on average. About 20 ms
- * of one turn of the event loop are for one address, and about 40 ms for all.
+ * Pieces of a body beyond the first ones count for all connections together, unless they are large on average. About 10 ms
+ * of one turn of the event loop are for one address, and about 20 ms for all.
  */
 const uncountedPieces = 16;
 const largeMeanPieceBytes = 512;
-const isWithinTurn = createTurnPieces({ maxByAddress: 16_384, max: 32_768 });
+const isWithinTurn = createTurnPieces({ maxByAddress: 8_192, max: 16_384 });
 /** A connection that brings this number of them in a turn is not read again in the same turn. */
 const maxPiecesOfConnection = 512;
 
