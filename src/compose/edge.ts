@@ -185,7 +185,7 @@ export const composeEdge = (
     longRequestTimeoutMs: config.UPLOAD_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     headerBytes: config.HEADER_LIMIT_BYTES,
-    // One more than the app takes, so that its answer names the limit.
+    // A request with one field too many is still answered by the app, which names the limit.
     maxHeaderFields: config.HEADER_COUNT_LIMIT + 1,
     maxConnections: config.CONNECTIONS_LIMIT,
     connections: createConnectionLimit({

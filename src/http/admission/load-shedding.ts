@@ -77,21 +77,17 @@ type Lag = {
 
 const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): Lag => {
   const lag = { loop: 0, start: 0 };
-  const measure = (): void => {
+  /** Measures work that is due `sampleMs` after the last one. */
+  const measure = (name: keyof Lag, whenDue: (done: () => void) => void): void => {
     const expected = performance.now() + sampleMs;
-    const sample = (name: keyof Lag): void => {
+    const done = (): void => {
       lag[name] += weight * (Math.max(0, performance.now() - expected) - lag[name]);
+      measure(name, whenDue);
     };
-    const look = (): void => {
-      sample('loop');
-      afterWaiting(() => {
-        sample('start');
-        measure();
-      });
-    };
-    setTimeout(look, sampleMs).unref();
+    setTimeout(whenDue, sampleMs, done).unref();
   };
-  measure();
+  measure('loop', (done) => done());
+  measure('start', afterWaiting);
   return lag;
 };
 

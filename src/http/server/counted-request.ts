@@ -1,6 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { createTurnPieces } from './turn-pieces.ts';
 import { createBlocks, largeBytes } from '../admission/blocks.ts';
 
@@ -24,13 +25,13 @@ const tooManyAtOnce = (): AppError =>
 const freePieces = 1_024;
 const minMeanPieceBytes = 16;
 /**
- * Pieces of a body beyond the first ones count for all connections together, unless they are large on average. About 10 ms
- * of one turn of the event loop are for one address, and about 20 ms for all.
+ * Pieces of a body beyond the first ones count for all connections together, unless they are large on average. They may take
+ * about 20 ms of one turn of the event loop. Addresses with few pieces get 10 ms more, so that others do not use up all of it.
  */
 const uncountedPieces = 16;
 const largeMeanPieceBytes = 512;
-const isWithinTurn = createTurnPieces({ maxByAddress: 8_192, max: 16_384 });
-/** A connection that brings this number of them in a turn is not read again in the same turn. */
+const isWithinTurn = createTurnPieces({ maxByAddress: 12_288, max: 16_384, few: 512, maxWithFew: 24_576 });
+/** The connection of a body that brings this number of them in a turn is not read again in the same turn. */
 const maxPiecesOfConnection = 512;
 
 type BodyParser = Record<string, unknown>;
@@ -78,6 +79,7 @@ const readInNextTurn = (socket: Socket & { readonly _handle?: Handle | null }): 
 export class CountedRequest extends IncomingMessage {
   #pieces = 0;
   #piecesOfTurn = 0;
+  #turnKey: string | undefined;
   #bytes = 0;
   /** Whether the body had too many tiny chunks. The connection must close after the answer. */
   isRefused = false;
@@ -114,7 +116,7 @@ export class CountedRequest extends IncomingMessage {
 
   /** Connections with one key share the limit of a turn for an address. */
   protected turnKey({ remoteAddress = '' }: Socket): string {
-    return remoteAddress;
+    return countedAddress(remoteAddress);
   }
 
   /**
@@ -134,10 +136,11 @@ export class CountedRequest extends IncomingMessage {
     this.#pieces += 1;
     this.#bytes += bytes;
     if (this.#pieces <= uncountedPieces || this.#bytes >= this.#pieces * largeMeanPieceBytes) return;
-    if (this.headers['transfer-encoding'] === undefined) return;
+    // A body with a length has one piece for each read.
+    if (this.headers['content-length'] !== undefined) return;
     const isTiny = this.#pieces >= freePieces && this.#bytes < this.#pieces * minMeanPieceBytes;
     this.#countInTurn();
-    if (!isTiny && isWithinTurn(this.turnKey(this.#socket))) return;
+    if (!isTiny && isWithinTurn((this.#turnKey ??= this.turnKey(this.#socket)))) return;
     this.isRefused = true;
     skipPieces(this.#socket);
     if (this.listenerCount(tinyChunks) > 0) {
@@ -168,11 +171,9 @@ export class CountedRequest extends IncomingMessage {
 /** @returns the requests of a server: the connections of a trusted proxy belong to many clients, so each counts for itself */
 export const countedRequests = (isTrustedProxy: (address: string) => boolean): typeof CountedRequest =>
   class extends CountedRequest {
-    #key: string | undefined;
-
     protected override turnKey(socket: Socket): string {
       const { remoteAddress = '', remotePort } = socket;
-      return (this.#key ??= isTrustedProxy(remoteAddress) ? `${remoteAddress} ${remotePort}` : remoteAddress);
+      return isTrustedProxy(remoteAddress) ? `${remoteAddress} ${remotePort}` : super.turnKey(socket);
     }
   };
 

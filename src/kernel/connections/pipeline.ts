@@ -128,8 +128,8 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
     if (!connection.busy) {
       take(socket, connection, response);
       starts.soon(request, () => {
-        // The client may have left while the request waited.
-        if (!response.closed) start(request, response);
+        // The client may have left while the request waited, or its connection ends after an answer of the parser.
+        if (!response.closed && !socket.destroyed && !socket.writableEnded) start(request, response);
       });
       return;
     }

@@ -78,9 +78,9 @@ test('small chunks of many connections are refused when they take too long in on
   for (let connection = 0; connection < 30; connection += 1) send();
   await nextTurn();
   // Each has 16 pieces that do not count.
-  const complete = Math.floor(8_192 / (2_000 - 16));
+  const complete = Math.floor(12_288 / (2_000 - 16));
   t.deepEqual(codes, Array(30 - complete).fill('overloaded'), 'a client may try again');
-  t.true(count.pieces <= 8_192 + 30 * 18, `${count.pieces} pieces were made`);
+  t.true(count.pieces <= 12_288 + 30 * 18, `${count.pieces} pieces were made`);
 
   // The parsers of the refused connections are used again after a turn.
   await nextTurn();
