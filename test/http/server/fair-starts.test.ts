@@ -107,6 +107,17 @@ test('a request whose client has left while it waited is not served', async (t) 
   t.true(served.length < 250, `${served.length} were served`);
 });
 
+test('a request that waits is not served when the parser refuses what follows on its connection', async (t) => {
+  const { served, connections } = await setup(t);
+  const many = await connections(100);
+  const [broken] = await connections(1);
+  for (const socket of many) socket.write(requestOf('many'));
+  broken!.write(`${requestOf('broken')}neither HTTP nor anything else\r\n\r\n`);
+  await eventually(() => served.length === 100, 'the others are served');
+  await eventually(() => broken!.closed, 'its connection is closed');
+  t.false(served.some(({ client }) => client === 'broken'));
+});
+
 test('what comes after the waiting requests waits until these have started, also if others overtake them', async (t) => {
   const { served, connections, starts } = await setup(t);
   let isFree = false;
