@@ -1,29 +1,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { answersOf } from './answers.ts';
 import type { Attack, Field } from '../attack.ts';
-import type { Outcome } from '../tally.ts';
-
-const answerMs = 20_000;
 
 /** A connection that is open, or was refused. */
 const open = async (port: number, signal: AbortSignal): Promise<Socket> => {
   const socket = connect({ port, host: '127.0.0.1' }).on('error', () => {});
   await once(socket, 'connect', { signal }).catch(() => socket.destroy());
   return socket;
-};
-
-/** Collects the statuses until the service closes the connection. */
-const answersOf = async (socket: Socket, expected: number, signal: AbortSignal): Promise<Outcome[]> => {
-  let text = '';
-  socket.setEncoding('latin1').on('data', (piece: string) => (text += piece));
-  const ended = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
-  const missing = await once(socket, 'close', { signal: ended }).then(
-    () => 'cut' as const,
-    () => 'held' as const,
-  );
-  socket.destroy();
-  const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
-  return [...statuses, ...Array.from({ length: expected - statuses.length }, () => missing)];
 };
 
 /**

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { answersOf } from './answers.ts';
 import type { Attack } from '../attack.ts';
 import { each } from '../each.ts';
 import type { Outcome } from '../tally.ts';
@@ -20,19 +21,9 @@ const pipeline = async (
   const head = (last: boolean): string =>
     `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: ${address}\r\n` +
     `${last ? 'Connection: close\r\n' : ''}\r\n`;
-  let text = '';
-  socket.setEncoding('latin1').on('data', (piece: string) => (text += piece));
   socket.on('error', () => {});
   socket.write(head(false).repeat(pipelined - 1) + head(true));
-  const closed = once(socket, 'close', { signal: AbortSignal.any([signal, AbortSignal.timeout(20_000)]) });
-  // The rest of the answers was not cut if the service still held the connection at the end.
-  const missing = await closed.then(
-    () => 'cut' as const,
-    () => 'held' as const,
-  );
-  socket.destroy();
-  const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
-  return [...statuses, ...Array.from({ length: pipelined - statuses.length }, () => missing)];
+  return answersOf(socket, pipelined, signal);
 };
 
 const runPipelines =
