@@ -32,8 +32,9 @@ export const reportFailure = (error: unknown, span: Span, logger: Logger, calcul
 };
 
 /**
- * Logs an AppError that has a cause, and each `pricing_calculation_failed` with its model and the numbers of its inputs. Levels: `error` if
- * an engine cannot be built, because an operator must act; `warn` for other causes; `info` if the inputs have no result.
+ * Logs an AppError that has a cause, and each `pricing_calculation_failed` with its model and what `loggedInputs` keeps. Levels:
+ * `error` if an engine cannot be built, because an operator must act; `warn` for other causes; `info` if the inputs have no
+ * result.
  */
 export const logCause = (error: unknown, logger: Logger, calculation?: Calculation): void => {
   if (!(error instanceof AppError)) return;
