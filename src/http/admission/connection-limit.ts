@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { createCounts } from '#src/kernel/counts.ts';
 import { countedAddress, siteNetwork } from '#src/kernel/requests/counted-address.ts';
 
 export type ConnectionLimitDeps = {
@@ -30,13 +31,7 @@ export const createConnectionLimit = ({
   metrics,
 }: ConnectionLimitDeps): ConnectionLimit => {
   /** Open connections of each address and of each site. */
-  const open = new Map<string, number>();
-  const countOf = (key: string): number => open.get(key) ?? 0;
-  const change = (key: string, by: 1 | -1): void => {
-    const count = countOf(key) + by;
-    if (count > 0) open.set(key, count);
-    else open.delete(key);
-  };
+  const open = createCounts();
   // Starts each counter at 0, because an alert rule on the increase does not see the first value of a counter.
   for (const reason of ['total', 'address', 'site'] as const) {
     metrics.count('volwatch_http_connections_refused_total', { reason }, 0);
@@ -48,9 +43,9 @@ export const createConnectionLimit = ({
       const address = countedAddress(remoteAddress);
       const site = siteNetwork(address);
       const reason =
-        countOf(address) >= maxByAddress
+        open.of(address) >= maxByAddress
           ? 'address'
-          : countOf(site) >= maxByAddress * addressesAtMax
+          : open.of(site) >= maxByAddress * addressesAtMax
             ? 'site'
             : undefined;
       if (reason !== undefined) {
@@ -58,11 +53,11 @@ export const createConnectionLimit = ({
         socket.destroy();
         return;
       }
-      change(address, 1);
-      change(site, 1);
+      open.change(address, 1);
+      open.change(site, 1);
       socket.once('close', () => {
-        change(address, -1);
-        change(site, -1);
+        open.change(address, -1);
+        open.change(site, -1);
       });
     },
     dropped: () => metrics.count('volwatch_http_connections_refused_total', { reason: 'total' }),

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { createCounts } from '../counts.ts';
 import { asksForUpgrade } from './asks-for-upgrade.ts';
 import { createFairStarts, type FairStarts } from './fair-starts.ts';
 import { hasBody } from './has-body.ts';
@@ -59,19 +60,17 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
   const connections = new WeakMap<Socket, Connection>();
   const maxOfAll = maxWaiting * clientsAtMax;
   /** Waiting requests of each client that has some. */
-  const ofClient = new Map<string, number>();
+  const ofClient = createCounts();
   let ofAll = 0;
 
   const count = (client: string, change: 1 | -1): void => {
     ofAll += change;
-    const waiting = (ofClient.get(client) ?? 0) + change;
-    if (waiting === 0) ofClient.delete(client);
-    else ofClient.set(client, waiting);
+    ofClient.change(client, change);
   };
   const pausesAt = (client: string): number =>
-    ofAll * 2 > maxOfAll || (ofClient.get(client) ?? 0) * 2 > maxWaiting ? pauseEarlyAt : pauseAt;
+    ofAll * 2 > maxOfAll || ofClient.of(client) * 2 > maxWaiting ? pauseEarlyAt : pauseAt;
   const isExcess = (client: string): boolean => {
-    const own = ofClient.get(client) ?? 0;
+    const own = ofClient.of(client);
     const isFull = ofAll >= maxOfAll && (own >= fewOfClient || ofAll >= maxWaiting * clientsWithFewAtMax);
     return isFull || own >= maxWaiting;
   };

@@ -1,5 +1,6 @@
 import type { Tracer } from '@opentelemetry/api';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createCounts } from '#src/kernel/counts.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -107,7 +108,7 @@ const endMessages = {
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
   const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
   const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
-  const byCaller = new Map<string, number>();
+  const byCaller = createCounts();
   let closed = false;
   let restartedAt = Number.NEGATIVE_INFINITY;
   let suspects = 0;
@@ -163,17 +164,11 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
 
   const admit = (caller: string): void => {
     if (closed) throw new AppError('shutting_down');
-    const count = byCaller.get(caller) ?? 0;
-    if (count >= callerLimit) {
+    if (byCaller.of(caller) >= callerLimit) {
       const detail = `At most ${callerLimit} calculations of one caller may wait or be in progress`;
       throw new AppError('rate_limit_exceeded', detail, { retryAfter, abuse: 'work_by_caller' });
     }
-    byCaller.set(caller, count + 1);
-  };
-  const leave = (caller: string): void => {
-    const count = byCaller.get(caller)! - 1;
-    if (count === 0) byCaller.delete(caller);
-    else byCaller.set(caller, count);
+    byCaller.change(caller, 1);
   };
 
   const createTask = (request: PoolRequest, { caller, kind, maxMs, estimate }: WorkOptions): PoolTask => {
@@ -232,7 +227,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     try {
       return await perform(request, options);
     } finally {
-      leave(caller);
+      byCaller.change(caller, -1);
     }
   };
   const otherKind = (): never => {
