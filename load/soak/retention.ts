@@ -70,6 +70,11 @@ export const retentionsOf = (old: string): Readonly<Record<string, Retention>> =
       where finished_at < ${old} and expires_at > now()`,
     expired: 'expires_at < now()',
   },
+  job_turn: {
+    put: `insert into job_turn (queue, group_hash, turn) select 'soak', group_hash, 1 from generate_series(1, 3) as group_hash
+      on conflict do nothing`,
+    expired: `queue = 'soak'`,
+  },
   mail_message: {
     put: `insert into mail_message (id, kind, recipient, state, created_at)
       select gen_random_uuid(), 'soak', 'soak@example.org', 'sent', now() - interval '2 years' ${three}`,

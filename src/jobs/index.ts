@@ -1,1 +1,2 @@
 export { createJobs, type JobHandlers, type Jobs } from './jobs.ts';
+export { removeOldTurns } from './turns.ts';

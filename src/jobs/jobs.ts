@@ -16,12 +16,9 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
-import { createWork } from './work.ts';
 
-/**
- * Runs one statement, or several without parameters, on a pooled connection. The values of rows are those of `Query`.
- */
-type Execute = (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
+import { takeTurn } from './turns.ts';
+import { createWork, type Execute } from './work.ts';
 
 export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
 
@@ -33,7 +30,10 @@ type QueueSettings = {
   readonly retryDelaySeconds: number;
   /** Max duration of one attempt in seconds, at most a day; default 900. */
   readonly maxSeconds?: number;
-  /** If true, this process runs one job of a group at a time, so that a slow group does not block the others. */
+  /**
+   * If true, this process runs one job of a group at a time, so that a slow group does not block the others, and the groups
+   * take turns.
+   */
   readonly oneJobPerGroup?: boolean;
   /**
    * Log level for a job that fails after all retries; default `error`. It is `warn` for a queue whose failures have an
@@ -111,7 +111,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
   const settingsOf = (queue: JobQueue): QueueSettings => ({ ...deps, ...deps.queues?.[queue] });
   const retries = (queue: JobQueue): number => settingsOf(queue).retries;
   const finalFailureLevel = (queue: JobQueue): 'warn' | 'error' => settingsOf(queue).finalFailureLevel ?? 'error';
-  const work = createWork({ metrics, logger, retries, finalFailureLevel, stopping: stopping.signal });
+  const work = createWork({ execute, metrics, logger, retries, finalFailureLevel, stopping: stopping.signal });
 
   const onError = (error: unknown): void => {
     if (!hasRecentFault()) logger.warn({ code: codeOfReport(error) }, 'a statement of the job queue failed');
@@ -228,12 +228,14 @@ export const createJobs = (deps: JobsDeps): Jobs => {
     enqueue: async ({ query }, queue, { key, data, group }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
       const traceparent = traceparentOf(context.active());
+      const grouped =
+        group === undefined ? {} : { group: { id: group }, priority: -(await takeTurn(query, queue, group)) };
       const id = await open.send(
         queue,
         { ...data, ...(traceparent !== undefined && { traceparent }) },
         {
           singletonKey: key,
-          ...(group !== undefined && { group: { id: group } }),
+          ...grouped,
           db: { executeSql: async (text, values) => ({ rows: await query(text, values) }) },
         },
       );

@@ -4,9 +4,16 @@ import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { startTurnSql } from './turns.ts';
 import { contextOfTraceparent } from '#src/kernel/requests/trace-parent.ts';
 
+/**
+ * Runs one statement, or several without parameters, on a pooled connection. The values of rows are those of `Query`.
+ */
+export type Execute = (text: string, parameters?: readonly unknown[]) => Promise<{ readonly rows: unknown[] }>;
+
 type WorkDeps = {
+  readonly execute: Execute;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly retries: (queue: JobQueue) => number;
@@ -16,11 +23,19 @@ type WorkDeps = {
 };
 
 /**
+ * pg-boss has no function that sets the time of a running job. Its two functions for it are not one step, so another worker
+ * could take the job before its time.
+ */
+const putBackSql = `
+  update pgboss.job set state = 'created', started_on = null, heartbeat_on = null, start_after = now() + $3 * interval '1 second'
+  where name = $1 and id = $2 and state = 'active'`;
+
+/**
  * Runs one job in a span of the trace that enqueued it, and counts the outcome.
  * @throws Error with an error code as its message, if the handler fails
  */
 export const createWork =
-  ({ metrics, logger, retries, finalFailureLevel, stopping }: WorkDeps) =>
+  ({ execute, metrics, logger, retries, finalFailureLevel, stopping }: WorkDeps) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
     // Jobs of earlier releases can hold `tracestate` and `baggage` too.
     const { traceparent, tracestate: _, baggage: __, ...data } = job.data;
@@ -35,10 +50,15 @@ export const createWork =
       parent,
     );
     try {
-      await context.with(trace.setSpan(parent, span), () =>
+      if (job.priority < 0) await execute(startTurnSql, [queue, -job.priority]);
+      const end = await context.with(trace.setSpan(parent, span), () =>
         handle(data, AbortSignal.any([job.signal, stopping]), { last }),
       );
-      metrics.count('volwatch_jobs_total', { queue, outcome: 'ok' });
+      if (end) {
+        await execute(putBackSql, [queue, job.id, end.putBackSeconds]);
+        span.setAttribute('volwatch.job.put_back_seconds', end.putBackSeconds);
+      }
+      metrics.count('volwatch_jobs_total', { queue, outcome: end ? 'put_back' : 'ok' });
     } catch (error) {
       const code = codeOf(error);
       metrics.count('volwatch_jobs_total', { queue, outcome: last ? 'dead' : 'failed' });

@@ -29,6 +29,8 @@ export type ChunkPricingDeps = {
   readonly mayAct: (subject: string) => Promise<boolean>;
   /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
   readonly watchMs?: number;
+  /** Milliseconds for which a chunk waits for room before it is put back; 5,000 by default. */
+  readonly roomWaitMs?: number;
   /**
    * Prices one Arrow stream.
    * @throws AppError
@@ -50,30 +52,36 @@ type ChunkRow = {
 const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 500 ? 'refused' : 'failed');
 
 const firstPauseMs = 500;
-const maxPauseMs = 5_000;
+/** A chunk waits for room about so long before it gives its place to another owner. */
+const maxRoomWaitMs = 5_000;
+/** Min time for which a chunk without room is put back, and the max of the random time that is added to it. */
+const putBackSeconds = { min: 5, spread: 5 } as const;
 
 /** The pricing processes have no room, because of the work of other callers or of other work of the same caller. */
 const noRoom: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'rate_limit_exceeded']);
 
-/**
- * Repeats work while the pricing processes have no room for it, until the time of the job is over. It must not use up the
- * attempts of the job, because the cause is other work.
- */
-const whenThereIsRoom = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
+/** Repeats work for a few seconds while the pricing processes have no room for it. @returns 'no_room' if they still have none */
+const whenThereIsRoom = async <T>(
+  { signal, maxMs }: { readonly signal: AbortSignal; readonly maxMs: number },
+  work: () => Promise<T>,
+): Promise<T | 'no_room'> => {
+  let waitedMs = 0;
+  for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
     try {
       return await work();
     } catch (error) {
       if (!noRoom.has(codeOf(error)) || signal.aborted) throw error;
     }
+    if (waitedMs + pauseMs > maxMs) return 'no_room';
     // An abort is not an error here: the work sees it too, and its error says more.
     await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+    waitedMs += pauseMs;
   }
 };
 
 /** Returns the handler that prices one chunk. */
 export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
-  const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000 } = deps;
+  const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000, roomWaitMs = maxRoomWaitMs } = deps;
 
   const isWaiting = async (jobId: string, number: number): Promise<boolean> => {
     const sql = `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`;
@@ -108,12 +116,18 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       try {
         const { owner, length, subject, defaults } = chunk;
         const whileWanted = AbortSignal.any([signal, watch.signal]);
-        const priced = await whenThereIsRoom(whileWanted, async () => {
+        const priced = await whenThereIsRoom({ signal: whileWanted, maxMs: roomWaitMs }, async () => {
           // It is read again each time, so that a chunk that waits takes no memory.
           const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
           return input && price(input, whileWanted, { caller: owner ?? subject, defaults: defaults ?? undefined });
         });
         if (!priced) return end('removed');
+        // The chunk must not keep its place, because owners without room would keep all places. It must not use up the attempts of
+        // its job either, because the cause is other work.
+        if (priced === 'no_room') {
+          end('no_room');
+          return { putBackSeconds: putBackSeconds.min + Math.random() * putBackSeconds.spread };
+        }
         const { bytes: output, rows, failed } = priced;
         await store.finish({ jobId, number, owner, output, rows, failed });
       } catch (error) {

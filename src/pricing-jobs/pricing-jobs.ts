@@ -28,7 +28,10 @@ type PricingJob = {
   readonly rows: { readonly priced: number; readonly failed: number };
 };
 
-export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs'> & {
+export type PricingJobsDeps = Pick<
+  ChunkPricingDeps,
+  'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs' | 'roomWaitMs'
+> & {
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
   readonly assertCallerMayStore: AssertCallerMayStore;

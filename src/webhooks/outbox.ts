@@ -18,7 +18,7 @@ type OutboxDeps = EventReadsDeps & {
   readonly logger: Logger;
 };
 
-/** `owner` is `KIND:ID`. It is the group of the jobs: the queue alternates between groups, so slow receivers delay only the owner's own deliveries. */
+/** `owner` is `KIND:ID`. It is the group of the jobs: groups take turns, so slow receivers delay mostly the owner's own deliveries. */
 type Subscriber = { readonly id: string; readonly owner: string };
 
 export type Outbox = {
@@ -58,7 +58,7 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       em.create(WebhookDeliveryEntity, { webhook, event, state: 'waiting', createdAt: clock.now() });
     }
     await em.flush();
-    for (const { id, owner } of webhooks) {
+    for (const { id, owner } of webhooks.toSorted((a, b) => (a.owner < b.owner ? -1 : 1))) {
       const data = { webhook_id: id, event_id: eventId };
       await jobs.enqueue(transaction, 'webhook_delivery', { key: `${id}/${eventId}`, group: owner, data });
     }

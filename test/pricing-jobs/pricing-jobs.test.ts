@@ -5,7 +5,7 @@ import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import type { PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
-import { outcome, owner, reversed, setup } from './setup.ts';
+import { live, outcome, owner, reversed, setup } from './setup.ts';
 
 test('chunks are stored, priced and read in order; a submitted job is completed when all chunks are priced', async (t) => {
   const { pricing, queued, work, admin } = await setup(t);
@@ -74,7 +74,7 @@ test('a chunk has the code of a permanent error; a temporary error is retried un
   t.like((await pricing.find(owner, id)).chunks, { failed: 2 });
 });
 
-test('a chunk that finds no room waits for it within one attempt, until the time of the job is over', async (t) => {
+test('a chunk that finds no room waits for it for some seconds, and is put back then', async (t) => {
   const refused = ['rate_limit_exceeded', 'overloaded'] as const;
   let refusals: number = refused.length;
   const price: PricingJobsDeps['price'] = async (bytes, signal, job) => {
@@ -87,7 +87,7 @@ test('a chunk that finds no room waits for it within one attempt, until the time
     }
     return reversed(ByteBlocks.of(given), signal, job);
   };
-  const { pricing, queued, work } = await setup(t, price);
+  const { pricing, queued, work, metrics } = await setup(t, price);
   const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   await work();
@@ -98,6 +98,19 @@ test('a chunk that finds no room waits for it within one attempt, until the time
   const [data] = queued.splice(0);
   t.is(await outcome(pricing.handle(data!, AbortSignal.timeout(100), { last: false })), 'overloaded');
   t.like((await pricing.find(owner, id)).chunks, { total: 2, done: 1, failed: 0 });
+
+  const end = await pricing.handle(data!, live, { last: true });
+  t.true(end!.putBackSeconds >= 5 && end!.putBackSeconds < 10);
+  t.is(metrics.value('volwatch_pricing_chunk_duration_seconds', { outcome: 'no_room' }), 1);
+  t.like(
+    (await pricing.find(owner, id)).chunks,
+    { total: 2, done: 1, failed: 0 },
+    'it waits also if it was the last attempt',
+  );
+
+  refusals = 0;
+  await pricing.handle(data!, live, { last: true });
+  t.like((await pricing.find(owner, id)).chunks, { total: 2, done: 2 });
 });
 
 test('jobs are removed after their retention time, with all stored data', async (t) => {

@@ -196,7 +196,8 @@ export const pricing: DashboardSpec = {
           id: 16,
           kind: 'timeseries',
           title: 'Duration of chunks of pricing jobs',
-          description: 'p95 of storing and pricing one chunk, by outcome. removed: its job was cancelled meanwhile.',
+          description:
+            'p95 of storing and pricing one chunk, by outcome. removed: its job was cancelled meanwhile. no_room: it waits again because of other work.',
           unit: 'seconds',
           queries: [
             {

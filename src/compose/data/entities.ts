@@ -3,6 +3,7 @@ import { auditEntities } from '../../audit/entities.ts';
 import { authEntities, UserAccountEntity } from '../../auth/entities.ts';
 import { calendarEntities } from '../../calendar/entities.ts';
 import { idempotencyEntities } from '../../idempotency/entities.ts';
+import { jobEntities } from '../../jobs/entities.ts';
 import { mailEntities } from '../../mail/entities.ts';
 import { marketDataEntities } from '../../market-data/entities.ts';
 import { pricingJobEntities } from '../../pricing-jobs/entities.ts';
@@ -19,4 +20,5 @@ export const entities = [
   ...webhookEntities,
   ...calendarEntities,
   ...mailEntities,
+  ...jobEntities,
 ];

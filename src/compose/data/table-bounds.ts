@@ -108,6 +108,12 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   index_constituent: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'with its index' },
   index_divisor: { grows: 'a refresh', bound: 'one row per index and day', removed: 'with its index' },
   index_value: { grows: 'a refresh', bound: 'one row per index and day', removed: 'with its index' },
+  job_turn: {
+    grows: 'the first job of an owner in a queue with groups',
+    bound: 'one row per owner and queue',
+    removed: 'RETENTION_SCHEDULE, when a job with a later turn was started, or no job of the queue waits',
+    tests: ['test/jobs/turns.test.ts'],
+  },
   mail_message: {
     grows: 'a caller asks for a message, an account changes',
     bound:

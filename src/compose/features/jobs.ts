@@ -2,7 +2,7 @@ import { createEndedKeys, type MayAct, removeUsersWithoutSignIn } from '../../au
 import { removeOldCalendarRows } from '../../calendar/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
-import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
+import { createJobs, type JobHandlers, type Jobs, removeOldTurns } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
@@ -147,6 +147,7 @@ export const jobHandlers = (
       calendar_rows: await removeOldCalendarRows(transaction),
       mail_messages: await removeOldMail(transaction, config.MAIL_RETENTION_HOURS),
       counted_refusals: await audit.countRefusals(transaction),
+      job_turns: await removeOldTurns(transaction),
       fetched_series: await removeOldFetchedSeries(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));

@@ -32,6 +32,7 @@ import { universeQuality } from './0044-universe-quality.ts';
 import { universeSchedules } from './0045-universe-schedules.ts';
 import { messagePasswords } from './0046-message-passwords.ts';
 import { countedRegistrations } from './0047-counted-registrations.ts';
+import { jobTurns } from './0048-job-turns.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -70,4 +71,5 @@ export const migrations: readonly Migration[] = [
   universeSchedules,
   messagePasswords,
   countedRegistrations,
+  jobTurns,
 ];

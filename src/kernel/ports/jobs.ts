@@ -21,7 +21,8 @@ export type JobEnqueuer = {
    * Adds a job to `queue` in `transaction`, so it exists only after the commit. The job continues the trace of the
    * caller.
    * @param key at most one job of a key waits or runs at a time
-   * @param group in a queue with groups, a process runs one job of a group at a time
+   * @param group in a queue with groups, a process runs one job of a group at a time, and the groups take turns. A
+   * transaction with jobs of several groups must enqueue them in the order of the groups.
    * @returns false if a job of this key waits or runs; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
@@ -35,13 +36,16 @@ export type JobEnqueuer = {
 /** For outboxes, whose rows can be written before the queues are open. */
 export type OpenableJobs = JobEnqueuer & { readonly isOpen: () => boolean };
 
+/** A job cannot be done yet because of other work. It waits again for this time, and the attempt does not count. */
+export type PutBack = { readonly putBackSeconds: number };
+
 /** Runs one job. After an error the job is retried with increasing delays, and after the last retry it is dead. */
 export type JobHandler = (
   data: JobData,
   signal: AbortSignal,
   /** `last`: there is no retry after this attempt. */
   attempt: { readonly last: boolean },
-) => Promise<void>;
+) => Promise<PutBack | void>;
 
 /** A standard five-field cron. */
 export type JobSchedule = {

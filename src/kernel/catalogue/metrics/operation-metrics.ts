@@ -71,8 +71,8 @@ export const operationMetrics = {
   },
   volwatch_jobs_total: {
     type: 'counter',
-    help: 'Attempts at jobs: ok, failed and to be tried again, or given up',
-    labels: { queue: jobQueues, outcome: ['ok', 'failed', 'dead'] },
+    help: 'Attempts at jobs: ok, put back because of other work, failed and to be tried again, or given up',
+    labels: { queue: jobQueues, outcome: ['ok', 'put_back', 'failed', 'dead'] },
   },
   volwatch_jobs_queue_size: {
     type: 'gauge',

@@ -55,8 +55,8 @@ export const workMetrics = {
   },
   volwatch_pricing_chunk_duration_seconds: {
     type: 'histogram',
-    help: 'Duration of storing and pricing chunks of pricing jobs in seconds. removed: the chunk is not wanted any more',
-    labels: { operation: namesOf(chunkOperations), outcome: ['ok', 'refused', 'failed', 'removed'] },
+    help: 'Duration of storing and pricing chunks of pricing jobs in seconds. removed: the chunk is not wanted any more; no_room: it waits again',
+    labels: { operation: namesOf(chunkOperations), outcome: ['ok', 'refused', 'failed', 'removed', 'no_room'] },
     buckets: longDurationBuckets,
   },
   volwatch_pricing_batch_size: {

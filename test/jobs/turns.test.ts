@@ -1,0 +1,128 @@
+import test, { type ExecutionContext } from 'ava';
+import { createDatabase } from '#src/database/database.ts';
+import { createJobs, type JobHandlers } from '#src/jobs/jobs.ts';
+import { removeOldTurns, takeTurn } from '#src/jobs/turns.ts';
+import { jobQueues, type PutBack } from '#src/kernel/ports/jobs.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+
+const operation = 'refresh.record';
+const none: JobHandlers = Object.fromEntries(jobQueues.map((queue) => [queue, async () => {}])) as never;
+
+const setup = async (t: ExecutionContext) => {
+  const admin = await setupDatabase(t);
+  const database = await createDatabase(databaseSettings(admin.url));
+  const metrics = recordMetrics();
+  const jobs = createJobs({
+    execute: database.execute,
+    worker: true,
+    schedules: [],
+    concurrency: 2,
+    pollMs: 500,
+    retries: 0,
+    retryDelaySeconds: 1,
+    heartbeatSeconds: 10,
+    queues: { pricing: { oneJobPerGroup: true, concurrency: 2 } },
+    metrics,
+    logger: silentLogger,
+  });
+  t.teardown(async () => {
+    await jobs.close({ graceMs: 0 });
+    await database.close();
+  });
+  const change = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    database.unitOfWork.run({ operation }, work);
+  const add = (group: string, count: number): Promise<void> =>
+    change(async (transaction) => {
+      for (let number = 1; number <= count; number += 1) {
+        const key = `${group}${number}`;
+        await jobs.enqueue(transaction, 'pricing', { key, group, data: { key } });
+      }
+    });
+  return { admin, jobs, metrics, change, add };
+};
+
+test('the first job of a group does not wait for all jobs of groups that came before', async (t) => {
+  const { jobs, add } = await setup(t);
+  const started: string[] = [];
+  let late: Promise<void> | undefined;
+  await jobs.start({
+    ...none,
+    pricing: async ({ key = '' }) => {
+      started.push(key);
+      if (started.length === 4) late = add('c', 2);
+      await late;
+    },
+  });
+  await add('a', 9);
+  await add('b', 9);
+  await eventually(() => started.length === 20, 'all jobs run', 30_000);
+  for (const group of ['a', 'b', 'c']) {
+    const own = started.filter((key) => key.startsWith(group));
+    t.deepEqual(own, own.toSorted(), 'the jobs of a group keep their order');
+  }
+  // At most one job of each other group that was taken already, and one of the same turn, come before it.
+  t.true(started.indexOf('c1') <= 9, started.join());
+  t.true(started.indexOf('c2') <= 12, started.join());
+});
+
+test('a job that is put back waits again without using up its attempts, and others run meanwhile', async (t) => {
+  const { admin, jobs, metrics, add } = await setup(t);
+  const started: string[] = [];
+  const lasts: boolean[] = [];
+  await jobs.start({
+    ...none,
+    pricing: async ({ key = '' }, _signal, { last }): Promise<PutBack | void> => {
+      started.push(key);
+      lasts.push(last);
+      if (key === 'a1' && started.filter((each) => each === key).length <= 2) return { putBackSeconds: 1.5 };
+    },
+  });
+  await add('a', 2);
+  await add('b', 1);
+  const ended = (): number => metrics.value('volwatch_jobs_total', { queue: 'pricing', outcome: 'ok' });
+  await eventually(() => ended() === 3, 'all jobs succeed', 30_000);
+  t.is(metrics.value('volwatch_jobs_total', { queue: 'pricing', outcome: 'put_back' }), 2);
+  t.deepEqual(started.toSorted(), ['a1', 'a1', 'a1', 'a2', 'b1']);
+  t.is(started.at(-1), 'a1');
+  t.true(lasts.every(Boolean), 'with 0 retries each attempt is the last one');
+  await eventually(
+    async () =>
+      (await admin.query(`select 1 from pgboss.job where name = 'pricing' and state = 'completed'`)).length === 3,
+    'the jobs are stored as completed',
+  );
+  t.deepEqual(await admin.query(`select 1 from pgboss.job where retry_count > 0`), []);
+});
+
+test('a turn is one more than the last one of the group and than the one that was started last', async (t) => {
+  const { admin, jobs, change } = await setup(t);
+  // The table of jobs exists after the start.
+  await jobs.start(none);
+  const take = (group: string): Promise<number> => change(({ query }) => takeTurn(query, 'mail', group));
+  t.deepEqual([await take('a'), await take('a'), await take('b'), await take('a')], [1, 2, 1, 3]);
+  await admin.query(`insert into job_turn values ('mail', 0, 2)`);
+  t.deepEqual([await take('b'), await take('c'), await take('a')], [3, 3, 4]);
+  await admin.query(`update job_turn set turn = 2147483647 where queue = 'mail' and group_hash = 0`);
+  t.deepEqual([await take('a'), await take('a'), await take('d')], [2147483647, 2147483647, 2147483647]);
+});
+
+test('turns without effect are removed', async (t) => {
+  const { admin, jobs, change } = await setup(t);
+  await jobs.start(none);
+  const insert = (queue: string, priority: number) =>
+    admin.query(
+      `insert into pgboss.job (name, priority, start_after) values ('${queue}', ${priority}, now() + interval '1 hour')`,
+    );
+  await insert('mail', -7);
+  await insert('calendar', 0);
+  await admin.query(`insert into job_turn values
+    ('mail', 0, 5), ('mail', 1, 5), ('mail', 2, 7), ('calendar', 0, 3), ('calendar', 1, 9)`);
+  t.is(await change(removeOldTurns), 3);
+  t.deepEqual(await admin.query('select queue, turn from job_turn order by turn'), [
+    { queue: 'mail', turn: 5 },
+    { queue: 'mail', turn: 7 },
+  ]);
+});
