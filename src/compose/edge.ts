@@ -197,6 +197,7 @@ export const composeEdge = (
     pipeline: {
       maxWaiting: config.PIPELINE_LIMIT,
       onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),
+      onAbandoned: (requests) => metrics.count('volwatch_http_requests_abandoned_total', {}, requests),
       starts,
     },
     onTinyChunks: ({ remoteAddress }) => abuse.refused('body_structure', remoteAddress),

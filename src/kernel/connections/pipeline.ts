@@ -14,6 +14,8 @@ export type PipelineOptions = {
   readonly maxWaiting: number;
   /** Called before a connection is closed, because its client sent more requests than that. */
   readonly onExcess: (socket: Socket) => void;
+  /** Called with the number of waiting requests that are not served, because their connection is closed. */
+  readonly onAbandoned?: (requests: number) => void;
   /** Default: the client of a request is the address of its connection. */
   readonly starts?: FairStarts;
 };
@@ -56,7 +58,7 @@ const peerOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? 
  * anyway. If all requests started at once, one connection could hold any number of slots.
  */
 export const inOrder = (serve: Listener, options: PipelineOptions): Listener => {
-  const { maxWaiting, onExcess, starts = createFairStarts({ clientOf: peerOf }) } = options;
+  const { maxWaiting, onExcess, onAbandoned, starts = createFairStarts({ clientOf: peerOf }) } = options;
   const connections = new WeakMap<Socket, Connection>();
   const maxOfAll = maxWaiting * clientsAtMax;
   /** Waiting requests of each client that has some. */
@@ -98,6 +100,7 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
     connection.busy = false;
     // The connection is closed, so the waiting requests cannot be answered.
     if (socket.destroyed || socket.writableEnded) {
+      if (waiting.length > 0) onAbandoned?.(waiting.length);
       for (const { client } of waiting.splice(0)) count(client, -1);
       return;
     }
@@ -128,7 +131,8 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
       take(socket, connection, response);
       starts.soon(request, () => {
         // The client may have left while the request waited, or its connection ends after an answer of the parser.
-        if (!response.closed && !socket.destroyed && !socket.writableEnded) start(request, response);
+        if (response.closed || socket.destroyed || socket.writableEnded) onAbandoned?.(1);
+        else start(request, response);
       });
       return;
     }

@@ -13,6 +13,7 @@ const requestOf = (client: number): string => `GET / HTTP/1.1\r\nHost: a\r\nClie
 const setup = async (t: ExecutionContext, maxWaiting: number) => {
   let made = 0;
   let cut = 0;
+  let abandoned = 0;
   let isAnswering = false;
   const unanswered: (() => void)[] = [];
   class Counted extends IncomingMessage {
@@ -29,6 +30,7 @@ const setup = async (t: ExecutionContext, maxWaiting: number) => {
     {
       maxWaiting,
       onExcess: () => (cut += 1),
+      onAbandoned: (requests) => (abandoned += requests),
       starts: createFairStarts({ clientOf: ({ headers }) => String(headers['client'] ?? 'one') }),
     },
   );
@@ -57,6 +59,7 @@ const setup = async (t: ExecutionContext, maxWaiting: number) => {
     get: async () => (await request(`http://127.0.0.1:${port}`)).statusCode,
     made: () => made,
     cut: () => cut,
+    abandoned: () => abandoned,
   };
 };
 
@@ -68,6 +71,23 @@ test('of a piece of data with too many requests only those up to the limit are m
   t.true(made() <= 30 * 11, `${made()} requests were made`);
   answer();
   t.is(await get(), 200, 'the parser of another connection is a new one');
+});
+
+test('requests whose connection is closed while they wait are not served, and are counted', async (t) => {
+  const { open, made, abandoned, answer } = await setup(t, 100);
+  const socket = open();
+  socket.write(small.repeat(5));
+  await eventually(() => made() === 5, 'the requests wait');
+  socket.destroy();
+  await eventually(() => abandoned() === 4, 'all but the one that is served are counted');
+
+  answer();
+  const reader = open();
+  let received = '';
+  reader.on('data', (bytes) => (received += String(bytes)));
+  reader.write(small.repeat(3));
+  await eventually(() => received.split('200 OK').length === 4, 'the requests of another connection are served');
+  t.is(abandoned(), 4);
 });
 
 test('the waiting requests of all connections of a client are bounded together', async (t) => {

@@ -80,5 +80,14 @@ export const process: RowSpec = {
       exemplars: true,
       queries: quantiles(of('volwatch_http_start_wait_duration_seconds_bucket')),
     },
+    {
+      id: 64,
+      kind: 'timeseries',
+      title: 'Requests abandoned before their start',
+      description:
+        'Requests per second whose connection was closed while they waited. They have no line in the log and are in no other panel. A peak is a burst of a client that does not wait for its answers, or clients whose timeouts are shorter than the wait.',
+      unit: 'requests/s',
+      queries: [{ expr: sumRate(of('volwatch_http_requests_abandoned_total'), 'instance'), legend: '{{instance}}' }],
+    },
   ],
 };

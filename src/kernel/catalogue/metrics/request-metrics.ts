@@ -101,6 +101,11 @@ export const requestMetrics = {
     help: 'Time for which requests waited to start, because many came in one turn of the event loop; others are not counted',
     labels: {},
   },
+  volwatch_http_requests_abandoned_total: {
+    type: 'counter',
+    help: 'Requests that were not started, because their connection was closed while they waited; no other metric counts them',
+    labels: {},
+  },
   volwatch_http_bodies_in_progress: {
     type: 'gauge',
     help: 'Request bodies that are being read',
