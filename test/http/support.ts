@@ -2,9 +2,10 @@ import { createAddressHash } from '#src/telemetry/logs/address-hash.ts';
 import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Answers } from '#src/http/answers/answers.ts';
+import { createConnectionLimit } from '#src/http/admission/connection-limit.ts';
 import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admission/body-admission.ts';
 import { createApp, type AppDeps } from '#src/http/app.ts';
-import { createClientIp } from '#src/http/server/client-ip.ts';
+import { createClientIp, createIsTrustedProxy } from '#src/http/server/client-ip.ts';
 import { createHttpServer, type HttpServer } from '#src/http/server/server.ts';
 import type { AbuseKind, AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
@@ -60,6 +61,8 @@ export type Setup = Partial<Omit<AppDeps, 'limits' | 'answers'>> & {
   readonly longRequestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
   readonly starts?: FairStarts;
+  readonly maxConnections?: number;
+  readonly trustedProxies?: readonly string[];
 };
 
 const limits = {
@@ -104,6 +107,7 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     keepAliveTimeoutMs = 65_000,
     production = false,
     pipelineLimit = 1_024,
+    trustedProxies = [],
   } = options;
   const app = createApp({
     addressHash: createAddressHash(),
@@ -115,12 +119,13 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     bodies: createBodyAdmission({ ...bodyAdmission, ...options.bodyAdmission }, { metrics, abuse }),
     production,
     responseValidation: { strict: true, percent: 100 },
-    clientIp: createClientIp({ trustedProxies: [] }),
+    clientIp: createClientIp({ trustedProxies }),
     corsOrigins: [],
     openapi: { title: 'Test', version: '1.0.0' },
     ...options,
     limits: { ...limits, ...options.limits },
   });
+  const isTrustedProxy = createIsTrustedProxy(trustedProxies);
   const server: HttpServer = createHttpServer({
     app,
     ...(options.answers && { answers: options.answers }),
@@ -128,6 +133,11 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     requestTimeoutMs,
     ...(options.longRequestTimeoutMs !== undefined && { longRequestTimeoutMs: options.longRequestTimeoutMs }),
     keepAliveTimeoutMs,
+    ...(options.maxConnections !== undefined && {
+      maxConnections: options.maxConnections,
+      connections: createConnectionLimit({ maxByAddress: 1_000, isTrustedProxy, metrics }),
+    }),
+    isTrustedProxy,
     maxHeaderFields: { ...limits, ...options.limits }.headerCount + 1,
     pipeline: {
       maxWaiting: pipelineLimit,

@@ -245,9 +245,13 @@ export const overview: DashboardSpec = {
           id: 24,
           kind: 'timeseries',
           title: 'Refused connections by reason',
-          description: 'Connections refused per second, because their address or the process has too many.',
+          description:
+            'Connections refused per second, because their address, their site or the process has too many. Evicted: idle ones closed in favour of new ones.',
           unit: 'events/s',
-          queries: [{ expr: sumRate(of('volwatch_http_connections_refused_total'), 'reason'), legend: '{{reason}}' }],
+          queries: [
+            { expr: sumRate(of('volwatch_http_connections_refused_total'), 'reason'), legend: '{{reason}}' },
+            { expr: sumRate(of('volwatch_http_connections_evicted_total')), legend: 'evicted' },
+          ],
         },
         {
           id: 21,

@@ -16,9 +16,11 @@ export type ConnectionLimit = {
   readonly admit: (socket: Socket) => void;
   /**
    * Handler of the event `drop`: the server refused a connection because the total number of connections is at its
-   * limit.
+   * limit, and none of them is idle.
    */
   readonly dropped: () => void;
+  /** Called when the server has closed an idle connection in favour of a new one. */
+  readonly evicted: () => void;
 };
 
 /** Max connections of the network of a site, as a multiple of those of one address. A site with many addresses must not take all. */
@@ -36,6 +38,7 @@ export const createConnectionLimit = ({
   for (const reason of ['total', 'address', 'site'] as const) {
     metrics.count('volwatch_http_connections_refused_total', { reason }, 0);
   }
+  metrics.count('volwatch_http_connections_evicted_total', {}, 0);
   return {
     admit: (socket) => {
       const { remoteAddress = '' } = socket;
@@ -61,5 +64,6 @@ export const createConnectionLimit = ({
       });
     },
     dropped: () => metrics.count('volwatch_http_connections_refused_total', { reason: 'total' }),
+    evicted: () => metrics.count('volwatch_http_connections_evicted_total', {}),
   };
 };

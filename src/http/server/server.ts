@@ -9,6 +9,7 @@ import { responseWithHeaders } from './answer-head.ts';
 import { createArrivalTimes } from './arrival-times.ts';
 import { countedRequests, tinyChunks } from './counted-request.ts';
 import { listen, type Listening } from './listen.ts';
+import { createIdleConnections } from './idle-connections.ts';
 import { isReadableTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
@@ -110,9 +111,21 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   };
   const { answers } = deps;
   if (answers) server.on('connection', answers.watch);
-  const { maxConnections = Infinity, connections } = deps;
+  const { maxConnections = Infinity, connections, isTrustedProxy = () => false } = deps;
   if (connections) server.on('connection', connections.admit).on('drop', connections.dropped);
-  const serveInOrder = inOrder(serve, deps.pipeline);
+  // A proxy keeps its idle connections for its next requests, and has a limit of its own for them.
+  const idle = createIdleConnections(({ remoteAddress = '' }) => !isTrustedProxy(remoteAddress));
+  server.on('connection', idle.add);
+  const makeRoom = (): boolean => {
+    const hasRoom = idle.evict();
+    if (hasRoom) connections?.evicted();
+    return hasRoom;
+  };
+  const served = inOrder(serve, deps.pipeline);
+  const serveInOrder: typeof served = (request, response) => {
+    idle.serve(request, response);
+    served(request, response);
+  };
   server.on('request', serveInOrder);
   // `100 Continue` is sent when the body is read, so a client does not send a body that is refused by its header.
   server.on('checkContinue', serveInOrder);
@@ -139,7 +152,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
 
   return {
     listen: async (options) => {
-      listening = await listen(server, { ...options, isFull: () => sockets.size >= maxConnections });
+      listening = await listen(server, { ...options, isFull: () => sockets.size >= maxConnections && !makeRoom() });
       return listening.port;
     },
     drain,

@@ -96,6 +96,11 @@ export const requestMetrics = {
     help: 'Connections closed at once: too many in total, of one address, or of one site (IPv4 /24, IPv6 /48)',
     labels: { reason: ['total', 'address', 'site'] },
   },
+  volwatch_http_connections_evicted_total: {
+    type: 'counter',
+    help: 'Idle connections closed in favour of new ones, because the total was at CONNECTIONS_LIMIT',
+    labels: {},
+  },
   volwatch_http_start_wait_duration_seconds: {
     type: 'histogram',
     help: 'Time for which requests waited to start, because many came in one turn of the event loop; others are not counted',
