@@ -118,7 +118,7 @@ export const retentionsOf = (old: string): Readonly<Record<string, Retention>> =
   revoked_token: {
     put: `insert into revoked_token (token_id, revoked_at, expires_at)
       select ${text}, now() - interval '2 hours', now() - interval '1 hour' ${three}`,
-    expired: `expires_at < now() - interval '10 minutes'`,
+    expired: `expires_at < now() - interval '20 minutes'`,
   },
   sign_in_challenge: {
     put: `insert into sign_in_challenge (token_hash, user_id, wants_session, place_hash, expires_at)

@@ -38,6 +38,8 @@ export const UserAccountEntity = defineEntity({
     version: p.integer().default(0),
     /** When the owner proved that messages to `email` arrive. */
     emailVerifiedAt: p.datetime().nullable(),
+    /** When somebody registered the unproved address again. Then only a reset of the password proves it: see `users.ts`. */
+    registeredAgainAt: p.datetime().nullable(),
     /** When the account is removed, because its user asked for it. */
     removalAt: p.datetime().nullable(),
     /** Set by a trigger with the first session or refresh family. Null: see `registration-quota.ts`. */

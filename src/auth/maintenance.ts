@@ -1,6 +1,7 @@
 import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { keptAfterExpiry } from './tokens/revocation-reads.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -30,13 +31,12 @@ export type Maintenance = {
 };
 
 /**
- * Revoked tokens are kept for the max clock tolerance of the configuration after their expiry. A revoked family can be
- * deleted, because its access tokens are in `revoked_token`, and its refresh tokens are refused as unknown tokens.
+ * A revoked family can be deleted, because its access tokens are in `revoked_token`, and its refresh tokens are refused as unknown tokens.
  */
 const statements: readonly { readonly sql: string; readonly parameters: (now: Date, idle: Date) => readonly Date[] }[] =
   [
     {
-      sql: `delete from revoked_token where expires_at < $1::timestamptz - interval '5 minutes' returning 1`,
+      sql: `delete from revoked_token where expires_at < $1::timestamptz - ${keptAfterExpiry} returning 1`,
       parameters: (now) => [now],
     },
     {

@@ -64,6 +64,7 @@ type Consent = {
   readonly owner_kind: Owner['kind'];
   readonly owner_id: string;
   readonly session_id: string | null;
+  readonly token_id: string | null;
   readonly browser_digest: string;
   readonly code_verifier: string;
   readonly redirect_url: string;
@@ -94,14 +95,17 @@ const isSameCaller = (consent: Consent, { caller, owner, browserSecret }: Return
 };
 
 /**
- * The credential that a consent was begun with, for a browser that comes back without credentials. A token is known by the
- * time of the beginning: it was valid then.
+ * The credential that a consent was begun with, for a browser that comes back without credentials. The time of issue of a token is
+ * not stored: it was valid at the beginning.
  */
 const beginnerOf = ({ owner_kind: kind, owner_id: subject, ...consent }: Consent): StoringCaller => ({
   kind,
   subject,
   ...(consent.session_id === null
-    ? { tokenId: consent.state_digest, tokenIssuedAt: Math.floor(consent.created_at.getTime() / 1_000) }
+    ? {
+        tokenId: consent.token_id ?? consent.state_digest,
+        tokenIssuedAt: Math.floor(consent.created_at.getTime() / 1_000),
+      }
     : { sessionId: consent.session_id }),
 });
 
@@ -115,7 +119,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
       const [found] = await unitOfWork.run({ operation: 'calendar.consent' }, ({ query }) =>
         query<Consent>(
           `delete from calendar_consent where state_digest = $1 and expires_at > $2
-           returning state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier, redirect_url,
+           returning state_digest, owner_kind, owner_id, session_id, token_id, browser_digest, code_verifier, redirect_url,
              created_at`,
           [digestOf(state), clock.now()],
         ),
@@ -184,13 +188,14 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
           [owner.kind, owner.id, maxPerOwner - 1],
         );
         await query(
-          `insert into calendar_consent (state_digest, owner_kind, owner_id, session_id, browser_digest, code_verifier,
-             redirect_url, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+          `insert into calendar_consent (state_digest, owner_kind, owner_id, session_id, token_id, browser_digest,
+             code_verifier, redirect_url, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
           [
             stateDigest,
             owner.kind,
             owner.id,
             caller.sessionId ?? null,
+            caller.tokenId ?? null,
             digestOf(browserSecret),
             cipher.encrypt(codeVerifier, placeOf.codeVerifier(stateDigest)),
             redirectUrl,

@@ -156,6 +156,17 @@ test('a consent whose session or token ended before the browser comes back store
   t.deepEqual(
     await finish((userId) =>
       stored.query(
+        `insert into revoked_token (token_id, revoked_at, expires_at)
+         select access_token_id, now(), access_expires_at from refresh_token join refresh_family on id = family_id
+         where user_id = $1`,
+        [userId],
+      ),
+    ),
+    refused('token_revoked'),
+  );
+  t.deepEqual(
+    await finish((userId) =>
+      stored.query(
         `insert into owner_end (owner_kind, owner_id, reason, ended_at) values ('user', $1, 'tokens_ended', now())`,
         [userId],
       ),

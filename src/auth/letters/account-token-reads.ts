@@ -3,7 +3,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { AccountTokenPurpose } from '../account-entities.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
-import { isDisabledSql } from '../users/users.ts';
+import { isContestedSql, isDisabledSql } from '../users/users.ts';
 
 export type AccountTokenReadsDeps = { readonly reader: Reader; readonly clock: Clock };
 
@@ -34,6 +34,7 @@ export const isValidSql = `token.token_hash = $1 and token.purpose = any($2) and
       then exists (select 1 from email_change where user_id = account.id and email_change.new_email = token.email)
     when 'email_approval' then account.email = token.email
       and exists (select 1 from email_change where user_id = account.id and email_change.new_email = token.new_email)
+    when 'email_verification' then account.email = token.email and not (${isContestedSql})
     else account.email = token.email end`;
 
 /** Reads that change nothing, so they need no transaction. */

@@ -1,12 +1,14 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
-import { isDisabledSql } from '../users/users.ts';
+import { isContestedSql, isDisabledSql } from '../users/users.ts';
 import type { TokenHolder } from './account-token-reads.ts';
 
 export type LetterReadsDeps = { readonly reader: Reader };
 
 export type LetterReads = {
   /** The account of an address, unless it is disabled. */
-  readonly findHolder: (email: string) => Promise<(TokenHolder & { readonly isVerified: boolean }) | undefined>;
+  readonly findHolder: (
+    email: string,
+  ) => Promise<(TokenHolder & { readonly isVerified: boolean; readonly isContested: boolean }) | undefined>;
   /** Whether the change of address that waits for this account has the new address `email`. */
   readonly isWaitingFor: (userId: string, email: string) => Promise<boolean>;
   /** The new address of the change that waits for its approval. */
@@ -16,12 +18,12 @@ export type LetterReads = {
 /** Reads that change nothing, so they need no transaction. */
 export const createLetterReads = ({ reader }: LetterReadsDeps): LetterReads => ({
   findHolder: async (email) => {
-    const [found] = await reader.query<{ id: string; verified: boolean }>(
-      `select account.id, email_verified_at is not null as verified from user_account as account
+    const [found] = await reader.query<{ id: string; verified: boolean; contested: boolean }>(
+      `select account.id, email_verified_at is not null as verified, ${isContestedSql} as contested from user_account as account
        where email = $1 and not (${isDisabledSql})`,
       [email],
     );
-    return found && { userId: found.id, email, isVerified: found.verified };
+    return found && { userId: found.id, email, isVerified: found.verified, isContested: found.contested };
   },
 
   isWaitingFor: async (userId, email) => {

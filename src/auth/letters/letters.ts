@@ -33,6 +33,7 @@ export const createLetters = (deps: LettersDeps): WriteLetter => {
       const holder = await findHolder(recipient);
       if (!holder) return undefined;
       if (holder.isVerified) return texts.addressTaken;
+      if (holder.isContested) return texts.addressContested(await newStep('password-reset', 'password_reset', holder));
       return texts.verification(await newStep('email', 'email_verification', { ...holder, passwordHash }));
     },
     password_reset: async ({ recipient }) => {

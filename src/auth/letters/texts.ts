@@ -22,6 +22,15 @@ export const addressTaken: Letter = letter(
   'If it was you, sign in, or reset your password. If it was not you, you need not do anything.',
 );
 
+export const addressContested: WithStep = (step) =>
+  letter(
+    'Choose a password for your account',
+    'Somebody asked for an account with this address, or to confirm it. There is one already, and perhaps somebody else opened it.',
+    'If you want to use it, choose its password here. Its sign-ins, API keys, webhooks, connected calendar and second factor end:',
+    step,
+    'If it was not you, ignore this message.',
+  );
+
 export const passwordReset: WithStep = (step) =>
   letter(
     'Reset your password',

@@ -1,4 +1,5 @@
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { keptAfterExpiry } from '../tokens/revocation-reads.ts';
 import type { EndedToken } from '../tokens/revocations.ts';
 
 export type EndSignInsOptions = {
@@ -24,7 +25,7 @@ const revokeTokens = async (query: Query, userId: string, at: Date): Promise<rea
      select access_token_id, clock_timestamp(), access_expires_at
      from refresh_token join refresh_family as family on family.id = family_id
      where family.user_id = $1 and family.revoked_at is not null
-       and access_expires_at > $2::timestamptz - interval '5 minutes'
+       and access_expires_at > $2::timestamptz - ${keptAfterExpiry}
      on conflict (token_id) do nothing returning token_id, expires_at`,
     [userId, at],
   );

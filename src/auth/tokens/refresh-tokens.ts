@@ -14,6 +14,7 @@ import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../account-entities.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
+import { keptAfterExpiry } from './revocation-reads.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
 import type { IssuedToken, TokenIssuer } from './token-issuer.ts';
@@ -124,7 +125,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     const rows = await query<{ token_id: string; expires_at: Date }>(
       `insert into revoked_token (token_id, revoked_at, expires_at)
        select access_token_id, clock_timestamp(), access_expires_at from refresh_token
-       where family_id = $1 and access_expires_at > $2::timestamptz - interval '5 minutes'
+       where family_id = $1 and access_expires_at > $2::timestamptz - ${keptAfterExpiry}
        on conflict (token_id) do nothing returning token_id, expires_at`,
       [familyId, now],
     );

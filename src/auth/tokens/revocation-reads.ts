@@ -9,6 +9,12 @@ import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 /** An access token that is revoked before its expiry. */
 export type EndedToken = { readonly id: string; readonly expiresAt: Date };
 
+/**
+ * SQL: a revoked token is stored until this time after its expiry. 5 minutes are the max clock tolerance of the configuration. 10
+ * minutes more, because a consent for a calendar ends so long after it was begun, and ends with the token that began it.
+ */
+export const keptAfterExpiry = `interval '15 minutes'`;
+
 export type RevocationReadsDeps = {
   readonly reader: Reader;
   readonly clock: Clock;

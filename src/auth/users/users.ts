@@ -30,6 +30,16 @@ export const isDisabledSql = `exists (select 1 from owner_end
 export const isUnclaimedSql =
   'account.first_signed_in_at is null and account.email_verified_at is null and account.legacy_id is null';
 
+/**
+ * SQL condition on a row of `user_account as account`: two people may have registered the address, and neither has proved to own
+ * it. A message that only confirms the address could give its owner an account of the other one, with a password, API keys and a
+ * second factor of that person. Who resets the password chooses it, and ends these.
+ */
+export const isContestedSql = 'account.registered_again_at is not null and account.email_verified_at is null';
+
+/** A form that is sent twice is no registration by somebody else. */
+const repetition = `interval '1 minute'`;
+
 export type StoredUser = User & { readonly password_hash: string };
 
 /**
@@ -58,7 +68,8 @@ export const findUser = async (query: Query, email: string, placeHash: Buffer): 
 
 /**
  * Inserts a user, unless the address is taken. With `replacesPending` an account that waits for the proof of its address
- * gets the new password, because nobody may choose the password of an address by being the first.
+ * gets the new password, because nobody may choose the password of an address by being the first. An account without that
+ * proof becomes contested.
  * @returns the id of the account that has the address now
  */
 export const insertUser = async (
@@ -73,7 +84,10 @@ export const insertUser = async (
      values ($1, $2, $3, $4, $5, $6)
      on conflict (email) do update set password_hash = case
        when $7 and ${isUnclaimedSql}
-       then excluded.password_hash else account.password_hash end
+       then excluded.password_hash else account.password_hash end,
+       registered_again_at = case
+       when account.email_verified_at is null and account.created_at < excluded.created_at - ${repetition}
+       then excluded.created_at else account.registered_again_at end
      returning id, xmax = 0 as inserted`,
     [user.id, user.email, user.password_hash, user.role, user.scopes, createdAt, replacesPending],
   );

@@ -33,6 +33,8 @@ import { universeSchedules } from './0045-universe-schedules.ts';
 import { messagePasswords } from './0046-message-passwords.ts';
 import { countedRegistrations } from './0047-counted-registrations.ts';
 import { jobTurns } from './0048-job-turns.ts';
+import { repeatedRegistrations } from './0049-repeated-registrations.ts';
+import { consentTokens } from './0050-consent-tokens.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -72,4 +74,6 @@ export const migrations: readonly Migration[] = [
   messagePasswords,
   countedRegistrations,
   jobTurns,
+  repeatedRegistrations,
+  consentTokens,
 ];

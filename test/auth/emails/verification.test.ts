@@ -107,6 +107,77 @@ test('without required verification a second registration changes no password', 
   t.is((await room.json('/auth/login', ada)).status, 200);
 });
 
+/** Registers, as somebody did some time ago. */
+const registeredEarlier = async (room: MailRoom, who: object): Promise<void> => {
+  await room.json('/auth/register', who);
+  await room.stored.query(`update user_account set created_at = created_at - interval '2 minutes'`);
+};
+
+test('somebody who registers and uses the address of another person keeps nothing when its owner registers', async (t) => {
+  const stranger = { ...ada, password: 'the sentence of a stranger' };
+  const room = await startMailRoom(t);
+  await registeredEarlier(room, stranger);
+  await room.work();
+  const early = tokenFor(room, ada.email);
+  const { body } = await room.json('/auth/login', stranger);
+  const authorization = { Authorization: `Bearer ${String(body['access_token'])}` };
+  const key = await room.json('/api-keys', { name: 'k', scopes: ['ml:read'] }, authorization);
+  await room.stored.query(
+    `insert into user_second_factor (user_id, secret, created_at, confirmed_at) select id, 'none', now(), now() from user_account`,
+  );
+
+  await room.json('/auth/register', ada);
+  await room.work();
+  // Also a message that the stranger asks for now does not confirm the address for him.
+  await room.json('/account/email', { email: ada.email, current_password: stranger.password }, authorization);
+  await room.work();
+  const subjects = room.smtp.received.map(({ headers }) => headers['subject']);
+  t.deepEqual(subjects, ['Confirm your e-mail address', ...Array(2).fill('Choose a password for your account')]);
+  const token = tokenFor(room, ada.email);
+  for (const each of [early, token]) t.is((await confirm(room, each)).body['code'], 'account_token_invalid');
+
+  t.is((await room.json('/account/password-reset', { token, new_password: ada.password }, {}, 'PUT')).status, 204);
+  t.is((await room.json('/auth/login', ada)).status, 200);
+  t.is((await room.json('/auth/login', stranger)).status, 401);
+  t.is((await room.me(authorization)).status, 401);
+  t.is((await room.me({ 'X-API-Key': String(key.body['key']) })).status, 401);
+  await room.json('/auth/register', stranger);
+  await room.work();
+  t.is(room.smtp.received.at(-1)!.headers['subject'], 'Your address was used');
+});
+
+test('where addresses must be verified, messages of a stranger do not give his password to the owner of the address', async (t) => {
+  const stranger = { ...ada, password: 'the sentence of a stranger' };
+  const room = await startMailRoom(t, { settings: { verificationRequired: true } });
+  // The messages of the stranger use up the limit of the address, so its owner gets none for his registration.
+  for (let sent = 0; sent < 5; sent += 1) await room.json('/auth/register', stranger);
+  await room.stored.query(`update user_account set created_at = created_at - interval '2 minutes'`);
+  await room.work();
+  await room.json('/auth/register', ada);
+  await room.work();
+  t.is(room.smtp.received.length, 5);
+  const tokens = room.smtp.received.map(({ text }) => /vwm_[\w-]{43}/.exec(text)![0]);
+  for (const token of tokens) t.is((await confirm(room, token)).body['code'], 'account_token_invalid');
+
+  await room.stored.query(`update mail_message set created_at = created_at - interval '2 hours'`);
+  await room.json('/auth/register', ada);
+  await room.work();
+  t.is(room.smtp.received.at(-1)!.headers['subject'], 'Choose a password for your account');
+  const reset = { token: tokenFor(room, ada.email), new_password: ada.password };
+  t.is((await room.json('/account/password-reset', reset, {}, 'PUT')).status, 204);
+  t.is((await room.json('/auth/login', ada)).status, 200);
+  t.is((await room.json('/auth/login', stranger)).status, 401);
+});
+
+test('a registration that is sent twice is one of the same person', async (t) => {
+  const room = await startMailRoom(t);
+  await room.json('/auth/register', ada);
+  await room.json('/auth/register', ada);
+  await room.work();
+  t.deepEqual((await confirm(room, tokenFor(room, ada.email))).body, { status: 'verified' });
+  t.is((await room.json('/auth/login', ada)).status, 200);
+});
+
 test('the owner of a taken address is told, an unverified one gets another token', async (t) => {
   const room = await startMailRoom(t);
   await room.json('/auth/register', ada);

@@ -21,6 +21,7 @@ export const credentialTables: PersonalTables = {
       'created_at',
       'email_verified_at',
       'first_signed_in_at',
+      'registered_again_at',
       'removal_at',
     ],
     omitted: [
