@@ -96,6 +96,11 @@ export const retentionsOf = (old: string): Readonly<Record<string, Retention>> =
       where created_at between now() - interval '1 day' and ${old}`,
     expired: `created_at < now() - interval '1 year'`,
   },
+  pricing_write: {
+    put: `insert into pricing_write (owner_hash, window_start, bytes) select owner_hash, now() - interval '1 hour', 1
+      from generate_series(1, 3) as owner_hash on conflict do nothing`,
+    expired: `window_start < now() - interval '20 minutes'`,
+  },
   refresh: {
     age: `update refresh set finished_at = finished_at - interval '2 years'
       where status <> 'running' and finished_at between now() - interval '1 day' and ${old}`,

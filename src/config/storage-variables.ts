@@ -19,12 +19,12 @@ export const storageSections = {
     PRICING_JOB_BYTES_PER_OWNER: variable(
       integer(1, maxBytes),
       '536870912',
-      'Max bytes of chunks and results of one user or client. A chunk counts as at least 16 KiB',
+      'Max bytes of chunks and results of one user or client. A chunk counts as at least 16 KiB. Twice as many can be written in ten minutes, also if they are deleted meanwhile',
     ),
     PRICING_JOB_BYTES: variable(
       integer(1, maxBytes),
       '4294967296',
-      'Max bytes of chunks and results of all callers, checked with a sum that is up to 10 s old',
+      'Max bytes of chunks and results of all callers, checked with a sum that is up to 10 s old. Twice as many can be written in ten minutes',
     ),
     IDEMPOTENCY_KEYS_PER_OWNER: variable(
       integer(1, 10_000_000),

@@ -109,6 +109,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
           );
           if (!chunk) return;
           await quota.assertResult(query, owner, { inputBytes: chunk.stored_bytes, resultBytes: output.byteLength });
+          await quota.addResult(query, owner, output.byteLength);
           await query(
             `update pricing_chunk set stored_bytes = greatest(stored_bytes, $3)
              where job_id = $1 and number = $2 and status = 'waiting'`,

@@ -39,4 +39,15 @@ const PricingChunkEntity = defineEntity({
   },
 });
 
-export const pricingJobEntities = [PricingJobEntity, PricingChunkEntity];
+/** Bytes that an owner has written since `windowStart`. */
+const PricingWriteEntity = defineEntity({
+  name: 'PricingWrite',
+  tableName: 'pricing_write',
+  properties: {
+    ownerHash: p.bigint().primary(),
+    windowStart: p.datetime(),
+    bytes: p.bigint(),
+  },
+});
+
+export const pricingJobEntities = [PricingJobEntity, PricingChunkEntity, PricingWriteEntity];

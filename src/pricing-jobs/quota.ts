@@ -5,6 +5,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { RemoveJobsOfEndedKeys } from './ended-keys.ts';
 import { createTotalBytes } from './total-bytes.ts';
+import { addWrittenBytes, readWrittenBytes, writeWindow } from './written-bytes.ts';
 
 /** Limits of stored pricing jobs. API keys count for the user or client that they belong to. */
 export type PricingJobLimits = {
@@ -15,6 +16,10 @@ export type PricingJobLimits = {
   readonly maxBytesPerOwner: number;
   /** Max bytes of all owners together. */
   readonly maxBytes: number;
+  /** Max bytes that an owner writes in ten minutes, also if they are deleted meanwhile. */
+  readonly maxWrittenBytesPerOwner: number;
+  /** The same for all owners together. */
+  readonly maxWrittenBytes: number;
   /** A smaller chunk counts as this number of bytes, so that the limits of bytes also limit the number of chunks. */
   readonly minChunkBytes: number;
 };
@@ -45,6 +50,8 @@ export type PricingJobQuota = {
     owner: string,
     sizes: { readonly inputBytes: number; readonly resultBytes: number },
   ) => Promise<void>;
+  /** Counts the bytes of a result that is stored. They are not refused, because the work is done, and only their chunk could be lost. */
+  readonly addResult: (query: Query, owner: string, bytes: number) => Promise<void>;
 };
 
 const remedy =
@@ -117,6 +124,26 @@ export const createPricingJobQuota = ({
     total.add(addedBytes);
   };
 
+  const assertWrites = async (query: Query, owner: string, bytes: number): Promise<void> => {
+    const written = await readWrittenBytes(query, owner);
+    const wait = `So many bytes can be written within ${writeWindow}, also if they are deleted meanwhile: wait up to ${writeWindow}.`;
+    assertWithinQuota(abuse, {
+      quota: 'pricing_job_written_bytes',
+      wanted: written.own + bytes,
+      max: limits.maxWrittenBytesPerOwner,
+      unit: 'bytes',
+      remedy: wait,
+    });
+    assertWithinQuota(abuse, {
+      quota: 'pricing_job_written_bytes_of_all_callers',
+      wanted: written.total + bytes,
+      max: limits.maxWrittenBytes,
+      unit: 'bytes',
+      remedy: wait,
+    });
+    await addWrittenBytes(query, owner, bytes);
+  };
+
   return {
     assertJob: async (query, owner) => {
       await lockOwner(query, owner);
@@ -139,6 +166,7 @@ export const createPricingJobQuota = ({
       const rows = { quota: 'pricing_job_rows', wanted: use.row_count + 1, max: limits.maxRowsPerOwner } as const;
       assertWithinQuota(abuse, { ...rows, unit: 'rows', remedy });
       await assertBytes(query, use.bytes, countedBytes(bytes));
+      await assertWrites(query, owner, countedBytes(bytes));
     },
 
     assertResult: async (query, owner, { inputBytes, resultBytes }) => {
@@ -147,5 +175,7 @@ export const createPricingJobQuota = ({
       const use = await useThatFits(query, owner, (now) => now.bytes + addedBytes > limits.maxBytesPerOwner);
       await assertBytes(query, use.bytes, addedBytes);
     },
+
+    addResult: (query, owner, bytes) => addWrittenBytes(query, owner, bytes),
   };
 };

@@ -29,6 +29,8 @@ const roomy: PricingJobLimits = {
   maxRowsPerOwner: 1_000,
   maxBytesPerOwner: 1_000,
   maxBytes: 10_000,
+  maxWrittenBytesPerOwner: 100_000_000,
+  maxWrittenBytes: 100_000_000,
   minChunkBytes: 1,
 };
 

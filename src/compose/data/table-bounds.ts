@@ -150,9 +150,10 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   pricing_chunk: {
     grows: 'a caller adds a chunk to a pricing job',
-    bound: 'PRICING_JOB_BYTES_PER_OWNER, PRICING_JOB_ROWS_PER_OWNER, PRICING_JOB_BYTES together; 100 in a job',
+    bound:
+      'PRICING_JOB_BYTES_PER_OWNER, PRICING_JOB_ROWS_PER_OWNER, PRICING_JOB_BYTES together; 100 in a job; space of deleted ones: twice these bytes are written in ten minutes',
     removed: 'with its job',
-    tests: ['test/pricing-jobs/pricing-jobs.test.ts'],
+    tests: ['test/pricing-jobs/pricing-jobs.test.ts', 'test/pricing-jobs/written-bytes.test.ts'],
   },
   pricing_job: {
     grows: 'a caller opens a pricing job',
@@ -165,6 +166,12 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a user stores a preset',
     bound: 'PRICING_PRESETS_PER_USER',
     removed: 'by its user, or with the account',
+  },
+  pricing_write: {
+    grows: 'the first chunk of an owner',
+    bound: 'one row per owner',
+    removed: 'RETENTION_SCHEDULE, after ten minutes',
+    tests: ['test/pricing-jobs/written-bytes.test.ts'],
   },
   refresh: {
     grows: 'a refresh is requested',

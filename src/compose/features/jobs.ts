@@ -23,6 +23,7 @@ import {
   createRemoveJobsOfEndedKeys,
   type PricingJobs,
   removeOldPricingJobs,
+  removeOldWrites,
 } from '../../pricing-jobs/index.ts';
 import { removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
@@ -148,6 +149,7 @@ export const jobHandlers = (
       mail_messages: await removeOldMail(transaction, config.MAIL_RETENTION_HOURS),
       counted_refusals: await audit.countRefusals(transaction),
       job_turns: await removeOldTurns(transaction),
+      pricing_writes: await removeOldWrites(transaction),
       fetched_series: await removeOldFetchedSeries(transaction),
       refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
     }));
@@ -157,6 +159,9 @@ export const jobHandlers = (
 
 /** 32,768 chunks of one owner with the default of PRICING_JOB_BYTES_PER_OWNER. */
 const minPricingChunkBytes = 16_384;
+
+/** Bytes that can be written in ten minutes, as a multiple of those that can be stored. A chunk is written twice: its input and its result. */
+const writesOfStored = 2;
 
 /** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
 export const composePricingJobs = (
@@ -191,6 +196,8 @@ export const composePricingJobs = (
         maxRowsPerOwner: config.PRICING_JOB_ROWS_PER_OWNER,
         maxBytesPerOwner: config.PRICING_JOB_BYTES_PER_OWNER,
         maxBytes: config.PRICING_JOB_BYTES,
+        maxWrittenBytesPerOwner: config.PRICING_JOB_BYTES_PER_OWNER * writesOfStored,
+        maxWrittenBytes: config.PRICING_JOB_BYTES * writesOfStored,
         minChunkBytes: minPricingChunkBytes,
       },
       abuse,

@@ -35,6 +35,7 @@ import { countedRegistrations } from './0047-counted-registrations.ts';
 import { jobTurns } from './0048-job-turns.ts';
 import { repeatedRegistrations } from './0049-repeated-registrations.ts';
 import { consentTokens } from './0050-consent-tokens.ts';
+import { pricingWrites } from './0051-pricing-writes.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -76,4 +77,5 @@ export const migrations: readonly Migration[] = [
   jobTurns,
   repeatedRegistrations,
   consentTokens,
+  pricingWrites,
 ];

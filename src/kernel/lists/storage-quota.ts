@@ -9,6 +9,8 @@ type StorageQuota =
   | 'pricing_job_rows'
   | 'pricing_job_bytes'
   | 'pricing_job_bytes_of_all_callers'
+  | 'pricing_job_written_bytes'
+  | 'pricing_job_written_bytes_of_all_callers'
   | 'idempotency_keys'
   | 'webhook_tests'
   | 'users_without_sign_in'

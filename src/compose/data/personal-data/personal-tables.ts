@@ -26,6 +26,7 @@ export const impersonalTables: Readonly<Record<string, string>> = {
   oauth_client: 'clients are machines',
   price: marketData,
   price_quarantine: marketData,
+  pricing_write: 'bytes of ten minutes by a hash of the owner',
   refresh: 'records of refreshes, which do not name who asked',
   registration_count: 'counts of registrations by parts of a keyed hash, which many networks share',
   revoked_token: 'random ids of tokens, without their user',

@@ -1,0 +1,42 @@
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+
+/*
+ * Deleted bytes are free for the quota at once, and for the disk only after a vacuum. So an owner who stores and cancels jobs again
+ * and again would fill the disk. These counts are not reduced when something is deleted.
+ */
+
+// SQL: one statement counts in the window of the present time, whether the row is new, of this window or of an earlier one.
+
+const windowSeconds = 600;
+export const writeWindow = 'ten minutes';
+
+const windowStart = `to_timestamp(floor(extract(epoch from now()) / ${windowSeconds}) * ${windowSeconds})`;
+
+/** A hash stands for an owner, because the row stays for a while after his erasure. */
+const addSql = `
+  insert into pricing_write as own (owner_hash, window_start, bytes) values (hashtextextended($1, 0), ${windowStart}, $2)
+  on conflict (owner_hash) do update set window_start = excluded.window_start,
+    bytes = excluded.bytes + case when own.window_start = excluded.window_start then own.bytes else 0 end`;
+
+const readSql = `
+  select coalesce(sum(bytes) filter (where owner_hash = hashtextextended($1, 0)), 0)::bigint as own,
+    coalesce(sum(bytes), 0)::bigint as total
+  from pricing_write where window_start = ${windowStart}`;
+
+/** Counts bytes that are written for an owner. */
+export const addWrittenBytes = async (query: Query, owner: string, bytes: number): Promise<void> => {
+  await query(addSql, [owner, bytes]);
+};
+
+/** The bytes that were written in this window for the owner, and for all owners. */
+export const readWrittenBytes = async (
+  query: Query,
+  owner: string,
+): Promise<{ readonly own: number; readonly total: number }> => {
+  const [row] = await query<{ own: number; total: number }>(readSql, [owner]);
+  return row!;
+};
+
+/** Removes the counts of earlier windows. @returns the number of rows */
+export const removeOldWrites = async ({ query }: Transaction): Promise<number> =>
+  (await query(`delete from pricing_write where window_start < ${windowStart} returning 1`)).length;
