@@ -250,7 +250,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
       ...removalRoutes({ removal, cookies, measure }),
       meRoute(sessions),
       ...userAdminRoutes({
-        users: createUserAdmin({ ...shared, end }),
+        users: createUserAdmin({ ...shared, end, revocations }),
         pages: createPages(deps),
         roles: settings.roles,
         measure,

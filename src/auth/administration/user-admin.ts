@@ -9,6 +9,7 @@ import { UserAccountEntity } from '../account-entities.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
+import type { Revocations } from '../tokens/revocations.ts';
 import { assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
 import { createUserAdminReads, type UserAdminReads, type UserAdminReadsDeps } from './user-admin-reads.ts';
 import { existingUser, userNotFound, type ManagedUser } from './user-queries.ts';
@@ -18,6 +19,8 @@ export type UserAdminDeps = UserAdminReadsDeps & {
   readonly audit: AuditTrail;
   readonly logger: Logger;
   readonly end: EndCredentials;
+  /** Not on the command line, whose process checks no tokens. Running instances see the ended tokens at their next poll. */
+  readonly revocations?: Pick<Revocations, 'announce'>;
 };
 
 export type UserChanges = {
@@ -44,7 +47,10 @@ export type UserAdmin = UserAdminReads & {
   /** For a user who has lost the authenticator and the recovery codes. @throws AppError `resource_not_found` without a second factor */
   readonly removeSecondFactor: (id: string, by: By) => Promise<void>;
   /** Ends sessions, refresh tokens and access tokens of a user. API keys stay. @returns numbers of ended rows */
-  readonly endSessions: (id: string, by: By) => ReturnType<EndCredentials['signIns']>;
+  readonly endSessions: (
+    id: string,
+    by: By,
+  ) => Promise<{ readonly sessions: number; readonly refresh_families: number }>;
 };
 
 const operation = 'auth.user_admin';
@@ -55,7 +61,7 @@ const sameScopes = (left: readonly Scope[], right: readonly Scope[]): boolean =>
 
 /** Administration of users, for the routes under `/users` and the command line. */
 export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
-  const { unitOfWork, audit, logger, roles, end } = deps;
+  const { unitOfWork, audit, logger, roles, end, revocations } = deps;
 
   /** Locks the user until the end of the transaction. */
   const lock = async ({ em }: Transaction, id: string) => {
@@ -148,9 +154,9 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
       }),
 
     endSessions: async (id, by) => {
-      const ended = await unitOfWork.run({ operation }, async (transaction) => {
+      const { ended, tokens } = await unitOfWork.run({ operation }, async (transaction) => {
         await lock(transaction, id);
-        const rows = await end.signIns(transaction, id, 'operator');
+        const done = await end.signIns(transaction, id, 'operator');
         const actor = by && operator;
         await audit.record(transaction, {
           stream: `user:${id}`,
@@ -158,10 +164,11 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
           outcome: 'success',
           ...(actor && { actor }),
           target: id,
-          data: { ...rows },
+          data: { ...done.ended },
         });
-        return rows;
+        return done;
       });
+      revocations?.announce(tokens);
       logger.info({ ...ended }, 'the sessions of a user were ended by an administrator');
       return ended;
     },

@@ -3,6 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { endSecondSteps } from '../sessions/end-sign-ins.ts';
+import { lockAccount } from '../users/users.ts';
 import type { Sessions } from '../sessions/session.ts';
 import type { RefreshTokens } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
@@ -41,6 +42,7 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
     end: async (caller, id) => {
       const user = userOf(caller);
       const ended = await unitOfWork.run({ operation }, async (transaction) => {
+        await lockAccount(transaction, user);
         const [found] = await transaction.query<OwnSessionRow>(
           `select * from (${liveOwnSessionsSql}) as live where id = $6`,
           [...liveParameters(deps, caller), id],
@@ -61,23 +63,26 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
     endAll: async (caller, { keepCurrent }) => {
       const user = userOf(caller);
       const ended = await unitOfWork.run({ operation }, async (transaction) => {
+        await lockAccount(transaction, user);
         const tokens: EndedToken[] = [];
         const rows = await transaction.query<OwnSessionRow>(
           `select * from (${liveOwnSessionsSql}) as live`,
           liveParameters(deps, caller),
         );
-        if (keepCurrent) await endSecondSteps(transaction.query, user);
-        const others = rows.filter(({ current }) => !current);
+        const chosen = rows.filter(({ current }) => !keepCurrent || !current);
+        if (!keepCurrent) tokens.push(...(await end.signIns(transaction, user, 'signed_out')).tokens);
+        else {
+          await endSecondSteps(transaction.query, user);
+          for (const row of chosen) tokens.push(...(await endOne(transaction, row)));
+        }
         // Events stay for good, so the end of nothing has none.
-        if (keepCurrent && others.length === 0) return tokens;
-        if (keepCurrent) for (const row of others) tokens.push(...(await endOne(transaction, row)));
-        else await end.signIns(transaction, user, 'signed_out');
+        if (chosen.length === 0) return tokens;
         await audit.record(transaction, {
           stream: `user:${user}`,
           action: 'user.sessions_ended',
           outcome: 'success',
           target: user,
-          data: { sessions: keepCurrent ? others.length : rows.length },
+          data: { sessions: chosen.length },
         });
         return tokens;
       });

@@ -5,6 +5,7 @@ import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../account-entities.ts';
+import type { EndedToken } from '../tokens/revocation-reads.ts';
 import { endOfEarlierTokens, endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
 import { endKeys } from './end-keys.ts';
 
@@ -18,6 +19,7 @@ export type EndCredentialsDeps = {
 };
 
 type EndedSignIns = { readonly sessions: number; readonly refresh_families: number };
+type Revoked = { readonly tokens: readonly EndedToken[] };
 export type Ended = EndedSignIns & { readonly api_keys: number; readonly webhooks: number };
 
 /** Who ends the credentials, for the audit trail. Undefined: the caller of the request. */
@@ -33,12 +35,15 @@ export type EndCredentials = {
   readonly key: (transaction: Transaction, id: string, actor: Actor) => Promise<number>;
   /** @returns the number of revoked API keys */
   readonly keys: (transaction: Transaction, owner: Owner, actor: Actor) => Promise<number>;
-  /** Ends sessions, refresh tokens and access tokens of any kind. API keys and webhooks stay. */
+  /**
+   * Ends sessions, refresh tokens and access tokens of any kind. API keys and webhooks stay.
+   * @returns their numbers, and the tokens to announce after the commit
+   */
   readonly signIns: (
     transaction: Transaction,
     userId: string,
     reason: EndSignInsOptions['reason'],
-  ) => Promise<EndedSignIns>;
+  ) => Promise<{ readonly ended: EndedSignIns } & Revoked>;
   /**
    * Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks.
    * @param until tokens without a sign-in that were issued until then end; default: now
@@ -63,16 +68,16 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
     transaction: Transaction,
     userId: string,
     reason: EndSignInsOptions['reason'],
-  ): Promise<EndedSignIns> => {
-    const { sessions, refreshFamilies } = await endSignIns(transaction, userId, { at: clock.now(), reason });
-    return { sessions, refresh_families: refreshFamilies };
+  ): Promise<{ readonly ended: EndedSignIns } & Revoked> => {
+    const { sessions, refreshFamilies, tokens } = await endSignIns(transaction, userId, { at: clock.now(), reason });
+    return { ended: { sessions, refresh_families: refreshFamilies }, tokens };
   };
 
   /**
    * Ends access tokens by their time of issue, because tokens of clients and legacy tokens have no refresh family. SQL,
    * because the stored reason decides about the new one.
    */
-  const tokens = async (
+  const endIssued = async (
     { query }: Transaction,
     { kind, id }: Owner,
     reason: OwnerEndReason,
@@ -95,7 +100,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
 
     signIns: async (transaction, id, reason) => {
       const ended = await sessionsAndFamilies(transaction, id, reason);
-      await tokens(transaction, { kind: 'user', id }, 'tokens_ended', endOfEarlierTokens(clock.now()));
+      await endIssued(transaction, { kind: 'user', id }, 'tokens_ended', endOfEarlierTokens(clock.now()));
       return ended;
     },
 
@@ -103,8 +108,8 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
       const endedKeys = await keys(transaction, owner, actor);
       const none = { sessions: 0, refresh_families: 0 };
       const hasAccount = owner.kind === 'user' && isAccountId(owner.id);
-      const signIns = hasAccount ? await sessionsAndFamilies(transaction, owner.id, 'operator') : none;
-      await tokens(transaction, owner, reason, until);
+      const signIns = hasAccount ? (await sessionsAndFamilies(transaction, owner.id, 'operator')).ended : none;
+      await endIssued(transaction, owner, reason, until);
       return { api_keys: endedKeys, ...signIns, webhooks: await removeWebhooks(transaction, owner, actor) };
     },
   };

@@ -36,9 +36,6 @@ export const createSessionChanges = (deps: SessionChangesDeps): Pick<Sessions, '
       return { token, csrfToken: csrfToken(token), expiresInSeconds: lifetimeSeconds };
     },
 
-    end: async ({ em }, sessionId) => {
-      const session = await em.findOne(UserSessionEntity, { id: sessionId });
-      if (session) em.remove(session);
-    },
+    end: async ({ em }, sessionId) => (await em.nativeDelete(UserSessionEntity, { id: sessionId })) > 0,
   };
 };

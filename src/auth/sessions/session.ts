@@ -18,7 +18,8 @@ export type Sessions = {
    * @throws AppError `rate_limit_exceeded` when many credentials of the address were refused
    */
   readonly authenticate: (token: string) => Promise<Principal | undefined>;
-  readonly end: (transaction: Transaction, sessionId: string) => Promise<void>;
+  /** @returns false if it had ended. Of requests at the same time, one gets true. */
+  readonly end: (transaction: Transaction, sessionId: string) => Promise<boolean>;
   /** The CSRF token that state-changing requests of the session must send. */
   readonly csrfToken: (sessionToken: string) => string;
   readonly matchesCsrfToken: (sessionToken: string, csrfToken: string) => boolean;

@@ -64,7 +64,7 @@ export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
     if (tokenId === undefined || tokenExpiresAt === undefined) return;
     const ended = [{ id: tokenId, expiresAt: new Date(tokenExpiresAt * 1000) }];
     await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
-      await revocations.record(transaction, ended);
+      if (!(await revocations.record(transaction, ended))) return;
       await audit.record(transaction, {
         stream: kind === 'client' ? `session:${subject}` : `user:${subject}`,
         action: 'token.revoked',

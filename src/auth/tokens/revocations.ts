@@ -17,8 +17,12 @@ export type RevocationFeed = {
 export type RevocationsDeps = RevocationReadsDeps & { readonly feed?: RevocationFeed | undefined };
 
 export type Revocations = Pick<RevocationReads, 'isRevoked' | 'start' | 'close'> & {
-  /** Stores revocations. Call `announce` with the same tokens after the commit. */
-  readonly record: (transaction: Transaction, tokens: readonly EndedToken[]) => Promise<void>;
+  /**
+   * Stores revocations. Call `announce` with the same tokens after the commit.
+   * @returns whether one of the tokens was not revoked yet. Of requests at the same time, one gets true. Events stay for good, so
+   * only this one records an event.
+   */
+  readonly record: (transaction: Transaction, tokens: readonly EndedToken[]) => Promise<boolean>;
   /** Applies committed revocations on this instance, and publishes them to the others through the feed. */
   readonly announce: (tokens: readonly EndedToken[]) => void;
 };
@@ -34,12 +38,13 @@ export const createRevocations = ({ feed, ...deps }: RevocationsDeps): Revocatio
     isRevoked: reads.isRevoked,
     // SQL, because a token can be revoked already, and the transaction must not fail then.
     record: async ({ query }, tokens) => {
-      await query(
+      const recorded = await query(
         `insert into revoked_token (token_id, revoked_at, expires_at)
          select token_id, clock_timestamp(), expires_at from unnest($1::text[], $2::timestamptz[]) as ended (token_id, expires_at)
-         on conflict (token_id) do nothing`,
+         on conflict (token_id) do nothing returning 1`,
         [tokens.map(({ id }) => id), tokens.map(({ expiresAt }) => expiresAt)],
       );
+      return recorded.length > 0;
     },
     announce: (tokens) => {
       if (tokens.length === 0) return;

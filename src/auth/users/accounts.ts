@@ -151,14 +151,16 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
         const stream = kind === 'user' ? (`user:${subject}` as const) : (`session:${subject}` as const);
         const event = { stream, outcome: 'success' } as const;
         if (sessionId !== undefined) {
-          await sessions.end(transaction, sessionId);
-          await audit.record(transaction, { ...event, action: 'user.signed_out', target: sessionId });
+          if (await sessions.end(transaction, sessionId)) {
+            await audit.record(transaction, { ...event, action: 'user.signed_out', target: sessionId });
+          }
           return [];
         }
         if (tokenId === undefined || tokenExpiresAt === undefined) return [];
         const own: EndedToken = { id: tokenId, expiresAt: new Date(tokenExpiresAt * 1000) };
+        const isNew = await revocations.record(transaction, [own]);
         const family = await refreshTokens.endFamilyOf(transaction, principal);
-        await revocations.record(transaction, [own]);
+        if (!isNew) return family;
         const action = kind === 'user' ? 'user.signed_out' : 'token.revoked';
         await audit.record(transaction, { ...event, action, target: tokenId });
         return [own, ...family];

@@ -105,6 +105,11 @@ export const replacePasswordHash = async (
   if (user) user.passwordHash = after;
 };
 
+/** Locks an account until the end of the transaction, so that changes of its sign-ins come one after the other. */
+export const lockAccount = async ({ query }: Transaction, id: string): Promise<void> => {
+  await query('select 1 from user_account where id = $1 for no key update', [id]);
+};
+
 export const setPassword = async ({ em }: Transaction, id: string, passwordHash: string): Promise<void> => {
   const user = await em.findOneOrFail(UserAccountEntity, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
   user.passwordHash = passwordHash;

@@ -95,6 +95,31 @@ test('all sign-ins end, or all but the current one; API keys stay', async (t) =>
   t.is((await list(room, bearer((await signedIn(room)).access))).length, 1);
 });
 
+test('requests at the same time end a sign-in once, with one event, and its token is refused at once', async (t) => {
+  // Without polls, only the announcement reaches the instance.
+  const room = await startRoom(t, { settings: { revocationPollMs: 3_600_000, ownerCacheMs: 3_600_000 } });
+  const many = async (work: () => Promise<{ readonly status: number }>): Promise<void> => {
+    await Promise.all(Array.from({ length: 10 }, work));
+  };
+  const ends: readonly ((headers: Record<string, string>, access: string) => Promise<{ readonly status: number }>)[] = [
+    (headers) => room.call('/auth/logout', { method: 'POST', headers }),
+    (_headers, access) => room.form('/auth/revoke', { token: access }),
+    (headers) => room.call('/account/sessions', { method: 'DELETE', headers }),
+  ];
+  let events = (await auditActions(room)).length;
+  for (const end of ends) {
+    const { access } = await signedIn(room);
+    events = (await auditActions(room)).length;
+    await many(() => end(bearer(access), access));
+    t.is((await auditActions(room)).length, events + 1);
+    t.is((await room.me(bearer(access))).body['code'], 'token_revoked');
+  }
+  const { cookie, csrf } = await openSession(room);
+  events = (await auditActions(room)).length;
+  await many(() => room.call('/auth/logout', { method: 'POST', headers: { cookie, 'X-CSRF-Token': csrf } }));
+  t.is((await auditActions(room)).length, events + 1);
+});
+
 test('clients and API keys have no sessions; a cookie needs the CSRF token', async (t) => {
   const room = await startRoom(t, quickCaches);
   const { access } = await signedIn(room);
