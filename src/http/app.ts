@@ -24,6 +24,7 @@ import type { Limits } from './server/limits.ts';
 import type { LoadShedding } from './admission/load-shedding.ts';
 import { createOpenApi, type OpenApiInfo } from './pages/openapi/document.ts';
 import { problemRoutes } from './pages/problem-routes.ts';
+import { createLineLimit } from './middleware/line-limit.ts';
 import { createRequestLog } from './middleware/request-log.ts';
 import { requestScope } from './middleware/request-scope.ts';
 import type { UnknownQuery } from './routing/compiled-route.ts';
@@ -95,7 +96,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
       metrics,
       routing,
       clientIp: deps.clientIp,
-      requestLog: createRequestLog(logger, deps.addressHash),
+      requestLog: createRequestLog(logger, deps.addressHash, createLineLimit({ clock, metrics, logger })),
       deadlineMs: limits.requestDeadlineMs,
       streamDeadlineMs: limits.stream.timeoutMs,
     }),

@@ -1,6 +1,7 @@
 import type { AppError, ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
+import type { LineLimit } from './line-limit.ts';
 
 type RequestLogEntry = {
   readonly request: RequestContext;
@@ -13,6 +14,8 @@ type RequestLogEntry = {
   /** The part of `milliseconds` before the request started. See docs/decisions/0277. */
   readonly waitedMs: number;
   readonly failure: AppError | undefined;
+  /** False for a request that no rate limit refuses. */
+  readonly isRateLimited: boolean;
 };
 export type RequestLog = (entry: RequestLogEntry) => void;
 
@@ -25,10 +28,12 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'database_schema_outdated',
 ]);
 
-/** Writes one log line per request. It runs inside the request scope, so the logger adds the ids of the request and span. */
+/** Writes one log line per request; of requests without a rate limit, as many as `mayWrite` allows. It runs inside the request scope, so the logger adds the ids of the request and span. */
 export const createRequestLog =
-  (logger: Logger, addressHash: (address: string) => string): RequestLog =>
-  ({ request, method, route, path, status, milliseconds, waitedMs, failure }) => {
+  (logger: Logger, addressHash: (address: string) => string, mayWrite: LineLimit): RequestLog =>
+  ({ request, method, route, path, status, milliseconds, waitedMs, failure, isRateLimited }) => {
+    // A fault of the service always has its line.
+    if (!isRateLimited && status < 500 && !mayWrite(request.clientIp)) return;
     const level =
       failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
     const fields: Record<string, unknown> = {

@@ -201,7 +201,9 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
         },
         milliseconds / 1000,
       );
-      requestLog({ request, method: sentMethod, route: match.template, path, status, milliseconds, waitedMs, failure });
+      const isRateLimited = match.kind === 'route' && match.route.declaration.rateLimit !== 'none';
+      const entry = { method: sentMethod, route: match.template, path, status, milliseconds, waitedMs };
+      requestLog({ ...entry, request, failure, isRateLimited });
       endSpan(span, status, failure);
     };
     return runInRequest(request, () => (isTraced ? context.with(trace.setSpan(parent, span), serve) : serve()));

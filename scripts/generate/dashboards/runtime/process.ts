@@ -83,11 +83,14 @@ export const process: RowSpec = {
     {
       id: 64,
       kind: 'timeseries',
-      title: 'Requests abandoned before their start',
+      title: 'Requests without a line in the log',
       description:
-        'Requests per second whose connection was closed while they waited. They have no line in the log and are in no other panel. A peak is a burst of a client that does not wait for its answers, or clients whose timeouts are shorter than the wait.',
+        'Requests per second whose connection was closed while they waited (abandoned; they are in no other panel), and those beyond the lines of a minute (omitted). A peak is a burst of a client that does not wait for its answers, or clients whose timeouts are shorter than the wait.',
       unit: 'requests/s',
-      queries: [{ expr: sumRate(of('volwatch_http_requests_abandoned_total'), 'instance'), legend: '{{instance}}' }],
+      queries: [
+        { expr: sumRate(of('volwatch_http_requests_abandoned_total'), 'instance'), legend: '{{instance}} abandoned' },
+        { expr: sumRate(of('volwatch_http_request_lines_omitted_total'), 'instance'), legend: '{{instance}} omitted' },
+      ],
     },
   ],
 };

@@ -106,6 +106,11 @@ export const requestMetrics = {
     help: 'Time for which requests waited to start, because many came in one turn of the event loop; others are not counted',
     labels: {},
   },
+  volwatch_http_request_lines_omitted_total: {
+    type: 'counter',
+    help: 'Log lines left out of requests that no rate limit refuses: more than 600 of an address or 6,000 of all in a minute',
+    labels: {},
+  },
   volwatch_http_requests_abandoned_total: {
     type: 'counter',
     help: 'Requests that were not started, because their connection was closed while they waited; no other metric counts them',

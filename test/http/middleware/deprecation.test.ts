@@ -6,7 +6,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { openSocket } from '#testkit/raw-sockets.ts';
-import { serve } from './support.ts';
+import { serve } from '../support.ts';
 
 const deprecated: Deprecation = { since: '2026-11-26', sunset: '2027-11-26', successor: '/api/v2/quotes/{symbol}' };
 const common = { tag: 'test', rateLimit: 'none', load: 'none', errors: [] } as const;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { chooseEncoding } from '#src/http/middleware/compression.ts';
-import { serve } from './support.ts';
+import { serve } from '../support.ts';
 
 const common = {
   method: 'GET',

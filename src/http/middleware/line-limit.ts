@@ -1,0 +1,56 @@
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
+import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+
+export type LineLimitDeps = {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+};
+
+/** Whether a request of this address may have a line in the log. A line that is left out is counted. */
+export type LineLimit = (clientIp: string) => boolean;
+
+const windowMs = 60_000;
+const maxByAddress = 600;
+const maxOfAll = 6_000;
+
+/**
+ * Limits the lines of requests that no rate limit refuses: without a route, OPTIONS, documents, health. One address had written
+ * 3 MB of them in a second. At the end of a minute in which lines were left out, one line has their number.
+ */
+export const createLineLimit = ({ clock, metrics, logger }: LineLimitDeps): LineLimit => {
+  const name = 'volwatch_http_request_lines_omitted_total';
+  metrics.count(name, {}, 0);
+  const byAddress = new Map<string, number>();
+  let endsAt = Number.NEGATIVE_INFINITY;
+  let written = 0;
+  let omitted = 0;
+
+  const tell = (): void => {
+    if (omitted > 0) logger.warn({ omitted }, 'lines of requests were left out');
+    omitted = 0;
+  };
+
+  return (clientIp) => {
+    const now = clock.monotonic();
+    if (now >= endsAt) {
+      endsAt = now + windowMs;
+      byAddress.clear();
+      written = 0;
+    }
+    const address = countedAddress(clientIp);
+    const own = byAddress.get(address) ?? 0;
+    if (own < maxByAddress && written < maxOfAll) {
+      byAddress.set(address, own + 1);
+      written += 1;
+      return true;
+    }
+    // The timer is for the last lines of a burst, which no further request follows.
+    if (omitted === 0) setTimeout(tell, Math.max(0, endsAt - now)).unref();
+    omitted += 1;
+    metrics.count(name, {});
+    return false;
+  };
+};
