@@ -3,6 +3,8 @@ import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-a
 import { deterministicAmericanPut } from '#src/pricing/engines/american/american-limits.ts';
 import { panelEnds } from '#src/pricing/engines/american/panels/panel-mesh.ts';
 import { createPanelPut } from '#src/pricing/engines/american/panels/panel-put.ts';
+import { writePanelGreeks } from '#src/pricing/engines/american/panels/panel-greeks.ts';
+import { indexOfOutput, outputNames } from '#src/pricing/models/outputs.ts';
 import { errorBounds, precisions } from '#src/pricing/engines/american/precision.ts';
 
 /** With coverage V8 counts each pass of a loop. */
@@ -61,5 +63,27 @@ test.serial('a boundary that is not found costs a bounded time', (t) => {
       t.log(`${took.toFixed(1)} ms ${JSON.stringify(market)}`);
       t.true(took < 100 * tolerance, `${took} ms ${JSON.stringify(market)}`);
     }
+  }
+});
+
+// The errors of rounding of the premium are larger than its tolerance there: the first one had kept a process busy for minutes.
+const noisy = [
+  { time: 200, rate: 0.03, volatility: 6.658933065114633e-9, sign: 1 },
+  { time: 47, rate: 0.0402, volatility: 1.01e-9, sign: -1 },
+  { time: 7.25, rate: 0.1386, volatility: 2.05e-8, sign: 1 },
+  { time: 1, rate: 0.05, volatility: 1e-6, sign: -1 },
+];
+test.serial('greeks of an option at the money with nearly no volatility cost a bounded time', (t) => {
+  const panels = createPanelPut();
+  const out = new Float64Array(outputNames.length);
+  for (const { time, rate, volatility, sign } of noisy) {
+    const option = { spot: 100, strike: 100, time, rate, dividendYield: rate, volatility, sign };
+    const run = (): number => processorMs(() => writePanelGreeks(panels.boundaries, option, out, true));
+    const took = Math.min(run(), run(), run());
+    t.log(`${took.toFixed(1)} ms ${JSON.stringify(option)}`);
+    t.true(took < 200 * tolerance, `${took} ms ${JSON.stringify(option)}`);
+    // At expiry in no time the spot is as often above as below the strike; later the option is exercised less often.
+    const delta = sign * out[indexOfOutput.delta]!;
+    t.true(delta > 0.36 && delta < 0.5, String(delta));
   }
 });

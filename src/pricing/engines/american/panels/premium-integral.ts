@@ -1,4 +1,4 @@
-import { gaussLegendre } from '../../../math/gauss-legendre.ts';
+import { addIntegral } from '../../../math/adaptive-integral.ts';
 import { atWeights, parameterCount, parameterIndex, type BoundaryCurves } from './boundary-curves.ts';
 import { createLegs, writeLegs } from './legs.ts';
 import { decayRate, type PutMarket } from './put-market.ts';
@@ -15,48 +15,6 @@ export const premiumParts = {
   byYVolatility: 7,
 } as const;
 const partCount = 8;
-
-/** A narrower interval is not split. */
-const MAX_DEPTH = 24;
-const COARSE = gaussLegendre(10);
-const FINE = gaussLegendre(21);
-
-/**
- * Integrates a function with `count` components over `from`..`to` by halving intervals, and adds the result to `sums`.
- * The error of each component is below `tolerance` times the larger of 1 and its sum.
- */
-const addIntegral = (
-  write: (x: number, weight: number, out: Float64Array) => void,
-  from: number,
-  to: number,
-  count: number,
-  tolerance: number,
-  sums: Float64Array,
-): void => {
-  const coarse = new Float64Array(count);
-  const fine = new Float64Array(count);
-  const visit = (start: number, end: number, depth: number): void => {
-    coarse.fill(0);
-    fine.fill(0);
-    const width = end - start;
-    for (let k = 0; k < COARSE.nodes.length; k++)
-      write(start + width * COARSE.nodes[k]!, width * COARSE.weights[k]!, coarse);
-    for (let k = 0; k < FINE.nodes.length; k++) write(start + width * FINE.nodes[k]!, width * FINE.weights[k]!, fine);
-    let accepted = true;
-    for (let c = 0; c < count; c++) {
-      const error = Math.abs(fine[c]! - coarse[c]!);
-      if (error > tolerance * Math.max(1, Math.abs(sums[c]! + fine[c]!))) accepted = false;
-    }
-    if (accepted || depth === MAX_DEPTH) {
-      for (let c = 0; c < count; c++) sums[c]! += fine[c]!;
-      return;
-    }
-    const middle = 0.5 * (start + end);
-    visit(start, middle, depth + 1);
-    visit(middle, end, depth + 1);
-  };
-  if (to > from) visit(from, to, 0);
-};
 
 export type PremiumSettings = {
   /** Only the value is needed. */
