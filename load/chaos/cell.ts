@@ -32,6 +32,7 @@ export type Group = (typeof groups)[number];
 export type ProbeName =
   | 'database'
   | 'read'
+  | 'cached_read'
   | 'refresh'
   | 'parts'
   | 'upload'

@@ -82,6 +82,7 @@ export const probeOf = async (name: ProbeName, world: World): Promise<Probing> =
     database: { everyMs: 100, request: () => fetch(`${api}/refreshes?limit=1`, { headers: { authorization } }) },
     // More rows than the cached page, so that each request reads from the database.
     read: { everyMs: 100, request: () => fetch(`${api}/indexes/TECH5_EW/values?limit=${(count++ % 900) + 101}`) },
+    cached_read: { everyMs: 100, request: () => fetch(`${api}/indexes/TECH5_EW/values`) },
     refresh: {
       everyMs: 700,
       request: () => {

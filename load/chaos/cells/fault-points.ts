@@ -27,5 +27,5 @@ export const faultPointCells: readonly Cell[] = [
   cell('quality.measure', 'upload', ''),
   cell('provider.fetch', 'refresh', 'external_api_unavailable'),
   cell('pricing.engine', 'price', 'pricing_calculation_failed'),
-  cell('cache.get', 'read', ''),
+  cell('cache.get', 'cached_read', ''),
 ];

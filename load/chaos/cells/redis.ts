@@ -89,7 +89,7 @@ export const redisCells: readonly Cell[] = [
     group: 'redis',
     name: 'flushed',
     how: 'every key is gone at once',
-    probe: 'read',
+    probe: 'cached_read',
     codes: [],
     deadlineMs: 1_500,
     inject: (world) => command(world, 'flushall'),
