@@ -14,10 +14,10 @@ import {
 } from '../administration/last-administrator.ts';
 import { UserAccountEntity } from '../account-entities.ts';
 import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
-import type { CheckPassword } from '../sign-in/password-check.ts';
+import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import type { Revocations } from '../tokens/revocations.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
-import type { LockedUser } from '../sign-in/password-unchanged.ts';
+import { isPasswordUnchanged, type LockedUser } from '../sign-in/password-unchanged.ts';
 
 export type RemovalDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -53,6 +53,7 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
   const { unitOfWork, findOwnAccount, checkPassword, throttle, revocations, mail, audit, clock, roles, graceDays } =
     deps;
   const recordingRefusal = createRefusalRecord(deps);
+  const passwordRefused = createPasswordRefused(false);
 
   const eventOf = (userId: string) =>
     ({
@@ -65,10 +66,13 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
   return {
     request: async (principal, password, clientIp) => {
       const { id: userId, email } = await findOwnAccount(principal);
-      const { attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
+      const { user, attempt } = await checkPassword({ email, password, clientIp }, 'confirmation');
+      // The password was right, also if the last administrator is refused.
+      await throttle.succeeded(attempt);
       const planned = await recordingRefusal(userId, () =>
         unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
           const lockMode = LockMode.PESSIMISTIC_WRITE;
+          if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
           const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId }, { lockMode });
           const now = clock.now();
           const removalAt = account.removalAt ?? new Date(now.getTime() + graceDays * dayMs);
@@ -89,7 +93,6 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
         }),
       );
       revocations.announce(planned.tokens);
-      await throttle.succeeded(attempt);
       return planned.removalAt;
     },
 

@@ -96,3 +96,17 @@ test('a sign-in and the removal at the same time: one of them wins as a whole', 
     t.deepEqual([erased, login.status, accounts], erased === 1 ? [1, 401, 0] : [0, 200, 1]);
   }
 });
+
+test('a removal that is asked for with a password that was changed meanwhile is refused', async (t) => {
+  const passwordChange = { run: async (): Promise<void> => {} };
+  const room = await startMailRoom(t, {
+    // Between the check of the password and the storage of the removal.
+    throttle: { attempt: async () => undefined, succeeded: () => passwordChange.run() },
+  });
+  const { access } = await signedIn(room);
+  passwordChange.run = async () => {
+    await room.stored.query(`update user_account set password_hash = 'another'`);
+  };
+  t.like((await remove(room, bearer(access))).body, { status: 401, code: 'credentials_invalid' });
+  t.deepEqual(await room.stored.query('select removal_at from user_account'), [{ removal_at: null }]);
+});
