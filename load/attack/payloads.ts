@@ -86,6 +86,17 @@ export const payloads = {
   twoBoundaries: once(() =>
     json({ ...americanPut, time_to_expiry: 1, rate: -0.01, dividend_yield: -0.02, volatility: 0.2 }),
   ),
+  /** Greeks of an option for which the errors of rounding are larger than the tolerance of an integral. */
+  nearlyNoVolatility: once(() =>
+    json({
+      ...option,
+      exercise_style: 'american',
+      strike: 100,
+      time_to_expiry: 200,
+      dividend_yield: 0.03,
+      volatility: 6.658933065114633e-9,
+    }),
+  ),
   /** An American option with a price that no volatility gives. The search takes about 0.1 s of processor time. */
   impossiblePrice: once(() => json({ ...americanPut, time_to_expiry: 1.69, rate: 0.273, price: 100 })),
   /** Rows of one member each, whose name is compared with the names of all inputs. */

@@ -1,13 +1,13 @@
 import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { keptAfterExpiry } from './tokens/revocation-reads.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
 import { removeOldRegistrationCountsSql } from './users/registration-quota.ts';
 import type { UsageLog } from './api-keys/usage-log.ts';
+import { keptAfterExpiry } from './tokens/revocation-reads.ts';
 
 // SQL: retention deletes sets.
 

@@ -44,7 +44,7 @@ const CalendarConsentEntity = defineEntity({
     ownerKind: p.text().$type<'user' | 'client'>(),
     ownerId: p.text(),
     sessionId: p.text().nullable(),
-    /** The id of the access token that began it. Null: a session or an API key began it. */
+    /** The id of the access token that began it. Null: a session began it. */
     tokenId: p.text().nullable(),
     browserDigest: p.text(),
     /** Encrypted. */

@@ -21,6 +21,7 @@ import {
   longWork,
   manyBatches,
   manySlowPrices,
+  nearlyNoVolatility,
   twoBoundaries,
   unknownNames,
 } from './work.ts';
@@ -42,7 +43,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork],
-  work_by_caller: [manySlowPrices, longWork, impossibleVolatilities, twoBoundaries],
+  work_by_caller: [manySlowPrices, longWork, impossibleVolatilities, nearlyNoVolatility, twoBoundaries],
   arrow_invalid: [wrongLengthArrow],
   login_throttled: [wrongPasswords()],
   credentials_refused: [madeUpCredentials],

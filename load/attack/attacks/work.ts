@@ -45,6 +45,13 @@ export const twoBoundaries: Attack = {
   run: pricing('greeks', payloads.twoBoundaries, 100),
 };
 
+/** One of them had kept a pricing process busy for minutes. */
+export const nearlyNoVolatility: Attack = {
+  name: '100 greeks of options at the money with nearly no volatility',
+  orKinds: ['concurrency_by_caller'],
+  run: pricing('greeks', payloads.nearlyNoVolatility, 100),
+};
+
 /** The service reads and refuses these rows itself, because the body is small. */
 export const unknownNames: Attack = {
   name: 'rows with unknown members',
