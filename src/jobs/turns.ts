@@ -16,18 +16,21 @@ import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 /** pg-boss stores the priority of a job, which is its negative turn, as an integer. */
 const maxTurn = 2_147_483_647;
 
-const takeSql = `
+/** @param groups a query of rows with a `name`. $1 is the queue. */
+const takeSql = (groups: string): string => `
   insert into job_turn as own (queue, group_hash, turn)
-  values ($1, hashtextextended($2, 0), least(${maxTurn - 1}, coalesce((select turn from job_turn where queue = $1 and group_hash = 0), 0)) + 1)
+  select $1, hashtextextended(name, 0), least(${maxTurn - 1}, coalesce((select turn from job_turn where queue = $1 and group_hash = 0), 0)) + 1
+  from (${groups}) as groups
   on conflict (queue, group_hash) do update set turn = least(${maxTurn - 1}, greatest(own.turn, excluded.turn - 1)) + 1
   returning turn`;
+const takeForSql = takeSql('select $2 as name');
 
 /**
  * Returns the turn of a new job. The row of the group is locked until the end of the transaction, so a transaction with
  * jobs of several groups must enqueue them in the order of the groups.
  */
 export const takeTurn = async (query: Query, queue: JobQueue, group: string): Promise<number> => {
-  const [row] = await query<{ turn: number }>(takeSql, [queue, group]);
+  const [row] = await query<{ turn: number }>(takeForSql, [queue, group]);
   return row!.turn;
 };
 
@@ -35,6 +38,17 @@ export const takeTurn = async (query: Query, queue: JobQueue, group: string): Pr
 export const startTurnSql = `
   insert into job_turn as own (queue, group_hash, turn) values ($1, 0, $2)
   on conflict (queue, group_hash) do update set turn = excluded.turn where own.turn < excluded.turn`;
+
+/**
+ * Lets a running job wait again. Parameters: queue, id, seconds. Its attempt does not count. It gets a new turn, because with its
+ * old one it would come before the jobs of all other groups each time. pg-boss has no function that sets the time of a running job,
+ * and in two steps another worker could take the job before its time.
+ */
+export const putBackSql = `
+  with taken as (${takeSql('select group_id as name from pgboss.job where name = $1 and id = $2 and group_id is not null')})
+  update pgboss.job set state = 'created', started_on = null, heartbeat_on = null, start_after = now() + $3 * interval '1 second',
+    priority = coalesce(-(select turn from taken), priority)
+  where name = $1 and id = $2 and state = 'active'`;
 
 /**
  * Removes the turns that have no effect any more: of groups whose last turn was passed, and all of a queue in which no job

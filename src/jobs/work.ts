@@ -4,7 +4,7 @@ import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { startTurnSql } from './turns.ts';
+import { putBackSql, startTurnSql } from './turns.ts';
 import { contextOfTraceparent } from '#src/kernel/requests/trace-parent.ts';
 
 /**
@@ -21,14 +21,6 @@ type WorkDeps = {
   readonly finalFailureLevel: (queue: JobQueue) => 'warn' | 'error';
   readonly stopping: AbortSignal;
 };
-
-/**
- * pg-boss has no function that sets the time of a running job. Its two functions for it are not one step, so another worker
- * could take the job before its time.
- */
-const putBackSql = `
-  update pgboss.job set state = 'created', started_on = null, heartbeat_on = null, start_after = now() + $3 * interval '1 second'
-  where name = $1 and id = $2 and state = 'active'`;
 
 /**
  * Runs one job in a span of the trace that enqueued it, and counts the outcome.

@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
-import type { JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { JobHandler, PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { ChunkStore } from './chunk-store.ts';
+import { createOwnerPauses } from './owner-pauses.ts';
 import { watchChunk } from './chunk-watch.ts';
 import type { ChunkOutcome, MeasureChunk } from './measured-chunk.ts';
 import { readStoredBytes } from './stored-bytes.ts';
@@ -29,8 +30,7 @@ export type ChunkPricingDeps = {
   readonly mayAct: (subject: string) => Promise<boolean>;
   /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
   readonly watchMs?: number;
-  /** Milliseconds for which a chunk waits for room before it is put back; 5,000 by default. */
-  readonly roomWaitMs?: number;
+  readonly clock: Pick<Clock, 'monotonic'>;
   /**
    * Prices one Arrow stream.
    * @throws AppError
@@ -51,37 +51,13 @@ type ChunkRow = {
 
 const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 500 ? 'refused' : 'failed');
 
-const firstPauseMs = 500;
-/** A chunk waits for room about so long before it gives its place to another owner. */
-const maxRoomWaitMs = 5_000;
-/** Min time for which a chunk without room is put back, and the max of the random time that is added to it. */
-const putBackSeconds = { min: 5, spread: 5 } as const;
-
 /** The pricing processes have no room, because of the work of other callers or of other work of the same caller. */
 const noRoom: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'rate_limit_exceeded']);
 
-/** Repeats work for a few seconds while the pricing processes have no room for it. @returns 'no_room' if they still have none */
-const whenThereIsRoom = async <T>(
-  { signal, maxMs }: { readonly signal: AbortSignal; readonly maxMs: number },
-  work: () => Promise<T>,
-): Promise<T | 'no_room'> => {
-  let waitedMs = 0;
-  for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!noRoom.has(codeOf(error)) || signal.aborted) throw error;
-    }
-    if (waitedMs + pauseMs > maxMs) return 'no_room';
-    // An abort is not an error here: the work sees it too, and its error says more.
-    await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
-    waitedMs += pauseMs;
-  }
-};
-
 /** Returns the handler that prices one chunk. */
 export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
-  const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000, roomWaitMs = maxRoomWaitMs } = deps;
+  const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000, clock } = deps;
+  const pauses = createOwnerPauses(clock);
 
   const isWaiting = async (jobId: string, number: number): Promise<boolean> => {
     const sql = `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`;
@@ -97,6 +73,19 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       ),
     );
 
+  /** Stores a permanent error with the chunk, and the last temporary one. @throws the error, so that the queue tries again or gives the job up */
+  const failOrThrow = async (
+    { jobId, number, last }: { readonly jobId: string; readonly number: number; readonly last: boolean },
+    error: unknown,
+  ): Promise<void> => {
+    const code = codeOf(error);
+    // After `quota_exceeded` there is no retry, because it would need the same work and give a result of the same size.
+    const mayRetry = errorTable[code].retryable && code !== 'quota_exceeded';
+    if (last || !mayRetry) await fail(jobId, number, code);
+    // Other errors are permanent, for example an invalid stream. The chunk has the error code, and the queue must not retry.
+    if (mayRetry || code === 'internal_error') throw error;
+  };
+
   const failAsGone = (jobId: string, number: number): Promise<unknown> => fail(jobId, number, 'credential_owner_gone');
 
   return ({ job_id: jobId = '', number: text = '' }, signal, { last }) =>
@@ -109,25 +98,25 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
         await failAsGone(jobId, number);
         return end('refused', 'credential_owner_gone');
       }
+      const { owner, length, subject, defaults } = chunk;
+      const caller = owner ?? subject;
+      const putBack = (seconds: number): PutBack => {
+        end('no_room');
+        return { putBackSeconds: seconds };
+      };
+      // The input has megabytes, so it is not read if its owner had no room just now.
+      const pauseSeconds = pauses.left(caller);
+      if (pauseSeconds > 0) return putBack(pauseSeconds);
       const watch = watchChunk({
         isWanted: async () => (await isWaiting(jobId, number)) && (await mayAct(chunk.subject)),
         everyMs: watchMs,
       });
       try {
-        const { owner, length, subject, defaults } = chunk;
         const whileWanted = AbortSignal.any([signal, watch.signal]);
-        const priced = await whenThereIsRoom({ signal: whileWanted, maxMs: roomWaitMs }, async () => {
-          // It is read again each time, so that a chunk that waits takes no memory.
-          const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
-          return input && price(input, whileWanted, { caller: owner ?? subject, defaults: defaults ?? undefined });
-        });
-        if (!priced) return end('removed');
-        // The chunk must not keep its place, because owners without room would keep all places. It must not use up the attempts of
-        // its job either, because the cause is other work.
-        if (priced === 'no_room') {
-          end('no_room');
-          return { putBackSeconds: putBackSeconds.min + Math.random() * putBackSeconds.spread };
-        }
+        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
+        if (!input) return end('removed');
+        const priced = await price(input, whileWanted, { caller, defaults: defaults ?? undefined });
+        pauses.end(caller);
         const { bytes: output, rows, failed } = priced;
         await store.finish({ jobId, number, owner, output, rows, failed });
       } catch (error) {
@@ -138,14 +127,11 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
           return end('refused', 'credential_owner_gone');
         }
         const code = codeOf(error);
+        // The chunk must not keep its place, because owners without room would keep all places. It must not use up the attempts of
+        // its job either, because the cause is other work.
+        if (noRoom.has(code) && !signal.aborted) return putBack(pauses.begin(caller));
         end(outcomeOf(code), code);
-        // After `quota_exceeded` there is no retry, because it would need the same work and give a result of the same
-        // size.
-        const mayRetry = errorTable[code].retryable && code !== 'quota_exceeded';
-        if (last || !mayRetry) await fail(jobId, number, code);
-        // Other errors are permanent, for example an invalid stream. The chunk has the error code, and the queue must
-        // not retry.
-        if (mayRetry || code === 'internal_error') throw error;
+        await failOrThrow({ jobId, number, last }, error);
       } finally {
         watch.stop();
       }

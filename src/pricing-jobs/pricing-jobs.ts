@@ -28,10 +28,7 @@ type PricingJob = {
   readonly rows: { readonly priced: number; readonly failed: number };
 };
 
-export type PricingJobsDeps = Pick<
-  ChunkPricingDeps,
-  'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs' | 'roomWaitMs'
-> & {
+export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs'> & {
   readonly jobs: JobEnqueuer;
   readonly ids: () => string;
   readonly assertCallerMayStore: AssertCallerMayStore;

@@ -95,6 +95,9 @@ test('a job that is put back waits again without using up its attempts, and othe
     'the jobs are stored as completed',
   );
   t.deepEqual(await admin.query(`select 1 from pgboss.job where retry_count > 0`), []);
+  // Its first turn was 1, and that of the other job of its group 2.
+  const [job] = await admin.query(`select priority from pgboss.job where singleton_key = 'a1'`);
+  t.true(Number(job!['priority']) <= -4, 'it gets a new turn each time');
 });
 
 test('a turn is one more than the last one of the group and than the one that was started last', async (t) => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import type { PricingJobLimits } from '#src/pricing-jobs/quota.ts';
@@ -74,43 +75,37 @@ test('a chunk has the code of a permanent error; a temporary error is retried un
   t.like((await pricing.find(owner, id)).chunks, { failed: 2 });
 });
 
-test('a chunk that finds no room waits for it for some seconds, and is put back then', async (t) => {
-  const refused = ['rate_limit_exceeded', 'overloaded'] as const;
-  let refusals: number = refused.length;
+test('a chunk that finds no room is put back, also in its last attempt, and is not read while its owner pauses', async (t) => {
+  let now = 0;
+  const codes: ErrorCode[] = ['rate_limit_exceeded', 'overloaded', 'overloaded'];
+  let tried = 0;
   const price: PricingJobsDeps['price'] = async (bytes, signal, job) => {
-    // The pool takes the bytes also when it refuses them.
-    const given = bytes.joined();
-    void bytes.release();
-    if (signal.aborted || refusals > 0) {
-      refusals -= 1;
-      throw new AppError(refused[refusals] ?? 'overloaded');
-    }
-    return reversed(ByteBlocks.of(given), signal, job);
+    tried += 1;
+    const code = codes.shift();
+    if (code) throw new AppError(code);
+    return reversed(bytes, signal, job);
   };
-  const { pricing, queued, work, metrics } = await setup(t, price);
+  const { pricing, queued, metrics } = await setup(t, price, undefined, {}, { ...systemClock, monotonic: () => now });
   const { id } = await pricing.open({ subject: owner, owner });
-  await pricing.add(owner, id, 1, Buffer.from('abc'));
-  await work();
-  t.is(Buffer.concat((await pricing.result(owner, id, 1)).blocks).toString(), 'cba');
+  for (const [number, text] of ['abc', 'def'].entries()) await pricing.add(owner, id, number + 1, Buffer.from(text));
+  const [first, second] = queued;
+  const attempt = async (data = first!): Promise<number> =>
+    (await pricing.handle(data, live, { last: true }))?.putBackSeconds ?? 0;
 
-  refusals = Infinity;
-  await pricing.add(owner, id, 2, Buffer.from('def'));
-  const [data] = queued.splice(0);
-  t.is(await outcome(pricing.handle(data!, AbortSignal.timeout(100), { last: false })), 'overloaded');
-  t.like((await pricing.find(owner, id)).chunks, { total: 2, done: 1, failed: 0 });
-
-  const end = await pricing.handle(data!, live, { last: true });
-  t.true(end!.putBackSeconds >= 5 && end!.putBackSeconds < 10);
-  t.is(metrics.value('volwatch_pricing_chunk_duration_seconds', { outcome: 'no_room' }), 1);
-  t.like(
-    (await pricing.find(owner, id)).chunks,
-    { total: 2, done: 1, failed: 0 },
-    'it waits also if it was the last attempt',
-  );
-
-  refusals = 0;
-  await pricing.handle(data!, live, { last: true });
-  t.like((await pricing.find(owner, id)).chunks, { total: 2, done: 2 });
+  for (const longest of [2, 4, 8]) {
+    const pause = await attempt();
+    t.true(pause >= longest / 2 && pause <= longest, `${pause} s`);
+    const before = tried;
+    now += 1_000 * pause - 500;
+    t.true(Math.abs((await attempt(second)) - 0.5) < 1e-6, 'other chunks of the owner wait as long');
+    t.is(tried, before);
+    now += 500;
+  }
+  t.is(metrics.value('volwatch_pricing_chunk_duration_seconds', { outcome: 'no_room' }), 6);
+  t.like(await pricing.find(owner, id), { chunks: { total: 2, done: 0, failed: 0 } });
+  t.is(await attempt(), 0);
+  t.is(await attempt(second), 0);
+  t.like(await pricing.find(owner, id), { chunks: { total: 2, done: 2 } });
 });
 
 test('jobs are removed after their retention time, with all stored data', async (t) => {

@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
-import { systemClock } from '#src/kernel/ports/clock.ts';
+import { type Clock, systemClock } from '#src/kernel/ports/clock.ts';
 import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
 import { createRemoveJobsOfEndedKeys } from '#src/pricing-jobs/ended-keys.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
@@ -39,6 +39,7 @@ export const setup = async (
   price = reversed,
   mayAct = async () => true,
   limits: Partial<PricingJobLimits> = {},
+  clock: Clock = systemClock,
 ) => {
   const admin = await setupDatabase(t);
   const database = await createDatabase({ ...databaseSettings(admin.url), entities: pricingJobEntities });
@@ -72,7 +73,7 @@ export const setup = async (
   };
   const metrics = recordMetrics();
   const deps = {
-    clock: systemClock,
+    clock,
     metrics,
     unitOfWork,
     reader,
