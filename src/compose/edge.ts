@@ -177,6 +177,9 @@ export const composeEdge = (
     clock,
   });
   const isTrustedProxy = createIsTrustedProxy(config.TRUSTED_PROXIES);
+  const abandoned = (requests: number): void => metrics.count('volwatch_http_requests_abandoned_total', {}, requests);
+  // Starts the counter at 0, because a panel does not show the first value of a counter as an increase.
+  abandoned(0);
   const server = createHttpServer({
     app,
     answers,
@@ -197,7 +200,7 @@ export const composeEdge = (
     pipeline: {
       maxWaiting: config.PIPELINE_LIMIT,
       onExcess: ({ remoteAddress }) => abuse.refused('concurrency_by_caller', remoteAddress),
-      onAbandoned: (requests) => metrics.count('volwatch_http_requests_abandoned_total', {}, requests),
+      onAbandoned: abandoned,
       starts,
     },
     onTinyChunks: ({ remoteAddress }) => abuse.refused('body_structure', remoteAddress),
