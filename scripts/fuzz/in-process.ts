@@ -32,7 +32,8 @@ export const fuzzInProcess = async (
 
   const price = async (job: PreparedBatch): Promise<string> => {
     const begun = threadMs();
-    if (!(await runSlices(job, () => threadMs() - begun > maxPricingMs, nextTurnOfLoop))) return 'given up';
+    if (!(await runSlices(job, job.estimate().maxRowMs, () => threadMs() - begun > maxPricingMs, nextTurnOfLoop)))
+      return 'given up';
     await runInTurns(outcomeSteps(job, threadMs() - begun), createTurns());
     return 'priced';
   };

@@ -1,6 +1,8 @@
 import type { PreparedBatch } from './prepared-batch.ts';
 
 const sliceMs = 4;
+/** Max time of a slice by the estimate of its slowest row, unless one row takes longer. */
+const maxSliceMs = 32;
 
 export type Slices = {
   readonly isDone: () => boolean;
@@ -8,8 +10,12 @@ export type Slices = {
   readonly next: () => number;
 };
 
-/** Divides the rows of a batch into slices of about 4 ms. */
-export const createSlices = (batch: PreparedBatch): Slices => {
+/**
+ * Divides the rows of a batch into slices of about 4 ms. A slice cannot be interrupted.
+ * @param maxRowMs estimated time of the slowest row. Slow rows can follow on thousands of fast ones, whose time says nothing about them
+ */
+export const createSlices = (batch: Pick<PreparedBatch, 'size' | 'run'>, maxRowMs: number): Slices => {
+  const maxStep = Math.max(1, Math.floor(maxSliceMs / maxRowMs));
   // One row of a slow model may take a second. So the first slice is one row, and its time decides the size of the
   // next.
   let step = 1;
@@ -22,7 +28,7 @@ export const createSlices = (batch: PreparedBatch): Slices => {
       batch.run(from, to);
       const took = performance.now() - begun;
       // A slice that took too long is halved.
-      step = took > sliceMs ? Math.max(1, step >> 1) : took < sliceMs / 4 ? step * 2 : step;
+      step = took > sliceMs ? Math.max(1, step >> 1) : took < sliceMs / 4 ? Math.min(maxStep, step * 2) : step;
       from = to;
       return took;
     },
@@ -31,15 +37,17 @@ export const createSlices = (batch: PreparedBatch): Slices => {
 
 /**
  * Prices all rows, with `pause` after each 4 ms of work, until `stopped` returns true.
+ * @param maxRowMs estimated time of the slowest row
  * @param stopped gets the milliseconds of the last slice, 0 before the first one
  * @returns whether all rows were priced
  */
 export const runSlices = async (
-  batch: PreparedBatch,
+  batch: Pick<PreparedBatch, 'size' | 'run'>,
+  maxRowMs: number,
   stopped: (sliceMs: number) => boolean,
   pause: () => Promise<unknown>,
 ): Promise<boolean> => {
-  const slices = createSlices(batch);
+  const slices = createSlices(batch, maxRowMs);
   let lastMs = 0;
   let sincePauseMs = 0;
   while (!slices.isDone()) {

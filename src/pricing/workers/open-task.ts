@@ -125,7 +125,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     }
     const refused = announce(opened.estimate(), { format: opened.format, rows: opened.size });
     if (refused !== undefined) return refused;
-    slices = createSlices(opened);
+    slices = createSlices(opened, maxRowMs);
     return undefined;
   };
 

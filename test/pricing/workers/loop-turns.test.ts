@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { createLoopTurns } from '#src/pricing/workers/loop-turns.ts';
-import { runSlices } from '#src/pricing/batch/slices.ts';
-import type { PreparedBatch } from '#src/pricing/batch/prepared-batch.ts';
+import { createSlices, runSlices } from '#src/pricing/batch/slices.ts';
 
 /** Works that record their start and end. The clock moves only by work. */
 const start = () => {
@@ -62,13 +61,24 @@ test('a small batch is priced without a pause, although its slices start with on
   const batch = { size: 100, run: (from: number, to: number) => void priced.push(to - from) };
   let pauses = 0;
   const isDone = await runSlices(
-    batch as unknown as PreparedBatch,
+    batch,
+    0.001,
     () => false,
     async () => (pauses += 1),
   );
   t.true(isDone);
   t.true(priced.length > 3);
   t.is(pauses, 0);
+});
+
+test('slow rows after many fast ones are not priced in one slice', (t) => {
+  const sizes: number[] = [];
+  const batch = { size: 20_000, run: (from: number, to: number) => void sizes.push(to - from) };
+  const slices = createSlices(batch, 12);
+  while (!slices.isDone()) slices.next();
+  t.is(Math.max(...sizes), 2, 'two rows of 12 ms are within 32 ms');
+  const slow = createSlices({ size: 10, run: (from, to) => void t.is(to - from, 1) }, 1_000);
+  while (!slow.isDone()) slow.next();
 });
 
 test('a caller is not charged for code that is slow because it is new', async (t) => {
