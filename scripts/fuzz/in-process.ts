@@ -32,7 +32,7 @@ export const fuzzInProcess = async (
 
   const price = async (job: PreparedBatch): Promise<string> => {
     const begun = threadMs();
-    if (!(await runSlices(job, job.estimate().maxRowMs, () => threadMs() - begun > maxPricingMs, nextTurnOfLoop)))
+    if (!(await runSlices(job, job.estimate(), () => threadMs() - begun > maxPricingMs, nextTurnOfLoop)))
       return 'given up';
     await runInTurns(outcomeSteps(job, threadMs() - begun), createTurns());
     return 'priced';

@@ -121,3 +121,21 @@ for (const [name, usual] of searched) {
     t.true(priced > 0 || ['andersen_lake', 'finite_difference'].includes(name));
   });
 }
+
+test('an American call deep in the money is priced in a pricing process, where no fixed scheme reaches its bound', (t) => {
+  const row = {
+    model: 'andersen_lake',
+    option_type: 'call',
+    exercise_style: 'american',
+    precision: 'fast',
+    spot: 1,
+    strike: 0.0001,
+    time_to_expiry: 1.1,
+    rate: -0.52,
+    dividend_yield: 0.04,
+    volatility: 0.41,
+  };
+  const estimate = estimateOf([row], wantedOf(['price']));
+  t.true(needsProcess(estimate), JSON.stringify(estimate));
+  t.false(needsProcess(estimateOf([{ ...row, strike: 1.1, rate: 0.02 }], wantedOf(['price']))));
+});

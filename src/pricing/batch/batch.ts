@@ -95,7 +95,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
       let workedMs = 0;
       const isDone = await runSlices(
         batch,
-        estimate.maxRowMs,
+        estimate,
         (milliseconds) => {
           workedMs += milliseconds;
           return workedMs > maxOwnMs || (signal?.aborted ?? false);

@@ -1,8 +1,11 @@
+import type { WorkEstimate } from '../models/cost.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 
 const sliceMs = 4;
 /** Max time of a slice by the estimate of its slowest row, unless one row takes longer. */
 const maxSliceMs = 32;
+
+type RowEstimate = Pick<WorkEstimate, 'maxRowMs' | 'isIrregular'>;
 
 export type Slices = {
   readonly isDone: () => boolean;
@@ -12,10 +15,14 @@ export type Slices = {
 
 /**
  * Divides the rows of a batch into slices of about 4 ms. A slice cannot be interrupted.
- * @param maxRowMs estimated time of the slowest row. Slow rows can follow on thousands of fast ones, whose time says nothing about them
+ * @param estimate slow rows can follow on thousands of fast ones, whose time says nothing about them. The time is looked at after each
+ * row if the estimate of a row may be wrong
  */
-export const createSlices = (batch: Pick<PreparedBatch, 'size' | 'run'>, maxRowMs: number): Slices => {
-  const maxStep = Math.max(1, Math.floor(maxSliceMs / maxRowMs));
+export const createSlices = (
+  batch: Pick<PreparedBatch, 'size' | 'run'>,
+  { maxRowMs, isIrregular }: RowEstimate,
+): Slices => {
+  const maxStep = isIrregular ? 1 : Math.max(1, Math.floor(maxSliceMs / maxRowMs));
   // One row of a slow model may take a second. So the first slice is one row, and its time decides the size of the
   // next.
   let step = 1;
@@ -37,17 +44,16 @@ export const createSlices = (batch: Pick<PreparedBatch, 'size' | 'run'>, maxRowM
 
 /**
  * Prices all rows, with `pause` after each 4 ms of work, until `stopped` returns true.
- * @param maxRowMs estimated time of the slowest row
  * @param stopped gets the milliseconds of the last slice, 0 before the first one
  * @returns whether all rows were priced
  */
 export const runSlices = async (
   batch: Pick<PreparedBatch, 'size' | 'run'>,
-  maxRowMs: number,
+  estimate: RowEstimate,
   stopped: (sliceMs: number) => boolean,
   pause: () => Promise<unknown>,
 ): Promise<boolean> => {
-  const slices = createSlices(batch, maxRowMs);
+  const slices = createSlices(batch, estimate);
   let lastMs = 0;
   let sincePauseMs = 0;
   while (!slices.isDone()) {

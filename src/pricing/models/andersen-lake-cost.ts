@@ -65,15 +65,23 @@ const priceCost = (row: CostInputs, twoBoundaries: number): number => {
   if (isTrueOfPut(row, hasTwoBoundaries)) return twoBoundaries;
   if (!isTrueOfPut(row, hasBoundary)) return precisionCosts.default;
   const years = numberOr(row.time_to_expiry, 0);
-  const growth = growthOf(
-    years,
-    numberOr(row.rate, 0),
-    numberOr(row.dividend_yield, 0),
-    // An inversion tries volatilities of its own, so a row without one counts as an ordinary one.
-    numberOr(row.volatility, 0.2),
-  );
-  return growth > MAX_SCHEME_GROWTH ? Math.max(usual, panelCost) : usual;
+  const [rate, dividendYield] = [numberOr(row.rate, 0), numberOr(row.dividend_yield, 0)];
+  // An inversion tries volatilities of its own, so a row without one counts as an ordinary one.
+  const volatility = numberOr(row.volatility, 0.2);
+  // A call is a put with rate and yield exchanged.
+  const growth =
+    row.option_type === 'put'
+      ? growthOf(years, rate, dividendYield, volatility)
+      : growthOf(years, dividendYield, rate, volatility);
+  return growth > MAX_SCHEME_GROWTH * boundScale(row) ? Math.max(usual, panelCost) : usual;
 };
+
+/**
+ * The error bound of a call as a share of the one that the schemes are chosen by, as in `adaptive-american.ts`: a call deep in the money is
+ * priced on panels.
+ */
+const boundScale = ({ option_type: type, spot, strike }: CostInputs): number =>
+  type === 'put' || typeof spot !== 'number' || typeof strike !== 'number' ? 1 : Math.min(1, strike / spot);
 
 export const andersenLakeCost = (row: CostInputs): number => priceCost(row, twoBoundariesCost);
 export const andersenLakeSearchCost = (row: CostInputs): number => priceCost(row, twoBoundariesSearch);

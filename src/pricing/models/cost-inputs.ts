@@ -13,6 +13,8 @@ export type CostInputs = {
   readonly rate?: unknown;
   readonly dividend_yield?: unknown;
   readonly volatility?: unknown;
+  readonly spot?: unknown;
+  readonly strike?: unknown;
 };
 
 /** Number of prices that `writeNumericGreeks` calculates. */

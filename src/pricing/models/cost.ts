@@ -24,6 +24,8 @@ type ModelCost = {
   readonly searchPrice?: (row: CostInputs) => number;
   /** Some searches for the volatility take very much longer than `inversion` says, and the inputs do not show which. */
   readonly isInversionUncertain?: true;
+  /** Rows with nearly the same inputs can take very different times, such as 0.01 and 10 ms. */
+  readonly isIrregular?: true;
 };
 
 const dividendCost = 0.03;
@@ -116,12 +118,12 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black_scholes: { price: (row) => 0.2 + countOfDividends(row) * dividendCost, greeks: 2, inversion: 2 },
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
   bachelier: { price: () => 0.2, greeks: 2, inversion: 2 },
-  heston: { price: hestonCost, greeks: 4, inversion: 0 },
+  heston: { price: hestonCost, greeks: 4, inversion: 0, isIrregular: true },
   // The integral for the rebate of a knock-out option takes up to 30 microseconds. An inversion evaluates the greeks.
   barrier: { price: () => 0.6, greeks: 2, greeksMicroseconds: () => 30, inversion: 2_000 },
   cash_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
   asset_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
-  binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search },
+  binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search, isIrregular: true },
   andersen_lake: {
     price: andersenLakeCost,
     greeks: 0,
@@ -130,10 +132,17 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
     searchPrice: andersenLakeSearchCost,
     // A price that no volatility gives leads to volatilities that only panels can price: 0.1 s where 2.6 ms are usual.
     isInversionUncertain: true,
+    isIrregular: true,
   },
   baw: { price: () => 1, greeks: numericGreeks, inversion: search },
   // The differences are on coarser grids than the price.
-  finite_difference: { price: gridCost, greeks: 4, greeksMicroseconds: gridGreeksCost, inversion: search },
+  finite_difference: {
+    price: gridCost,
+    greeks: 4,
+    greeksMicroseconds: gridGreeksCost,
+    inversion: search,
+    isIrregular: true,
+  },
 };
 const isModelName = (name: unknown): name is ModelName => typeof name === 'string' && Object.hasOwn(modelCosts, name);
 
@@ -149,7 +158,19 @@ export type WorkEstimate = {
   readonly model: ModelName | 'unknown';
   /** A row may take very much longer than expected, so a pricing process must price it. */
   readonly isUncertain?: true;
+  /** Some rows may take much longer than expected, so the time must be looked at after each row. */
+  readonly isIrregular?: true;
 };
+
+/** Prices of a search that always ends after so many. */
+const shortSearch = 2;
+
+type Traits = Pick<WorkEstimate, 'isUncertain' | 'isIrregular'>;
+
+const traitsOf = (cost: ModelCost, { inverted }: Wanted): Traits => ({
+  ...(inverted && cost.isInversionUncertain && { isUncertain: true }),
+  ...((cost.isIrregular || (inverted && cost.inversion > shortSearch)) && { isIrregular: true }),
+});
 
 /** Microseconds of a row. */
 const rowCost = (row: CostInputs, cost: ModelCost, { needs, inverted }: Wanted): number => {
@@ -170,14 +191,14 @@ export const estimateOf = (rows: Iterable<CostInputs>, wanted: Wanted): WorkEsti
   let name: unknown;
   let cost: ModelCost | undefined;
   let isFirst = true;
-  let isUncertain = false;
+  const traits: Traits = {};
   for (const row of rows) {
     const given = row.model ?? chosenModel(row);
     if (isFirst || given !== name) {
       isFirst = false;
       name = given;
       cost = isModelName(given) ? modelCosts[given] : undefined;
-      isUncertain ||= wanted.inverted && cost?.isInversionUncertain === true;
+      if (cost) Object.assign(traits, traitsOf(cost, wanted));
     }
     const microseconds = cost === undefined ? refusedCost : rowCost(row, cost, wanted);
     totalMicroseconds += microseconds;
@@ -186,8 +207,7 @@ export const estimateOf = (rows: Iterable<CostInputs>, wanted: Wanted): WorkEsti
     maxName = name;
   }
   const model = isModelName(maxName) ? maxName : 'unknown';
-  const estimate: WorkEstimate = { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model };
-  return isUncertain ? { ...estimate, isUncertain } : estimate;
+  return { totalMs: totalMicroseconds / 1000, maxRowMs: maxMicroseconds / 1000, model, ...traits };
 };
 
 /**

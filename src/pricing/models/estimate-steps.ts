@@ -21,13 +21,13 @@ export const estimateSteps = function* (
       yield next.value;
     }
   };
-  let total = estimateOf(some(), wanted);
+  const total = estimateOf(some(), wanted);
   while (!state.isDone) {
     yield;
     const part = estimateOf(some(), wanted);
-    const slowest = part.maxRowMs > total.maxRowMs ? part : total;
-    const isUncertain = total.isUncertain ?? part.isUncertain;
-    total = { ...slowest, totalMs: total.totalMs + part.totalMs, ...(isUncertain && { isUncertain }) };
+    const { maxRowMs, model } = part.maxRowMs > total.maxRowMs ? part : total;
+    // A part has the flags that are true, so a flag stays.
+    Object.assign(total, part, { maxRowMs, model, totalMs: total.totalMs + part.totalMs });
   }
   return total;
 };

@@ -123,9 +123,10 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       if (preparing.next().done === true) preparing = undefined;
       else if (performance.now() >= until) return 'later';
     }
-    const refused = announce(opened.estimate(), { format: opened.format, rows: opened.size });
+    const estimate = opened.estimate();
+    const refused = announce(estimate, { format: opened.format, rows: opened.size });
     if (refused !== undefined) return refused;
-    slices = createSlices(opened, maxRowMs);
+    slices = createSlices(opened, estimate);
     return undefined;
   };
 

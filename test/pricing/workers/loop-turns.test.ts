@@ -62,7 +62,7 @@ test('a small batch is priced without a pause, although its slices start with on
   let pauses = 0;
   const isDone = await runSlices(
     batch,
-    0.001,
+    { maxRowMs: 0.001 },
     () => false,
     async () => (pauses += 1),
   );
@@ -74,10 +74,13 @@ test('a small batch is priced without a pause, although its slices start with on
 test('slow rows after many fast ones are not priced in one slice', (t) => {
   const sizes: number[] = [];
   const batch = { size: 20_000, run: (from: number, to: number) => void sizes.push(to - from) };
-  const slices = createSlices(batch, 12);
+  const slices = createSlices(batch, { maxRowMs: 12 });
   while (!slices.isDone()) slices.next();
   t.is(Math.max(...sizes), 2, 'two rows of 12 ms are within 32 ms');
-  const slow = createSlices({ size: 10, run: (from, to) => void t.is(to - from, 1) }, 1_000);
+  const slow = createSlices(
+    { size: 10, run: (from, to) => void t.is(to - from, 1) },
+    { maxRowMs: 0.01, isIrregular: true },
+  );
   while (!slow.isDone()) slow.next();
 });
 

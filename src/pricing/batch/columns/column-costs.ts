@@ -8,7 +8,15 @@ import { chosenModelAt, resolvingMs } from './resolve-columns.ts';
 const costInputs = ['model', 'steps', 'precision', 'exercise_style'];
 /** The cost of these models also depends on the inputs below. */
 const modelsByMarket: ReadonlySet<unknown> = new Set(['andersen_lake', 'finite_difference']);
-const marketInputs = ['option_type', 'time_to_expiry', 'rate', 'dividend_yield', 'volatility'] as const;
+const marketInputs = [
+  'option_type',
+  'time_to_expiry',
+  'rate',
+  'dividend_yield',
+  'volatility',
+  'spot',
+  'strike',
+] as const;
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
 
