@@ -8,6 +8,7 @@ import {
   jobQueues,
   type JobEnqueuer,
   type JobHandler,
+  type JobRemover,
   type JobQueue,
   type JobSchedule,
   type JobSchedules,
@@ -17,7 +18,7 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 
-import { takeTurn } from './turns.ts';
+import { removeWaitingSql, takeTurn } from './turns.ts';
 import { createWork, type Execute } from './work.ts';
 
 export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
@@ -59,6 +60,7 @@ export type JobsDeps = QueueSettings & {
 };
 
 export type Jobs = JobEnqueuer &
+  JobRemover &
   JobSchedules & {
     /** True after `start` has opened the queues. Before that, `enqueue` is refused. */
     readonly isOpen: () => boolean;
@@ -240,6 +242,10 @@ export const createJobs = (deps: JobsDeps): Jobs => {
         },
       );
       return id !== null;
+    },
+
+    remove: async ({ query }, queue, keys) => {
+      if (keys.length > 0) await query(removeWaitingSql, [queue, keys]);
     },
 
     schedule: (transaction, schedule) => within(transaction, (boss) => storeSchedule(boss, schedule)),

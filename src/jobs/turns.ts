@@ -50,6 +50,10 @@ export const putBackSql = `
     priority = coalesce(-(select turn from taken), priority)
   where name = $1 and id = $2 and state = 'active'`;
 
+/** Removes waiting jobs. Parameters: queue, keys. The condition is that of the index of keys; pg-boss itself removes jobs by their ids. */
+export const removeWaitingSql = `delete from pgboss.job
+  where name = $1 and state < 'active' and policy = 'exclusive' and coalesce(singleton_key, '') = any($2)`;
+
 /**
  * Removes the turns that have no effect any more: of groups whose last turn was passed, and all of a queue in which no job
  * with a turn waits.

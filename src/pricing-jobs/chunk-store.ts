@@ -4,6 +4,9 @@ import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobQuota } from './quota.ts';
 
+/** The key of the job that prices a chunk. */
+export const chunkKey = (jobId: string, number: number): string => `${jobId}/${number}`;
+
 /** Identifies one chunk. */
 type ChunkKey = { readonly jobId: string; readonly number: number };
 type NewChunk = ChunkKey & { readonly owner: string | null; readonly digest: string; readonly bytes: number };
@@ -92,7 +95,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
             bytes,
           ]);
           const data = { job_id: jobId, number: String(number) };
-          await jobs.enqueue(transaction, 'pricing', { key: `${jobId}/${number}`, data, group });
+          await jobs.enqueue(transaction, 'pricing', { key: chunkKey(jobId, number), data, group });
         });
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'concurrency_limit_exceeded')) await release(chunk);

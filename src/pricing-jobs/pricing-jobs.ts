@@ -4,13 +4,13 @@ import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { JobEnqueuer, JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { JobEnqueuer, JobHandler, JobRemover } from '#src/kernel/ports/jobs.ts';
 import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { createChunkPricing, type ChunkPricingDeps } from './chunk-pricing.ts';
-import { createChunkStore } from './chunk-store.ts';
+import { chunkKey, createChunkStore } from './chunk-store.ts';
 import { createMeasureChunk } from './measured-chunk.ts';
 import { PricingJobEntity } from './entities.ts';
 import type { PricingJobQuota } from './quota.ts';
@@ -29,7 +29,7 @@ type PricingJob = {
 };
 
 export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs'> & {
-  readonly jobs: JobEnqueuer;
+  readonly jobs: JobEnqueuer & JobRemover;
   readonly ids: () => string;
   readonly assertCallerMayStore: AssertCallerMayStore;
   readonly quota: PricingJobQuota;
@@ -226,7 +226,13 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     cancel: (subject, id) =>
       unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
         (await findLocked(transaction, subject, id)).status = 'cancelled';
-        await transaction.query('delete from pricing_chunk where job_id = $1', [id]);
+        const chunks = await transaction.query<{ number: number }>(
+          'delete from pricing_chunk where job_id = $1 returning number',
+          [id],
+        );
+        // Else a caller who stores and cancels chunks fills the queue, and each job in it takes a place for a moment.
+        const keys = chunks.map(({ number }) => chunkKey(id, number));
+        await deps.jobs.remove(transaction, 'pricing', keys);
       }),
 
     handle: createChunkPricing({ ...deps, store, measure }),

@@ -112,6 +112,25 @@ test('a turn is one more than the last one of the group and than the one that wa
   t.deepEqual([await take('a'), await take('a'), await take('d')], [2147483647, 2147483647, 2147483647]);
 });
 
+test('waiting jobs are removed by their keys', async (t) => {
+  const { admin, jobs, change } = await setup(t);
+  await jobs.start(none);
+  const insert = (queue: string, key: string, state: string) =>
+    admin.query(`insert into pgboss.job (name, singleton_key, state, policy, start_after)
+      values ('${queue}', '${key}', '${state}', 'exclusive', now() + interval '1 hour')`);
+  for (const key of ['a', 'b', 'c']) await insert('refresh', key, 'created');
+  await insert('refresh', 'd', 'active');
+  await insert('mail', 'a', 'created');
+  await change((transaction) => jobs.remove(transaction, 'refresh', ['a', 'c', 'd', 'unknown']));
+  await change((transaction) => jobs.remove(transaction, 'refresh', []));
+  const left = await admin.query('select name, singleton_key as key from pgboss.job order by name, key');
+  t.deepEqual(left, [
+    { name: 'mail', key: 'a' },
+    { name: 'refresh', key: 'b' },
+    { name: 'refresh', key: 'd' },
+  ]);
+});
+
 test('turns without effect are removed', async (t) => {
   const { admin, jobs, change } = await setup(t);
   await jobs.start(none);

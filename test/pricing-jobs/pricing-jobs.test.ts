@@ -108,6 +108,14 @@ test('a chunk that finds no room is put back, also in its last attempt, and is n
   t.like(await pricing.find(owner, id), { chunks: { total: 2, done: 2 } });
 });
 
+test('a cancelled job takes its waiting chunks out of the queue', async (t) => {
+  const { pricing, removed } = await setup(t);
+  const { id } = await pricing.open({ subject: owner, owner });
+  for (const number of [1, 2]) await pricing.add(owner, id, number, Buffer.from(`abc${number}`));
+  await pricing.cancel(owner, id);
+  t.deepEqual(removed.toSorted(), [`${id}/1`, `${id}/2`]);
+});
+
 test('jobs are removed after their retention time, with all stored data', async (t) => {
   const { pricing, admin, database } = await setup(t);
   const [old, young] = [await pricing.open({ subject: owner, owner }), await pricing.open({ subject: owner, owner })];

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { JobData, JobEnqueuer, JobRemover } from '#src/kernel/ports/jobs.ts';
 import { type Clock, systemClock } from '#src/kernel/ports/clock.ts';
 import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
 import { createRemoveJobsOfEndedKeys } from '#src/pricing-jobs/ended-keys.ts';
@@ -48,7 +48,9 @@ export const setup = async (
   const groups: (string | undefined)[] = [];
   /** Runs in the transaction that writes the bytes of a chunk. */
   const hooks = { onEnqueue: async (): Promise<void> => {} };
-  const jobs: JobEnqueuer = {
+  const removed: string[] = [];
+  const jobs: JobEnqueuer & JobRemover = {
+    remove: async (_transaction, _queue, keys) => void removed.push(...keys),
     enqueue: async (_transaction, _queue, { data, group }) => {
       await hooks.onEnqueue();
       queued.push(data);
@@ -91,5 +93,18 @@ export const setup = async (
   const work = async (last = false): Promise<void> => {
     for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
   };
-  return { admin, database, metrics, refusals, pricing, queued, groups, hooks, work, endedKeys, removeJobsOfEndedKeys };
+  return {
+    admin,
+    database,
+    metrics,
+    refusals,
+    pricing,
+    queued,
+    removed,
+    groups,
+    hooks,
+    work,
+    endedKeys,
+    removeJobsOfEndedKeys,
+  };
 };

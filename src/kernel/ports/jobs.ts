@@ -33,6 +33,11 @@ export type JobEnqueuer = {
   ) => Promise<boolean>;
 };
 
+export type JobRemover = {
+  /** Removes the jobs of these keys that wait. A job that runs is not ended. */
+  readonly remove: (transaction: Transaction, queue: JobQueue, keys: readonly string[]) => Promise<void>;
+};
+
 /** For outboxes, whose rows can be written before the queues are open. */
 export type OpenableJobs = JobEnqueuer & { readonly isOpen: () => boolean };
 
