@@ -22,6 +22,7 @@ import {
   manyBatches,
   manySlowPrices,
   nearlyNoVolatility,
+  slowRowsBehindFast,
   twoBoundaries,
   unknownNames,
 } from './work.ts';
@@ -43,7 +44,14 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork],
-  work_by_caller: [manySlowPrices, longWork, impossibleVolatilities, nearlyNoVolatility, twoBoundaries],
+  work_by_caller: [
+    manySlowPrices,
+    longWork,
+    impossibleVolatilities,
+    nearlyNoVolatility,
+    slowRowsBehindFast,
+    twoBoundaries,
+  ],
   arrow_invalid: [wrongLengthArrow],
   login_throttled: [wrongPasswords()],
   credentials_refused: [madeUpCredentials],

@@ -52,6 +52,13 @@ export const nearlyNoVolatility: Attack = {
   run: pricing('greeks', payloads.nearlyNoVolatility, 100),
 };
 
+/** The slow rows had been priced in one slice on the event loop, because the fast ones before them had made the slices large. */
+export const slowRowsBehindFast: Attack = {
+  name: 'batches of slow rows behind fast ones',
+  orKinds: ['concurrency_by_caller'],
+  run: pricing('batch', payloads.slowRowsBehindFast, 64),
+};
+
 /** The service reads and refuses these rows itself, because the body is small. */
 export const unknownNames: Attack = {
   name: 'rows with unknown members',
