@@ -39,13 +39,23 @@ export const startTurnSql = `
   insert into job_turn as own (queue, group_hash, turn) values ($1, 0, $2)
   on conflict (queue, group_hash) do update set turn = excluded.turn where own.turn < excluded.turn`;
 
+const takeForJobSql = takeSql(
+  'select group_id as name from pgboss.job where name = $1 and id = $2 and group_id is not null',
+);
+
+/** Gives a running job a new turn, for its retry. Parameters: queue, id. */
+export const renewTurnSql = `
+  with taken as (${takeForJobSql})
+  update pgboss.job set priority = -(select turn from taken)
+  where name = $1 and id = $2 and state = 'active' and exists (select 1 from taken)`;
+
 /**
  * Lets a running job wait again. Parameters: queue, id, seconds. Its attempt does not count. It gets a new turn, because with its
  * old one it would come before the jobs of all other groups each time. pg-boss has no function that sets the time of a running job,
  * and in two steps another worker could take the job before its time.
  */
 export const putBackSql = `
-  with taken as (${takeSql('select group_id as name from pgboss.job where name = $1 and id = $2 and group_id is not null')})
+  with taken as (${takeForJobSql})
   update pgboss.job set state = 'created', started_on = null, heartbeat_on = null, start_after = now() + $3 * interval '1 second',
     priority = coalesce(-(select turn from taken), priority)
   where name = $1 and id = $2 and state = 'active'`;

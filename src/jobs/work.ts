@@ -4,7 +4,7 @@ import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { putBackSql, startTurnSql } from './turns.ts';
+import { putBackSql, renewTurnSql, startTurnSql } from './turns.ts';
 import { contextOfTraceparent } from '#src/kernel/requests/trace-parent.ts';
 
 /**
@@ -58,7 +58,11 @@ export const createWork =
       if (errorTable[code].status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
       const fields = { queue, job_id: job.id, attempt: job.retryCount + 1, code, err: error };
       if (last) logger[finalFailureLevel(queue)](fields, 'a job was given up');
-      else logger.warn(fields, 'a job failed and will be tried again');
+      else {
+        logger.warn(fields, 'a job failed and will be tried again');
+        // With its old turn the retry would come before the first jobs of other groups. Without a new one it is only unfair.
+        if (job.priority < 0) await execute(renewTurnSql, [queue, job.id]).catch(() => {});
+      }
       // pg-boss stores the message of the error. The message must be the code, because other texts can contain private
       // data.
       throw Object.assign(new Error(code), { stack: undefined });

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { createJobs, type JobHandlers } from '#src/jobs/jobs.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { removeOldTurns, takeTurn } from '#src/jobs/turns.ts';
 import { jobQueues, type PutBack } from '#src/kernel/ports/jobs.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
@@ -12,7 +13,7 @@ import { recordMetrics } from '#testkit/metrics.ts';
 const operation = 'refresh.record';
 const none: JobHandlers = Object.fromEntries(jobQueues.map((queue) => [queue, async () => {}])) as never;
 
-const setup = async (t: ExecutionContext) => {
+const setup = async (t: ExecutionContext, retries = 0) => {
   const admin = await setupDatabase(t);
   const database = await createDatabase(databaseSettings(admin.url));
   const metrics = recordMetrics();
@@ -22,7 +23,7 @@ const setup = async (t: ExecutionContext) => {
     schedules: [],
     concurrency: 2,
     pollMs: 500,
-    retries: 0,
+    retries,
     retryDelaySeconds: 1,
     heartbeatSeconds: 10,
     queues: { pricing: { oneJobPerGroup: true, concurrency: 2 } },
@@ -98,6 +99,23 @@ test('a job that is put back waits again without using up its attempts, and othe
   // Its first turn was 1, and that of the other job of its group 2.
   const [job] = await admin.query(`select priority from pgboss.job where singleton_key = 'a1'`);
   t.true(Number(job!['priority']) <= -4, 'it gets a new turn each time');
+});
+
+test('a job that failed gets a new turn for its retry', async (t) => {
+  const { admin, jobs, metrics, add } = await setup(t, 1);
+  let attempts = 0;
+  await jobs.start({
+    ...none,
+    pricing: async ({ key = '' }) => {
+      if (key === 'a1' && ++attempts === 1) throw new AppError('external_api_timeout');
+    },
+  });
+  await add('a', 2);
+  const ended = (): number => metrics.value('volwatch_jobs_total', { queue: 'pricing', outcome: 'ok' });
+  await eventually(() => ended() === 2, 'both jobs succeed', 30_000);
+  t.is(attempts, 2);
+  const [job] = await admin.query(`select priority from pgboss.job where singleton_key = 'a1'`);
+  t.is(job!['priority'], -3);
 });
 
 test('a turn is one more than the last one of the group and than the one that was started last', async (t) => {
