@@ -44,7 +44,7 @@ const PricingWriteEntity = defineEntity({
   name: 'PricingWrite',
   tableName: 'pricing_write',
   properties: {
-    ownerHash: p.bigint().primary(),
+    ownerHash: p.bigint().primary().autoincrement(false),
     windowStart: p.datetime(),
     bytes: p.bigint(),
   },
