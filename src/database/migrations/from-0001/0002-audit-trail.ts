@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** Statement triggers, because a statement that changes no row must be refused too. */
 const refuse = (table: string, events: string): string =>

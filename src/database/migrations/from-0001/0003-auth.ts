@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * Secrets that people or operators choose are stored as argon2id hashes. Secrets that the service makes from 256 random

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** `queued` is true while a refresh waits for a worker. */
 export const queuedRefreshes: Migration = {

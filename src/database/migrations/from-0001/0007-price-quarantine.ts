@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 export const priceQuarantine: Migration = {
   name: '0007-price-quarantine',

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 export const pricingJobs: Migration = {
   name: '0009-pricing-jobs',

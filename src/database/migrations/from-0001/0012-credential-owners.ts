@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * Records that an owner was deleted or disabled; it stays after the row of the owner is deleted. The trigger records

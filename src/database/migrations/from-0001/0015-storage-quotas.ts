@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * The owner whose quota a row counts against: kind and id of a user or client; for an API key, of its owner. Rows of an

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * The bytes that a chunk stores or will store: they are reserved before they are written. `external` stores the values

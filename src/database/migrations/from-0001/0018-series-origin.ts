@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * The source and interval of each series, the reason of each held-back bar, and what a refresh did with whole series.

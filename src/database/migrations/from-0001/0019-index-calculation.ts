@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * What the stored values of an index were calculated from, with a digest of them. If it does not fit, the index is

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * Universes as data. `universe_asset` and `universe_index` repeat names of the definition, so that PostgreSQL can refuse

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * Returns the constraint that a value is above 0 and finite; NULL is allowed. It is written '0'::float8 and not 0, as in

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * States from which the calculation of an index continues, and the changes of its divisor. Both follow from the prices

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** The outbox of e-mail, and the tokens that messages carry. Only digests of tokens are stored. */
 export const accountMail: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** The time when an account is removed on request of its user. */
 export const accountRemoval: Migration = {

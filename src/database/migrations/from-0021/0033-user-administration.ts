@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** `version` counts the changes that an administrator makes, for If-Match. */
 export const userAdministration: Migration = {

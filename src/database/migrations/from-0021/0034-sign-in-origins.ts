@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** What a user sees of a sign-in: the kind of program, and whether it came from the same network. No address is stored. */
 export const signInOrigins: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** TOTP as the second factor of a sign-in: the encrypted secret, recovery codes, and sign-ins that wait for their code. */
 export const secondFactor: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** Named sets of pricing parameters of a user. */
 export const pricingPresets: Migration = {

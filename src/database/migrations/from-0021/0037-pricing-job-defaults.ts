@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** What the settings and presets of the user meant when the job was opened. Null for clients, and for jobs of an earlier version. */
 export const pricingJobDefaults: Migration = {

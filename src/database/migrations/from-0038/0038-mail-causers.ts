@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** Who caused a message: the account, and a keyed hash of the network. Messages of both are limited. */
 export const mailCausers: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** The last fetch of the whole history of each series, so that other refreshes ask only for its end. */
 export const seriesHistory: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** Series that a refresh has fetched and not yet applied, so that a restart does not fetch them again. */
 export const fetchedSeries: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * What a token of a message is for: the hash of the password that the address was registered with, or the new address of

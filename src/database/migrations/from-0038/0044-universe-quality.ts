@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** The last check of the prices of each universe. A check can be repeated at any time, so nothing is lost with it. */
 export const universeQuality: Migration = {

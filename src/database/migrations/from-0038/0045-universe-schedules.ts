@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * Universes have schedules. Until now a definition could only say null, which had no meaning. From now on null means

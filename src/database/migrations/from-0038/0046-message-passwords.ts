@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * The hash of the password of the registration that a message belongs to. Messages that wait during the migration have

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** `registration_count` counts registrations of a day by network. */
 export const countedRegistrations: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** `job_turn` has the last turn of each group of jobs of a queue, and of the queue itself (`group_hash` 0). */
 export const jobTurns: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * When an address was registered again whose account was in use and whose owner had not proved it. Then only a reset of the

@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** The access token that a consent for a calendar was begun with, so that the consent ends with the token. */
 export const consentTokens: Migration = {

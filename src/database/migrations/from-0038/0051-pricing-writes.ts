@@ -1,4 +1,4 @@
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /**
  * `pricing_write` counts the bytes that an owner of pricing jobs has written since `window_start`. Space of deleted chunks is used
