@@ -7,7 +7,7 @@ import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts'
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import { UserAccountEntity } from '../account-entities.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
-import type { EndCredentials } from '../owners/end-credentials.ts';
+import type { EndCredentials, EndedSignIns } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { Revocations } from '../tokens/revocations.ts';
 import { assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
@@ -47,10 +47,7 @@ export type UserAdmin = UserAdminReads & {
   /** For a user who has lost the authenticator and the recovery codes. @throws AppError `resource_not_found` without a second factor */
   readonly removeSecondFactor: (id: string, by: By) => Promise<void>;
   /** Ends sessions, refresh tokens and access tokens of a user. API keys stay. @returns numbers of ended rows */
-  readonly endSessions: (
-    id: string,
-    by: By,
-  ) => Promise<{ readonly sessions: number; readonly refresh_families: number }>;
+  readonly endSessions: (id: string, by: By) => Promise<EndedSignIns>;
 };
 
 const operation = 'auth.user_admin';

@@ -18,8 +18,8 @@ export type EndCredentialsDeps = {
   readonly removeWebhooks: (transaction: Transaction, owner: Owner, actor: AuditActor | undefined) => Promise<number>;
 };
 
-type EndedSignIns = { readonly sessions: number; readonly refresh_families: number };
-type Revoked = { readonly tokens: readonly EndedToken[] };
+export type EndedSignIns = { readonly sessions: number; readonly refresh_families: number };
+type SignInsEnd = { readonly ended: EndedSignIns; readonly tokens: readonly EndedToken[] };
 export type Ended = EndedSignIns & { readonly api_keys: number; readonly webhooks: number };
 
 /** Who ends the credentials, for the audit trail. Undefined: the caller of the request. */
@@ -43,7 +43,7 @@ export type EndCredentials = {
     transaction: Transaction,
     userId: string,
     reason: EndSignInsOptions['reason'],
-  ) => Promise<{ readonly ended: EndedSignIns } & Revoked>;
+  ) => Promise<SignInsEnd>;
   /**
    * Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks.
    * @param until tokens without a sign-in that were issued until then end; default: now
@@ -68,7 +68,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
     transaction: Transaction,
     userId: string,
     reason: EndSignInsOptions['reason'],
-  ): Promise<{ readonly ended: EndedSignIns } & Revoked> => {
+  ): Promise<SignInsEnd> => {
     const { sessions, refreshFamilies, tokens } = await endSignIns(transaction, userId, { at: clock.now(), reason });
     return { ended: { sessions, refresh_families: refreshFamilies }, tokens };
   };

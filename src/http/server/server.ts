@@ -64,11 +64,11 @@ const connectionPollMs = 20;
 /** A node:http server with timeouts for slow clients, problem documents for parser errors, and draining. */
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const { app, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs = defaultKeepAliveMs, headerBytes } = deps;
-  const { longRequestTimeoutMs = requestTimeoutMs } = deps;
+  const { longRequestTimeoutMs = requestTimeoutMs, isTrustedProxy = () => false } = deps;
   const checkIntervalMs = Math.min(maxCheckIntervalMs, headersTimeoutMs, requestTimeoutMs);
   let draining = false;
   const server = createServer({
-    IncomingMessage: countedRequests(deps.isTrustedProxy ?? (() => false)),
+    IncomingMessage: countedRequests(isTrustedProxy),
     ServerResponse: responseWithHeaders(deps.production) as typeof ServerResponse,
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
     requestTimeout: Math.max(requestTimeoutMs, longRequestTimeoutMs),
@@ -111,7 +111,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   };
   const { answers } = deps;
   if (answers) server.on('connection', answers.watch);
-  const { maxConnections = Infinity, connections, isTrustedProxy = () => false } = deps;
+  const { maxConnections = Infinity, connections } = deps;
   if (connections) server.on('connection', connections.admit).on('drop', connections.dropped);
   // A proxy keeps its idle connections for its next requests, and has a limit of its own for them.
   const idle = createIdleConnections(({ remoteAddress = '' }) => !isTrustedProxy(remoteAddress));
