@@ -1,3 +1,4 @@
+import { deepCall } from '#testkit/american/deep-call.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
@@ -97,19 +98,10 @@ export const payloads = {
       volatility: 6.658933065114633e-9,
     }),
   ),
-  /** 255 rows that take no time, and 256 American calls so deep in the money that each takes about 6 ms. */
+  /** 255 rows that take no time, and 256 slow ones. */
   slowRowsBehindFast: once(() => {
     const fast = Array.from({ length: 255 }, () => ({ ...option, volatility: 0 }));
-    const slow = {
-      model: 'andersen_lake',
-      option_type: 'call',
-      exercise_style: 'american',
-      precision: 'fast',
-      spot: 1,
-      strike: 0.0001,
-    };
-    const market = { time_to_expiry: 1.1, rate: -0.52, dividend_yield: 0.04, volatility: 0.41 };
-    return json({ options: [...fast, ...Array.from({ length: 256 }, () => ({ ...slow, ...market }))] });
+    return json({ options: [...fast, ...Array.from({ length: 256 }, () => deepCall)] });
   }),
   /** An American option with a price that no volatility gives. The search takes about 0.1 s of processor time. */
   impossiblePrice: once(() => json({ ...americanPut, time_to_expiry: 1.69, rate: 0.273, price: 100 })),

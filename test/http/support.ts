@@ -1,6 +1,7 @@
 import { createAddressHash } from '#src/telemetry/logs/address-hash.ts';
 import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
+import { z } from 'zod';
 import type { Answers } from '#src/http/answers/answers.ts';
 import { createConnectionLimit } from '#src/http/admission/connection-limit.ts';
 import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admission/body-admission.ts';
@@ -12,7 +13,7 @@ import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { Route } from '#src/kernel/requests/route.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 
 type Reported = {
   readonly kind: string;
@@ -175,3 +176,26 @@ export const jsonBody = (body: unknown, headers: Record<string, string> = {}): R
   headers: { 'Content-Type': 'application/json', ...headers },
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });
+
+/** A GET route for everybody, with an empty answer after `work`. */
+export const publicRoute = (
+  path: `/${string}`,
+  work: () => void | Promise<void>,
+  rateLimit: 'none' | 'caller' = 'none',
+) =>
+  defineRoute({
+    tag: 'test',
+    summary: 'A route of a test',
+    method: 'GET',
+    path,
+    auth: 'public',
+    rateLimit,
+    load: 'none',
+    errors: [],
+    request: {},
+    responses: { 200: z.strictObject({}) },
+    handler: async () => {
+      await work();
+      return { status: 200 as const, body: {} };
+    },
+  });

@@ -5,6 +5,7 @@ import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import type { OutputName } from '#src/pricing/models/outputs.ts';
 import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
 import { readOption } from '#src/pricing/request/read-option.ts';
+import { deepCall } from '#testkit/american/deep-call.ts';
 import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
 
 const engines = createEngineFactory();
@@ -123,19 +124,7 @@ for (const [name, usual] of searched) {
 }
 
 test('an American call deep in the money is priced in a pricing process, where no fixed scheme reaches its bound', (t) => {
-  const row = {
-    model: 'andersen_lake',
-    option_type: 'call',
-    exercise_style: 'american',
-    precision: 'fast',
-    spot: 1,
-    strike: 0.0001,
-    time_to_expiry: 1.1,
-    rate: -0.52,
-    dividend_yield: 0.04,
-    volatility: 0.41,
-  };
-  const estimate = estimateOf([row], wantedOf(['price']));
+  const estimate = estimateOf([deepCall], wantedOf(['price']));
   t.true(needsProcess(estimate), JSON.stringify(estimate));
-  t.false(needsProcess(estimateOf([{ ...row, strike: 1.1, rate: 0.02 }], wantedOf(['price']))));
+  t.false(needsProcess(estimateOf([{ ...deepCall, strike: 1.1, rate: 0.02 }], wantedOf(['price']))));
 });

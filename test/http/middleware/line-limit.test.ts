@@ -1,12 +1,10 @@
 import test from 'ava';
-import { z } from 'zod';
 import { createLineLimit } from '#src/http/middleware/line-limit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
-import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
-import { serve } from '../support.ts';
+import { publicRoute, serve } from '../support.ts';
 
 const omitted = 'volwatch_http_request_lines_omitted_total';
 
@@ -25,24 +23,15 @@ test('an address and all addresses have a max number of lines in a minute, and t
 });
 
 test('requests without a rate limit lose their lines beyond the max, and no others do', async (t) => {
-  const route = (path: `/${string}`, rateLimit: 'none' | 'caller', status: number) =>
-    defineRoute({
-      tag: 'test',
-      summary: 'A route',
-      method: 'GET',
-      path,
-      auth: 'public',
-      rateLimit,
-      load: 'none',
-      errors: [],
-      request: {},
-      responses: { 200: z.strictObject({}) },
-      handler: async () => {
-        if (status === 500) throw new AppError('internal_error');
-        return { status: 200 as const, body: {} };
-      },
-    });
-  const routes = [route('/free', 'none', 200), route('/broken', 'none', 500), route('/limited', 'caller', 200)];
+  const nothing = (): void => {};
+  const fail = (): never => {
+    throw new AppError('internal_error');
+  };
+  const routes = [
+    publicRoute('/free', nothing),
+    publicRoute('/broken', fail),
+    publicRoute('/limited', nothing, 'caller'),
+  ];
   const { call, lines } = await serve(t, { routes });
   const of = (path: string): number =>
     lines.filter((line) => line.message === 'request' && line['path'] === path).length;

@@ -1,31 +1,16 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { z } from 'zod';
-import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { serve } from '../support.ts';
+import { publicRoute, serve } from '../support.ts';
 
 /** A server for three connections, with a route whose answers wait for `answer`. */
 const setup = async (t: ExecutionContext, trustedProxies: readonly string[] = []) => {
   const gate = Promise.withResolvers<void>();
   let started = 0;
-  const slow = defineRoute({
-    tag: 'test',
-    summary: 'A route whose answer waits',
-    method: 'GET',
-    path: '/slow',
-    auth: 'public',
-    rateLimit: 'none',
-    load: 'none',
-    errors: [],
-    request: {},
-    responses: { 200: z.strictObject({}) },
-    handler: async () => {
-      started += 1;
-      await gate.promise;
-      return { status: 200 as const, body: {} };
-    },
+  const slow = publicRoute('/slow', () => {
+    started += 1;
+    return gate.promise;
   });
   const { port, reported } = await serve(t, { routes: [slow], maxConnections: 3, trustedProxies });
   const open = async () => {

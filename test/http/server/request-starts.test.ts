@@ -2,32 +2,17 @@ import { connect } from 'node:net';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { trace } from '@opentelemetry/api';
 import test from 'ava';
-import { z } from 'zod';
 import { createClientIp } from '#src/http/server/client-ip.ts';
 import { createRequestStarts } from '#src/http/server/request-starts.ts';
-import { defineRoute } from '#src/kernel/requests/route.ts';
-import { serve } from '../support.ts';
+import { publicRoute, serve } from '../support.ts';
 
 const exporter = new InMemorySpanExporter();
 const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
 trace.setGlobalTracerProvider(provider);
 
 const workMs = 5;
-const busy = defineRoute({
-  tag: 'test',
-  summary: 'A route that keeps the event loop busy',
-  method: 'GET',
-  path: '/busy',
-  auth: 'public',
-  rateLimit: 'none',
-  load: 'none',
-  errors: [],
-  request: {},
-  responses: { 200: z.strictObject({}) },
-  handler: async () => {
-    for (const until = performance.now() + workMs; performance.now() < until;);
-    return { status: 200 as const, body: {} };
-  },
+const busy = publicRoute('/busy', () => {
+  for (const until = performance.now() + workMs; performance.now() < until;);
 });
 
 test('the wait of a request for its start is in its duration, its log line, its span and a metric', async (t) => {
