@@ -21,6 +21,8 @@ export type AuthSettings = {
   readonly maxRegistrationsPerNetwork: number;
   /** Max stored refresh tokens of one sign-in. */
   readonly maxTokensPerSignIn: number;
+  /** Max sign-ins with tokens of one user; a new one ends the oldest one. */
+  readonly maxFamiliesPerUser: number;
   readonly secondStepSeconds: number;
   readonly recentSignInSeconds: number;
   readonly maxSecondFactorFailures: number;

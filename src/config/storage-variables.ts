@@ -56,6 +56,11 @@ export const storageSections = {
       '3000',
       'Max refreshes of one sign-in; after them the user must sign in again. Each refresh stores a token until the sign-in ends. Must exceed REFRESH_TOKEN_EXPIRE_DAYS divided by ACCESS_TOKEN_EXPIRE_MINUTES',
     ),
+    TOKEN_SIGN_INS_PER_USER: variable(
+      integer(1, 100_000),
+      '200',
+      'Max sign-ins with tokens of one user that have not ended. A new one ends the oldest one. Cookie sessions do not count',
+    ),
     CREATIONS_PER_OWNER_PER_DAY: variable(
       integer(1, 1_000_000),
       '1000',

@@ -66,6 +66,7 @@ export const settings: AuthSettings = {
   maxUsersWithoutSignIn: 1_000,
   maxRegistrationsPerNetwork: 1_000,
   maxTokensPerSignIn: 3_000,
+  maxFamiliesPerUser: 200,
   secondStepSeconds: 300,
   recentSignInSeconds: 900,
   maxSecondFactorFailures: 5,

@@ -65,6 +65,28 @@ export const endSignIns = async (
 };
 
 /**
+ * Ends the oldest refresh families of a user with their access tokens, so that there is room for a new one. Each live family stores
+ * up to a max number of tokens, so their number bounds what one user can store. The account must be locked.
+ * @returns the number of ended families. Instances refuse their access tokens from their next read of revocations on
+ */
+export const endOldestFamilies = async (
+  { query }: Transaction,
+  userId: string,
+  { at, max }: { readonly at: Date; readonly max: number },
+): Promise<number> => {
+  // SQL, because it is one statement for any number of families.
+  const ended = await query(
+    `update refresh_family set revoked_at = $2, revoked_reason = 'surplus' where id in (
+       select id from refresh_family where user_id = $1 and revoked_at is null and expires_at > $2
+       order by created_at desc, id desc offset $3)
+     returning 1`,
+    [userId, at, max - 1],
+  );
+  if (ended.length > 0) await revokeTokens(query, userId, at);
+  return ended.length;
+};
+
+/**
  * Until when tokens are ended by their time of issue, if sign-ins end at `at`. Times of issue are whole seconds. A second is left
  * out, so that a sign-in right afterwards is not refused. The tokens of sign-ins are ended by their ids too.
  */

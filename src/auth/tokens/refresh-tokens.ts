@@ -13,6 +13,7 @@ import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-w
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../account-entities.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
+import { endOldestFamilies } from '../sessions/end-sign-ins.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import { keptAfterExpiry } from './revocation-reads.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
@@ -32,6 +33,8 @@ export type RefreshTokensDeps = {
   readonly abuse: AbuseReport;
   /** Max refresh tokens of one family: each refresh stores one, and all stay until the family ends. */
   readonly maxTokensPerSignIn: number;
+  /** Max families of one user that have not ended. A new one ends the oldest one. */
+  readonly maxFamiliesPerUser: number;
   /** Max age of a family, counted from the sign-in. */
   readonly lifetimeSeconds: number;
 };
@@ -39,7 +42,10 @@ export type RefreshTokensDeps = {
 export type TokenPair = IssuedToken & { readonly refreshToken: string };
 
 export type RefreshTokens = {
-  /** Creates a family for a user who has just signed in. */
+  /**
+   * Creates a family for a user who has just signed in. It ends the oldest family of a user who has the max number. The account must
+   * be locked.
+   */
   readonly open: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<TokenPair>;
   /**
    * Exchanges a refresh token for a new pair. A token that was used before this request arrived may be stolen, so the whole
@@ -94,7 +100,7 @@ const findFamily = async (query: Query, refreshToken: string, now: Date): Promis
 
 export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   const { unitOfWork, tokens, revocations, roles, audit, lookups, taggedSecrets, clock, lifetimeSeconds } = deps;
-  const { abuse, maxTokensPerSignIn } = deps;
+  const { abuse, maxTokensPerSignIn, maxFamiliesPerUser } = deps;
 
   const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
     ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
@@ -214,6 +220,16 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     open: async (transaction, user, origin) => {
       const id = uuidv7();
       const now = clock.now();
+      const ended = await endOldestFamilies(transaction, user.id, { at: now, max: maxFamiliesPerUser });
+      if (ended > 0) {
+        await audit.record(transaction, {
+          stream: `user:${user.id}`,
+          action: 'user.sessions_ended',
+          outcome: 'success',
+          target: user.id,
+          data: { sessions: ended, quota: 'token_sign_ins' },
+        });
+      }
       transaction.em.create(RefreshFamilyEntity, {
         id,
         user: transaction.em.getReference(UserAccountEntity, user.id),

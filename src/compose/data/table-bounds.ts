@@ -180,13 +180,13 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   refresh_family: {
     grows: 'a sign-in for tokens',
-    bound: 'CREATIONS_PER_OWNER_PER_DAY; RATE_LIMIT_LOGIN_PER_MINUTE of an address',
-    removed: 'AUTH_CLEANUP_MINUTES, after REFRESH_TOKEN_EXPIRE_DAYS',
+    bound: 'TOKEN_SIGN_INS_PER_USER; CREATIONS_PER_OWNER_PER_DAY',
+    removed: 'AUTH_CLEANUP_MINUTES, after REFRESH_TOKEN_EXPIRE_DAYS or its end',
     tests: ['test/audit/creation-quota.test.ts', 'test/auth/tokens/refresh-tokens.test.ts'],
   },
   refresh_token: {
     grows: 'a refresh of tokens',
-    bound: 'REFRESH_TOKENS_PER_SIGN_IN',
+    bound: 'REFRESH_TOKENS_PER_SIGN_IN for each of TOKEN_SIGN_INS_PER_USER',
     removed: 'with its family',
     tests: ['test/auth/tokens/refresh-tokens.test.ts'],
   },

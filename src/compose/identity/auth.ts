@@ -77,6 +77,7 @@ export const composeAuth = async (
       maxUsersWithoutSignIn: config.USERS_WITHOUT_SIGN_IN,
       maxRegistrationsPerNetwork: config.REGISTRATIONS_PER_NETWORK_PER_DAY,
       maxTokensPerSignIn: config.REFRESH_TOKENS_PER_SIGN_IN,
+      maxFamiliesPerUser: config.TOKEN_SIGN_INS_PER_USER,
       secondStepSeconds: config.SECOND_FACTOR_TIMEOUT_SECONDS,
       recentSignInSeconds: config.RECENT_SIGN_IN_MINUTES * 60,
       maxSecondFactorFailures: config.SECOND_FACTOR_MAX_FAILURES,

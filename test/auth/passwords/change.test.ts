@@ -4,12 +4,14 @@ import {
   auditActions,
   bearer,
   openSession,
+  quickCaches,
   refresh,
   signedIn,
   startRoom,
   type Room,
   type RoomParts,
 } from '../room.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { startMailRoom } from '#test/mail/mail-room.ts';
 import { quickHashing } from '../setup.ts';
 
@@ -35,6 +37,33 @@ test('a change ends all other sign-ins and keeps the sign-in that made the chang
   await room.work();
   const { to, headers } = room.smtp.received.at(-1)!;
   t.deepEqual([to, headers['subject']], [[ada.email], 'Your password was changed']);
+});
+
+test('no refresh on another instance at the same time outlives a change', async (t) => {
+  const room = await startRoom(t, quickCaches);
+  const beside = await startRoom(t, { ...quickCaches, beside: room });
+  await room.json('/auth/register', ada);
+  let { password } = ada;
+  let refreshed = 0;
+  for (let round = 0; round < 8; round += 1) {
+    const own = (await room.json('/auth/login', { ...ada, password })).body;
+    const other = (await beside.json('/auth/login', { ...ada, password })).body;
+    const next = `the long sentence of round ${round}`;
+    const [changed, answer] = await Promise.all([
+      change(room, bearer(own['access_token']), password, next),
+      refresh(beside, String(other['refresh_token'])),
+    ]);
+    t.is(changed.status, 204);
+    password = next;
+    if (answer.status !== 200) continue;
+    refreshed += 1;
+    t.like((await refresh(beside, String(answer.body['refresh_token']))).body, { error: 'invalid_grant' });
+    for (const { me } of [room, beside]) {
+      const hasEnded = async () => (await me(bearer(answer.body['access_token']))).body['code'] === 'token_revoked';
+      await eventually(hasEnded, 'the refreshed access token has ended');
+    }
+  }
+  t.true(refreshed > 0, 'some refreshes came first');
 });
 
 test('a change from a browser session keeps this session and needs its CSRF token', async (t) => {

@@ -2,7 +2,17 @@ import test from 'ava';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { Client } from 'pg';
-import { ada, auditActions, bearer, refresh, signedIn, startRoom, type Answer, type Room } from '../room.ts';
+import {
+  ada,
+  auditActions,
+  bearer,
+  quickCaches,
+  refresh,
+  signedIn,
+  startRoom,
+  type Answer,
+  type Room,
+} from '../room.ts';
 
 const refused = { code: 'oauth_request_invalid', error: 'invalid_grant' };
 
@@ -136,6 +146,26 @@ test('one sign-in has a max number of stored refresh tokens; beyond it a refresh
   t.like(answer.body, { code: 'quota_exceeded', errors: [{ code: 'refresh_tokens' }] });
   t.deepEqual(abuse.kinds, ['storage_quota']);
   t.is((await refresh(room, (await signedIn(room)).refresh)).status, 200, 'a new sign-in has its own tokens');
+});
+
+test('a user has a max number of sign-ins with tokens: a new one ends the oldest one with its access tokens', async (t) => {
+  const room = await startRoom(t, { settings: { ...quickCaches.settings, maxFamiliesPerUser: 2 } });
+  const oldest = await signedIn(room);
+  const kept = await signedIn(room);
+  const second = await refresh(room, oldest.refresh);
+  const newest = await signedIn(room);
+  t.like((await refresh(room, String(second.body['refresh_token']))).body, refused);
+  for (const token of [oldest.access, String(second.body['access_token'])]) {
+    await eventually(
+      async () => (await room.me(bearer(token))).body['code'] === 'token_revoked',
+      'the token has ended',
+    );
+  }
+  for (const { refresh: token } of [kept, newest]) t.is((await refresh(room, token)).status, 200);
+  const ended = `select data from audit_event where action = 'user.sessions_ended'`;
+  t.deepEqual(await room.stored.query(ended), [{ data: { sessions: 1, quota: 'token_sign_ins' } }]);
+  await room.auth.cleanUp();
+  t.is((await room.stored.query('select 1 from refresh_family')).length, 2);
 });
 
 const wrong: [string, Record<string, string>, number, object][] = [
