@@ -11,6 +11,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { AssertMayCreate } from './creation-quota.ts';
+import type { EndingLimit } from './ending-limit.ts';
 import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
@@ -26,6 +27,8 @@ export type AuditTrailDeps = {
   readonly refusals?: RefusalLimit;
   /** Without it the objects that one actor creates in a day are not limited. */
   readonly assertMayCreate?: AssertMayCreate;
+  /** Without it every end of credentials is recorded. */
+  readonly limitEndings?: EndingLimit;
 };
 
 /**
@@ -69,7 +72,8 @@ const tracedStream = (stream: AuditStream): string =>
   userStreams.test(stream) ? stream.slice(0, stream.indexOf(':')) : stream;
 
 /** The audit trail in PostgreSQL, in the tables of migration `0002-audit-trail`. The port documents the guarantees. */
-export const createAuditTrail = ({ clock, metrics, ids, refusals, assertMayCreate }: AuditTrailDeps): AuditTrail => {
+export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
+  const { clock, metrics, ids, refusals, assertMayCreate, limitEndings } = deps;
   const pendingEvents = new WeakMap<Transaction, EventContent[]>();
 
   const write = async (query: Query, event: EventContent): Promise<void> => {
@@ -129,8 +133,11 @@ export const createAuditTrail = ({ clock, metrics, ids, refusals, assertMayCreat
     },
 
     record: async (transaction, event) => {
-      const content = contentFor(event);
-      await assertMayCreate?.(transaction.query, content);
+      const wanted = contentFor(event);
+      await assertMayCreate?.(transaction.query, wanted);
+      const ending = await limitEndings?.(transaction.query, wanted);
+      if (ending === 'omit') return metrics.count('volwatch_audit_endings_omitted_total', {});
+      const content = ending === 'last' ? { ...wanted, data: { ...wanted.data, last_of_day: true } } : wanted;
       let events = pendingEvents.get(transaction);
       if (!events) {
         const pending: EventContent[] = [];

@@ -1,4 +1,3 @@
-import { dayMs } from '#src/kernel/calendar.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota, type QuotaUse } from '#src/kernel/lists/storage-quota.ts';
 import {
@@ -11,6 +10,7 @@ import {
 import type { ActingSubjects } from '#src/kernel/ports/audit.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { EventContent } from './event-content.ts';
+import { eventsOfDay } from './events-of-day.ts';
 
 export type CreationQuotaDeps = {
   readonly abuse: AbuseReport;
@@ -66,15 +66,6 @@ const groupOf = (action: AuditAction): AuditQuotaGroup | undefined =>
 const isRemovalOfScopes = ({ action, data }: Pick<EventContent, 'action' | 'data'>): boolean =>
   action === 'api_key.changed' && data['scopes_removed'] === true;
 
-/** The same condition on a row of `audit_event`. */
-const isRemovalOfScopesSql = `action = 'api_key.changed' and data @> '{"scopes_removed": true}'`;
-
-/** The smallest UUIDv7 of this time. */
-const firstIdAt = (time: number): string => {
-  const hex = time.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
-};
-
 export const createCreationQuota = (deps: CreationQuotaDeps): AssertMayCreate => {
   const { abuse, actingSubjects, maxPerDay, maxRefreshesPerDay } = deps;
   return async (query, event) => {
@@ -85,19 +76,11 @@ export const createCreationQuota = (deps: CreationQuotaDeps): AssertMayCreate =>
     const acting = await actingSubjects(query, actor, now);
     if (!acting) return;
     const { unit, remedy } = groups[group];
-    const actions = auditActionsOf(group);
     const max = group === 'refreshes' ? maxRefreshesPerDay : maxPerDay;
-    const [found] = await query<{ made: number }>(
-      `select count(*)::int as made from (
-         select 1 from audit_event where actor_subject = any($1) and id >= $2 and actor_kind = any($3) and action = any($4)
-           and not (${isRemovalOfScopesSql})
-         limit $5
-       ) as event`,
-      [acting.subjects, firstIdAt(now.getTime() - dayMs), acting.kinds, actions, max],
-    );
+    const made = await eventsOfDay(query, { acting, actions: auditActionsOf(group), now, max });
     assertWithinQuota(abuse, {
       quota: `${group}_in_a_day`,
-      wanted: found!.made + 1,
+      wanted: made + 1,
       max,
       unit,
       remedy,

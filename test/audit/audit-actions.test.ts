@@ -1,6 +1,13 @@
 import { globSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { auditActions, auditActionsOf, auditGrowth } from '#src/kernel/catalogue/audit-actions.ts';
+import {
+  auditActions,
+  auditActionsOf,
+  auditGrowth,
+  auditQuotaGroups,
+  type AuditAction,
+  type AuditGrowth,
+} from '#src/kernel/catalogue/audit-actions.ts';
 
 const declaration = 'src/kernel/catalogue/audit-actions.ts';
 const sources = globSync('src/**/*.ts')
@@ -43,7 +50,7 @@ test('each action that creates or changes something counts, or is listed here wi
     'user.password_reset_requested': 'limited',
     // Only a sign-in cancels the removal, and sign-ins count.
     'user.removal_requested': 'following',
-    // Only deliveries that fail disable a webhook.
+    // By a test, which counts.
     'webhook.enabled': 'following',
   };
   const uncounted = auditActions.filter(
@@ -52,4 +59,47 @@ test('each action that creates or changes something counts, or is listed here wi
       ['following', 'ending', 'refusal', 'operator', 'limited'].includes(auditGrowth[action]),
   );
   t.deepEqual(Object.fromEntries(uncounted.map((action) => [action, auditGrowth[action]])), bounded);
+});
+
+/**
+ * What each event of an action with the bound `following` follows: other actions, or what happens once for an object. An action that a
+ * caller can repeat without an event that counts must not be here.
+ */
+const followed: Readonly<Record<string, readonly (AuditAction | 'once for each change of the cost of hashes')[]>> = {
+  'refresh.applied': ['refresh.started'],
+  'refresh.succeeded': ['refresh.started'],
+  'refresh.rolled_back': ['refresh.started'],
+  'refresh.failed': ['refresh.queued', 'refresh.started'],
+  'refresh.removed': ['refresh.queued', 'refresh.started'],
+  'universe.deleted': ['universe.created'],
+  'user.disabled': ['user.registered', 'user.enabled'],
+  'user.erased': ['user.registered'],
+  'user.second_factor_removed': ['user.second_factor_enabled'],
+  'user.recovery_code_used': ['user.second_factor_enabled'],
+  'user.signed_out': ['user.signed_in'],
+  'user.password_rehashed': ['once for each change of the cost of hashes'],
+  'user.password_reset': ['user.password_reset_requested'],
+  'user.removal_requested': ['user.signed_in'],
+  'user.removal_cancelled': ['user.signed_in'],
+  'user.preset_removed': ['user.preset_stored'],
+  'user.email_verified': ['user.registered', 'user.email_change_requested'],
+  'user.email_changed': ['user.email_change_requested'],
+  'api_key.rotated': ['api_key.created'],
+  'api_key.revoked': ['api_key.created'],
+  'webhook.deleted': ['webhook.created'],
+  // A test that arrives enables a webhook; the answer to a test or to an event can disable it again.
+  'webhook.enabled': ['webhook.tested'],
+  'webhook.disabled': ['webhook.created', 'webhook.tested'],
+  'calendar.disconnected': ['calendar.connected'],
+  'calendar.reauthorization_required': ['calendar.connected'],
+};
+
+test('each action that follows another one is listed with it, and that one counts or is limited', (t) => {
+  t.deepEqual(Object.keys(followed).toSorted(), auditActionsOf('following').toSorted());
+  const counted = new Set<AuditGrowth>([...auditQuotaGroups, 'limited', 'operator']);
+  for (const [action, causes] of Object.entries(followed)) {
+    for (const cause of causes) {
+      if (cause in auditGrowth) t.true(counted.has(auditGrowth[cause as AuditAction]), `${action} after ${cause}`);
+    }
+  }
 });

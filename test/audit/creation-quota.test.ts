@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota } from '#src/audit/creation-quota.ts';
+import { createEndingLimit } from '#src/audit/ending-limit.ts';
 import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
 import type { AuditAction, AuditActor, AuditEvent } from '#src/kernel/ports/audit.ts';
 import { auditActionsOf, auditQuotaGroups } from '#src/kernel/catalogue/audit-actions.ts';
@@ -24,6 +25,7 @@ const limited = async (t: ExecutionContext, maxPerDay: number, maxRefreshesPerDa
       maxPerDay,
       maxRefreshesPerDay,
     }),
+    limitEndings: createEndingLimit({ actingSubjects, maxPerDay }),
   });
   let number = 0;
   const record = (action: AuditAction, actor: AuditActor = ada, data: AuditEvent['data'] = {}) =>
@@ -38,7 +40,7 @@ const limited = async (t: ExecutionContext, maxPerDay: number, maxRefreshesPerDa
         data,
       } as AuditEvent);
     });
-  return { ...made, record, reported, advance: (ms: number) => (now += ms) };
+  return { ...made, audit, record, reported, advance: (ms: number) => (now += ms) };
 };
 
 test('creating and ending keys again and again ends at the limit of the day, for every kind of creation', async (t) => {
@@ -62,7 +64,7 @@ test('creating and ending keys again and again ends at the limit of the day, for
 });
 
 test('changes of settings end at the limit of the day, and use up no sign-ins', async (t) => {
-  const { record, advance } = await limited(t, 3);
+  const { record, advance } = await limited(t, auditActionsOf('changes').length);
   for (const action of auditActionsOf('changes')) await record(action);
   for (const action of auditActionsOf('changes')) {
     const error = await t.throwsAsync(record(action), { code: 'quota_exceeded' }, action);
@@ -149,4 +151,33 @@ test('refreshes have a max of their own', async (t) => {
   const { record } = await limited(t, 1, 3);
   for (let made = 0; made < 3; made += 1) await record('refresh.started');
   await t.throwsAsync(record('refresh.queued'), { code: 'quota_exceeded' });
+});
+
+test('ends of own tokens always succeed, and leave a limited number of events in a day; the last one says so', async (t) => {
+  const { database, audit, metrics, admin, advance } = await limited(t, 3);
+  const end = (actor: AuditActor, user = 'ada') =>
+    database.unitOfWork.run({ operation: 'auth.revoke' }, (transaction) =>
+      audit.record(transaction, {
+        stream: `user:${user}`,
+        action: 'token.revoked',
+        outcome: 'success',
+        actor,
+        target: uuidv7(),
+      }),
+    );
+  const data = async (user = 'ada') =>
+    (await admin.query('select data from audit_event where stream = $1 order by sequence', [`user:${user}`])).map(
+      (row) => row['data'] as object,
+    );
+  for (let round = 0; round < 6; round += 1) await end(ada);
+  t.deepEqual(await data(), [{}, {}, { last_of_day: true }]);
+  t.is(metrics.value('volwatch_audit_endings_omitted_total'), 3);
+  await end({ kind: 'user', subject: 'grace' }, 'grace');
+  t.is((await data('grace')).length, 1, 'another user has events of its own');
+  await end({ kind: 'operator', subject: null });
+  await end({ kind: 'user', subject: 'administrator' });
+  t.is((await data()).length, 5, 'what others end is always recorded');
+  advance(dayMs + 1);
+  await end(ada);
+  t.is((await data()).length, 6);
 });

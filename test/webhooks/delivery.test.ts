@@ -193,7 +193,13 @@ test.serial('one delivery after the other given up disables a webhook; a test th
   t.is(last.headers['webhook-id'], String(body['event_id']));
   t.like(JSON.parse(last.body), { type: 'webhook.test', data: { webhook_id: id } });
   t.like(await webhookOf(room, id), { status: 'active', disabled_reason: null, disabled_at: null });
-  t.deepEqual(await auditActions(room), ['webhook.created', 'webhook.disabled', 'webhook.enabled']);
+  t.deepEqual(await auditActions(room), [
+    'webhook.created',
+    'webhook.tested',
+    'webhook.disabled',
+    'webhook.tested',
+    'webhook.enabled',
+  ]);
   t.deepEqual(
     (await deliveriesOf(room, id)).map(({ state }) => state),
     ['delivered', 'dead', 'dead', 'dead', 'dead'],

@@ -22,4 +22,6 @@ test('the number of test events is limited by owner; deleting a webhook deletes 
     'the test event of the deleted webhook is deleted',
   );
   t.is((await room.call('POST', `/webhooks/${second}/test`)).status, 202);
+  const tested = `select 1 from audit_event where action = 'webhook.tested'`;
+  t.is((await room.stored.query(tested)).length, 3, 'a test counts as a change, because it can enable the webhook');
 });

@@ -202,14 +202,18 @@ export const auth: DashboardSpec = {
         {
           id: 32,
           kind: 'bars',
-          title: 'Refusals without an own audit event',
+          title: 'Refusals and ends without an own audit event',
           description:
-            'Refusals whose stream had enough audit events in that hour. The trail counts them in one summary event.',
+            'Refusals whose stream had enough audit events in that hour; the trail counts them in one summary event. Ends of tokens whose owner had enough in that day.',
           unit: 'count',
           queries: [
             {
               expr: `sum by (instance) (increase(${of('volwatch_audit_refusals_omitted_total')}[$__interval]))`,
-              legend: '{{instance}}',
+              legend: 'refusals {{instance}}',
+            },
+            {
+              expr: `sum by (instance) (increase(${of('volwatch_audit_endings_omitted_total')}[$__interval]))`,
+              legend: 'ends {{instance}}',
             },
           ],
         },

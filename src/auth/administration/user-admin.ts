@@ -137,9 +137,9 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     removeSecondFactor: (id, by) =>
       unitOfWork.run({ operation }, async (transaction) => {
         await lock(transaction, id);
-        if (!(await removeSecondFactor(transaction, id))) {
-          throw new AppError('resource_not_found', 'The user has no second factor');
-        }
+        const removed = await removeSecondFactor(transaction, id);
+        if (removed === 'none') throw new AppError('resource_not_found', 'The user has no second factor');
+        if (removed === 'unconfirmed') return;
         const actor = by && operator;
         await audit.record(transaction, {
           stream: `user:${id}`,

@@ -42,11 +42,22 @@ const wrongCode = (isLast: boolean): AppError => {
   return validationFailed([{ pointer: '/code', code: 'invalid_value', detail }]);
 };
 
-/** SQL, because several tables lose the rows of one user. @returns whether there was a second factor */
-export const removeSecondFactor = async ({ query }: Transaction, userId: string): Promise<boolean> => {
+/**
+ * SQL, because several tables lose the rows of one user.
+ * @returns what there was: a second factor, a secret that was not confirmed, or nothing
+ */
+export const removeSecondFactor = async (
+  { query }: Transaction,
+  userId: string,
+): Promise<'enabled' | 'unconfirmed' | 'none'> => {
   await endSecondSteps(query, userId);
   await query('delete from recovery_code where user_id = $1', [userId]);
-  return (await query('delete from user_second_factor where user_id = $1 returning 1', [userId])).length > 0;
+  const [removed] = await query<{ enabled: boolean }>(
+    'delete from user_second_factor where user_id = $1 returning confirmed_at is not null as enabled',
+    [userId],
+  );
+  if (!removed) return 'none';
+  return removed.enabled ? 'enabled' : 'unconfirmed';
 };
 
 export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
@@ -118,8 +129,10 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       await assertRecentSignIn(caller);
       await unitOfWork.run({ operation }, async (transaction) => {
         await lockUser(transaction, userId);
-        if (!(await removeSecondFactor(transaction, userId))) throw none();
-        await record(transaction, userId, 'user.second_factor_removed');
+        const removed = await removeSecondFactor(transaction, userId);
+        if (removed === 'none') throw none();
+        // Anybody can make secrets and remove them again without end, and events stay for good.
+        if (removed === 'enabled') await record(transaction, userId, 'user.second_factor_removed');
       });
     },
 

@@ -201,6 +201,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         stream: `user:${found.id}`,
         action: 'token.revoked',
         outcome: 'success',
+        actor: { kind: 'user', subject: found.id },
         target: found.family_id,
       });
       return endFamily(transaction, found.family_id, 'revoked');

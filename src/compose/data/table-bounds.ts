@@ -45,7 +45,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; credentials and their changes, sign-ins, webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of tokens and sign-ins: the rate limit of their caller; src/kernel/catalogue/audit-actions.ts has each action',
+      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; credentials and their changes, sign-ins, webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of own tokens: CREATIONS_PER_OWNER_PER_DAY; src/kernel/catalogue/audit-actions.ts has each action',
     removed: 'never: the trail is append-only',
     tests: [
       'test/audit/refusal-limit.test.ts',

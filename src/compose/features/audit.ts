@@ -4,6 +4,7 @@ import {
   createAuditRoutes,
   createAuditTrail,
   createCreationQuota,
+  createEndingLimit,
   createOperatorActions,
   createRefusalLimit,
 } from '../../audit/index.ts';
@@ -44,6 +45,7 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
       maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY,
       maxRefreshesPerDay: config.REFRESHES_PER_OWNER_PER_DAY,
     }),
+    limitEndings: createEndingLimit({ actingSubjects, maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY }),
   });
 
   const recordFault: FaultChangeListener = (point, fault) =>

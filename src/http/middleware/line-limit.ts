@@ -17,7 +17,7 @@ const maxByAddress = 600;
 const maxOfAll = 6_000;
 
 /**
- * Limits the lines of requests that no rate limit refuses: without a route, OPTIONS, documents, health. One address had written
+ * Limits the lines of requests that no rate limit refuses: without a route, OPTIONS, `/problems`, health. One address had written
  * 3 MB of them in a second. At the end of a minute in which lines were left out, one line has their number.
  */
 export const createLineLimit = ({ clock, metrics, logger }: LineLimitDeps): LineLimit => {

@@ -50,7 +50,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
     atRoot: true,
     tag: 'Service',
     auth: 'public',
-    rateLimit: 'none',
+    rateLimit: 'caller',
     load: 'none',
     request: {},
     errors: [],

@@ -13,8 +13,8 @@ export type AuditQuotaGroup = (typeof auditQuotaGroups)[number];
  * What bounds the events of an action, because events are never deleted. A name of `auditQuotaGroups`: the quota of that group.
  *
  * - `following`: each event follows one that is counted, or comes once for an object, or comes from the service itself.
- * - `ending`: an end of credentials. It must always be possible, so it is never refused: each ends sign-ins or a token that was issued,
- *   and the rate limit of the caller bounds it.
+ * - `ending`: an end of credentials. It must always be possible, so it is never refused. Those of one actor and its own
+ *   credentials are recorded up to a max in 24 hours. An administrator who ends those of others is trusted.
  * - `refusal`: the limit of refusals (AUDIT_REFUSALS_PER_HOUR). Its outcome is always `refused`.
  * - `operator`: only the command line and the admin port cause it.
  * - `limited`: registrations by network and day, messages by recipient, account and network.
@@ -81,6 +81,7 @@ export const auditGrowth = {
   'api_key.revoked': 'following',
   'api_key.refused': 'refusal',
   'webhook.created': 'creations',
+  'webhook.tested': 'changes',
   'webhook.deleted': 'following',
   'webhook.rotated': 'creations',
   'webhook.disabled': 'following',

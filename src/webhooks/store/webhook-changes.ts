@@ -141,6 +141,8 @@ export const createWebhookChanges = (
         );
         if (!found) throw notFound();
         await assertTestQuota(transaction, owner);
+        // A test can enable the webhook, and its receiver can disable it again. Their events stay for good, so tests count.
+        await record(transaction, id, 'webhook.tested');
         return outbox.test(transaction, { id, owner: owner.join(':') });
       });
     },

@@ -110,6 +110,17 @@ test('an unconfirmed secret has no effect, and a second one replaces it', async 
   t.like((await room.json('/account/totp', undefined, bearer(access))).body, { code: 'second_factor_enabled' });
 });
 
+test('the removal of a secret that was never confirmed leaves no event', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  for (let round = 0; round < 3; round += 1) {
+    await room.json('/account/totp', undefined, bearer(access));
+    t.is((await room.call('/account/totp', { method: 'DELETE', headers: bearer(access) })).status, 204);
+  }
+  t.is((await room.call('/account/totp', { method: 'DELETE', headers: bearer(access) })).status, 404);
+  t.false((await auditActions(room)).includes('user.second_factor_removed'));
+});
+
 test('adding and removing need a recent sign-in; after the removal the password is enough', async (t) => {
   const { room, access, refreshToken, code } = await enrolled(t);
   const remove = (shown: Record<string, string>) => room.call('/account/totp', { method: 'DELETE', headers: shown });

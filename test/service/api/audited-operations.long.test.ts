@@ -13,7 +13,6 @@ const unaudited: readonly (readonly [operations: RegExp, reason: string])[] = [
   [/^(POST|PUT|DELETE) \/api\/v1\/pricing\/jobs/, 'the work of the caller for some hours, which nobody else can see'],
   [/^POST \/api\/v1\/auth\/token$/, 'tokens are counted and logged, because they are many and expire by themselves'],
   [/^POST \/api\/v1\/account\/totp$/, 'the secret has no effect before PUT with its code'],
-  [/^POST \/api\/v1\/webhooks\/\{id\}\/test$/, 'it sends a test event, and changes nothing'],
   [
     /^POST \/api\/v1\/calendar\/sync\/auto$/,
     'it copies what the owner has changed at Google; metric and log tell of it',

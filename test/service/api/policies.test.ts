@@ -6,6 +6,7 @@ import { call, serve } from '#testkit/running-service.ts';
 
 type Parameter = { readonly name?: string; readonly schema?: { readonly maximum?: number } };
 type Operation = {
+  readonly responses: Readonly<Record<string, unknown>>;
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters?: readonly Parameter[];
 };
@@ -74,6 +75,24 @@ test('each route of the service lets in those whom the security page names, and 
     'a scope without a route: declare it in a route',
   );
   t.deepEqual(Object.fromEntries(Object.entries(found).map(([scope, names]) => [scope, names.toSorted()])), scoped);
+});
+
+test('only the pages that explain a refusal, and health, have no rate limit', async (t) => {
+  const database = await setupDatabase(t);
+  const service = await serve(t, { DATABASE_URL: database.url, FAULT_INJECTION: 'false' });
+  const { body } = await call(`${service.url}/openapi.json`);
+  const unlimited = Object.entries((body as unknown as Document).paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { responses }]) => ('429' in responses ? [] : [`${method} ${path}`])),
+  );
+  t.deepEqual(unlimited.toSorted(), [
+    'get /',
+    'get /health',
+    'get /health/live',
+    'get /health/ready',
+    'get /health/serving',
+    'get /problems',
+    'get /problems/{code}',
+  ]);
 });
 
 test('each operation of the document has an example, a description and a tag that is described', async (t) => {

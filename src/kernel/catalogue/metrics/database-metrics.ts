@@ -75,6 +75,11 @@ export const databaseMetrics = {
     help: 'Refusals that no audit event of their own was written for, because their stream had enough in that hour',
     labels: {},
   },
+  volwatch_audit_endings_omitted_total: {
+    type: 'counter',
+    help: 'Ends of own tokens that no audit event was written for, because their owner had enough in that day',
+    labels: {},
+  },
   volwatch_table_rows: {
     type: 'gauge',
     help: 'Rows of a table as PostgreSQL estimates them',

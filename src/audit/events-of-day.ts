@@ -1,0 +1,34 @@
+import { dayMs } from '#src/kernel/calendar.ts';
+import type { AuditAction } from '#src/kernel/catalogue/audit-actions.ts';
+import type { ActingSubjects } from '#src/kernel/ports/audit.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+
+export type EventsOfDay = {
+  readonly acting: NonNullable<Awaited<ReturnType<ActingSubjects>>>;
+  readonly actions: readonly AuditAction[];
+  readonly now: Date;
+  /** The count stops here. */
+  readonly max: number;
+};
+
+/** Scopes can be removed from a key at any time, so these events do not count. */
+const isRemovalOfScopesSql = `action = 'api_key.changed' and data @> '{"scopes_removed": true}'`;
+
+/** The smallest UUIDv7 of this time. */
+const firstIdAt = (time: number): string => {
+  const hex = time.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+};
+
+/** Counts the events of these actors in the last 24 hours. SQL, because the count must stop at the max. */
+export const eventsOfDay = async (query: Query, { acting, actions, now, max }: EventsOfDay): Promise<number> => {
+  const [found] = await query<{ made: number }>(
+    `select count(*)::int as made from (
+       select 1 from audit_event where actor_subject = any($1) and id >= $2 and actor_kind = any($3) and action = any($4)
+         and not (${isRemovalOfScopesSql})
+       limit $5
+     ) as event`,
+    [acting.subjects, firstIdAt(now.getTime() - dayMs), acting.kinds, actions, max],
+  );
+  return found!.made;
+};
