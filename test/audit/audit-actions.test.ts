@@ -84,6 +84,7 @@ const followed: Readonly<Record<string, readonly (AuditAction | 'once for each c
   'user.preset_removed': ['user.preset_stored'],
   'user.email_verified': ['user.registered', 'user.email_change_requested'],
   'user.email_changed': ['user.email_change_requested'],
+  'refresh_token.reused': ['user.signed_in'],
   'api_key.rotated': ['api_key.created'],
   'api_key.revoked': ['api_key.created'],
   'webhook.deleted': ['webhook.created'],

@@ -165,7 +165,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         await audit.record(transaction, {
           stream: `user:${user}`,
           action: 'refresh_token.reused',
-          outcome: 'refused',
+          outcome: 'failure',
           target: familyId,
           reason: 'oauth_request_invalid',
         });

@@ -69,7 +69,8 @@ export const auditGrowth = {
   'user.email_changed': 'following',
   'csrf.refused': 'refusal',
   'token.revoked': 'ending',
-  'refresh_token.reused': 'refusal',
+  // Not a refusal: it ends the sign-in, and anybody can use up the number of refusals.
+  'refresh_token.reused': 'following',
   'client.created': 'operator',
   'client.rotated': 'operator',
   'client.revoked': 'operator',

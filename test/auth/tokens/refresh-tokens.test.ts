@@ -49,6 +49,17 @@ test('a reused refresh token ends its whole family, access tokens included, and 
   t.is(room.metrics.value('volwatch_db_transactions_total', { operation: 'auth.refresh', outcome: 'rolled_back' }), 0);
 });
 
+test('nobody can hide the reuse of a refresh token in the audit trail by refused sign-ins', async (t) => {
+  const room = await startRoom(t, { auditRefusals: { maxPerHour: 2, maxOfAllPerHour: 2 } });
+  const { refresh: token } = await signedIn(room);
+  for (let round = 0; round < 4; round += 1) await room.json('/auth/login', { ...ada, password: 'a wrong sentence' });
+  await refresh(room, token);
+  await refresh(room, token);
+  const actions = await auditActions(room);
+  t.is(actions.filter((action) => action === 'user.sign_in_refused').length, 2);
+  t.is(actions.filter((action) => action === 'refresh_token.reused').length, 1);
+});
+
 const waitingBackends = async ({ stored }: Room, count: number): Promise<void> => {
   const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   await eventually(async () => (await stored.query(waiting)).length >= count, `${count} backends wait for a lock`);
