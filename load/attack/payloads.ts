@@ -1,4 +1,5 @@
 import { deepCall } from '#testkit/american/deep-call.ts';
+import { nearlyNoRate } from '#testkit/american/hidden-panels.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
@@ -105,6 +106,24 @@ export const payloads = {
   }),
   /** An American option with a price that no volatility gives. The search takes about 0.1 s of processor time. */
   impossiblePrice: once(() => json({ ...americanPut, time_to_expiry: 1.69, rate: 0.273, price: 100 })),
+  /** An option with a rate of nearly 0. It takes about 15 ms, a thousand times as long as its estimate was. */
+  nearlyNoRate: once(() => json(nearlyNoRate)),
+  /** 38 searches that find a volatility after about 0.12 s each, where the estimate says 2.5 ms. */
+  slowSearches: once(() =>
+    json({
+      columns: {
+        model: 'andersen_lake',
+        exercise_style: 'american',
+        option_type: 'put',
+        spot: 100,
+        strike: 50.420054823233194,
+        time_to_expiry: 2.402778488522569,
+        rate: 0.16088861151740028,
+        price: Array.from({ length: 38 }, (_, row) => 50.288373572091686 + row * 1e-6),
+      },
+      outputs: ['implied_volatility'],
+    }),
+  ),
   /** Rows of one member each, whose name is compared with the names of all inputs. */
   unknownNames: once(() =>
     json({ options: Array.from({ length: 800 }, (_, row) => ({ [`q${row}_`.padEnd(64, 'zxpwspttimk')]: 1 })) }),

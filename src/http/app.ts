@@ -97,6 +97,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
       routing,
       clientIp: deps.clientIp,
       requestLog: createRequestLog(logger, deps.addressHash, createLineLimit({ clock, metrics, logger })),
+      hasRateLimits: deps.rateLimit !== undefined,
       deadlineMs: limits.requestDeadlineMs,
       streamDeadlineMs: limits.stream.timeoutMs,
     }),

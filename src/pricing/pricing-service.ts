@@ -5,8 +5,17 @@ import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { createBatch, needsProcess, type BatchOptions } from './batch/batch.ts';
 import { isNotConverged } from './batch/batch-tally.ts';
 import type { GivenBatch } from './batch/prepared-batch.ts';
-import { calculate, createOutputs, iterationsAt, wantedOf, type PricedOption } from './request/calculate.ts';
-import { estimateOf } from './models/cost.ts';
+import {
+  calculate,
+  createOutputs,
+  iterationsAt,
+  wantedOf,
+  type PricedOption,
+  type Wanted,
+} from './request/calculate.ts';
+import { estimateOf, type WorkEstimate } from './models/cost.ts';
+import type { Option, PricingEngine } from './models/engine.ts';
+import { SlowCalculation } from './models/slow-calculation.ts';
 import { computationTime } from './request/computation-time.ts';
 import { invalidRequest, outcomeOf, reportAbuse, reportFailure } from './request/failures.ts';
 import type { Model } from './models/models.ts';
@@ -75,6 +84,12 @@ const wantedInputs: Readonly<Record<SingleOperation, readonly string[]>> = {
   greeks: ['spot', 'volatility'],
   implied_volatility: ['spot'],
 };
+
+/** Milliseconds of a calculation that was too slow for the event loop. Up to 17 were measured. */
+const movedMs = 20;
+/** The estimate of an option that a process prices. If it is low, the event loop has begun the calculation, and it was slow. */
+const estimateInProcess = (estimate: WorkEstimate): WorkEstimate =>
+  needsProcess(estimate) ? estimate : { ...estimate, totalMs: movedMs, maxRowMs: movedMs };
 
 const unsupportedOutputs = (operation: SingleOperation, model: Model, names: readonly OutputName[]): FieldError[] =>
   names
@@ -148,6 +163,28 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
     return fillRow(body, filling.values);
   };
 
+  /** @returns undefined if a pricing process must price the option */
+  const priceHere = (
+    operation: SingleOperation,
+    engine: PricingEngine,
+    option: Option,
+    wanted: Wanted,
+  ): PricedOption | string | undefined => {
+    try {
+      const result = calculate(engine, option, wanted, buffer);
+      if (operation !== 'implied_volatility') return result;
+      const iterations = buffer[iterationsAt]!;
+      // A price that is refused before the search has no steps, and a search that did not converge has many.
+      if (iterations > 0 || typeof result !== 'string')
+        metrics.observe('volwatch_pricing_solver_iterations', { model: engines.model(option.model).name }, iterations);
+      return result;
+    } catch (error) {
+      if (!(error instanceof SlowCalculation)) throw error;
+      metrics.count('volwatch_pricing_moved_total', { operation });
+      return undefined;
+    }
+  };
+
   const single = async (operation: SingleOperation, body: unknown, request?: Cancellable): Promise<TimedOption> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
@@ -170,24 +207,18 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       if (armed) await faults.reach('pricing.engine', request?.signal);
       const wanted = wantedOf(outputs, units);
       const estimate = estimateOf([row], wanted);
-      const slow = !armed && needsProcess(estimate);
-      const result = slow
-        ? await context.with(trace.setSpan(context.active(), span), () =>
-            priceOnWorker(workers, withoutOwn(row), outputs, units, {
-              signal: request?.signal,
-              kind: 'single',
-              caller: callerOf(),
-              estimate,
-              maxMs: maxWorkMs,
-            }),
-          )
-        : calculate(engine, option, wanted, buffer);
-      if (!slow && operation === 'implied_volatility') {
-        const iterations = buffer[iterationsAt]!;
-        // A price that is refused before the search has no steps, and a search that did not converge has many.
-        if (iterations > 0 || typeof result !== 'string')
-          metrics.observe('volwatch_pricing_solver_iterations', { model: label }, iterations);
-      }
+      const own = !armed && needsProcess(estimate) ? undefined : priceHere(operation, engine, option, wanted);
+      const result =
+        own ??
+        (await context.with(trace.setSpan(context.active(), span), () =>
+          priceOnWorker(workers, withoutOwn(row), outputs, units, {
+            signal: request?.signal,
+            kind: 'single',
+            caller: callerOf(),
+            estimate: estimateInProcess(estimate),
+            maxMs: maxWorkMs,
+          }),
+        ));
       if (typeof result === 'string') {
         if (isNotConverged(result)) metrics.count('volwatch_pricing_not_converged_total', { model: label });
         throw new AppError('pricing_calculation_failed', result);

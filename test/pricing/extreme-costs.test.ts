@@ -2,13 +2,17 @@ import test from 'ava';
 import { needsProcess } from '#src/pricing/batch/batch.ts';
 import { estimateOf } from '#src/pricing/models/cost.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import type { Option } from '#src/pricing/models/engine.ts';
+import type { Model } from '#src/pricing/models/models.ts';
+import { SlowCalculation } from '#src/pricing/models/slow-calculation.ts';
 import type { OutputName } from '#src/pricing/models/outputs.ts';
-import { createOutputs, evaluate, wantedOf } from '#src/pricing/request/calculate.ts';
+import { createOutputs, evaluate, wantedOf, type Wanted } from '#src/pricing/request/calculate.ts';
 import { readOption } from '#src/pricing/request/read-option.ts';
 import { deepCall } from '#testkit/american/deep-call.ts';
+import { hiddenPanels, nearlyNoRate } from '#testkit/american/hidden-panels.ts';
 import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
 
-const engines = createEngineFactory();
+const engines = createEngineFactory({ site: 'event_loop' });
 const tolerance = process.env['NODE_V8_COVERAGE'] === undefined ? 1 : 20;
 /** An option with a low estimate is priced on the event loop of the service, so it must never take longer. */
 const maxMs = 50;
@@ -69,6 +73,17 @@ const processorMs = (work: () => unknown): number => {
   return (user + system) / 1_000;
 };
 
+/** @returns false if the engine leaves the calculation to a pricing process */
+const endsHere = (model: Model, option: Option, wanted: Wanted): boolean => {
+  try {
+    evaluate(engines.engine(model), option, wanted, createOutputs());
+    return true;
+  } catch (error) {
+    if (!(error instanceof SlowCalculation)) throw error;
+    return false;
+  }
+};
+
 /** Prices random options that the service prices itself. @returns their number, and the slow ones */
 const priceHere = (name: string, usual: Readonly<Record<string, unknown>>, isInverted: boolean) => {
   const model = engines.model(name);
@@ -93,7 +108,7 @@ const priceHere = (name: string, usual: Readonly<Record<string, unknown>>, isInv
     const option = readOption(row, model, '', wanted);
     if (Array.isArray(option)) continue;
     priced += 1;
-    const run = (): number => processorMs(() => evaluate(engines.engine(model), option, wanted, createOutputs()));
+    const run = (): number => processorMs(() => endsHere(model, option, wanted));
     // A second run shows whether the compiler or the collector took the time of the first.
     const took = run();
     if (took > maxMs * tolerance && run() > maxMs * tolerance)
@@ -127,4 +142,20 @@ test('an American call deep in the money is priced in a pricing process, where n
   const estimate = estimateOf([deepCall], wantedOf(['price']));
   t.true(needsProcess(estimate), JSON.stringify(estimate));
   t.false(needsProcess(estimateOf([{ ...deepCall, strike: 1.1, rate: 0.02 }], wantedOf(['price']))));
+});
+
+test('the engine of the event loop begins no calculation on panels, however low the estimate is', (t) => {
+  const model = engines.model('andersen_lake');
+  t.true(needsProcess(estimateOf([nearlyNoRate], wantedOf(['price']))), 'a rate that is nearly 0 has a high estimate');
+  t.false(needsProcess(estimateOf([hiddenPanels], wantedOf(['price']))), 'no estimate knows every option');
+  for (const row of [nearlyNoRate, hiddenPanels, deepCall]) {
+    for (const outputs of [['price'], ['delta'], ['volga']] as const) {
+      const wanted = wantedOf(outputs);
+      const option = readOption(row, model, '', wanted);
+      t.false(Array.isArray(option));
+      t.false(endsHere(model, option as Option, wanted), `${outputs.join()} of ${JSON.stringify(row)}`);
+    }
+  }
+  const usual = readOption({ ...deepCall, strike: 1.1, rate: 0.02 }, model, '', wantedOf(['price']));
+  t.true(endsHere(model, usual as Option, wantedOf(['price'])));
 });

@@ -5,6 +5,7 @@ import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
 import { problemOf } from '#src/http/problems/problem.ts';
 import { createBlackScholesEngine } from '#src/pricing/engines/european/black-scholes-engine.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
+import { hiddenPanels } from '#testkit/american/hidden-panels.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { blackScholes, call, setup } from './setup.ts';
 
@@ -254,3 +255,37 @@ test.serial('rows that a fault spares are priced by the engine of their own mode
   t.is(echo.model, 'black76');
   t.is(third?.price, price);
 });
+
+test.serial('a price and a batch that need panels are begun again in a pricing process, and counted', async (t) => {
+  const { service, workers, metrics } = setup();
+  t.teardown(() => workers.close());
+  const moved = (operation: 'price' | 'batch') => metrics.value('volwatch_pricing_moved_total', { operation });
+  const { price } = await service.price(hiddenPanels);
+  t.is(moved('price'), 1);
+  const body = { options: [call, hiddenPanels] };
+  const first = await service.batch(body);
+  t.is(moved('batch'), 1);
+  t.deepEqual(
+    first.results.map((row) => 'price' in row && row.price),
+    [(await service.price(call)).price, price],
+  );
+  await service.batch(body);
+  t.is(moved('batch'), 1, 'the next batch of this caller is not begun on the event loop');
+});
+
+test.serial(
+  'a caller whose batch took longer than its estimate has the next ones in the lane for long work',
+  async (t) => {
+    const { service, workers, metrics } = setup();
+    t.teardown(() => workers.close());
+    const inLongLane = () => metrics.value('volwatch_workers_task_duration_seconds', { lane: 'long', outcome: 'ok' });
+    // A new process has half a second, in which its code is compiled.
+    await service.batch({ options: Array.from({ length: 300 }, () => hiddenPanels) });
+    t.is(inLongLane(), 1);
+    // So large that the event loop does not price it.
+    await service.batch({ options: Array.from({ length: 1_000 }, () => call) });
+    t.is(inLongLane(), 2);
+    await service.price(hiddenPanels);
+    t.is(inLongLane(), 2, 'single options stay in the lane for short work');
+  },
+);

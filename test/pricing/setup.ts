@@ -83,7 +83,7 @@ export const setup = ({
     ...workerOptions,
   });
   const pricing = createPricingService({
-    engines: createEngineFactory({ models }),
+    engines: createEngineFactory({ models, site: 'event_loop' }),
     clock: systemClock,
     metrics,
     faults,

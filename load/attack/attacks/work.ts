@@ -59,6 +59,20 @@ export const slowRowsBehindFast: Attack = {
   run: pricing('batch', payloads.slowRowsBehindFast, 64),
 };
 
+/** They had been priced on the event loop. */
+export const nearlyNoRate: Attack = {
+  name: '100 prices of options with a rate of nearly 0',
+  orKinds: ['concurrency_by_caller'],
+  run: pricing('price', payloads.nearlyNoRate, 100),
+};
+
+/** Four callers with some of them had taken all places for short work. */
+export const slowSearches: Attack = {
+  name: 'small batches of searches that take long',
+  orKinds: ['concurrency_by_caller'],
+  run: pricing('batch', payloads.slowSearches, 32),
+};
+
 /** The service reads and refuses these rows itself, because the body is small. */
 export const unknownNames: Attack = {
   name: 'rows with unknown members',

@@ -193,6 +193,16 @@ export const pricing: DashboardSpec = {
           exemplars: true,
         },
         {
+          id: 19,
+          kind: 'timeseries',
+          title: 'Calculations moved from the event loop',
+          description:
+            'Per second, by operation: the estimate was too low, so a pricing process began them again. The next batches of the same caller go there at once for a minute.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_pricing_moved_total'), 'operation'), legend: '{{operation}}' }],
+          rare: true,
+        },
+        {
           id: 16,
           kind: 'timeseries',
           title: 'Duration of chunks of pricing jobs',

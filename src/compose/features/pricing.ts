@@ -58,7 +58,7 @@ export const composePricing = (
     callerLimit: callerLimits(config).tasks,
     stallMs: config.PRICING_STALL_MS,
   });
-  const engines = createEngineFactory();
+  const engines = createEngineFactory({ site: 'event_loop' });
   const service = createPricingService({
     engines,
     clock,

@@ -17,8 +17,8 @@ const maxByAddress = 600;
 const maxOfAll = 6_000;
 
 /**
- * Limits the lines of requests that no rate limit refuses: without a route, OPTIONS, `/problems`, health. One address had written
- * 3 MB of them in a second. At the end of a minute in which lines were left out, one line has their number.
+ * Limits the lines of requests that no rate limit has let through: without a route, OPTIONS, `/problems`, health, refusals of the head, refusals
+ * of a rate limit itself. One address had written 3 MB of them in a second. At the end of a minute in which lines were left out, one line has their number.
  */
 export const createLineLimit = ({ clock, metrics, logger }: LineLimitDeps): LineLimit => {
   const name = 'volwatch_http_request_lines_omitted_total';

@@ -14,8 +14,8 @@ type RequestLogEntry = {
   /** The part of `milliseconds` before the request started. See docs/decisions/0277. */
   readonly waitedMs: number;
   readonly failure: AppError | undefined;
-  /** False for a request that no rate limit refuses. */
-  readonly isRateLimited: boolean;
+  /** A rate limit has let the request through, so it bounds the number of these lines. */
+  readonly isWithinRate: boolean;
 };
 export type RequestLog = (entry: RequestLogEntry) => void;
 
@@ -28,12 +28,13 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'database_schema_outdated',
 ]);
 
-/** Writes one log line per request; of requests without a rate limit, as many as `mayWrite` allows. It runs inside the request scope, so the logger adds the ids of the request and span. */
+/** Writes one log line per request; of requests that no rate limit has let through, as many as `mayWrite` allows. It runs inside the request scope, so the logger adds the ids of the request and span. */
 export const createRequestLog =
   (logger: Logger, addressHash: (address: string) => string, mayWrite: LineLimit): RequestLog =>
-  ({ request, method, route, path, status, milliseconds, waitedMs, failure, isRateLimited }) => {
-    // A fault of the service always has its line.
-    if (!isRateLimited && status < 500 && !mayWrite(request.clientIp)) return;
+  ({ request, method, route, path, status, milliseconds, waitedMs, failure, isWithinRate }) => {
+    // A fault of the service always has its line. Anybody can cause the refusals of an overload.
+    const isFault = status >= 500 && failure?.code !== 'overloaded';
+    if (!isWithinRate && !isFault && !mayWrite(request.clientIp)) return;
     const level =
       failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
     const fields: Record<string, unknown> = {

@@ -30,6 +30,8 @@ type RequestScopeDeps = {
   readonly routing: Pick<Routing, 'match'>;
   readonly clientIp: ClientIp;
   readonly requestLog: RequestLog;
+  /** False if the configuration lifts all rate limits, as for a load test. */
+  readonly hasRateLimits: boolean;
   /** After this time the signal of the request is aborted with an AppError `overloaded`. */
   readonly deadlineMs: number;
   /** The same for requests whose body is read while it arrives. */
@@ -155,7 +157,7 @@ const endSpan = (span: Span, status: number, failure: AppError | undefined): voi
  * and the headers of each answer. It is outside the error boundary, so it sees the final answer.
  */
 export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
-  const { clock, metrics, routing, clientIp, requestLog, deadlineMs, streamDeadlineMs } = deps;
+  const { clock, metrics, routing, clientIp, requestLog, hasRateLimits, deadlineMs, streamDeadlineMs } = deps;
   const tracing: Tracing = { tracer: trace.getTracer('volwatch.http'), fields: propagation.fields() };
 
   return async (ctx, next) => {
@@ -201,9 +203,11 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
         },
         milliseconds / 1000,
       );
-      const isRateLimited = match.kind === 'route' && match.route.declaration.rateLimit !== 'none';
+      // Some refusals come before the rate limit, and some are its own.
+      const isLifted = !hasRateLimits && match.kind === 'route' && match.route.declaration.rateLimit !== 'none';
+      const isWithinRate = ctx.state.isWithinRate ?? isLifted;
       const entry = { method: sentMethod, route: match.template, path, status, milliseconds, waitedMs };
-      requestLog({ ...entry, request, failure, isRateLimited });
+      requestLog({ ...entry, request, failure, isWithinRate });
       endSpan(span, status, failure);
     };
     return runInRequest(request, () => (isTraced ? context.with(trace.setSpan(parent, span), serve) : serve()));

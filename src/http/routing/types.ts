@@ -11,6 +11,8 @@ import type { CompiledRoute } from './compiled-route.ts';
 import type { Match } from './match.ts';
 
 export type HttpState = {
+  /** The rate limit of the route has let the request through. */
+  isWithinRate?: boolean;
   request: RequestContext;
   match: Match;
   span: Span;

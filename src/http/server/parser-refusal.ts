@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -6,6 +7,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { problemOf, problemType, reasonPhrase } from '../problems/problem.ts';
+import { createLineLimit } from '../middleware/line-limit.ts';
 import { randomTraceId, serverTiming } from '../middleware/request-identity.ts';
 import { listSecurityHeaders } from './security-headers.ts';
 
@@ -37,6 +39,7 @@ const answerInProgress = (socket: Duplex): ServerResponse | undefined =>
  */
 export const parserRefusal = ({ logger, metrics, clock, production }: ParserRefusalDeps): AnswerParserError => {
   const securityHeaders = listSecurityHeaders(production);
+  const mayWrite = createLineLimit({ clock, metrics, logger });
   return (fault, socket) => {
     const started = clock.monotonic();
     // Node has removed its own listener from the socket of a CONNECT request. Without one, a reset of the connection would
@@ -81,6 +84,7 @@ export const parserRefusal = ({ logger, metrics, clock, production }: ParserRefu
       },
       milliseconds / 1000,
     );
+    if (!mayWrite((socket as Socket).remoteAddress ?? '')) return;
     logger.info(
       {
         request_id: requestId,

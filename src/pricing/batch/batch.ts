@@ -16,10 +16,12 @@ import {
   type Outcome,
   type TallyData,
 } from './batch-tally.ts';
+import { createMovedCallers } from './moved-callers.ts';
 import { logCause, outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
 import type { PricingServiceDeps } from '../pricing-service-deps.ts';
 import { runSlices } from './slices.ts';
 import type { WorkEstimate } from '../models/cost.ts';
+import { SlowCalculation } from '../models/slow-calculation.ts';
 import { expectedTime } from '../workers/expected-time.ts';
 import { createLoopTurns } from '../workers/loop-turns.ts';
 import type { WorkOptions } from '../workers/pool.ts';
@@ -41,7 +43,7 @@ export const needsProcess = ({ totalMs, isUncertain }: WorkEstimate): boolean =>
  * Measured milliseconds after which a batch with a low estimate goes to a pricing process, which begins it again. The
  * estimate does not know every slow input.
  */
-const maxOwnMs = 50;
+const maxOwnMs = 15;
 
 export type BatchOptions = {
   readonly signal?: AbortSignal;
@@ -62,6 +64,7 @@ export type BatchDeps = PricingServiceDeps & { readonly tracer: Tracer };
 export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batch') => {
   const { engines, clock, metrics, faults, logger, tracer, workers, abuse, callerOf, defaultsOf, maxWorkMs } = deps;
   const turns = createLoopTurns({ pause: nextTurnOfLoop });
+  const movedCallers = createMovedCallers(clock);
   /** An injected fault applies to each row, and only the service knows the faults. */
   const runWithFaults = async (batch: PreparedBatch, signal: AbortSignal | undefined): Promise<void> => {
     for (let index = 0; index < batch.size; index++) {
@@ -78,6 +81,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
   /** @returns no outcome if a pricing process must do the work */
   const priceHere = async (
     request: GivenBatch,
+    caller: string,
     signal: AbortSignal | undefined,
     armed: boolean,
   ): Promise<{ readonly outcome: BatchOutcome } | { readonly estimate?: WorkEstimate }> => {
@@ -101,9 +105,16 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
           return workedMs > maxOwnMs || (signal?.aborted ?? false);
         },
         nextTurnOfLoop,
-      );
+      ).catch((error: unknown) => {
+        if (error instanceof SlowCalculation) return false;
+        throw error;
+      });
       if (signal?.aborted) throw stopped();
-      if (!isDone) return {};
+      if (!isDone) {
+        movedCallers.add(caller);
+        metrics.count('volwatch_pricing_moved_total', { operation });
+        return {};
+      }
     }
     return { outcome: await runInTurns(outcomeSteps(batch, performance.now() - started), createTurns()) };
   };
@@ -117,11 +128,10 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     // Processes read and write all Arrow batches, except while a fault is injected.
     // A short grid request can be much work, so only processes read it.
     const isLarge = request.kind === 'grid' || request.bytes.byteLength > workerBytes;
-    if (!armed && (request.input === 'arrow' || request.answer[0] === 'arrow' || isLarge)) {
-      return workers.run(request, work);
-    }
-    const priced = (): ReturnType<typeof priceHere> => priceHere(request, signal, armed);
+    const isArrow = request.input === 'arrow' || request.answer[0] === 'arrow';
+    if (!armed && (isArrow || isLarge || movedCallers.has(work.caller))) return workers.run(request, work);
     const { caller, kind } = work;
+    const priced = (): ReturnType<typeof priceHere> => priceHere(request, caller, signal, armed);
     // An injected fault may wait at each row, and other batches must not wait for it.
     const own = armed
       ? await priced()

@@ -42,6 +42,10 @@ const nearTwoBoundariesGreeks = 2_000_000;
 const usualGreeks = 12_000;
 /** Below this growth nearly all options are priced by a fixed scheme. */
 const MAX_SCHEME_GROWTH = 0.7;
+/** A call with a smaller scale, or an option with a rate or yield that is smaller and not 0, is often priced on panels. */
+const MIN_SCHEME_SCALE = 1e-3;
+const MIN_SCHEME_RATE = 1e-7;
+const isTiny = (rate: number): boolean => rate !== 0 && Math.abs(rate) < MIN_SCHEME_RATE;
 
 const isPrecision = (name: unknown): name is Precision =>
   typeof name === 'string' && Object.hasOwn(precisionCosts, name);
@@ -73,7 +77,10 @@ const priceCost = (row: CostInputs, twoBoundaries: number): number => {
     row.option_type === 'put'
       ? growthOf(years, rate, dividendYield, volatility)
       : growthOf(years, dividendYield, rate, volatility);
-  return growth > MAX_SCHEME_GROWTH * boundScale(row) ? Math.max(usual, panelCost) : usual;
+  const scale = boundScale(row);
+  const isUnusual = scale < MIN_SCHEME_SCALE || isTiny(rate) || isTiny(dividendYield);
+  const needsPanels = isUnusual || growth > MAX_SCHEME_GROWTH * scale;
+  return needsPanels ? Math.max(usual, panelCost) : usual;
 };
 
 /**

@@ -3,6 +3,7 @@ import type { PricingEngine } from './engine.ts';
 import { unknownModelText } from '../request/messages.ts';
 import { allowDeepInlining } from '../math/inlining.ts';
 import { defaultModel, pricingModels, type Model } from './models.ts';
+import type { EngineSite } from './slow-calculation.ts';
 
 export type EngineFactory = {
   readonly models: readonly Model[];
@@ -17,9 +18,14 @@ export type EngineFactory = {
   readonly engine: (model: Model) => PricingEngine;
 };
 
-export type EngineFactoryDeps = { readonly models?: readonly Model[] };
+export type EngineFactoryDeps = {
+  readonly models?: readonly Model[];
+  /** Engines of the event loop throw `SlowCalculation`. */
+  readonly site?: EngineSite;
+};
 
-export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDeps = {}): EngineFactory => {
+export const createEngineFactory = (deps: EngineFactoryDeps = {}): EngineFactory => {
+  const { models = pricingModels, site = 'process' } = deps;
   allowDeepInlining();
   const byName = new Map<string, Model>(models.map((model) => [model.name, model]));
   const built = new Map<string, PricingEngine>();
@@ -27,7 +33,7 @@ export const createEngineFactory = ({ models = pricingModels }: EngineFactoryDep
 
   const build = (model: Model): PricingEngine => {
     try {
-      const engine = model.build();
+      const engine = model.build(site);
       built.set(model.name, engine);
       return engine;
     } catch (cause) {

@@ -4,6 +4,7 @@ import { impliedRefusal, type Refusal } from '../engines/european/implied.ts';
 import type { Model } from '../models/models.ts';
 import { toMarketUnits, type UnitSystem } from './market-units.ts';
 import { indexOfOutput, outputNames, type OutputName } from '../models/outputs.ts';
+import { SlowCalculation } from '../models/slow-calculation.ts';
 
 export type PricedOption = Option & { readonly price: number } & {
   readonly [Output in Exclude<OutputName, 'price'>]?: number;
@@ -86,7 +87,7 @@ const invert = (engine: PricingEngine, option: Option, wanted: Wanted, out: Floa
 /**
  * Writes the price and the requested outputs into `out`.
  * @returns the error detail if one of them is not finite. It is not thrown, because a batch may have 100,000 such rows.
- * @throws AppError `pricing_calculation_failed` when the engine throws
+ * @throws AppError `pricing_calculation_failed` when the engine throws; `SlowCalculation` of an engine of the event loop
  */
 export const evaluate = (
   engine: PricingEngine,
@@ -100,7 +101,7 @@ export const evaluate = (
       if (failure !== undefined) return failure;
     } else write(engine, option, wanted, out);
   } catch (cause) {
-    if (cause instanceof AppError) throw cause;
+    if (cause instanceof AppError || cause instanceof SlowCalculation) throw cause;
     const failed = 'The calculation failed';
     throw new AppError('pricing_calculation_failed', isOwnText(cause) ? `${failed}: ${cause.message}` : failed, {
       cause,
@@ -119,7 +120,7 @@ export const evaluate = (
 /**
  * Prices one option.
  * @returns the option with `price` and the requested outputs, or the error detail
- * @throws AppError `pricing_calculation_failed` when the engine throws
+ * @throws AppError `pricing_calculation_failed` when the engine throws; `SlowCalculation` of an engine of the event loop
  */
 export const calculate = (
   engine: PricingEngine,

@@ -16,6 +16,8 @@ export type LaneTask = Waiting & {
   runsAlone: boolean;
   /** Set again when the task goes to another lane, because its work is known by then. */
   expectedMs: number;
+  /** A row may take very much longer than expected. */
+  readonly isUncertain: boolean;
   readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
   /** The process ended before it replied. */
   readonly lost: (why: 'ended' | 'stalled') => void;
@@ -38,14 +40,14 @@ export type OpenTask = {
 export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
 /** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
 const briefBytes = 256 * 2 ** 10;
-const briefMs = 100;
+export const briefMs = 100;
 /**
  * The code of a new process is slow for about this time, because it is not compiled yet. What a task takes beyond its
  * estimate then is not the fault of its caller.
  */
 export const coldMs = 500;
-export const isBrief = ({ bytes, expectedMs, summary }: LaneTask): boolean =>
-  bytes <= briefBytes && Math.max(expectedMs, summary?.totalMs ?? 0) <= briefMs;
+export const isBrief = ({ bytes, expectedMs, isUncertain, summary }: LaneTask): boolean =>
+  !isUncertain && bytes <= briefBytes && Math.max(expectedMs, summary?.totalMs ?? 0) <= briefMs;
 
 /** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */
 export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;

@@ -9,6 +9,7 @@ import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { checkWork, checkWorkDone, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
+import { briefMs, coldMs } from './lane-task.ts';
 import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
 import type { BatchOutcome, FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
 
@@ -19,6 +20,8 @@ const progressEveryMs = 100;
  * `maxMs` it is refused, because an estimate that is too low must not give a caller more than its limit.
  */
 const estimateTolerance = 4;
+/** A slow processor takes three times as long as the estimate (docs/decisions/0244). */
+const rowTolerance = 3;
 
 type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Array[] };
 export type OpenTask = {
@@ -34,6 +37,8 @@ export type OpenTaskDeps = {
   readonly engines: EngineFactory;
   readonly forecastVolatility: VolatilityForecaster;
   readonly send: (message: FromWorker) => void;
+  /** Whether this process has done so little work that its code is not compiled yet. */
+  readonly isCold?: () => boolean;
   /** Called before the batch is opened, to apply injected faults. */
   readonly before?: ((task: TaskMessage, body: Uint8Array) => void) | undefined;
 };
@@ -44,7 +49,7 @@ export type OpenTaskDeps = {
  * calibration calculates prices in each turn.
  */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
-  const { engines, forecastVolatility, send, before } = deps;
+  const { engines, forecastVolatility, send, isCold = () => false, before } = deps;
   const { id, request, limits } = task;
   const { handBackMs = Infinity } = limits;
   const startedAt = now();
@@ -57,6 +62,10 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let calibrating: Generator<undefined, Calibration, undefined> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
+  /** Processor time of the rows. The estimate does not know the time to read the body. */
+  let busyMs = 0;
+  const allowedMs = isCold() ? coldMs : briefMs;
+  let expectedMs = 0;
   /** Expected time of the slowest row. */
   let maxRowMs = 0;
 
@@ -68,7 +77,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   /** @returns the answer if this process must not do the work */
   const announce = (estimate: WorkEstimate, facts: Pick<TaskSummary, 'format' | 'rows'>): Answer | undefined => {
-    maxRowMs = estimate.maxRowMs;
+    ({ maxRowMs, totalMs: expectedMs } = estimate);
     send({ type: 'opened', id, summary: { ...estimate, ...facts } });
     checkWork(estimate, limits.maxMs);
     return estimate.totalMs > handBackMs ? { reply: { handedBack: true } } : undefined;
@@ -102,6 +111,15 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     checkWorkDone(workedMs, limits.maxMs * estimateTolerance);
     return undefined;
   };
+
+  /**
+   * As `checkWorked`. In the lane for short work a batch must keep to its own estimate too, because brief batches have places of their
+   * own there. Processor time counts, because a busy machine makes no batch longer.
+   */
+  const checkBatch = (): Answer | undefined =>
+    handBackMs < Infinity && busyMs > Math.max(allowedMs, rowTolerance * expectedMs)
+      ? { reply: { handedBack: true } }
+      : checkWorked();
 
   const calibrate = (steps: Generator<undefined, Calibration, undefined>, until: number): Answer | undefined => {
     do {
@@ -155,7 +173,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       do slices.next();
       while (!slices.isDone() && performance.now() < until);
     }
-    if (!slices.isDone()) return checkWorked();
+    if (!slices.isDone()) return checkBatch();
     const outcome = write(until);
     return outcome && { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
   };
@@ -177,11 +195,15 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     },
     work: async (turnMs) => {
       const begun = performance.now();
+      const isPricing = slices !== undefined;
+      const usage = process.threadCpuUsage();
       const answer = await step(turnMs).catch((error: unknown): Answer => {
         if (error instanceof AppError) return { reply: { refusal: refusalOf(error) } };
         return { reply: { failure: error instanceof Error ? (error.stack ?? error.message) : 'no Error was thrown' } };
       });
       workedMs += performance.now() - begun;
+      const { user, system } = process.threadCpuUsage(usage);
+      if (isPricing) busyMs += (user + system) / 1_000;
       if (answer === undefined && workedMs - reportedMs >= progressEveryMs) {
         send({ type: 'progress', id, workedMs: report() });
       }

@@ -7,6 +7,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { GivenBatch } from '../batch/prepared-batch.ts';
+import { createMovedCallers } from '../batch/moved-callers.ts';
 import type { Calibration } from '../calibration/calibration.ts';
 import type { CalibrationRequest } from '../calibration/calibration-task.ts';
 import type { ForecastRequest } from '../forecast/forecast-task.ts';
@@ -109,6 +110,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
   const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
   const byCaller = createCounts();
+  /** Their batches go to the lane for long work at once. */
+  const underestimatedCallers = createMovedCallers({ monotonic: () => performance.now() });
   let closed = false;
   let restartedAt = Number.NEGATIVE_INFINITY;
   let suspects = 0;
@@ -177,7 +180,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const fault = faults.take('pricing.worker');
     const expectedMs = expectedTime(body.byteLength, estimate);
     // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
-    const isLong = kind === 'job' || expectedMs > shortWorkMs;
+    const isLong =
+      kind === 'job' || expectedMs > shortWorkMs || (kind === 'batch' && underestimatedCallers.has(caller));
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(fault && { fault }) },
       body,
@@ -189,10 +193,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       logger,
       metrics,
       expectedMs,
+      isUncertain: estimate?.isUncertain ?? false,
       isClosed: () => closed,
       // A caller that gives blocks leaves them to the pool.
       releaseBody: () => void (bytes instanceof ByteBlocks && bytes.release()),
       onHandedBack: (task) => {
+        if ((task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
         task.lane = 'long';
         task.limits = { maxMs };
         task.expectedMs = expectedTime(body.byteLength, task.summary);

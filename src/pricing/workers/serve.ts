@@ -7,6 +7,7 @@ import { createEngineFactory } from '../models/engine-factory.ts';
 import type { Frame } from './channel/frame.ts';
 import { createFrameReader } from './channel/frame-reader.ts';
 import { createFrameWriter } from './channel/frame-writer.ts';
+import { coldMs } from './lane-task.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
@@ -64,6 +65,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   const forecastVolatility = createVolatilityForecaster();
   const open = new Map<number, OpenTask>();
   let working = false;
+  let workedMs = 0;
   let restTimer: NodeJS.Timeout | undefined;
   const collectGarbage = createCollectAtRest({
     collect: createCollectGarbage(),
@@ -85,7 +87,9 @@ export const serve = ({ before }: ServeOptions = {}): void => {
     while (open.size > 0) {
       // The iteration includes tasks that arrive during it.
       for (const task of open.values()) {
+        const begun = performance.now();
         const answer = await task.work(turnMs);
+        workedMs += performance.now() - begun;
         if (answer !== undefined) {
           open.delete(task.id);
           writer.write(task.replied(answer.reply), answer.chunks);
@@ -105,7 +109,9 @@ export const serve = ({ before }: ServeOptions = {}): void => {
     }
     const send = (message: FromWorker): void => void writer.write(message);
     send({ type: 'started', id: head.id });
-    open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), { engines, forecastVolatility, send, before }));
+    const isCold = (): boolean => workedMs < coldMs;
+    const deps = { engines, forecastVolatility, send, isCold, before };
+    open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), deps));
     if (!working) void work();
   };
   const take = createFrameReader<ToWorker>({ onFrame: receive, keepsPieces: false });

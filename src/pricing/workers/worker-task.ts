@@ -25,7 +25,10 @@ export type PoolTask = LaneTask & {
   readonly log: (level: 'error' | 'warn', fields: Readonly<Record<string, unknown>>, message: string) => void;
 };
 
-export type PoolTaskOptions = Pick<LaneTask, 'caller' | 'kind' | 'body' | 'head' | 'limits' | 'expectedMs'> &
+export type PoolTaskOptions = Pick<
+  LaneTask,
+  'caller' | 'kind' | 'body' | 'head' | 'limits' | 'expectedMs' | 'isUncertain'
+> &
   Pick<PoolTask, 'lane' | 'releaseBody'> & {
     readonly tracer: Tracer;
     readonly logger: Logger;
@@ -102,6 +105,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     releaseBody,
     bytes: body.byteLength,
     expectedMs: options.expectedMs,
+    isUncertain: options.isUncertain,
     losses: 0,
     runsAlone: false,
     outcome,

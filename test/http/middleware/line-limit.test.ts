@@ -48,6 +48,34 @@ test('requests without a rate limit lose their lines beyond the max, and no othe
   t.deepEqual([of('/api/v1/limited'), of('/api/v1/broken')], [50, 50]);
 });
 
+test('refusals before the rate limit, and those of the limit itself, lose their lines beyond the max', async (t) => {
+  let isFull = false;
+  const { call, raw, lines } = await serve(t, {
+    routes: [publicRoute('/limited', () => {}, 'caller')],
+    rateLimit: async () => {
+      if (isFull) throw new AppError('rate_limit_exceeded');
+      return {};
+    },
+  });
+  const answered = (status: number): number =>
+    lines.filter((line) => line.message === 'request' && line['status'] === status).length;
+  const ask = (accept: string) => async () =>
+    void (await (await call('/api/v1/limited', { headers: { Accept: accept } })).arrayBuffer());
+  const repeat = async (times: number, work: () => Promise<unknown>): Promise<void> => {
+    for (let sent = 0; sent < times; sent += 50) await Promise.all(Array.from({ length: 50 }, work));
+  };
+  await repeat(400, ask('x/y'));
+  t.is(answered(406), 400);
+  isFull = true;
+  await repeat(400, ask('*/*'));
+  t.is(answered(429), 200);
+  isFull = false;
+  await repeat(50, ask('*/*'));
+  t.is(answered(200), 50, 'what the rate limit lets through has its lines');
+  await repeat(650, () => raw('X\r\n\r\n'));
+  t.is(answered(400), 600, 'and so have refusals of the parser up to the max');
+});
+
 test('one line has the number of the lines that were left out', async (t) => {
   const told: unknown[] = [];
   // A minute that is nearly over.

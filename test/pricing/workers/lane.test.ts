@@ -39,6 +39,7 @@ test('the expected time of a task does not stay with its caller when the process
     caller: 'a',
     kind: 'batch',
     expectedMs: 5_000,
+    isUncertain: false,
     limits: { maxMs: 1e9 },
     losses: 0,
     runsAlone: false,

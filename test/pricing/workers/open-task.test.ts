@@ -3,6 +3,7 @@ import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-for
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import { createOpenTask } from '#src/pricing/workers/open-task.ts';
 import type { FromWorker } from '#src/pricing/workers/protocol.ts';
+import { hiddenPanels } from '#testkit/american/hidden-panels.ts';
 
 const engines = createEngineFactory();
 const rows = 20_000;
@@ -10,14 +11,14 @@ const strikes = Array.from({ length: rows }, (_, row) => 60 + row / 500);
 const option = { spot: 100, strike: strikes, rate: 0.03, volatility: 0.2, option_type: 'call', time_to_expiry: 0.5 };
 
 /** @returns the number of turns until the answer, where each turn is as short as it can be */
-const turnsOf = async (body: object) => {
+const turnsOf = async (body: object, { turnMs = 0, handBackMs = Infinity } = {}) => {
   const messages: FromWorker[] = [];
   const task = createOpenTask(
     {
       type: 'task',
       id: 1,
       request: { input: 'json', answer: ['json'], jsonDepth: 20 },
-      limits: { maxMs: 60_000, handBackMs: 60_000 },
+      limits: { maxMs: 60_000, handBackMs },
     },
     Buffer.from(JSON.stringify(body)),
     { engines, forecastVolatility: createVolatilityForecaster(), send: (message) => messages.push(message) },
@@ -26,7 +27,7 @@ const turnsOf = async (body: object) => {
   let openedAt = 0;
   for (;;) {
     turns += 1;
-    const answer = await task.work(0);
+    const answer = await task.work(turnMs);
     if (openedAt === 0 && messages.some(({ type }) => type === 'opened')) openedAt = turns;
     if (answer) return { turns, openedAt, answer };
   }
@@ -71,4 +72,13 @@ test('a small batch is read, priced and written in one turn', async (t) => {
     { engines, forecastVolatility: createVolatilityForecaster(), send: () => {} },
   );
   t.truthy(await task.work(10_000));
+});
+
+test('a small batch that takes longer than its estimate leaves the lane for short work soon', async (t) => {
+  // Together about 0.8 s of processor time, by the estimate 2.5 ms.
+  const options = Array.from({ length: 100 }, () => hiddenPanels);
+  const { answer } = await turnsOf({ options }, { turnMs: 20, handBackMs: 500 });
+  t.deepEqual(answer.reply, { handedBack: true });
+  const long = await turnsOf({ options }, { turnMs: 20 });
+  t.true('outcome' in long.answer.reply, 'there it is priced');
 });

@@ -31,6 +31,7 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
     if (rateLimit === undefined || rule === 'none') return;
     try {
       setHeaders(ctx, await rateLimit(request, rule, request.principal));
+      ctx.state.isWithinRate = true;
     } catch (error) {
       await delayRefusal(ctx, error);
       throw error;

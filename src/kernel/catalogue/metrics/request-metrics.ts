@@ -108,7 +108,7 @@ export const requestMetrics = {
   },
   volwatch_http_request_lines_omitted_total: {
     type: 'counter',
-    help: 'Log lines left out of requests that no rate limit refuses: more than 600 of an address or 6,000 of all in a minute',
+    help: 'Log lines left out of requests that no rate limit has let through: more than 600 of an address or 6,000 of all in a minute',
     labels: {},
   },
   volwatch_http_requests_abandoned_total: {

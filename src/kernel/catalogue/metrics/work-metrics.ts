@@ -65,6 +65,11 @@ export const workMetrics = {
     labels: { format: ['objects', 'columns', 'arrow', 'grid'] },
     buckets: [1, 10, 100, 1_000, 10_000, 100_000],
   },
+  volwatch_pricing_moved_total: {
+    type: 'counter',
+    help: 'Prices and batches that took longer on the event loop than estimated, so that a pricing process began them again',
+    labels: { operation: ['price', 'greeks', 'implied_volatility', 'batch', 'grid'] },
+  },
   volwatch_workers_queue_size: {
     type: 'gauge',
     help: 'Pricing tasks that wait for a worker process',

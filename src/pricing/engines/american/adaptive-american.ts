@@ -47,8 +47,12 @@ export const growthOf = (time: number, rate: number, dividendYield: number, vola
 /**
  * American options within the bound of a precision: the smallest scheme of Andersen, Lake and Offengenden that reaches
  * it, else one or two boundaries on panels. NaN if no method reaches the bound. Buffers are reused, so calls must not overlap.
+ * @param openPanels called before the first price on panels, which take milliseconds. What it throws, the kernel throws
  */
-export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
+export const createAdaptiveAmerican = (
+  precision: Precision,
+  openPanels: () => PanelPut = createPanelPut,
+): SpotKernel => {
   const bound = errorBounds[precision];
   const schemes: (AndersenLake | undefined)[] = [];
   const tiers = tiersOf[precision];
@@ -69,7 +73,7 @@ export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
     const market = { rate, dividendYield, volatility };
     if (hasTwoBoundaries(rate, dividendYield)) {
       // Two meshes are compared at a tenth of the bound, because a price may exceed the strike and the mesh errors add up.
-      panels ??= createPanelPut();
+      panels ??= openPanels();
       return strike * panels.priceOfTwo(spot / strike, time, market, 0.1 * bound * scale);
     }
     if (isNeverExercisedEarly(rate, dividendYield)) {
@@ -82,7 +86,7 @@ export const createAdaptiveAmerican = (precision: Precision): SpotKernel => {
       const value = scheme.price(spot, strike, time, rate, dividendYield, volatility, -1, scale);
       if (scheme.isConverged() && (!scheme.isClose() || growth <= tiers[k]!.maxCloseGrowth * scale)) return value;
     }
-    panels ??= createPanelPut();
+    panels ??= openPanels();
     return strike * panels.price(spot / strike, time, market, bound * scale);
   };
 

@@ -6,10 +6,11 @@ import {
   NEGLIGIBLE_DEVIATION,
   twoBoundariesRefusal,
 } from './american-limits.ts';
-import { createPanelPut } from './panels/panel-put.ts';
+import { createPanelPut, type PanelPut } from './panels/panel-put.ts';
 import { writePanelGreeks } from './panels/panel-greeks.ts';
 import { defaultSteps } from '../../models/inputs.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
+import { SlowCalculation, type EngineSite } from '../../models/slow-calculation.ts';
 import { createAdaptiveAmerican } from './adaptive-american.ts';
 import type { Precision } from './precision.ts';
 import { bawPrice } from './baw.ts';
@@ -66,18 +67,23 @@ const createKernelEngine = (
  *
  * A call is priced as the put with spot and strike exchanged and with rate and dividend yield exchanged (McDonald and Schroder,
  * `american-limits.ts`).
+ * @throws SlowCalculation on the event loop, when only panels have the bound of the precision
  */
-export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
+export const createAndersenLakeEngine = (site: EngineSite = 'process'): PricingEngine<SpotOption> => {
+  const openPanels = (): PanelPut => {
+    if (site === 'event_loop') throw new SlowCalculation('These inputs need panels');
+    return createPanelPut();
+  };
   const kernels = new Map<Precision, SpotKernel>();
   const kernelOf = ({ precision = 'default' }: SpotOption): SpotKernel => {
     let kernel = kernels.get(precision);
     if (kernel === undefined) {
-      kernel = createAdaptiveAmerican(precision);
+      kernel = createAdaptiveAmerican(precision, openPanels);
       kernels.set(precision, kernel);
     }
     return kernel;
   };
-  const panels = createPanelPut();
+  let panels: PanelPut | undefined;
   const engine = createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined);
   /** Volga needs two more boundaries than the other greeks, so it is computed only with `withVolga`, else it may be NaN. */
   const writeGreeks = (o: SpotOption, out: Float64Array, withVolga: boolean): void => {
@@ -86,7 +92,10 @@ export const createAndersenLakeEngine = (): PricingEngine<SpotOption> => {
     const hasNoBoundary =
       isWithoutVolatility(o.time_to_expiry, o.volatility, NEGLIGIBLE_DEVIATION) || isEuropean(putRate, putYield);
     if (hasNoBoundary) engine.evaluate(o, out);
-    else writePanelGreeks(panels.boundaries, spotInputsOf(o), out, withVolga);
+    else {
+      panels ??= openPanels();
+      writePanelGreeks(panels.boundaries, spotInputsOf(o), out, withVolga);
+    }
     // `writePanelGreeks` writes no price, because its single mesh does not always reach the error bound of the precision.
     out[indexOfOutput.price] = engine.price(o);
   };
