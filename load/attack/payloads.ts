@@ -1,5 +1,5 @@
 import { deepCall } from '#testkit/american/deep-call.ts';
-import { nearlyNoRate } from '#testkit/american/hidden-panels.ts';
+import { nearlyNoRate } from '#testkit/american/hidden-costs.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';

@@ -85,11 +85,14 @@ const wantedInputs: Readonly<Record<SingleOperation, readonly string[]>> = {
   implied_volatility: ['spot'],
 };
 
+/** Single options have no turns on the event loop, so that less than the 3 ms of a batch must be enough for one. */
+const singleMs = 1;
+const isForProcess = (estimate: WorkEstimate): boolean => needsProcess(estimate, singleMs);
 /** Milliseconds of a calculation that was too slow for the event loop. Up to 17 were measured. */
 const movedMs = 20;
 /** The estimate of an option that a process prices. If it is low, the event loop has begun the calculation, and it was slow. */
 const estimateInProcess = (estimate: WorkEstimate): WorkEstimate =>
-  needsProcess(estimate) ? estimate : { ...estimate, totalMs: movedMs, maxRowMs: movedMs };
+  isForProcess(estimate) ? estimate : { ...estimate, totalMs: movedMs, maxRowMs: movedMs };
 
 const unsupportedOutputs = (operation: SingleOperation, model: Model, names: readonly OutputName[]): FieldError[] =>
   names
@@ -207,7 +210,7 @@ export const createPricingService = (deps: PricingServiceDeps): PricingService =
       if (armed) await faults.reach('pricing.engine', request?.signal);
       const wanted = wantedOf(outputs, units);
       const estimate = estimateOf([row], wanted);
-      const own = !armed && needsProcess(estimate) ? undefined : priceHere(operation, engine, option, wanted);
+      const own = !armed && isForProcess(estimate) ? undefined : priceHere(operation, engine, option, wanted);
       const result =
         own ??
         (await context.with(trace.setSpan(context.active(), span), () =>

@@ -13,7 +13,8 @@ type Answer = {
 
 /**
  * Prices one option that would block the event loop. A worker prices it as a batch with one row.
- * @throws AppError as in `PricingWorkers.run`, and `pricing_calculation_failed`, `pricing_engine_unavailable`
+ * @returns the option with its outputs, or the error detail, as `calculate`
+ * @throws AppError as in `PricingWorkers.run`, and `pricing_engine_unavailable`
  */
 export const priceOnWorker = async (
   workers: PricingWorkers,
@@ -21,12 +22,16 @@ export const priceOnWorker = async (
   outputs: readonly OutputName[],
   units: UnitSystem,
   options: WorkOptions,
-): Promise<PricedOption> => {
+): Promise<PricedOption | string> => {
   const bytes = Buffer.from(JSON.stringify({ options: [row], outputs, units }));
   const { chunks } = await workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, options);
   const { results } = JSON.parse(Buffer.concat(chunks).toString()) as Answer;
   const [result] = results;
-  if ('error' in result) throw new AppError(result.error.code, result.error.detail);
+  if ('error' in result) {
+    const { code, detail } = result.error;
+    if (code === 'pricing_calculation_failed') return detail;
+    throw new AppError(code, detail);
+  }
   // The caller of this function warns, because the row has years where the request may have had dates.
   const { warnings: _, ...priced } = result;
   return priced;

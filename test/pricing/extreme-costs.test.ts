@@ -9,7 +9,7 @@ import type { OutputName } from '#src/pricing/models/outputs.ts';
 import { createOutputs, evaluate, wantedOf, type Wanted } from '#src/pricing/request/calculate.ts';
 import { readOption } from '#src/pricing/request/read-option.ts';
 import { deepCall } from '#testkit/american/deep-call.ts';
-import { hiddenPanels, nearlyNoRate } from '#testkit/american/hidden-panels.ts';
+import { hiddenPanels, hiddenSum, nearlyNoRate } from '#testkit/american/hidden-costs.ts';
 import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
 
 const engines = createEngineFactory({ site: 'event_loop' });
@@ -158,4 +158,15 @@ test('the engine of the event loop begins no calculation on panels, however low 
   }
   const usual = readOption({ ...deepCall, strike: 1.1, rate: 0.02 }, model, '', wantedOf(['price']));
   t.true(endsHere(model, usual as Option, wantedOf(['price'])));
+});
+
+test('the engine of the event loop begins no long sum for a Heston option, however low the estimate is', (t) => {
+  const model = engines.model('heston');
+  t.false(needsProcess(estimateOf([hiddenSum], wantedOf(['price']))));
+  for (const outputs of [['price'], ['delta']] as const) {
+    const wanted = wantedOf(outputs);
+    const option = readOption(hiddenSum, model, '', wanted);
+    t.false(Array.isArray(option));
+    t.false(endsHere(model, option as Option, wanted), outputs.join());
+  }
 });

@@ -5,7 +5,7 @@ import { noFaults, type Faults } from '#src/kernel/catalogue/faults.ts';
 import { problemOf } from '#src/http/problems/problem.ts';
 import { createBlackScholesEngine } from '#src/pricing/engines/european/black-scholes-engine.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
-import { hiddenPanels } from '#testkit/american/hidden-panels.ts';
+import { hiddenPanels } from '#testkit/american/hidden-costs.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { blackScholes, call, setup } from './setup.ts';
 

@@ -3,7 +3,7 @@ import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-for
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import { createOpenTask } from '#src/pricing/workers/open-task.ts';
 import type { FromWorker } from '#src/pricing/workers/protocol.ts';
-import { hiddenPanels } from '#testkit/american/hidden-panels.ts';
+import { hiddenPanels } from '#testkit/american/hidden-costs.ts';
 
 const engines = createEngineFactory();
 const rows = 20_000;

@@ -1,4 +1,5 @@
 import type { HestonInputs } from '../../models/engine.ts';
+import { SlowCalculation } from '../../models/slow-calculation.ts';
 import { complexExponent, realExponent } from './heston-exponent.ts';
 import { parameterExponent, parameterExponentSize } from './parameter-exponent.ts';
 
@@ -90,8 +91,13 @@ type IntegrationLine = {
   readonly peak: number;
 };
 
-/** The integral reuses its buffers, so calls must not overlap. */
-export const createHestonIntegral = () => {
+/**
+ * The integral reuses its buffers, so calls must not overlap.
+ * @param maxTerms max terms of all sums of one integral
+ * @throws SlowCalculation (the integral) if it needs more terms
+ */
+export const createHestonIntegral = (maxTerms = Infinity) => {
+  let termsLeft = maxTerms;
   const exponent = new Float64Array(parameterExponentSize);
   const sums = new Float64Array(integralCount);
   const totals = new Float64Array(integralCount);
@@ -109,7 +115,8 @@ export const createHestonIntegral = () => {
     const { v0, kappa, theta, sigma, rho } = model;
     sums.fill(0);
     let negligibleTerms = 0;
-    for (let k = 0; k < MAX_TERMS; k++) {
+    const count = Math.min(MAX_TERMS, termsLeft);
+    for (let k = 0; k < count; k++) {
       const u = from + k * step;
       const grow = Math.exp(u);
       const sinh = 0.5 * (grow - 1 / grow);
@@ -154,8 +161,13 @@ export const createHestonIntegral = () => {
       } else if (parameters) addDerivatives(fr, fi);
       const modulus = greeks || parameters ? size * cosh * (1 + zi * zi) : (size * cosh) / (1 + zi * zi);
       negligibleTerms = modulus < NEGLIGIBLE * scale ? negligibleTerms + 1 : 0;
-      if (negligibleTerms >= 2) return;
+      if (negligibleTerms >= 2) {
+        termsLeft -= k;
+        return;
+      }
     }
+    if (count < MAX_TERMS) throw new SlowCalculation('The integral of these inputs needs many terms');
+    termsLeft -= count;
     sums.fill(Number.NaN);
   };
 
@@ -166,6 +178,7 @@ export const createHestonIntegral = () => {
    */
   return (integrand: HestonIntegrand, out: Float64Array): number => {
     const { x, time, model } = integrand;
+    termsLeft = maxTerms;
     const exponentAt = (b: number): number => b * x + realExponent(b + 1, time, model);
     const placeLine = (isCall: boolean): void => {
       call = isCall;

@@ -22,9 +22,10 @@ export type Heston = (
  * S. L. Heston, "A closed-form solution for options with stochastic volatility", Review of Financial Studies 6 (1993),
  * 327-343, with the integrals of heston-integral.ts. The greeks come from the same integrals. Vega, vanna and volga are
  * derivatives with respect to the initial volatility sqrt(v0). Theta follows from the partial differential equation.
+ * @param maxTerms as in `createHestonIntegral`
  */
-export const createHeston = (): Heston => {
-  const integrate = createHestonIntegral();
+export const createHeston = (maxTerms = Infinity): Heston => {
+  const integrate = createHestonIntegral(maxTerms);
   const sums = new Float64Array(integralCount);
 
   return (spot, strike, time, rate, dividendYield, model, sign, greeks, out) => {

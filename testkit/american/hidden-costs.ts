@@ -28,3 +28,15 @@ export const nearlyNoRate = {
   dividend_yield: 0,
   volatility: 0.30966261396094646,
 } as const;
+
+/** An option by Heston's model nearly without variance and time. Its integral takes about 5 ms and does not converge. */
+export const hiddenSum = {
+  model: 'heston',
+  option_type: 'call',
+  spot: 100.02743944619597,
+  strike: 99.9999999999697,
+  time_to_expiry: 4.46e-7,
+  rate: 0.0252,
+  dividend_yield: 0.00068,
+  heston: { v0: 0, kappa: 2.27e-10, theta: 6.53e-6, sigma: 0, rho: 1 },
+} as const;
