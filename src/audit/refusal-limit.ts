@@ -10,7 +10,7 @@ import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 export type RefusalLimitDeps = {
   readonly clock: Clock;
   readonly maxPerHour: number;
-  /** Of all streams together. Passed by the transactions that are in progress, because they do not wait for each other. */
+  /** Of all streams together, with the events that tell a count. Passed by the transactions that are in progress, because they do not wait for each other. */
   readonly maxOfAllPerHour: number;
 };
 
@@ -25,7 +25,7 @@ export type RefusalLimit = {
     query: Query,
     stream: string,
   ) => Promise<{ readonly record: boolean; readonly before?: OmittedRefusals }>;
-  /** Takes what hours that are over omitted, to be recorded in the same transaction. */
+  /** Takes what hours that are over omitted, to be recorded in the same transaction, as many as the limit of all streams lets. */
   readonly takeEnded: (query: Query) => Promise<readonly OmittedRefusals[]>;
 };
 
@@ -56,23 +56,35 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
       const { started_at: startedAt, recorded, omitted } = found!;
       // Another instance's clock may be ahead: its hour counts as this one.
       const isOver = startedAt < hour;
-      const soFar = isOver ? { recorded: 0, omitted: 0 } : { recorded, omitted };
-      const record = soFar.recorded < maxPerHour && (await recordedByAll(query, hour)) < maxOfAllPerHour;
+      const soFar = isOver ? 0 : recorded;
+      const left = Math.min(maxPerHour - soFar, maxOfAllPerHour - (await recordedByAll(query, hour)));
+      const record = left > 0;
+      // The count of an earlier hour is an event too. Without a place for it, it goes on.
+      const counts = isOver && omitted > 0 && left > 1;
       await query('update audit_refusal_window set started_at = $2, recorded = $3, omitted = $4 where stream = $1', [
         stream,
         isOver ? hour : startedAt,
-        soFar.recorded + (record ? 1 : 0),
-        soFar.omitted + (record ? 0 : 1),
+        soFar + Number(record) + Number(counts),
+        (counts ? 0 : omitted) + (record ? 0 : 1),
       ]);
-      return isOver && omitted > 0 ? { record, before: { stream, omitted, since: startedAt } } : { record };
+      return counts ? { record, before: { stream, omitted, since: startedAt } } : { record };
     },
 
     takeEnded: async (query) => {
-      const ended = await query<{ stream: string; omitted: number; since: Date }>(
-        'delete from audit_refusal_window where started_at < $1 returning stream, omitted, started_at as since',
-        [currentHour()],
+      const hour = currentHour();
+      await query('delete from audit_refusal_window where started_at < $1 and omitted = 0', [hour]);
+      const left = maxOfAllPerHour - (await recordedByAll(query, hour));
+      // The rows stay with one recorded event, because these events count in this hour. The others wait for the next run.
+      return query<OmittedRefusals>(
+        `with taken as (
+           select stream, omitted, started_at as since from audit_refusal_window
+           where started_at < $1 and omitted > 0 order by started_at, stream limit greatest($2, 0) for update
+         ), counted as (
+           update audit_refusal_window as own set started_at = $1, recorded = 1, omitted = 0 from taken where own.stream = taken.stream
+         )
+         select stream, omitted, since from taken`,
+        [hour, left],
       );
-      return ended.filter(({ omitted }) => omitted > 0);
     },
   };
 };

@@ -55,7 +55,31 @@ test('retention writes the count of streams that nobody attacks any more, and re
   t.is(await count(), 1);
   t.is(await count(), 0);
   t.deepEqual((await room.actions(stream)).at(-1), ['refusals.counted', 3]);
+  room.advance(hourMs);
+  t.is(await count(), 0);
   t.deepEqual(await room.admin.query('select 1 from audit_refusal_window'), []);
+});
+
+test('the counts of many streams are events too: no hour has more than the max of all, and no refusal is lost', async (t) => {
+  const room = await limited(t, { maxPerHour: 2, maxOfAllPerHour: 4 });
+  const streams = Array.from({ length: 10 }, (_, key) => `api_key:${key}` as const);
+  const events = async () => (await room.admin.query('select 1 from audit_event')).length;
+  const count = () => room.database.unitOfWork.run({ operation: 'retention' }, (run) => room.audit.countRefusals(run));
+  let refused = 0;
+  for (let hour = 1; hour <= 3; hour += 1) {
+    await count();
+    for (const stream of streams) await room.refuse(stream);
+    refused += streams.length;
+    t.true((await events()) <= 4 * hour, `${await events()} events in ${hour} hours`);
+    room.advance(hourMs);
+  }
+  for (let hour = 1; hour <= 10; hour += 1, room.advance(hourMs)) await count();
+  const told = await room.admin.query(
+    `select sum(case when action = 'refusals.counted' then (data ->> 'omitted')::int else 1 end)::int as told from audit_event`,
+  );
+  t.is(told[0]!['told'], refused);
+  t.deepEqual(await room.admin.query('select 1 from audit_refusal_window'), []);
+  t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
 });
 
 test('many streams together are bounded too, and what is allowed is always recorded', async (t) => {

@@ -1,6 +1,10 @@
 import test from 'ava';
+import { authEntities, UserAccountEntity } from '#src/auth/entities.ts';
+import { createDatabase } from '#src/database/database.ts';
 import { breaksConnection, translate } from '#src/database/errors.ts';
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { describeError } from '#src/telemetry/logs/redaction.ts';
+import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
 const literal = 'somebody@example.com';
 const fault = (code: string): Error => Object.assign(new Error(`failed for ${literal}`), { code });
@@ -62,3 +66,40 @@ test('the SQLSTATE decides whether the connection can still be used, not the tra
   }
   t.true(breaksConnection(new Error('Query read timeout')));
 });
+
+const rejections: readonly (readonly [what: string, change: string])[] = [
+  ['a column without a value', 'alter table user_account add column canary text not null'],
+  ['a check', "alter table user_account add constraint canary check (role <> 'user')"],
+  ['a duplicate', 'create unique index canary on user_account (role)'],
+  [
+    'a trigger',
+    `create function canary() returns trigger language plpgsql as $$
+       begin raise exception 'no row for %', new.email using detail = new.password_hash, hint = new.email; end $$;
+     create trigger canary before insert on user_account for each row execute function canary()`,
+  ],
+];
+for (const [what, change] of rejections) {
+  test(`a row that ${what} rejects is in no description of the error`, async (t) => {
+    const stored = await setupDatabase(t);
+    const database = await createDatabase({ ...databaseSettings(stored.url), entities: authEntities });
+    t.teardown(() => database.close());
+    const insert = (number: number) =>
+      database.unitOfWork.run({ operation: 'auth.register' }, async ({ em }) => {
+        em.create(UserAccountEntity, {
+          id: `00000000-0000-7000-8000-00000000000${number}`,
+          email: `kanarie${number}@example.com`,
+          passwordHash: 'kanarie-hash',
+          role: 'user',
+          scopes: ['ml:read'],
+          createdAt: new Date(),
+        });
+        await em.flush();
+      });
+    if (what === 'a duplicate') await insert(1);
+    await stored.query(change);
+    const error = await t.throwsAsync(insert(2));
+    for (let each: unknown = error; each instanceof Error; each = each.cause) {
+      t.notRegex(JSON.stringify(describeError(each)), /kanarie/i, each.constructor.name);
+    }
+  });
+}

@@ -90,12 +90,16 @@ const isDatabaseError = (error: Error): error is DatabaseError =>
 // function, schema, database; wrong privileges or role) contain identifiers only.
 const identifiersOnly = /^(?:42P01|42703|42883|42501|3F000|3D000|28\w{3})$/;
 
+/** MikroORM adds the detail and the hint of PostgreSQL to the message. The detail has the values of the rejected row. */
+const withoutDetail = (message: string): string => message.split(/\n - (?:detail|hint): /, 1)[0]!;
+
 /**
  * The message of a database error without values. MikroORM puts the statement before ` - `; PostgreSQL quotes rejected
  * values.
  */
 const databaseMessage = (error: DatabaseError): string => {
-  const message = error.message.slice(error.message.lastIndexOf(' - ') + 1);
+  const whole = withoutDetail(error.message);
+  const message = whole.slice(whole.lastIndexOf(' - ') + 1);
   const state = typeof error.code === 'string' ? error.code : '';
   const plain = sqlWithoutLiterals(message.replace(/^- /, ''));
   return redactText(identifiersOnly.test(state) ? plain : plain.replaceAll(/"(?:[^"]|"")*"?|\?/g, '?'));
