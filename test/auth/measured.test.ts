@@ -8,7 +8,7 @@ test('keys, hashes, owners and CSRF checks are measured, and a part of an operat
   const room = await startRoom(t);
   const { access } = await signedIn(room);
   t.is(seen(room, 'hash_secret', 'ok'), 1, 'the registration');
-  t.is(seen(room, 'verify_secret', 'ok'), 1, 'the sign-in');
+  t.is(seen(room, 'verify_secret', 'ok'), 2, 'the registration and the sign-in');
   const made = await room.json('/api-keys', { name: 'nightly', scopes: [] }, bearer(access));
   await room.call('/api-keys', { headers: bearer(access) });
   await room.call(`/api-keys/${String(made.body['id'])}`, { method: 'DELETE', headers: bearer(access) });

@@ -19,9 +19,10 @@ import type { SecondStep } from '../second-factor/second-step.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import { lockUnchanged } from '../sign-in/password-unchanged.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
-import { insertUser, newUser, normalizedEmail, replacePasswordHash, type User } from './users.ts';
+import { createAccountReads, type AccountReadsDeps } from './account-reads.ts';
+import { insertUser, newUser, normalizedEmail, replacePasswordHash, type NewRegistration, type User } from './users.ts';
 
-export type AccountsDeps = {
+export type AccountsDeps = AccountReadsDeps & {
   readonly unitOfWork: UnitOfWork;
   readonly hasher: SecretHasher;
   readonly rules: PasswordRules;
@@ -40,6 +41,9 @@ export type AccountsDeps = {
   readonly cancelRemoval: Removal['cancel'];
   readonly assertMayRegister: AssertMayRegister;
 };
+
+/** Registrations of one address at the same time are tried again, because the password of the account has changed meanwhile. */
+const maxRegistrationAttempts = 5;
 
 type Registration = { readonly email: string; readonly password: string };
 type SignIn = Registration & { readonly clientIp: string; readonly userAgent: string | undefined };
@@ -62,6 +66,7 @@ export type Accounts = {
 export const createAccounts = (deps: AccountsDeps): Accounts => {
   const { unitOfWork, hasher, rules, throttle, places, checkPassword, secondStep, refreshTokens, sessions } = deps;
   const { revocations, audit, clock, mail, cancelRemoval, roles } = deps;
+  const findPasswordHash = createAccountReads(deps);
   const passwordRefused = createPasswordRefused(deps.verificationRequired);
 
   /**
@@ -105,33 +110,49 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     return result.begun;
   };
 
+  /** @returns false if the account of the address has another hash than `seenHash` now */
+  const enter = (
+    account: string,
+    hash: string,
+    seen: Pick<NewRegistration, 'seenHash' | 'isSamePassword'>,
+  ): Promise<boolean> => {
+    const id = uuidv7();
+    const createdAt = clock.now();
+    return unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
+      const user = { ...newUser, id, email: account, password_hash: hash };
+      const replacesPending = deps.verificationRequired;
+      const holder = await insertUser(transaction.query, user, { createdAt, replacesPending, ...seen });
+      if (!holder) return false;
+      const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
+      const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
+      // The address gets a message in both cases: to verify it, or to tell its owner.
+      if (mail.isConfigured) {
+        const waiting = deps.verificationRequired && { passwordHash: hash };
+        await mail.request(transaction, { kind: 'registration', recipient: account, ...waiting });
+      }
+      // Both cases are recorded, so that both take the same time.
+      await audit.record(
+        transaction,
+        holder.inserted
+          ? { ...auditTarget, action: 'user.registered', outcome: 'success', data }
+          : { ...auditTarget, action: 'user.registration_refused', outcome: 'refused' },
+      );
+      return true;
+    });
+  };
+
   return {
     register: async ({ email, password }) => {
       const account = normalizedEmail(email);
       rules.check(password, account);
       await deps.assertMayRegister();
       const hash = await hasher.hash(password);
-      const id = uuidv7();
-      const createdAt = clock.now();
-      await unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
-        const user = { ...newUser, id, email: account, password_hash: hash };
-        const holder = await insertUser(transaction.query, user, createdAt, deps.verificationRequired);
-        if (!holder) return;
-        const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
-        const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };
-        // The address gets a message in both cases: to verify it, or to tell its owner.
-        if (mail.isConfigured) {
-          const waiting = deps.verificationRequired && { passwordHash: hash };
-          await mail.request(transaction, { kind: 'registration', recipient: account, ...waiting });
-        }
-        // Both cases are recorded, so that both take the same time.
-        await audit.record(
-          transaction,
-          holder.inserted
-            ? { ...auditTarget, action: 'user.registered', outcome: 'success', data }
-            : { ...auditTarget, action: 'user.registration_refused', outcome: 'refused' },
-        );
-      });
+      // Another registration or a change of the password may come between the reading and the writing.
+      for (let attempt = 0; attempt < maxRegistrationAttempts; attempt += 1) {
+        const seenHash = await findPasswordHash(account);
+        const { valid: isSamePassword } = await hasher.verify(password, seenHash);
+        if (await enter(account, hash, { seenHash, isSamePassword })) return;
+      }
     },
 
     login: (request) => signIn(request, false, refreshTokens.open),

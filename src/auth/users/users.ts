@@ -37,9 +37,6 @@ export const isUnclaimedSql =
  */
 export const isContestedSql = 'account.registered_again_at is not null and account.email_verified_at is null';
 
-/** A form that is sent twice is no registration by somebody else. */
-const repetition = `interval '1 minute'`;
-
 export type StoredUser = User & { readonly password_hash: string };
 
 /**
@@ -66,17 +63,27 @@ export const findUser = async (query: Query, email: string, placeHash: Buffer): 
   return user;
 };
 
+export type NewRegistration = {
+  readonly createdAt: Date;
+  /** The hash that `FindPasswordHash` has found. */
+  readonly seenHash: string | undefined;
+  /** The new password fits `seenHash`. Then it is the same person, who has sent the form twice. */
+  readonly isSamePassword: boolean;
+  /**
+   * An account that waits for the proof of its address gets the new password, because nobody may choose the password of an address by
+   * being the first.
+   */
+  readonly replacesPending: boolean;
+};
+
 /**
- * Inserts a user, unless the address is taken. With `replacesPending` an account that waits for the proof of its address
- * gets the new password, because nobody may choose the password of an address by being the first. An account without that
- * proof becomes contested.
- * @returns the id of the account that has the address now
+ * Inserts a user, unless the address is taken. An account whose address nobody has proved becomes contested by another password.
+ * @returns the id of the account that has the address now; undefined if its password has changed since `seenHash` was read
  */
 export const insertUser = async (
   query: Query,
   user: StoredUser,
-  createdAt: Date,
-  replacesPending: boolean,
+  { createdAt, seenHash, isSamePassword, replacesPending }: NewRegistration,
 ): Promise<{ readonly id: string; readonly inserted: boolean } | undefined> => {
   // SQL: all cases run the same single statement with one write, so that they take the same time.
   const [row] = await query<{ id: string; inserted: boolean }>(
@@ -86,10 +93,21 @@ export const insertUser = async (
        when $7 and ${isUnclaimedSql}
        then excluded.password_hash else account.password_hash end,
        registered_again_at = case
-       when account.email_verified_at is null and account.created_at < excluded.created_at - ${repetition}
+       when account.email_verified_at is null and not $8
        then excluded.created_at else account.registered_again_at end
+       where account.password_hash = $9
      returning id, xmax = 0 as inserted`,
-    [user.id, user.email, user.password_hash, user.role, user.scopes, createdAt, replacesPending],
+    [
+      user.id,
+      user.email,
+      user.password_hash,
+      user.role,
+      user.scopes,
+      createdAt,
+      replacesPending,
+      isSamePassword,
+      seenHash ?? null,
+    ],
   );
   return row;
 };
