@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { LockMode } from '@mikro-orm/core';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { Owner, Owners, StoringCaller } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -13,6 +14,7 @@ import type { GoogleCalendar } from './google/google-calendar.ts';
 import { badResponse } from './google/google-http.ts';
 import type { GoogleTokens } from './google/google-oauth.ts';
 import { calendarScope, includesEvents } from './google/scopes.ts';
+import type { Revocations } from './revocations.ts';
 import { placeOf, type TokenCipher } from './tokens/token-cipher.ts';
 
 // SQL: a state is used in the statement that finds it, and the consents and revocations of an owner are deleted as
@@ -37,7 +39,9 @@ export type ConsentsDeps = {
   readonly audit: AuditTrail;
   readonly owners: Pick<Owners, 'assertMayStore'>;
   readonly google: Pick<GoogleCalendar, 'consentUrl' | 'exchange'>;
+  readonly revocations: Pick<Revocations, 'addToken' | 'tryNow'>;
   readonly cipher: TokenCipher;
+  readonly logger: Logger;
   readonly lookups: CredentialLookups;
   readonly taggedSecrets: TaggedSecrets;
   readonly clock: Clock;
@@ -51,7 +55,8 @@ export type Consents = {
     request: { readonly caller: StoringCaller; readonly redirectUrl: string },
   ) => Promise<{ readonly url: string; readonly browserSecret: string }>;
   /**
-   * Takes the answer of Google, and stores the tokens encrypted. A state works once, also if the rest fails.
+   * Takes the answer of Google, and stores the tokens encrypted. A state works once, also if the rest fails. If the tokens cannot be stored,
+   * the consent is revoked at Google, unless the owner has a connection.
    * @throws AppError `calendar_state_invalid`, `calendar_consent_denied`, `calendar_code_invalid`,
    *   `rate_limit_exceeded` when many credentials of the address were refused, or of category external_api
    * @returns the owner of the connection
@@ -110,7 +115,7 @@ const beginnerOf = ({ owner_kind: kind, owner_id: subject, ...consent }: Consent
 });
 
 export const createConsents = (deps: ConsentsDeps): Consents => {
-  const { unitOfWork, audit, owners, google, cipher, lookups, taggedSecrets, clock, ids } = deps;
+  const { unitOfWork, audit, owners, google, revocations, cipher, lookups, taggedSecrets, clock, logger, ids } = deps;
 
   /** Takes the consent out of the database, so that a state works once, also in two requests at the same time. */
   const take = async (state: string, returning: Returning): Promise<Consent> => {
@@ -174,6 +179,18 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
       });
     });
 
+  /** The consent exists at Google now, and nobody else knows its token. */
+  const giveBack = async (
+    owner: Owner,
+    { refreshToken, accessToken }: GoogleTokens,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const id = await unitOfWork.run({ operation: 'calendar.connection' }, (transaction) =>
+      revocations.addToken(transaction, owner, refreshToken ?? accessToken),
+    );
+    if (id !== undefined) await revocations.tryNow(id, signal);
+  };
+
   return {
     begin: (owner, { caller, redirectUrl }) => {
       const [state, browserSecret, codeVerifier] = [taggedSecrets.create(''), newSecret(), newSecret()];
@@ -217,12 +234,19 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
       }
       const codeVerifier = cipher.decrypt(consent.code_verifier, placeOf.codeVerifier(consent.state_digest));
       const tokens = await google.exchange(code, { codeVerifier, redirectUrl: consent.redirect_url }, signal);
-      // On the consent page of Google a user can leave out a scope.
-      if (!includesEvents(tokens.scopes)) {
-        throw new AppError('calendar_consent_denied', 'The consent does not include the events of the calendar');
+      try {
+        // On the consent page of Google a user can leave out a scope.
+        if (!includesEvents(tokens.scopes)) {
+          throw new AppError('calendar_consent_denied', 'The consent does not include the events of the calendar');
+        }
+        if (tokens.refreshToken === undefined) throw badResponse('answered the token request without a refresh token');
+        await store(owner, returning.caller ?? beginnerOf(consent), tokens);
+      } catch (error) {
+        await giveBack(owner, tokens, signal).catch((failure: unknown) =>
+          logger.warn({ code: codeOf(failure) }, 'a refused calendar consent stays at Google'),
+        );
+        throw error;
       }
-      if (tokens.refreshToken === undefined) throw badResponse('answered the token request without a refresh token');
-      await store(owner, returning.caller ?? beginnerOf(consent), tokens);
       return owner;
     },
   };

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -23,6 +24,8 @@ export type Revocations = {
     transaction: Transaction,
     owner: Owner,
   ) => Promise<{ readonly id: string; readonly connectionId: string } | undefined>;
+  /** Keeps a token of Google that was not stored for its owner. Undefined: the owner has a connection, whose consent it may belong to. */
+  readonly addToken: (transaction: Transaction, owner: Owner, token: string) => Promise<string | undefined>;
   /** Revokes now. If Google does not answer soon, a job does it. Does not throw for errors of Google. */
   readonly tryNow: (id: string, signal: AbortSignal) => Promise<void>;
   /** @throws AppError of category external_api; the revocation then stays stored */
@@ -66,6 +69,18 @@ export const createRevocations = (deps: RevocationsDeps): Revocations => {
   return {
     add: async ({ query }, { kind, id }) =>
       (await query<{ id: string; connectionId: string }>(addRevocationSql, [kind, id]))[0],
+    addToken: async ({ query }, { kind, id }, token) => {
+      // The token has no connection, and the place of its ciphertext is the id that a connection would have.
+      const connectionId = randomUUID();
+      const [added] = await query<{ id: string }>(
+        `insert into calendar_revocation (id, owner_kind, owner_id, connection_id, refresh_token, created_at)
+         select gen_random_uuid(), $1, $2, $3, $4, now()
+         where not exists (select 1 from calendar_connection where owner_kind = $1 and owner_id = $2)
+         returning id`,
+        [kind, id, connectionId, cipher.encrypt(token, placeOf.refreshToken(connectionId))],
+      );
+      return added?.id;
+    },
     revoke,
     tryNow: async (id, signal) => {
       try {

@@ -14,7 +14,7 @@ export const calendarSections = {
     ),
     GOOGLE_REDIRECT_URL: optional(
       url('http:', 'https:'),
-      'Public URL of `/api/v1/calendar/callback`, as registered at Google. Unset: made of the `Host` header of the request',
+      'Public URL of `/api/v1/calendar/callback`, as registered at Google. Unset: made of PUBLIC_URL, and without it of the `Host` header of the request',
     ),
     GOOGLE_AUTH_URL: variable(
       url('http:', 'https:'),

@@ -203,6 +203,8 @@ const UniverseAssetEntity = defineEntity({
     universe: () =>
       p.manyToOne(UniverseEntity).primary().joinColumn('universe').updateRule('no action').deleteRule('cascade'),
     symbol: p.text().primary(),
+    /** Null: the symbol itself. */
+    providerSymbol: p.text().nullable(),
   },
 });
 

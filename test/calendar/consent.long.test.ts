@@ -140,7 +140,11 @@ test('a consent whose session or token ended before the browser comes back store
   };
   const ofSession = `update calendar_consent set session_id = $1`;
   const refused = (code: string) => ({ status: 401, code, stored: 0 });
+
+  const revoked = google.callsOf('revoke');
   t.deepEqual(await finish(() => stored.query(ofSession, [randomUUID()])), refused('credentials_missing'));
+  t.is(google.callsOf('revoke'), revoked + 1);
+  t.deepEqual(google.liveRefreshTokens(), [], 'the consent that was refused here is revoked at Google');
   t.deepEqual(
     await finish(async (userId) => {
       const id = randomUUID();

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 const stepMs = 100;
 
+const restOfStep = (startedAt: number): Promise<void> => sleep(stepMs - ((performance.now() - startedAt) % stepMs));
+
 /**
  * Runs `work` and then waits until a multiple of `stepMs` has passed since the start, also after an error. A caller must not learn
  * from the time of the answer whether an account exists, and this hides small differences of the work. Limit: work that takes
@@ -18,6 +20,20 @@ export const inTimeSteps = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work();
   } finally {
-    await sleep(stepMs - ((performance.now() - startedAt) % stepMs));
+    await restOfStep(startedAt);
+  }
+};
+
+/**
+ * As `inTimeSteps`, but waits only after an error. For a sign-in: its success reveals nothing, and the refusals of known and unknown
+ * accounts must look alike.
+ */
+export const refusalsInTimeSteps = async <T>(work: () => Promise<T>): Promise<T> => {
+  const startedAt = performance.now();
+  try {
+    return await work();
+  } catch (error) {
+    await restOfStep(startedAt);
+    throw error;
   }
 };

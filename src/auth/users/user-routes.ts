@@ -7,7 +7,7 @@ import { loginAnswer, toSessionReply } from '../sessions/session-answer.ts';
 import type { Measure } from '../measured.ts';
 import { acceptedAnswer, emailInput } from './account-inputs.ts';
 import { maxPasswordCharacters } from './password-rules.ts';
-import { inTimeSteps } from '../sign-in/time-steps.ts';
+import { inTimeSteps, refusalsInTimeSteps } from '../sign-in/time-steps.ts';
 import { noStore, toTokenAnswer } from '../tokens/token-answer.ts';
 
 export type AccountRoutesDeps = {
@@ -77,11 +77,13 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
     handler: async ({ headers, body: { session: wantsSession, ...credentials }, context: { clientIp } }) => {
       const signIn = { ...credentials, clientIp, userAgent: headers['user-agent'] };
       if (!wantsSession) {
-        const pair = await measure('login', () => accounts.login(signIn));
+        const pair = await measure('login', () => refusalsInTimeSteps(() => accounts.login(signIn)));
         return { status: 200 as const, headers: noStore, body: toTokenAnswer(pair) };
       }
       cookies.assertUsable(headers);
-      const session = await measure('login', () => accounts.openSession(signIn, sessionTokenFrom(headers)));
+      const session = await measure('login', () =>
+        refusalsInTimeSteps(() => accounts.openSession(signIn, sessionTokenFrom(headers))),
+      );
       return toSessionReply(cookies, session, session.user);
     },
   }),

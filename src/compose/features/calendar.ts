@@ -20,6 +20,7 @@ import {
   createSync,
   createTokenCipher,
 } from '../../calendar/index.ts';
+import { withoutSlash } from '../identity/issuer.ts';
 import { ConfigError, type Config } from '../../config/index.ts';
 import type { NearestOf } from '../../kernel/lists/near-names.ts';
 import type { Database } from '../../database/index.ts';
@@ -121,7 +122,19 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
     statementTimeoutMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
   });
   const parts: CalendarParts = {
-    consents: createConsents({ unitOfWork, audit, owners, google, cipher, lookups, taggedSecrets, clock, ids: uuidv7 }),
+    consents: createConsents({
+      unitOfWork,
+      audit,
+      owners,
+      google,
+      revocations,
+      cipher,
+      lookups,
+      taggedSecrets,
+      clock,
+      logger,
+      ids: uuidv7,
+    }),
     connections: createConnections({ unitOfWork, reader, audit, revocations }),
     sync,
     events: createEvents({ reader }),
@@ -145,8 +158,14 @@ export const composeCalendar = async (base: Base, database: Database, deps: Deps
   const { GOOGLE_CLIENT_ID: id, GOOGLE_CLIENT_SECRET: secret } = config;
   const configured =
     id === undefined || secret === undefined ? undefined : await composeParts(base, database, deps, { id, secret });
-  if (configured && production && config.GOOGLE_REDIRECT_URL === undefined) {
-    logger.warn({}, 'GOOGLE_REDIRECT_URL is not set: the URL of the callback follows from the Host header');
+  const callbackPath = `${basePath}/calendar/callback`;
+  const { PUBLIC_URL: publicUrl } = config;
+  const redirectUrl = config.GOOGLE_REDIRECT_URL ?? (publicUrl && `${withoutSlash(publicUrl)}${callbackPath}`);
+  if (configured && production && redirectUrl === undefined) {
+    logger.warn(
+      {},
+      'Neither GOOGLE_REDIRECT_URL nor PUBLIC_URL is set: the URL of the callback follows from the Host header',
+    );
   }
   return {
     routes: createCalendarRoutes({
@@ -155,8 +174,8 @@ export const composeCalendar = async (base: Base, database: Database, deps: Deps
       isAsset: deps.isAsset,
       nearestAsset: deps.nearestAsset,
       nextSyncAt: createNextSyncAt(config),
-      redirectUrl: config.GOOGLE_REDIRECT_URL,
-      callbackPath: `${basePath}/calendar/callback`,
+      redirectUrl,
+      callbackPath,
       production,
     }),
     checks: configured ? [configured.check] : [],

@@ -36,6 +36,7 @@ import { jobTurns } from './from-0038/0048-job-turns.ts';
 import { repeatedRegistrations } from './from-0038/0049-repeated-registrations.ts';
 import { consentTokens } from './from-0038/0050-consent-tokens.ts';
 import { pricingWrites } from './from-0038/0051-pricing-writes.ts';
+import { providerSymbols } from './from-0038/0052-provider-symbols.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -78,4 +79,5 @@ export const migrations: readonly Migration[] = [
   repeatedRegistrations,
   consentTokens,
   pricingWrites,
+  providerSymbols,
 ];

@@ -16,14 +16,17 @@ const decoded = (segment: string): string => {
   }
 };
 
-/** Logged in place of the id of a user, which is the segment after `users`. The audit trail has the id. */
-const userId = '{id}';
-const isBeforeUserId = (segment: string | undefined): boolean =>
-  segment !== undefined && /^users$/i.test(decoded(segment));
+/**
+ * Logged in place of the segment after a segment of this name: the id of a user, which the audit trail has, and the name that a user
+ * chose for a preset.
+ */
+const hiddenAfter = new Map(Object.entries({ users: '{id}', presets: '{name}' }));
+const replacementAfter = (segment: string | undefined): string | undefined =>
+  segment === undefined ? undefined : hiddenAfter.get(decoded(segment).toLowerCase());
 
 /**
  * The path of a request for logs and spans. Anybody can send any path, so segments that may be personal data or a
- * credential are replaced, and so are ids of users. The rest stays as it was sent, because an unmatched request has only its path to be found by.
+ * credential are replaced, and so are ids of users and names of presets. The rest stays as it was sent, because an unmatched request has only its path to be found by.
  */
 export const loggedPath = (path: string, template: string): string => {
   if (path === template) return path;
@@ -31,7 +34,8 @@ export const loggedPath = (path: string, template: string): string => {
     .slice(0, 4 * maxCharacters)
     .split('/')
     .map((segment, index, segments) => {
-      if (segment !== '' && isBeforeUserId(segments[index - 1])) return userId;
+      const replacement = replacementAfter(segments[index - 1]);
+      if (segment !== '' && replacement !== undefined) return replacement;
       return isSecret(decoded(segment)) ? redacted : segment;
     })
     .join('/');

@@ -98,7 +98,11 @@ export const errorTable = {
   universe_managed_by_file: row(409, 'conflict', 'UNIVERSES_FILE has this universe; change the file'),
   second_factor_enabled: row(409, 'conflict', 'A second factor is already enabled'),
   last_administrator: row(409, 'conflict', 'The change would leave no administrator'),
-  series_source_conflict: row(409, 'conflict', 'A symbol has prices from another source or with another interval'),
+  series_source_conflict: row(
+    409,
+    'conflict',
+    'A symbol has prices from another source, with another interval or of another provider_symbol',
+  ),
   index_not_calculated: row(409, 'conflict', 'The values of the index do not belong to its definition yet', true),
   email_taken: row(409, 'conflict', 'Another account has this e-mail address'),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),

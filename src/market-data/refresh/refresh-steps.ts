@@ -18,11 +18,17 @@ const idOf = (ids: ReadonlyMap<string, number>, name: string): number => {
   return id;
 };
 
-/** Writes only what differs, because a universe can have 10,000 assets, which rarely change. */
+/**
+ * Writes only what differs, because a universe can have 10,000 assets, which rarely change. A universe of the API does not change what a
+ * universe of UNIVERSES_FILE says about an asset, because only an operator may.
+ */
 const upsertAssets = `insert into asset (symbol, name, exchange, currency)
   select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
   on conflict (symbol) do update set name = excluded.name, exchange = excluded.exchange, currency = excluded.currency
-    where (asset.name, asset.exchange, asset.currency) is distinct from (excluded.name, excluded.exchange, excluded.currency)`;
+    where (asset.name, asset.exchange, asset.currency) is distinct from (excluded.name, excluded.exchange, excluded.currency)
+    and (exists (select 1 from universe where universe.name = $5 and origin = 'file') or not exists (
+      select 1 from universe_asset as own join universe on universe.name = own.universe
+      where own.symbol = asset.symbol and origin = 'file'))`;
 
 const upsertIndexes = `insert into market_index (code, name, method, universe)
   select code, name, method, $4 from unnest($1::text[], $2::text[], $3::text[]) as definition (code, name, method)
@@ -53,6 +59,7 @@ export const ensureAssets = async ({ query }: Query, { name, assets, indexes }: 
     assets.map((asset) => asset.name),
     assets.map(({ exchange }) => exchange),
     assets.map(({ currency }) => currency),
+    name,
   ]);
   await query(upsertIndexes, [codes, indexes.map((index) => index.name), indexes.map(({ method }) => method), name]);
   const ids: EnsuredIds = {

@@ -130,13 +130,13 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
     );
     const sources = own === providerSource ? [own, 'provider'] : [own];
     const symbols = assets.map(({ symbol }) => symbol);
-    const conflicts = await otherSeries(transaction, name, symbols, { sources, interval });
+    const conflicts = await otherSeries(transaction, name, assets, { sources, interval });
     if (conflicts.length === 0) return;
     throw new AppError('series_source_conflict', undefined, {
       errors: conflicts.slice(0, maxErrors).map(({ symbol, universe }) => ({
         pointer: `/assets/${symbols.indexOf(symbol)}/symbol`,
         code: 'series_source_conflict',
-        detail: `The universe ${universe} has this symbol from another source or with another interval`,
+        detail: `The universe ${universe} has this symbol from another source, with another interval or with another provider_symbol`,
       })),
     });
   };

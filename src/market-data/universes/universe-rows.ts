@@ -84,10 +84,13 @@ export const writeUniverse = async (
   const symbols = assets.map(({ symbol }) => symbol);
   const codes = indexes.map(({ code }) => code);
   await query('delete from universe_asset where universe = $1 and symbol <> all($2::text[])', [name, symbols]);
-  await query('insert into universe_asset select $1, * from unnest($2::text[]) on conflict do nothing', [
-    name,
-    symbols,
-  ]);
+  await query(
+    `insert into universe_asset as own (universe, symbol, provider_symbol)
+     select $1, * from unnest($2::text[], $3::text[])
+     on conflict (universe, symbol) do update set provider_symbol = excluded.provider_symbol
+       where own.provider_symbol is distinct from excluded.provider_symbol`,
+    [name, symbols, assets.map(({ provider_symbol: providerSymbol = null }) => providerSymbol)],
+  );
   await query('delete from universe_index where universe = $1 and code <> all($2::text[])', [name, codes]);
   await query('insert into universe_index select *, $1 from unnest($2::text[]) on conflict do nothing', [name, codes]);
   return storedOf(written);
@@ -104,18 +107,27 @@ export const takenCodes = async ({ query }: Query, name: string, codes: readonly
 
 export type OtherSeries = { readonly symbol: string; readonly universe: string };
 
-/** Symbols of the list that another universe has from another source or with another interval. */
+/** Symbols of the list that another universe has from another source, with another interval, or with another symbol of the provider. */
 export const otherSeries = async (
   { query }: Query,
   name: string,
-  symbols: readonly string[],
+  assets: UniverseDocument['assets'],
   { sources, interval }: { readonly sources: readonly string[]; readonly interval: string },
 ): Promise<OtherSeries[]> =>
   query<OtherSeries>(
-    `select symbol, min(universe) as universe from universe_asset join universe on universe.name = universe
-     where universe <> $1 and symbol = any($2::text[]) and (source <> all($3::text[]) or interval <> $4)
-     group by symbol`,
-    [name, symbols, sources, interval],
+    `select other.symbol, min(other.universe) as universe
+     from unnest($2::text[], $3::text[]) as own (symbol, provider_symbol)
+       join universe_asset as other using (symbol) join universe on universe.name = other.universe
+     where other.universe <> $1 and (source <> all($4::text[]) or interval <> $5
+       or coalesce(other.provider_symbol, other.symbol) <> own.provider_symbol)
+     group by other.symbol`,
+    [
+      name,
+      assets.map(({ symbol }) => symbol),
+      assets.map(({ symbol, provider_symbol: providerSymbol = symbol }) => providerSymbol),
+      sources,
+      interval,
+    ],
   );
 
 /** Deletes the indexes of the universe that are not in its definition, with their values. */

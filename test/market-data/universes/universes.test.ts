@@ -143,19 +143,6 @@ test('each wrong definition is refused with a pointer, and nothing is stored', a
   t.regex(JSON.stringify(await errorOf(full)), /UNIVERSES_MAX/);
 });
 
-test('a symbol that another universe has from another source, or with another interval, is a conflict', async (t) => {
-  const { put } = await setupUniverses(t);
-  t.is((await put('desk', desk())).status, 201);
-  for (const change of [{ interval: '1week' }, { assets: [{ symbol: 'IBM' }] }]) {
-    const response = await put('other', { ...desk(), indexes: [], ...change });
-    t.is(response.status, 409);
-    const problem = await errorOf(response);
-    t.is(problem['code'], 'series_source_conflict');
-    t.is(pointers(problem)[0], '/assets/0/symbol');
-  }
-  t.is((await put('other', { ...desk(), indexes: [] })).status, 201);
-});
-
 test('a refresh names the version, and a universe can be neither changed nor deleted while it runs', async (t) => {
   const service = await setupUniverses(t);
   const { put, remove, refreshes, faults, get } = service;
