@@ -44,6 +44,10 @@ export const payloads = {
   brotliOfRows: once(() =>
     brotliCompressSync(emptyRows(unpackedBytes), { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
   ),
+  /** 14 bytes that decompress to 16 MB. The decompressor takes all of it before it emits the first byte. */
+  brotliWindow: once(() =>
+    brotliCompressSync(Buffer.alloc(2 ** 24), { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } }),
+  ),
   /** 4 MB of rows that a universe refuses, because it does not contain the symbols. */
   uploadOfUnknownSymbols: once(() =>
     Buffer.from(

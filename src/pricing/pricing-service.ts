@@ -86,7 +86,7 @@ const wantedInputs: Readonly<Record<SingleOperation, readonly string[]>> = {
 };
 
 /** Single options have no turns on the event loop, so that less than the 3 ms of a batch must be enough for one. */
-const singleMs = 1;
+const singleMs = 0.3;
 const isForProcess = (estimate: WorkEstimate): boolean => needsProcess(estimate, singleMs);
 /** Milliseconds of a calculation that was too slow for the event loop. Up to 17 were measured. */
 const movedMs = 20;

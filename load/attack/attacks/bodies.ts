@@ -10,11 +10,11 @@ const json = { 'Content-Type': 'application/json' };
 
 /** Sends the same body from every address to the batch route. */
 const batchOf =
-  (body: () => Uint8Array, headers: Readonly<Record<string, string>> = json) =>
+  (body: () => Uint8Array, headers: Readonly<Record<string, string>> = json, parallel = 16) =>
   async (field: Field): Promise<void> => {
     // The body is made before the attack begins, because the compression of a bomb takes seconds.
     const bytes = body();
-    await each(field, { parallel: 16 }, (_, address) =>
+    await each(field, { parallel, ...(parallel > 16 && { grouped: true }) }, (_, address) =>
       rawRequest({ ...field, address, method: 'POST', path: batch, headers, body: bytes }),
     );
   };
@@ -30,6 +30,11 @@ export const structure: readonly [Attack, ...Attack[]] = [
 export const expansion: readonly [Attack, ...Attack[]] = [
   { name: 'gzip bomb of rows', orKinds: ['body_structure'], run: batchOf(payloads.gzipOfRows, encoded('gzip')) },
   { name: 'gzip bomb of zeros', run: batchOf(payloads.gzipOfZeros, encoded('gzip')) },
+  {
+    name: '100 brotli windows at once',
+    orKinds: ['body_backlog', 'body_structure'],
+    run: batchOf(payloads.brotliWindow, encoded('br'), 100),
+  },
   { name: 'brotli bomb of rows', orKinds: ['body_structure'], run: batchOf(payloads.brotliOfRows, encoded('br')) },
 ];
 

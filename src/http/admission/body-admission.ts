@@ -33,6 +33,8 @@ export type OpenBody = {
   readonly awaited: (isAwaited: boolean) => void;
   /** Counts bytes that stay in memory. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
   readonly keep: (bytes: number) => void;
+  /** Counts memory that reading the body takes, until it is closed. @throws AppError as `keep` */
+  readonly reserve: (bytes: number) => void;
   /** The body was read or refused: it does not count against `maxBodies` any more. */
   readonly close: () => void;
   /** The bytes are not needed any more: they do not count against `maxTotalBytes`. Also closes the body. */
@@ -111,6 +113,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
       reportBodies();
       let size = 0;
       let counted = 0;
+      let reserved = 0;
       let reading = true;
       const close = (): void => {
         if (!reading) return;
@@ -118,6 +121,14 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
         watched.delete(body);
         bodies.release(caller.key);
         reportBodies();
+        if (reserved === 0) return;
+        memory.release(caller.key, reserved);
+        reportBytes();
+      };
+      const take = (bytes: number): void => {
+        const refused = memory.take(caller.key, bytes);
+        if (refused !== undefined) refuse(refused, caller);
+        reportBytes();
       };
       return {
         arrived: (bytes) => (body.bytes += bytes),
@@ -126,10 +137,13 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
           size += bytes;
           const more = Math.max(0, size - uncountedBytes) - counted;
           if (more === 0) return;
-          const refused = memory.take(caller.key, more);
-          if (refused !== undefined) refuse(refused, caller);
+          take(more);
           counted += more;
-          reportBytes();
+        },
+        reserve: (bytes) => {
+          if (bytes === 0) return;
+          take(bytes);
+          reserved += bytes;
         },
         close,
         release: () => {

@@ -22,9 +22,22 @@ const decompressors: Readonly<Record<string, () => Decompressor>> = {
   zstd: () => createZstdDecompress(zstdOptions),
 };
 
+const encodingOf = ({ headers }: IncomingMessage): string =>
+  headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+
+/**
+ * Bytes that the decompressor takes before it emits the first one. Brotli fills its whole window first, up to 16 MB from a body of 14
+ * bytes. The first byte of its data has the size of the window (RFC 7932, section 9.1). The others take what they emit.
+ */
+export const windowBytes = (request: IncomingMessage, firstByte: number): number => {
+  if (encodingOf(request) !== 'br') return 0;
+  const bits = (firstByte >> 1) & 7;
+  return (firstByte & 1) === 1 && bits > 0 ? 2 ** (17 + bits) : 2 ** 17;
+};
+
 /** The decompressor of the body, undefined if it is not compressed. @throws AppError `unsupported_media_type` */
 export const decompressorOf = (request: IncomingMessage): Decompressor | undefined => {
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  const encoding = encodingOf(request);
   if (encoding === 'identity') return undefined;
   const create = Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
   if (create !== undefined) {

@@ -6,7 +6,7 @@ import type { OpenBody } from './body-admission.ts';
 import { tinyChunks } from '../server/counted-request.ts';
 import { createBlocks } from './blocks.ts';
 import { BodySource } from './body-source.ts';
-import { assertNothingAfter, decompressorOf, notCompressed } from './decompressor.ts';
+import { assertNothingAfter, decompressorOf, notCompressed, windowBytes } from './decompressor.ts';
 
 /** Limits of the decompressed size of a compressed body. */
 export type ExpansionLimits = {
@@ -87,9 +87,16 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
       fail(error);
     }
   };
+  /** Runs before the decompressor gets the piece. */
   const count = (chunk: Buffer): void => {
-    arrived += chunk.length;
     body.arrived(chunk.length);
+    try {
+      if (arrived === 0 && chunk.length > 0) body.reserve(windowBytes(request, chunk[0]!));
+    } catch (error) {
+      plain?.destroy();
+      fail(error);
+    }
+    arrived += chunk.length;
   };
   const end = (): void => {
     try {

@@ -18,7 +18,14 @@ test('the memory of a refused compressed body is free at once, without a garbage
     const options = {
       maxBytes: 64 * mebibyte,
       expansion: { freeBytes: 12 * mebibyte, maxRatio: 10 },
-      open: () => ({ arrived: nothing, awaited: nothing, keep: nothing, close: nothing, release: nothing }),
+      open: () => ({
+        arrived: nothing,
+        awaited: nothing,
+        keep: nothing,
+        reserve: nothing,
+        close: nothing,
+        release: nothing,
+      }),
       ask: nothing,
       onExpansion: nothing,
       onTinyChunks: nothing,
