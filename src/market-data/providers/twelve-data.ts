@@ -24,6 +24,11 @@ export type TwelveDataDeps = {
 
 export type TwelveData = MarketDataProvider & { readonly healthCheck: HealthCheck };
 
+/**
+ * Max symbols of one request. A page of daily bars has about 0.4 MB for each, and 32 MiB is the limit of an answer, which is parsed in one turn
+ * of the event loop.
+ */
+const maxSymbolsOfRequest = 32;
 /** Number of years whose bars always fit into one page. */
 const yearsPerPage = { '1day': 13, '1week': 90, '1month': 400 } as const;
 
@@ -132,7 +137,7 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     request: Fetch,
   ): Promise<FetchedSeries[]> => {
     const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
-    for (const { assets, from } of groupsOf(universe, since, credits.max)) {
+    for (const { assets, from } of groupsOf(universe, since, Math.min(credits.max, maxSymbolsOfRequest))) {
       for (const page of pagesFrom(from, universe.interval, clock.now())) {
         const found = await requestSeries(universe, { assets, page }, request, signal);
         for (const asset of assets) {
