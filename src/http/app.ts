@@ -90,13 +90,14 @@ export const createApp = (deps: AppDeps): RequestListener => {
   app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
 
   const { deprecated } = routing;
+  const newLineLimit = () => createLineLimit({ clock, metrics, logger });
   const steps: (HttpMiddleware | undefined)[] = [
     requestScope({
       clock,
       metrics,
       routing,
       clientIp: deps.clientIp,
-      requestLog: createRequestLog(logger, deps.addressHash, createLineLimit({ clock, metrics, logger })),
+      requestLog: createRequestLog(logger, deps.addressHash, newLineLimit(), newLineLimit()),
       hasRateLimits: deps.rateLimit !== undefined,
       deadlineMs: limits.requestDeadlineMs,
       streamDeadlineMs: limits.stream.timeoutMs,

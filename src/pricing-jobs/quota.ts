@@ -165,8 +165,9 @@ export const createPricingJobQuota = ({
       // The rows of a chunk are known only after it is priced. So waiting chunks can exceed this quota.
       const rows = { quota: 'pricing_job_rows', wanted: use.row_count + 1, max: limits.maxRowsPerOwner } as const;
       assertWithinQuota(abuse, { ...rows, unit: 'rows', remedy });
-      await assertBytes(query, use.bytes, countedBytes(bytes));
+      // Last, because it adds to a count of this process, which a refusal after it would not take back.
       await assertWrites(query, owner, countedBytes(bytes));
+      await assertBytes(query, use.bytes, countedBytes(bytes));
     },
 
     assertResult: async (query, owner, { inputBytes, resultBytes }) => {

@@ -199,3 +199,15 @@ test("errors: a driver's values, details and statements never show; type, code a
   const missing = Object.assign(new Error('relation "price" does not exist'), { code: '42P01', severity: 'ERROR' });
   t.is(describeError(missing).message, 'relation "price" does not exist');
 });
+
+test('a line of the message that looks like a frame is no frame', (t) => {
+  const error = new Error('Failing row contains (1, first\n    at bob@example.org, secret-of-bob, null).');
+  const described = describeError(error);
+  t.notRegex(JSON.stringify(described.stack), /bob/);
+  t.regex(described.stack ?? '', /redaction\.test/);
+  const changed = new Error('refused');
+  changed.stack = `Error: row\n    at bob@example.org, secret-of-bob\n    at bob (x)\n${changed.stack}`;
+  changed.message = 'another message';
+  t.notRegex(describeError(changed).stack ?? '', /bob/);
+  t.regex(describeError(changed).stack ?? '', /redaction\.test/);
+});

@@ -9,8 +9,8 @@ export type LineLimitDeps = {
   readonly logger: Logger;
 };
 
-/** Whether a request of this address may have a line in the log. A line that is left out is counted. */
-export type LineLimit = (clientIp: string) => boolean;
+/** Whether a request of this address, or with this code of a fault, may have a line in the log. A line that is left out is counted. */
+export type LineLimit = (source: string) => boolean;
 
 const windowMs = 60_000;
 const maxByAddress = 600;
@@ -33,14 +33,14 @@ export const createLineLimit = ({ clock, metrics, logger }: LineLimitDeps): Line
     omitted = 0;
   };
 
-  return (clientIp) => {
+  return (source) => {
     const now = clock.monotonic();
     if (now >= endsAt) {
       endsAt = now + windowMs;
       byAddress.clear();
       written = 0;
     }
-    const address = countedAddress(clientIp);
+    const address = countedAddress(source);
     const own = byAddress.get(address) ?? 0;
     if (own < maxByAddress && written < maxOfAll) {
       byAddress.set(address, own + 1);

@@ -30,11 +30,17 @@ const needsAction: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** Writes one log line per request; of requests that no rate limit has let through, as many as `mayWrite` allows. It runs inside the request scope, so the logger adds the ids of the request and span. */
 export const createRequestLog =
-  (logger: Logger, addressHash: (address: string) => string, mayWrite: LineLimit): RequestLog =>
+  (
+    logger: Logger,
+    addressHash: (address: string) => string,
+    mayWrite: LineLimit,
+    mayWriteFault: LineLimit,
+  ): RequestLog =>
   ({ request, method, route, path, status, milliseconds, waitedMs, failure, isWithinRate }) => {
-    // A fault of the service always has its line. Anybody can cause the refusals of an overload.
+    // Anybody can cause the refusals of an overload. Faults of the service are limited by their code, so that refusals do not hide
+    // them, and so that an outage of the database does not fill the log.
     const isFault = status >= 500 && failure?.code !== 'overloaded';
-    if (!isWithinRate && !isFault && !mayWrite(request.clientIp)) return;
+    if (!isWithinRate && !(isFault ? mayWriteFault(failure?.code ?? '') : mayWrite(request.clientIp))) return;
     const level =
       failure !== undefined && needsAction.has(failure.code) ? 'error' : status >= 500 ? 'warn' : ('info' as const);
     const fields: Record<string, unknown> = {

@@ -113,13 +113,26 @@ export type DescribedError = {
   readonly cause?: DescribedError;
 };
 
+/** The form of a frame. A line of the message may begin in the same way, because it can have a text of a caller. */
+const frame = /^\s+at (?:async )?(?:.+ \((?:.+:\d+:\d+|native|<anonymous>|index \d+)\)|\S+:\d+:\d+)$/;
+
+const framesOf = ({ stack = '', message }: Error): readonly string[] => {
+  const start = stack.indexOf(message);
+  // The message may have been changed after the stack was made.
+  const text = start < 0 ? stack : stack.slice(start + message.length);
+  return text
+    .split('\n')
+    .filter((line) => frame.test(line))
+    .map((line) => redactText(line));
+};
+
 /**
  * Describes an error for a log line: type, message and stack frames. `detail`, `where` and statement of a database
  * error are left out.
  */
 export const describeError = (error: Error, depth = 0): DescribedError => {
   const { code } = error as { code?: unknown };
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const frames = framesOf(error);
   return {
     type: error.name === 'Error' ? error.constructor.name : error.name,
     message: isDatabaseError(error) ? databaseMessage(error) : redactText(error.message),

@@ -44,8 +44,8 @@ test('requests without a rate limit lose their lines beyond the max, and no othe
   await ask('/api/v1/free', 400);
   t.is(of('/unknown') + of('/api/v1/free'), 600);
   await ask('/api/v1/limited', 50);
-  await ask('/api/v1/broken', 50);
-  t.deepEqual([of('/api/v1/limited'), of('/api/v1/broken')], [50, 50]);
+  await ask('/api/v1/broken', 650);
+  t.deepEqual([of('/api/v1/limited'), of('/api/v1/broken')], [50, 600], 'a fault has lines of its own, up to the max');
 });
 
 test('refusals before the rate limit, and those of the limit itself, lose their lines beyond the max', async (t) => {
