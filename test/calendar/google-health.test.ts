@@ -12,8 +12,8 @@ const unused = async (): Promise<never> => {
 };
 
 /** Google behind a real policy. `server` is what the token endpoint does, `credits` the requests left in this minute. */
-const setup = (bulkhead = { concurrent: 4, waiting: 16 }) => {
-  const state = { credits: 1_000, server: async (): Promise<void> => {} };
+const setup = (bulkhead = { concurrent: 4, waiting: 16 }, failures = 100) => {
+  const state = { credits: 1_000, items: [] as unknown[], server: async (): Promise<void> => {} };
   const google = createGoogleCalendar({
     oauth: {
       consentUrl: () => 'https://accounts.example',
@@ -21,12 +21,12 @@ const setup = (bulkhead = { concurrent: 4, waiting: 16 }) => {
       refresh: unused,
       revoke: () => state.server(),
     },
-    events: { page: unused },
+    events: { request: async () => ({ body: { items: state.items, nextSyncToken: 'next' }, bytes: 100 }) },
     policy: createPolicy({
       dependency: 'google_calendar',
       attemptTimeoutMs: 5_000,
       retries: 2,
-      breaker: { failures: 100, resetMs: 1_000 },
+      breaker: { failures, resetMs: 1_000 },
       bulkhead,
       logger: silentLogger,
       metrics: recordMetrics(),
@@ -43,8 +43,14 @@ const setup = (bulkhead = { concurrent: 4, waiting: 16 }) => {
     clock: systemClock,
   });
   const never = new AbortController().signal;
+  const request = { accessToken: 'token', syncToken: undefined, pageToken: undefined, before: '2030-01-01T00:00:00Z' };
   return {
     state,
+    page: () =>
+      google.page(request, never).then(
+        () => 'ok',
+        (error: unknown) => codeOf(error),
+      ),
     call: (signal = never) =>
       google.revoke('token', signal).then(
         () => 'ok',
@@ -64,6 +70,16 @@ test('a spent quota is no failure of Google', async (t) => {
   t.is(await call(), 'ok');
   t.is(await call(), 'external_api_unavailable');
   t.is(await health(), 'up');
+});
+
+test('pages of one calendar that cannot be read open no circuit for the calendars of others', async (t) => {
+  const { state, page, call, health } = setup(undefined, 2);
+  state.items = Array.from({ length: 50 }, () => ({ id: 'x'.repeat(2_000) }));
+  for (let round = 0; round < 6; round += 1) t.is(await page(), 'external_api_bad_response');
+  t.is(await call(), 'ok');
+  t.is(await health(), 'up');
+  state.items = [];
+  t.is(await page(), 'ok');
 });
 
 test('a full bulkhead is no failure of Google', async (t) => {

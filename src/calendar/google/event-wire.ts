@@ -43,7 +43,8 @@ const maxTextCharacters = 2_000;
 const freeText = z
   .string()
   .transform((value) => value.replaceAll('\u0000', '').slice(0, maxTextCharacters).toWellFormed());
-const identifier = googleText(1_024);
+/** An id has at most 1,024 characters, and the id of an instance of a repeated event has its time behind that. */
+const identifier = googleText(1_100);
 const token = googleText(8_192);
 /** The text of an instant. It is stored in our own format, because PostgreSQL refuses some that are valid. */
 const instant = z.iso.datetime({ offset: true });

@@ -6,7 +6,7 @@ import type { Call, Policy } from '#src/kernel/ports/policy.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { throttled } from './google-http.ts';
-import type { GoogleEvents } from './google-events.ts';
+import { readPage, type GoogleEvents, type GooglePages } from './google-events.ts';
 import type { GoogleOAuth } from './google-oauth.ts';
 
 /** Requests per minute of the Google project. All processes share them, and each attempt of a call takes one. */
@@ -27,7 +27,7 @@ export type GoogleCalendarDeps = {
 
 /** Google with the resilience policy of the dependency. The methods are those of the two clients. */
 export type GoogleCalendar = GoogleOAuth &
-  GoogleEvents & {
+  GooglePages & {
     /** Health from the circuit state and the last call. The check sends no request. */
     readonly healthCheck: HealthCheck;
   };
@@ -67,7 +67,8 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     // Google accepts a refresh token again, so a request whose answer was lost can be repeated.
     refresh: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.refresh(token, attempt)),
     revoke: (token, signal) => call(signal, { idempotent: true }, (attempt) => oauth.revoke(token, attempt)),
-    page: (request, signal) => call(signal, { idempotent: true }, (attempt) => events.page(request, attempt)),
+    page: async (request, signal) =>
+      readPage(await call(signal, { idempotent: true }, (attempt) => events.request(request, attempt)), signal),
     healthCheck,
   };
 };
