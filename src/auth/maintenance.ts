@@ -23,7 +23,11 @@ export type MaintenanceDeps = {
 };
 
 export type Maintenance = {
-  /** Deletes expired rows, with one statement per table. @returns the number of deleted rows */
+  /**
+   * Deletes expired rows, with one statement and one transaction per table, so that a large table does not keep the others from it.
+   * @returns the number of deleted rows
+   * @throws the error of the first table that failed, after all were tried
+   */
   readonly cleanUp: () => Promise<number>;
   readonly start: () => void;
   /** Stops the timers and flushes the usage logs. */
@@ -54,18 +58,34 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
     { sql: removeOldPlacesSql, parameters: (now) => [now] },
   ];
 
+/** Timeout of a statement: a family has up to thousands of tokens, which the database deletes with it. */
+const statementTimeoutMs = 600_000;
+
 export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
   const { unitOfWork, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
   const timers: NodeJS.Timeout[] = [];
 
-  const cleanUp = (): Promise<number> =>
-    unitOfWork.run({ operation: 'auth.maintenance' }, async ({ query }) => {
-      const now = clock.now();
-      const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
-      let deleted = 0;
-      for (const { sql, parameters } of statements) deleted += (await query(sql, parameters(now, idle))).length;
-      return deleted;
-    });
+  const cleanUp = async (): Promise<number> => {
+    const now = clock.now();
+    const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
+    const errors: unknown[] = [];
+    let deleted = 0;
+    for (const { sql, parameters } of statements) {
+      const rows = unitOfWork.run({ operation: 'auth.maintenance', statementTimeoutMs }, ({ query }) =>
+        query(sql, parameters(now, idle)),
+      );
+      const count = await rows.then(
+        ({ length }) => length,
+        (error: unknown) => {
+          errors.push(error);
+          return 0;
+        },
+      );
+      deleted += count;
+    }
+    if (errors.length > 0) throw errors[0];
+    return deleted;
+  };
 
   const runCleanUp = async (): Promise<void> => {
     try {

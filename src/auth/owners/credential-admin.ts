@@ -36,8 +36,13 @@ export type CredentialAdmin = Pick<CredentialOwnerReads, 'find'> & {
   readonly enable: (userId: string) => Promise<void>;
   /** Like `endAll`. All data of the user is deleted too, except audit events, which hold only the user's id. */
   readonly erase: (userId: string) => Promise<Ended>;
-  /** Erases up to `limit` users who asked for it and whose grace period is over, each in its own transaction. @returns the number of users */
-  readonly eraseDue: (limit: number) => Promise<number>;
+  /**
+   * Erases up to `limit` users who asked for it and whose grace period is over, each in its own transaction. A user who cannot be erased now
+   * does not keep the others from it.
+   * @returns the number of users
+   * @throws the error of the first user who was not erased, after all were tried
+   */
+  readonly eraseDue: (limit: number, statementTimeoutMs?: number) => Promise<number>;
 };
 
 const operator: AuditActor = { kind: 'operator', subject: null };
@@ -124,19 +129,26 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     erase: (id) =>
       command('erase_user', async (transaction) => eraseIn(transaction, await findUser(transaction, id), operator)),
 
-    eraseDue: async (limit) => {
+    eraseDue: async (limit, statementTimeoutMs) => {
+      const options = { operation: 'account.removal', ...(statementTimeoutMs && { statementTimeoutMs }) } as const;
+      const errors: unknown[] = [];
       let erased = 0;
       for (const id of await reads.dueForRemoval(limit)) {
-        await unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
+        const erasure = unitOfWork.run(options, async (transaction) => {
           const lockMode = LockMode.PESSIMISTIC_WRITE;
           const due = { id, removalAt: { $lte: clock.now() } };
           const user = await transaction.em.findOne(UserAccountEntity, due, { lockMode });
           // The user has signed in meanwhile, or another process has removed the account.
-          if (!user) return;
+          if (!user) return 0;
           await eraseIn(transaction, user, system);
-          erased += 1;
+          return 1;
+        });
+        erased += await erasure.catch((error: unknown) => {
+          errors.push(error);
+          return 0;
         });
       }
+      if (errors.length > 0) throw errors[0];
       return erased;
     },
   };

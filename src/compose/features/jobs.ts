@@ -2,10 +2,11 @@ import { createEndedKeys, type MayAct, removeUsersWithoutSignIn } from '../../au
 import { removeOldCalendarRows } from '../../calendar/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
-import { createJobs, type JobHandlers, type Jobs, removeOldTurns } from '../../jobs/index.ts';
+import { createJobs, createRetention, type JobHandlers, type Jobs, removeOldTurns } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule } from '../../kernel/ports/jobs.ts';
+import type { Transaction } from '../../kernel/ports/unit-of-work.ts';
 import type { AssertCallerMayStore } from '../../kernel/ports/owners.ts';
 import { removeOldMail } from '../../mail/index.ts';
 import {
@@ -65,6 +66,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
             refreshMarginSeconds,
         ),
       },
+      retention: { maxSeconds: retentionSeconds },
       pricing: { oneJobPerGroup: true, concurrency: config.PRICING_JOB_CONCURRENCY },
       // Google and the owner of a calendar cause its failures.
       calendar: { finalFailureLevel: 'warn' },
@@ -93,6 +95,39 @@ const removeJobsOfEndedKeys = (clock: Base['clock']) =>
 
 /** Max accounts that one run of the retention removes, so that its duration is bounded. */
 const maxRemovedAccounts = 1_000;
+/** Timeout of a statement that removes what is due, which can be some GiB. */
+const retentionStatementMs = 600_000;
+const retentionSeconds = 3 * 3_600;
+
+const composeRetention = (
+  { config, clock, logger }: Pick<Base, 'config' | 'clock' | 'logger'>,
+  { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
+  audit: AuditTrail,
+): (() => Promise<void>) => {
+  const each = (remove: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
+    unitOfWork.run({ operation: 'retention', statementTimeoutMs: retentionStatementMs }, remove);
+  const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
+  return createRetention({
+    logger,
+    kinds: {
+      accounts: () => admin.eraseDue(maxRemovedAccounts, retentionStatementMs),
+      idempotency_keys: each(removeExpiredKeys),
+      pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
+      pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
+      webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
+      users_without_sign_in: each((transaction) =>
+        removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
+      ),
+      calendar_rows: each(removeOldCalendarRows),
+      mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
+      counted_refusals: each(audit.countRefusals),
+      job_turns: each(removeOldTurns),
+      pricing_writes: each(removeOldWrites),
+      fetched_series: each(removeOldFetchedSeries),
+      refreshes: each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
+    },
+  });
+};
 
 const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'startup' | 'schedule' =>
   trigger === 'request' || trigger === 'change' || trigger === 'startup' ? trigger : 'schedule';
@@ -136,25 +171,7 @@ export const jobHandlers = (
     // refresh is retried after a temporary error, and every refresh after a shutdown.
     if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
   },
-  retention: async () => {
-    const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
-    const removedAccounts = await admin.eraseDue(maxRemovedAccounts);
-    const removed = await unitOfWork.run({ operation: 'retention' }, async (transaction) => ({
-      idempotency_keys: await removeExpiredKeys(transaction),
-      pricing_jobs: await removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS),
-      pricing_jobs_of_ended_keys: await removeJobsOfEndedKeys(clock)(transaction.query),
-      webhook_events: await removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS),
-      users_without_sign_in: await removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
-      calendar_rows: await removeOldCalendarRows(transaction),
-      mail_messages: await removeOldMail(transaction, config.MAIL_RETENTION_HOURS),
-      counted_refusals: await audit.countRefusals(transaction),
-      job_turns: await removeOldTurns(transaction),
-      pricing_writes: await removeOldWrites(transaction),
-      fetched_series: await removeOldFetchedSeries(transaction),
-      refreshes: await removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit }),
-    }));
-    logger.info({ ...removed, accounts: removedAccounts }, 'removed rows after their retention time');
-  },
+  retention: composeRetention({ config, clock, logger }, { unitOfWork, reader }, audit),
 });
 
 /** 32,768 chunks of one owner with the default of PRICING_JOB_BYTES_PER_OWNER. */

@@ -110,3 +110,30 @@ test('a removal that is asked for with a password that was changed meanwhile is 
   t.like((await remove(room, bearer(access))).body, { status: 401, code: 'credentials_invalid' });
   t.deepEqual(await room.stored.query('select removal_at from user_account'), [{ removal_at: null }]);
 });
+
+const refuseDeletionOf = (table: string, condition: string): string =>
+  `create function refuse() returns trigger language plpgsql as $$ begin
+     if ${condition} then raise exception using errcode = '57014', message = 'canceled'; end if; return old; end $$;
+   create trigger refuse before delete on ${table} for each row execute function refuse()`;
+
+test('a user who cannot be erased now keeps no other user from it', async (t) => {
+  const room = await startMailRoom(t);
+  for (const email of ['stuck@example.org', 'next@example.org']) {
+    const { access } = await signedIn(room, { ...ada, email });
+    await remove(room, bearer(access));
+  }
+  await room.stored.query(refuseDeletionOf('user_account', `old.email = 'stuck@example.org'`));
+  await t.throwsAsync(adminOf(room, 15).eraseDue(10), { code: 'database_timeout' });
+  t.deepEqual(await room.stored.query('select email from user_account'), [{ email: 'stuck@example.org' }]);
+});
+
+test('a table whose expired rows cannot be deleted keeps no other table from it', async (t) => {
+  const room = await startMailRoom(t);
+  await signedIn(room);
+  await openSession(room);
+  await room.stored.query(refuseDeletionOf('refresh_family', 'true'));
+  room.advance(40 * 86_400);
+  await t.throwsAsync(room.auth.cleanUp(), { code: 'database_timeout' });
+  t.is((await room.stored.query('select 1 from refresh_family')).length, 1);
+  t.deepEqual(await room.stored.query('select 1 from user_session'), []);
+});
