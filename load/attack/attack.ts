@@ -10,6 +10,8 @@ export type Field = {
   readonly addresses: readonly string[];
   /** Other attacks that run at the same time have the same addresses, so their requests count for the same limits. */
   readonly isShared: boolean;
+  /** Other attacks run at the same time, so limits of all clients together are reached. */
+  readonly isMixed: boolean;
   /** The maximum number of requests that the attack sends. */
   readonly requests: number;
   /**

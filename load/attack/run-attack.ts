@@ -122,6 +122,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
       spreadMs,
       addresses,
       isShared,
+      isMixed: attacks.length > 1,
       begin,
       signal: ending.signal,
       tally: createTally(),

@@ -33,7 +33,7 @@ export type OpenBody = {
   readonly awaited: (isAwaited: boolean) => void;
   /** Counts bytes that stay in memory. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
   readonly keep: (bytes: number) => void;
-  /** Counts memory that reading the body takes, until it is closed. @throws AppError as `keep` */
+  /** Counts the window of a decompressor, until the body is closed. All have half of `maxTotalBytes`. @throws AppError as `keep` */
   readonly reserve: (bytes: number) => void;
   /** The body was read or refused: it does not count against `maxBodies` any more. */
   readonly close: () => void;
@@ -68,6 +68,8 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   const { metrics, abuse } = deps;
   const bodies = createShares({ limit: maxBodies, callerPercent, minAmount: 1 });
   const memory = createShares({ limit: maxTotalBytes, callerPercent, minAmount: 0 });
+  // Apart, so that bodies with large windows take no memory from bodies that have none.
+  const windows = createShares({ limit: maxTotalBytes / 2, callerPercent, minAmount: 0 });
   const watched = new Set<Watched>();
   const minBytesPerGrace = (minBytesPerSecond * graceMs) / 1_000;
 
@@ -89,7 +91,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
     throw new AppError('concurrency_limit_exceeded', 'Too many bodies of this caller are being read', { retryAfter });
   };
   const reportBodies = (): void => metrics.set('volwatch_http_bodies_in_progress', {}, bodies.total());
-  const reportBytes = (): void => metrics.set('volwatch_http_body_bytes', {}, memory.total());
+  const reportBytes = (): void => metrics.set('volwatch_http_body_bytes', {}, memory.total() + windows.total());
   reportBodies();
   reportBytes();
 
@@ -122,11 +124,11 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
         bodies.release(caller.key);
         reportBodies();
         if (reserved === 0) return;
-        memory.release(caller.key, reserved);
+        windows.release(caller.key, reserved);
         reportBytes();
       };
-      const take = (bytes: number): void => {
-        const refused = memory.take(caller.key, bytes);
+      const take = (shares: typeof memory, bytes: number): void => {
+        const refused = shares.take(caller.key, bytes);
         if (refused !== undefined) refuse(refused, caller);
         reportBytes();
       };
@@ -137,12 +139,12 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
           size += bytes;
           const more = Math.max(0, size - uncountedBytes) - counted;
           if (more === 0) return;
-          take(more);
+          take(memory, more);
           counted += more;
         },
         reserve: (bytes) => {
           if (bytes === 0) return;
-          take(bytes);
+          take(windows, bytes);
           reserved += bytes;
         },
         close,

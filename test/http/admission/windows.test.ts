@@ -24,7 +24,7 @@ test('the window of a brotli body is known from its first byte', (t) => {
 test('the windows of brotli bodies count from their first byte until they are read, and others go on', async (t) => {
   const { call, kinds, reported } = await serve(t, {
     routes: bodyRoutes(),
-    bodyAdmission: { maxTotalBytes: 12 * mebibyte },
+    bodyAdmission: { maxTotalBytes: 24 * mebibyte },
   });
   const send = (body: Buffer, encoding: string) =>
     call('/api/v1/pricing/price', {
