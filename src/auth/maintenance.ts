@@ -2,6 +2,7 @@ import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import { removalStatementMs, removeEach } from '#src/kernel/lists/removal.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
@@ -58,9 +59,6 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
     { sql: removeOldPlacesSql, parameters: (now) => [now] },
   ];
 
-/** Timeout of a statement: a family has up to thousands of tokens, which the database deletes with it. */
-const statementTimeoutMs = 600_000;
-
 export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
   const { unitOfWork, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
   const timers: NodeJS.Timeout[] = [];
@@ -68,23 +66,16 @@ export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
   const cleanUp = async (): Promise<number> => {
     const now = clock.now();
     const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
-    const errors: unknown[] = [];
-    let deleted = 0;
-    for (const { sql, parameters } of statements) {
-      const rows = unitOfWork.run({ operation: 'auth.maintenance', statementTimeoutMs }, ({ query }) =>
-        query(sql, parameters(now, idle)),
-      );
-      const count = await rows.then(
-        ({ length }) => length,
-        (error: unknown) => {
-          errors.push(error);
-          return 0;
-        },
-      );
-      deleted += count;
-    }
-    if (errors.length > 0) throw errors[0];
-    return deleted;
+    return removeEach(
+      statements.map(
+        ({ sql, parameters }) =>
+          () =>
+            unitOfWork.run(
+              { operation: 'auth.maintenance', statementTimeoutMs: removalStatementMs },
+              async ({ query }) => (await query(sql, parameters(now, idle))).length,
+            ),
+      ),
+    );
   };
 
   const runCleanUp = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import { removeEach } from '#src/kernel/lists/removal.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 
 export type RetentionDeps = {
@@ -16,15 +17,17 @@ export const createRetention =
   ({ kinds, logger }: RetentionDeps) =>
   async (): Promise<void> => {
     const removed: Record<string, number> = {};
-    const errors: unknown[] = [];
-    for (const [kind, remove] of Object.entries(kinds)) {
+    const removals = Object.entries(kinds).map(([kind, remove]) => async () => {
       try {
-        removed[kind] = await remove();
+        return (removed[kind] = await remove());
       } catch (error) {
-        errors.push(error);
         logger.warn({ kind, code: codeOf(error) }, 'rows of a kind stay after their retention time');
+        throw error;
       }
+    });
+    try {
+      await removeEach(removals);
+    } finally {
+      logger.info(removed, 'removed rows after their retention time');
     }
-    logger.info(removed, 'removed rows after their retention time');
-    if (errors.length > 0) throw errors[0];
   };

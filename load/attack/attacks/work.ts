@@ -14,6 +14,13 @@ const pricing =
     );
   };
 
+/** Sends more requests at once than one caller may have. */
+const manyOf = (name: string, path: string, body: () => Uint8Array, parallel: number): Attack => ({
+  name,
+  orKinds: ['concurrency_by_caller'],
+  run: pricing(path, body, parallel),
+});
+
 /** Each request needs minutes of processor time, more than the deadline of a request. */
 export const hugeWork: Attack = {
   name: '16 connections of greeks of 100,000 American rows at high precision',
@@ -33,45 +40,46 @@ export const manyBatches: Attack = {
   run: pricing('batch', payloads.slowBatch, 64),
 };
 
-export const impossibleVolatilities: Attack = {
-  name: '100 volatilities that do not exist',
-  orKinds: ['concurrency_by_caller'],
-  run: pricing('implied-volatility', payloads.impossiblePrice, 100),
-};
+export const impossibleVolatilities = manyOf(
+  '100 volatilities that do not exist',
+  'implied-volatility',
+  payloads.impossiblePrice,
+  100,
+);
 
-export const twoBoundaries: Attack = {
-  name: '100 greeks of options with two exercise boundaries',
-  orKinds: ['concurrency_by_caller'],
-  run: pricing('greeks', payloads.twoBoundaries, 100),
-};
+export const twoBoundaries = manyOf(
+  '100 greeks of options with two exercise boundaries',
+  'greeks',
+  payloads.twoBoundaries,
+  100,
+);
 
 /** One of them had kept a pricing process busy for minutes. */
-export const nearlyNoVolatility: Attack = {
-  name: '100 greeks of options at the money with nearly no volatility',
-  orKinds: ['concurrency_by_caller'],
-  run: pricing('greeks', payloads.nearlyNoVolatility, 100),
-};
+export const nearlyNoVolatility = manyOf(
+  '100 greeks of options at the money with nearly no volatility',
+  'greeks',
+  payloads.nearlyNoVolatility,
+  100,
+);
 
 /** The slow rows had been priced in one slice on the event loop, because the fast ones before them had made the slices large. */
-export const slowRowsBehindFast: Attack = {
-  name: 'batches of slow rows behind fast ones',
-  orKinds: ['concurrency_by_caller'],
-  run: pricing('batch', payloads.slowRowsBehindFast, 64),
-};
+export const slowRowsBehindFast = manyOf(
+  'batches of slow rows behind fast ones',
+  'batch',
+  payloads.slowRowsBehindFast,
+  64,
+);
 
 /** They had been priced on the event loop. */
-export const nearlyNoRate: Attack = {
-  name: '100 prices of options with a rate of nearly 0',
-  orKinds: ['concurrency_by_caller'],
-  run: pricing('price', payloads.nearlyNoRate, 100),
-};
+export const nearlyNoRate = manyOf(
+  '100 prices of options with a rate of nearly 0',
+  'price',
+  payloads.nearlyNoRate,
+  100,
+);
 
 /** Four callers with some of them had taken all places for short work. */
-export const slowSearches: Attack = {
-  name: 'small batches of searches that take long',
-  orKinds: ['concurrency_by_caller'],
-  run: pricing('batch', payloads.slowSearches, 32),
-};
+export const slowSearches = manyOf('small batches of searches that take long', 'batch', payloads.slowSearches, 32);
 
 /** The service reads and refuses these rows itself, because the body is small. */
 export const unknownNames: Attack = {
@@ -79,8 +87,4 @@ export const unknownNames: Attack = {
   run: pricing('batch', payloads.unknownNames, 8),
 };
 
-export const manySlowPrices: Attack = {
-  name: '100 slow prices at once',
-  orKinds: ['concurrency_by_caller'],
-  run: pricing('price', payloads.slowPrice, 100),
-};
+export const manySlowPrices = manyOf('100 slow prices at once', 'price', payloads.slowPrice, 100);

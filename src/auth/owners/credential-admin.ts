@@ -3,6 +3,7 @@ import type { AuditActor } from '#src/kernel/ports/audit.ts';
 import type { OperatorOperationName } from '#src/kernel/catalogue/operations.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
+import { removalStatementMs, removeEach } from '#src/kernel/lists/removal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { runOperatorCommand } from '../measured.ts';
 import { UserAccountEntity } from '../account-entities.ts';
@@ -42,7 +43,7 @@ export type CredentialAdmin = Pick<CredentialOwnerReads, 'find'> & {
    * @returns the number of users
    * @throws the error of the first user who was not erased, after all were tried
    */
-  readonly eraseDue: (limit: number, statementTimeoutMs?: number) => Promise<number>;
+  readonly eraseDue: (limit: number) => Promise<number>;
 };
 
 const operator: AuditActor = { kind: 'operator', subject: null };
@@ -129,12 +130,10 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
     erase: (id) =>
       command('erase_user', async (transaction) => eraseIn(transaction, await findUser(transaction, id), operator)),
 
-    eraseDue: async (limit, statementTimeoutMs) => {
-      const options = { operation: 'account.removal', ...(statementTimeoutMs && { statementTimeoutMs }) } as const;
-      const errors: unknown[] = [];
-      let erased = 0;
-      for (const id of await reads.dueForRemoval(limit)) {
-        const erasure = unitOfWork.run(options, async (transaction) => {
+    eraseDue: async (limit) => {
+      const options = { operation: 'account.removal', statementTimeoutMs: removalStatementMs } as const;
+      const eraseOne = (id: string) => (): Promise<number> =>
+        unitOfWork.run(options, async (transaction) => {
           const lockMode = LockMode.PESSIMISTIC_WRITE;
           const due = { id, removalAt: { $lte: clock.now() } };
           const user = await transaction.em.findOne(UserAccountEntity, due, { lockMode });
@@ -143,13 +142,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
           await eraseIn(transaction, user, system);
           return 1;
         });
-        erased += await erasure.catch((error: unknown) => {
-          errors.push(error);
-          return 0;
-        });
-      }
-      if (errors.length > 0) throw errors[0];
-      return erased;
+      return removeEach((await reads.dueForRemoval(limit)).map(eraseOne));
     },
   };
 };

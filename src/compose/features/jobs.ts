@@ -15,6 +15,7 @@ import {
   removeOldFetchedSeries,
   removeOldRefreshes,
 } from '../../market-data/index.ts';
+import { removalStatementMs } from '../../kernel/lists/removal.ts';
 import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
@@ -95,8 +96,6 @@ const removeJobsOfEndedKeys = (clock: Base['clock']) =>
 
 /** Max accounts that one run of the retention removes, so that its duration is bounded. */
 const maxRemovedAccounts = 1_000;
-/** Timeout of a statement that removes what is due, which can be some GiB. */
-const retentionStatementMs = 600_000;
 const retentionSeconds = 3 * 3_600;
 
 const composeRetention = (
@@ -105,12 +104,12 @@ const composeRetention = (
   audit: AuditTrail,
 ): (() => Promise<void>) => {
   const each = (remove: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
-    unitOfWork.run({ operation: 'retention', statementTimeoutMs: retentionStatementMs }, remove);
+    unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, remove);
   const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
   return createRetention({
     logger,
     kinds: {
-      accounts: () => admin.eraseDue(maxRemovedAccounts, retentionStatementMs),
+      accounts: () => admin.eraseDue(maxRemovedAccounts),
       idempotency_keys: each(removeExpiredKeys),
       pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
       pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),

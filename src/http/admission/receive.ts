@@ -91,7 +91,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const count = (chunk: Buffer): void => {
     body.arrived(chunk.length);
     try {
-      if (arrived === 0 && chunk.length > 0) body.reserve(windowBytes(request, chunk[0]!));
+      if (plain !== undefined && arrived === 0 && chunk.length > 0) body.reserve(windowBytes(request, chunk[0]!));
     } catch (error) {
       plain?.destroy();
       fail(error);

@@ -1,13 +1,13 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 
-/** Callers with a batch that a pricing process had to begin again. */
+/** Callers with a batch that took longer than estimated. */
 export type MovedCallers = { readonly add: (caller: string) => void; readonly has: (caller: string) => boolean };
 
 const keptMs = 60_000;
 
 /**
- * Remembers callers until the end of a minute, so that a caller with batches that take longer than estimated cannot use up some milliseconds of the
- * event loop with each of them.
+ * Remembers callers until the end of a minute, so that each of their batches does not use up the time that the event loop, or a process for short
+ * work, gives a batch before it looks at its duration.
  */
 export const createMovedCallers = ({ monotonic }: Pick<Clock, 'monotonic'>): MovedCallers => {
   const callers = new Set<string>();

@@ -8,6 +8,9 @@ import { jsonBody } from '#test/http/support.ts';
 import type { RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
 import { setupHttp, type Item } from '../setup-http.ts';
 
+/** The problem document of a refusal. */
+export const errorOf = async (response: Response): Promise<Item> => (await response.json()) as Item;
+
 /** A universe of uploaded prices with two assets and one index. */
 export const desk = (): Item => ({
   title: 'Desk',

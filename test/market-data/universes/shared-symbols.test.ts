@@ -1,9 +1,7 @@
 import test from 'ava';
 import { ensureAssets } from '#src/market-data/refresh/refresh-steps.ts';
-import { pointers, type Item } from '../setup-http.ts';
-import { desk, setupUniverses } from './setup.ts';
-
-const errorOf = async (response: Response): Promise<Item> => (await response.json()) as Item;
+import { pointers } from '../setup-http.ts';
+import { desk, errorOf, setupUniverses } from './setup.ts';
 
 test('a symbol that another universe has from another source, or with another interval, is a conflict', async (t) => {
   const { put } = await setupUniverses(t);

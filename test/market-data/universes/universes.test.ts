@@ -4,9 +4,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createUniverseSeeding } from '#src/market-data/universes/universe-seeding.ts';
 import { pointers, type Item } from '../setup-http.ts';
 import { faultReached } from '../setup.ts';
-import { desk, setupUniverses } from './setup.ts';
-
-const errorOf = async (response: Response): Promise<Item> => (await response.json()) as Item;
+import { desk, errorOf, setupUniverses } from './setup.ts';
 
 test('a universe is created, read, replaced and deleted, with versions and audit events', async (t) => {
   const { put, remove, get, call, admin, enqueued } = await setupUniverses(t);

@@ -1,0 +1,21 @@
+/** Timeout of a statement that removes rows that are due. Callers decide how many these are: a sign-in has thousands of tokens, and jobs some GiB. */
+export const removalStatementMs = 600_000;
+
+/**
+ * Runs removals one after the other. A removal that fails keeps no other from running.
+ * @returns the sum of their numbers of rows
+ * @throws the error of the first one that failed, after all were tried
+ */
+export const removeEach = async (removals: Iterable<() => Promise<number>>): Promise<number> => {
+  const errors: unknown[] = [];
+  let removed = 0;
+  for (const remove of removals) {
+    try {
+      removed += await remove();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+  return removed;
+};
