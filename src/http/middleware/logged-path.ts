@@ -20,7 +20,10 @@ const decoded = (segment: string): string => {
  * Logged in place of the segment after a segment of this name: the id of a user, which the audit trail has, and the name that a user
  * chose for a preset.
  */
-const hiddenAfter = new Map(Object.entries({ users: '{id}', presets: '{name}' }));
+const hiddenAfter = new Map([
+  ['users', '{id}'],
+  ['presets', '{name}'],
+]);
 const replacementAfter = (segment: string | undefined): string | undefined =>
   segment === undefined ? undefined : hiddenAfter.get(decoded(segment).toLowerCase());
 
