@@ -188,6 +188,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     rules,
     tokens: accountTokens,
     end,
+    places,
     revocations,
   });
   const emails = createEmails({

@@ -1,5 +1,6 @@
 import { isLocalHost } from '#src/kernel/connections/local-host.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { hostCookieIn } from '#src/kernel/credentials/cookies.ts';
 
 /**
  * The cookie that recognises the browser in the callback. `SameSite=Lax`, because the browser comes from Google then; a
@@ -12,13 +13,8 @@ export const consentCookie = (secret: string, maxAgeSeconds: number): string =>
 export const endedConsentCookie = consentCookie('', 0);
 
 /** Reads the cookie from a `Cookie` header. */
-export const browserSecretIn = (header: string | undefined): string | undefined => {
-  for (const pair of header?.split(';') ?? []) {
-    const [name = '', value = ''] = pair.split('=', 2);
-    if (name.trim() === cookieName && /^[\w-]{43}$/.test(value.trim())) return value.trim();
-  }
-  return undefined;
-};
+export const browserSecretIn = (header: string | undefined): string | undefined =>
+  hostCookieIn(header, cookieName, /^[\w-]{43}$/);
 
 const hostShape = /^(?<name>[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?$/i;
 

@@ -61,8 +61,8 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
     request: { body: z.strictObject({ token: tokenInput, new_password: password }).meta({ id: 'PasswordReset' }) },
     responses: { 204: null },
     errors: ['account_token_invalid', 'overloaded', 'auth_service_error'],
-    handler: async ({ body }) => {
-      await measure('password_reset', () => passwords.reset(body.token, body.new_password));
+    handler: async ({ body, context: { clientIp } }) => {
+      await measure('password_reset', () => passwords.reset(body.token, body.new_password, clientIp));
       return { status: 204 as const, body: null };
     },
   }),

@@ -18,6 +18,7 @@ import {
 } from '../sessions/end-sign-ins.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
 import type { PasswordRules } from '../users/password-rules.ts';
@@ -30,6 +31,7 @@ export type PasswordsDeps = {
   readonly hasher: SecretHasher;
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
+  readonly places: SignInPlaces;
   readonly tokens: AccountTokens;
   readonly end: EndCredentials;
   /** Removes the connected calendar of an owner. */
@@ -57,10 +59,11 @@ export type Passwords = {
    */
   readonly requestReset: (email: string) => Promise<void>;
   /**
-   * Sets a new password with a token. All sessions, refresh families and access tokens of the user end.
+   * Sets a new password with a token. All sessions, refresh families and access tokens of the user end. The network of the
+   * request counts as one of an earlier sign-in, so that attempts of others do not keep the owner from signing in there.
    * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `validation_failed` for the new password, `overloaded`
    */
-  readonly reset: (token: string, next: string) => Promise<void>;
+  readonly reset: (token: string, next: string, clientIp: string) => Promise<void>;
 };
 
 /** The password of a user: its change with the current password, and its reset by e-mail. */
@@ -72,6 +75,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     hasher,
     rules,
     throttle,
+    places,
     tokens,
     end,
     removeCalendar,
@@ -140,7 +144,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
       });
     },
 
-    reset: async (token, next) => {
+    reset: async (token, next, clientIp) => {
       const { email } = await tokens.guard(token, () => tokens.find('password_reset', token));
       rules.check(next, email, 'new_password');
       const hash = await hasher.hash(next);
@@ -157,11 +161,21 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
           const owner = { kind: 'user', id: holder.userId } as const;
           await end.all(transaction, owner, 'tokens_ended', actor, endOfEarlierTokens(at));
           await removeCalendar(transaction, owner, actor);
-          await removeSecondFactor(transaction, holder.userId);
+          if ((await removeSecondFactor(transaction, holder.userId)) === 'enabled') {
+            await audit.record(transaction, {
+              stream: `user:${holder.userId}`,
+              action: 'user.second_factor_removed',
+              actor,
+              outcome: 'success',
+              target: holder.userId,
+            });
+          }
         }
+        await places.remember(transaction, holder.userId, places.hashOf(holder.email, clientIp), at);
         return tokensToAnnounce;
       });
       revocations.announce(ended);
+      await throttle.succeeded({ account: email, clientIp, knownPlace: true });
     },
   };
 };

@@ -62,7 +62,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
     description: 'The secret is in effect after `PUT` with a code. The request needs a recent sign-in.',
     request: {},
     responses: { 201: newSecret },
-    errors: ['resource_not_found', 'second_factor_enabled', 'reauthentication_required'],
+    errors: ['resource_not_found', 'second_factor_enabled', 'email_not_verified', 'reauthentication_required'],
     handler: async ({ context }) => {
       const body = await measure('totp', () => factors.begin(callerOf(context)));
       return { status: 201 as const, headers: noStore, body };
@@ -80,7 +80,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
         .meta({ id: 'TotpCode' }),
     },
     responses: { 200: z.strictObject({ recovery_codes: z.array(z.string()) }).meta({ id: 'RecoveryCodeList' }) },
-    errors: ['resource_not_found', 'second_factor_enabled'],
+    errors: ['resource_not_found', 'second_factor_enabled', 'email_not_verified'],
     handler: async ({ body: { code }, context }) => {
       const codes = await measure('totp', () => factors.confirm(callerOf(context), code));
       return { status: 200 as const, headers: noStore, body: { recovery_codes: [...codes] } };

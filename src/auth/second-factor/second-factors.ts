@@ -2,6 +2,7 @@ import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
@@ -23,6 +24,7 @@ export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly metrics: Metrics;
   readonly cipher: SecretCipher;
   readonly assertRecentSignIn: AssertRecentSignIn;
+  readonly mail: Pick<Mail, 'isConfigured'>;
   /** Wrong codes in a row after which only a recovery code is accepted. */
   readonly maxSecondFactorFailures: number;
 };
@@ -32,6 +34,11 @@ const operation = 'auth.second_factor';
 const placeOf = (userId: string): string => `user_second_factor:${userId}:secret`;
 const enabled = (): AppError =>
   new AppError('second_factor_enabled', 'Remove the second factor before you add another');
+const unverified = (): AppError =>
+  new AppError(
+    'email_not_verified',
+    'Confirm the address first: POST /account/email with the own address and the password asks for another message',
+  );
 const none = (): AppError => new AppError('resource_not_found', 'There is no second factor to confirm or remove');
 
 /** @param isLast whether the secret is removed, because somebody without it could try all codes */
@@ -61,7 +68,7 @@ export const removeSecondFactor = async (
 };
 
 export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
-  const { unitOfWork, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures } = deps;
+  const { unitOfWork, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures, mail } = deps;
   const lockMode = LockMode.PESSIMISTIC_WRITE;
 
   const record = (transaction: Transaction, userId: string, action: DoneAction): Promise<void> =>
@@ -77,6 +84,11 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     return user;
   };
 
+  /** A reset by mail would remove the second factor of an address that nobody has proved to own. See docs/decisions/0290. */
+  const assertVerified = ({ emailVerifiedAt }: { readonly emailVerifiedAt?: Date | null | undefined }): void => {
+    if (mail.isConfigured && !emailVerifiedAt) throw unverified();
+  };
+
   return {
     ...createSecondFactorReads(deps),
 
@@ -89,6 +101,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
         const user = await lockUser(transaction, userId);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (stored?.confirmedAt) throw enabled();
+        assertVerified(user);
         const values = { secret: cipher.encrypt(secret, placeOf(userId)), createdAt: clock.now(), failures: 0 };
         if (stored) Object.assign(stored, values);
         else em.create(UserSecondFactorEntity, { user, ...values });
@@ -106,6 +119,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (!stored) throw none();
         if (stored.confirmedAt) throw enabled();
+        assertVerified(user);
         const step = stepOfCode(cipher.decrypt(stored.secret, placeOf(userId)), code, clock.now());
         if (step === undefined) {
           stored.failures += 1;

@@ -1,18 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { isLocalHost } from '#src/kernel/connections/local-host.ts';
+import { hostCookieIn } from '#src/kernel/credentials/cookies.ts';
 
 /** With this prefix browsers demand Secure, Path=/ and no Domain, so a sibling host cannot set or replace the cookie. */
 const sessionCookie = '__Host-session';
 
 /** Reads the session token. Its value is base64url, so it needs no decoding. */
-export const sessionTokenFrom = ({ cookie }: Pick<IncomingHttpHeaders, 'cookie'>): string | undefined => {
-  for (const pair of cookie?.split(';') ?? []) {
-    const [name = '', value = ''] = pair.split('=', 2);
-    if (name.trim() === sessionCookie && /^vws_[\w-]{43}$/.test(value.trim())) return value.trim();
-  }
-  return undefined;
-};
+export const sessionTokenFrom = ({ cookie }: Pick<IncomingHttpHeaders, 'cookie'>): string | undefined =>
+  hostCookieIn(cookie, sessionCookie, /^vws_[\w-]{43}$/);
 
 /**
  * The attribute SameSite of the cookie. `strict`: browsers send it only with requests of pages of the same site. `lax`:

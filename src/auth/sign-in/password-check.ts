@@ -29,7 +29,8 @@ type CheckedPassword = {
 type PasswordUse = 'sign_in' | 'confirmation';
 
 /**
- * Checks the password of an account. All uses share the limits of guesses, so that no route allows more of them.
+ * Checks the password of an account. All sign-ins share the limits of guesses, and so do all confirmations. Those of confirmations
+ * are their own, because anybody can use up the ones of sign-ins, and a signed-in user must be able to change the password then.
  * @throws AppError `credentials_invalid`, `rate_limit_exceeded`, `overloaded`
  */
 export type CheckPassword = (attempt: PasswordAttempt, use: PasswordUse) => Promise<CheckedPassword>;
@@ -61,7 +62,8 @@ export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
     const account = normalizedEmail(email);
     const placeHash = places.hashOf(account, clientIp);
     const user = await findUser(reader.query, account, placeHash);
-    const attempt = { account, clientIp, knownPlace: user?.known_place ?? false };
+    const knownPlace = user?.known_place ?? false;
+    const attempt = { account: use === 'sign_in' ? account : `confirmation of ${account}`, clientIp, knownPlace };
     await refusals.assertNotThrottled(attempt, user?.id);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
     if (!valid || !user || user.disabled || isUnverified(user, use)) {

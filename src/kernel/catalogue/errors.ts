@@ -96,6 +96,7 @@ export const errorTable = {
   precondition_required: row(428, 'conflict', 'If-Match is required'),
   precondition_failed: row(412, 'conflict', 'The resource has changed'),
   universe_managed_by_file: row(409, 'conflict', 'UNIVERSES_FILE has this universe; change the file'),
+  email_not_verified: row(409, 'conflict', 'The e-mail address of the account is not verified'),
   second_factor_enabled: row(409, 'conflict', 'A second factor is already enabled'),
   last_administrator: row(409, 'conflict', 'The change would leave no administrator'),
   series_source_conflict: row(

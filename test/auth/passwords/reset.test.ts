@@ -212,6 +212,7 @@ test('the first proof of an address ends all that was made before it, also a sec
   t.deepEqual(await room.stored.query('select refresh_token from calendar_revocation'), [{ refresh_token: 'refresh' }]);
   t.true((await auditActions(room)).includes('calendar.disconnected'));
   t.deepEqual(await room.stored.query('select 1 from user_second_factor'), []);
+  t.true((await auditActions(room)).includes('user.second_factor_removed'));
   t.is((await room.json('/auth/login', { ...ada, password: next })).status, 200);
   t.is((await room.me(bearer(access))).status, 401);
 });

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import { signedInUser, startMailRoom, tokenFor } from '#test/mail/mail-room.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom } from '../room.ts';
 import { authenticator, enrolled, firstStep, secondStep, wrongCode } from './second-factor-setup.ts';
 
@@ -93,6 +94,28 @@ test('a recovery code works once in any spelling; after many wrong codes only it
   const state = await room.call('/account/totp', { headers: bearer(recovered.body['access_token']) });
   t.like(state.body, { enabled: true, recovery_codes_left: 8 });
   t.is((await auditActions(room)).filter((action) => action === 'user.recovery_code_used').length, 2);
+});
+
+test('where mail is sent, a second factor needs a verified address, and a reset by mail keeps it', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedInUser(room);
+  const begin = () => room.json('/account/totp', undefined, bearer(access));
+  t.like((await begin()).body, { code: 'email_not_verified', status: 409 });
+  await room.stored.query('update user_account set email_verified_at = now()');
+  const code = authenticator(String((await begin()).body['uri']));
+  await room.stored.query('update user_account set email_verified_at = null');
+  const confirm = () => room.json('/account/totp', { code: code() }, bearer(access), 'PUT');
+  t.like((await confirm()).body, { code: 'email_not_verified' });
+  await room.stored.query('update user_account set email_verified_at = now()');
+  t.is((await confirm()).status, 200);
+
+  await room.json('/account/password-reset', { email: ada.email });
+  await room.work();
+  const reset = { token: tokenFor(room, ada.email), new_password: 'a different long sentence' };
+  t.is((await room.json('/account/password-reset', reset, {}, 'PUT')).status, 204);
+  t.like((await room.json('/auth/login', { ...ada, password: reset.new_password })).body, {
+    code: 'second_factor_required',
+  });
 });
 
 test('an unconfirmed secret has no effect, and a second one replaces it', async (t) => {

@@ -5,11 +5,12 @@ import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
-import { ada, startRoom, type Room } from '../room.ts';
+import { signedInUser, startMailRoom, tokenFor } from '#test/mail/mail-room.ts';
+import { ada, bearer, startRoom, type Room } from '../room.ts';
 
 const quota = { points: 1_000, windowSeconds: 60 };
-const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
-  const limits = createRateLimits({
+const throttleOf = (elsewhere: number) =>
+  createRateLimits({
     clientLimits: new Map(),
     abuse: noAbuseReport,
     policies: {
@@ -27,13 +28,14 @@ const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
     hashKey: Buffer.from('key'),
     metrics: noMetrics,
     clock: systemClock,
-  });
+  }).loginThrottle;
+const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
   const refused: string[] = [];
   const lines: LogFields[] = [];
   const logger: Logger = { ...silentLogger, warn: (fields, message) => void lines.push({ ...fields, message }) };
   const abuse = { refused: (kind: string, address?: string) => void refused.push(`${kind} ${address}`) };
   const settings = { revocationPollMs: 60_000 };
-  const room = await startRoom(t, { throttle: limits.loginThrottle, abuse, logger, settings });
+  const room = await startRoom(t, { throttle: throttleOf(elsewhere), abuse, logger, settings });
   return { room, refused, lines };
 };
 const login = (room: Room, from: string, who: { email: string; password: string }) =>
@@ -86,6 +88,54 @@ test('an attack from many networks never keeps the owner out of a network that h
   t.is((await login(room, '203.0.113.99', wrong)).status, 429);
   t.is((await login(room, '192.0.2.5', ada)).status, 429, 'a network that is new to the account has to wait');
   t.is((await login(room, home, ada)).status, 200);
+});
+
+test('an attack from many networks keeps a signed-in owner from no change, and who resets the password can sign in', async (t) => {
+  const room = await startMailRoom(t, { throttle: throttleOf(12), settings: { revocationPollMs: 60_000 } });
+  const { access } = await signedInUser(room);
+  const from = (address: string) => ({ 'X-Forwarded-For': address });
+  const attack = async () => {
+    for (let network = 1; network <= 20; network += 1) await login(room, `203.0.113.${network}`, wrong);
+  };
+  await attack();
+  const away = '198.51.100.7';
+  t.is((await login(room, away, ada)).status, 429, 'a network that is new to the account has to wait');
+  const next = 'a different long sentence';
+  const change = (current: string) =>
+    room.json(
+      '/account/password',
+      { current_password: current, new_password: next },
+      { ...bearer(access), ...from(away) },
+    );
+  t.is((await change(wrong.password)).status, 401);
+  t.is((await change(ada.password)).status, 204);
+  t.is((await login(room, away, { ...ada, password: next })).status, 429);
+
+  await room.json('/account/password-reset', { email: ada.email });
+  await room.work();
+  const token = tokenFor(room, ada.email);
+  const reset = { token, new_password: 'a third long sentence' };
+  t.is((await room.json('/account/password-reset', reset, from(away), 'PUT')).status, 204);
+  await attack();
+  t.is((await login(room, away, { ...ada, password: reset.new_password })).status, 200);
+  t.is((await login(room, '192.0.2.99', { ...ada, password: reset.new_password })).status, 429, 'another new network');
+});
+
+test('a signed-in caller has a limit of wrong passwords too, from all new networks together', async (t) => {
+  const { room } = await start(t);
+  await room.json('/auth/register', ada);
+  const access = (await login(room, home, ada)).body['access_token'];
+  const guess = (from: string) =>
+    room.json(
+      '/account/password',
+      { current_password: wrong.password, new_password: 'a different long sentence' },
+      { ...bearer(access), 'X-Forwarded-For': from },
+    );
+  const statuses: number[] = [];
+  for (let network = 1; network <= 20; network += 1) statuses.push((await guess(`203.0.113.${network}`)).status);
+  t.is(statuses.filter((status) => status === 401).length, 12);
+  t.is(statuses.at(-1), 429);
+  t.is((await login(room, '203.0.113.99', ada)).status, 200, 'sign-ins have a limit of their own');
 });
 
 test('networks are remembered as keyed hashes, few for each user, for a while, and go with the account', async (t) => {
