@@ -186,6 +186,8 @@ export const OwnerEndEntity = defineEntity({
     ownerId: p.text().primary(),
     reason: p.text().$type<OwnerEndReason>(),
     endedAt: p.datetime(),
+    /** Tokens of the earlier system that were issued until then are ended. */
+    legacyEndedAt: p.datetime().nullable(),
   },
 });
 

@@ -244,7 +244,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   return {
     routes: [
       tokenRoute({ clients, tokens, refreshTokens, measure }),
-      revocationRoute({ ...shared, clients, verifier, refreshTokens, revocations, measure }),
+      revocationRoute({ ...shared, clients, verifier, resolveLegacyUser, refreshTokens, revocations, measure }),
       ...accountRoutes({ accounts, cookies, measure }),
       ...passwordRoutes({ passwords, measure }),
       ...emailRoutes({ emails, measure }),

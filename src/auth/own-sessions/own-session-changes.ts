@@ -2,7 +2,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
-import { endSecondSteps } from '../sessions/end-sign-ins.ts';
+import { endLegacyTokens, endSecondSteps } from '../sessions/end-sign-ins.ts';
 import { lockAccount } from '../users/users.ts';
 import type { Sessions } from '../sessions/session.ts';
 import type { RefreshTokens } from '../tokens/refresh-tokens.ts';
@@ -73,6 +73,7 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
         if (!keepCurrent) tokens.push(...(await end.signIns(transaction, user, 'signed_out')).tokens);
         else {
           await endSecondSteps(transaction.query, user);
+          await endLegacyTokens(transaction, user, caller, deps.clock.now());
           for (const row of chosen) tokens.push(...(await endOne(transaction, row)));
         }
         // Events stay for good, so the end of nothing has none.

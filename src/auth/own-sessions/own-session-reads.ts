@@ -26,12 +26,13 @@ export const createOwnSessionReads = (deps: OwnSessionReadsDeps): Pick<OwnSessio
           [...liveParameters(deps, caller), last?.id ?? after, part],
         ),
       );
-      const here = caller.email === undefined ? undefined : places.hashOf(normalizedEmail(caller.email), clientIp);
+      const { subject: id, email } = caller;
+      const here = email === undefined ? undefined : places.hashesOf({ id, email: normalizedEmail(email) }, clientIp);
       return rows.map((row) => ({
         id: row.id,
         kind: row.kind,
         agent: row.agent,
-        thisNetwork: row.place_hash && here ? row.place_hash.equals(here) : null,
+        thisNetwork: row.place_hash && here ? here.some((hash) => hash.equals(row.place_hash!)) : null,
         current: row.current,
         createdAt: row.created_at,
         lastUsedAt: row.last_used_at,

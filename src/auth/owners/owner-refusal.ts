@@ -13,6 +13,10 @@ export const ownerGone = (kind?: Principal['kind']): AppError =>
 
 /** Whether the access token of a caller was issued before all tokens of its owner were ended. */
 export const isTokenEnded = (
-  { tokenId, tokenIssuedAt }: Pick<Principal, 'tokenId' | 'tokenIssuedAt'>,
-  { tokensEndedAt }: { readonly tokensEndedAt?: number },
-): boolean => tokensEndedAt !== undefined && tokenId !== undefined && (tokenIssuedAt ?? 0) <= tokensEndedAt;
+  { tokenId, tokenIssuedAt = 0, tokenFormat }: Pick<Principal, 'tokenId' | 'tokenIssuedAt' | 'tokenFormat'>,
+  { tokensEndedAt, legacyTokensEndedAt }: { readonly tokensEndedAt?: number; readonly legacyTokensEndedAt?: number },
+): boolean => {
+  const isUntil = (end: number | undefined): boolean => end !== undefined && tokenIssuedAt <= end;
+  if (tokenId === undefined) return false;
+  return isUntil(tokensEndedAt) || (tokenFormat === 'legacy' && isUntil(legacyTokensEndedAt));
+};

@@ -30,6 +30,7 @@ type Row = {
   readonly role: string | null;
   readonly reason: OwnerEndReason | null;
   readonly ended_at: Date | null;
+  readonly legacy_ended_at: Date | null;
 };
 type Entry = { readonly readAt: number; readonly standing: OwnerStanding };
 
@@ -40,8 +41,11 @@ const maxStaleFactor = 3;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);
+
 const endedSql = `(select reason from owner_end where owner_kind = $1 and owner_id = $2::text) as reason,
-  (select ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as ended_at`;
+  (select ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as ended_at,
+  (select legacy_ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as legacy_ended_at`;
 const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes,
   (select role from user_account where id = $2::text::uuid) as role, ${endedSql}`;
 // Ids of accounts are UUIDs. Another id belongs to a foreign user, and PostgreSQL would refuse it in a UUID column.
@@ -69,9 +73,12 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
     // Stored ids of users are lower case, because PostgreSQL prints UUIDs this way.
     const key = kind === 'user' && uuid.test(id) ? id.toLowerCase() : id;
     const [row] = await query<Row>(sqlFor(owner), [kind, key]);
-    const { reason = null, ended_at: endedAt = null } = row ?? {};
+    const { reason = null, ended_at: endedAt = null, legacy_ended_at: legacyEndedAt = null } = row ?? {};
     const held = kind === 'client' && id === bootstrap?.id ? allScopes : storedScopes(row);
-    const tokens = endedAt === null ? {} : { tokensEndedAt: Math.floor(endedAt.getTime() / 1000) };
+    const tokens = {
+      ...(endedAt !== null && { tokensEndedAt: unixSeconds(endedAt) }),
+      ...(legacyEndedAt !== null && { legacyTokensEndedAt: unixSeconds(legacyEndedAt) }),
+    };
     if (reason === 'disabled' || reason === 'deleted') return { state: 'gone' };
     if (held !== null) return { state: 'present', scopes: held, ...tokens };
     return kind === 'client' ? { state: 'gone' } : { state: 'unknown', ...tokens };

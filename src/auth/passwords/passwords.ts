@@ -11,6 +11,7 @@ import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import {
+  endLegacyTokens,
   endOfEarlierTokens,
   endSignIns,
   endTokensIssuedBefore,
@@ -121,6 +122,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
         const { sessionId, tokenId } = principal;
         const event = { action: 'user.password_changed' } as const;
         const keep = { sessionId, tokenId };
+        await endLegacyTokens(transaction, userId, principal, clock.now());
         return replace(transaction, { userId, email }, hash, event, { reason: 'password_changed', keep });
       });
       revocations.announce(ended);
@@ -171,7 +173,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
             });
           }
         }
-        await places.remember(transaction, holder.userId, places.hashOf(holder.email, clientIp), at);
+        await places.remember(transaction, holder.userId, places.hashOf(holder.userId, clientIp), at);
         return tokensToAnnounce;
       });
       revocations.announce(ended);

@@ -1,9 +1,14 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import { isDisabledSql, type FoundUser, type User } from '../users/users.ts';
 
-export type SecondStepReadsDeps = { readonly reader: Reader; readonly clock: Clock };
+export type SecondStepReadsDeps = {
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly places: Pick<SignInPlaces, 'isKnown'>;
+};
 
 type Challenge = User &
   Pick<FoundUser, 'password_hash'> & {
@@ -27,15 +32,12 @@ export const findChallenge = async (query: Query, token: string, now: Date): Pro
 export type SecondStepReads = {
   /** The waiting sign-in of a token, which its end must find again in its transaction. */
   readonly challenge: (token: string) => Promise<Challenge | undefined>;
-  readonly knowsPlace: (userId: string, placeHash: Buffer) => Promise<boolean>;
+  readonly knowsPlace: (user: Pick<Challenge, 'id' | 'email'>, clientIp: string) => Promise<boolean>;
 };
 
 /** Reads that change nothing, so they need no transaction. */
-export const createSecondStepReads = ({ reader, clock }: SecondStepReadsDeps): SecondStepReads => ({
+export const createSecondStepReads = ({ reader, clock, places }: SecondStepReadsDeps): SecondStepReads => ({
   challenge: (token) => findChallenge(reader.query, token, clock.now()),
 
-  knowsPlace: async (userId, placeHash) => {
-    const sql = 'select 1 from sign_in_place where user_id = $1 and place_hash = $2';
-    return (await reader.query(sql, [userId, placeHash])).length > 0;
-  },
+  knowsPlace: (user, clientIp) => places.isKnown(reader.query, user, clientIp),
 });

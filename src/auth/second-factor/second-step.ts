@@ -130,10 +130,10 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
     finish: async ({ token, code, clientIp }, previous) => {
       const found = await reads.challenge(token);
       if (!found) throw tokenRefused();
-      const placeHash = places.hashOf(found.email, clientIp);
+      const placeHash = places.hashOf(found.id, clientIp);
       // Not the counter of passwords, which each right password resets.
       const account = `second factor of ${found.id}`;
-      const attempt = { account, clientIp, knownPlace: await reads.knowsPlace(found.id, placeHash) };
+      const attempt = { account, clientIp, knownPlace: await reads.knowsPlace(found, clientIp) };
       await refusals.assertNotThrottled(attempt, found.id);
       const done = await complete(token, code, previous, placeHash);
       if (!done) {

@@ -1,4 +1,5 @@
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { keptAfterExpiry } from '../tokens/revocation-reads.ts';
 import type { EndedToken } from '../tokens/revocations.ts';
 
@@ -91,6 +92,30 @@ export const endOldestFamilies = async (
  * out, so that a sign-in right afterwards is not refused. The tokens of sign-ins are ended by their ids too.
  */
 export const endOfEarlierTokens = (at: Date): Date => new Date(at.getTime() - 1_000);
+
+/**
+ * Ends the tokens of the earlier system of a user, beside the sign-in of the caller. They have no refresh family, so they are ended by
+ * their time of issue.
+ * @param caller if its token is of the earlier system, those of the same second and later ones stay
+ */
+export const endLegacyTokens = async (
+  { query }: Transaction,
+  userId: string,
+  { tokenFormat, tokenIssuedAt }: Pick<Principal, 'tokenFormat' | 'tokenIssuedAt'>,
+  at: Date,
+): Promise<void> => {
+  const until =
+    tokenFormat === 'legacy' && tokenIssuedAt !== undefined
+      ? new Date(Math.max(0, tokenIssuedAt - 1) * 1_000)
+      : endOfEarlierTokens(at);
+  // SQL, because a stored reason such as `disabled` must stay.
+  await query(
+    `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at, legacy_ended_at)
+     values ('user', $1, 'tokens_ended', to_timestamp(0), $2)
+     on conflict (owner_kind, owner_id) do update set legacy_ended_at = greatest(ended.legacy_ended_at, excluded.legacy_ended_at)`,
+    [userId, until],
+  );
+};
 
 /** Tokens of the earlier system have no refresh family, so they are ended by their time of issue. */
 export const endTokensIssuedBefore = async ({ query }: Transaction, userId: string, at: Date): Promise<void> => {

@@ -60,9 +60,8 @@ export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
 
   return async ({ email, password, clientIp }, use) => {
     const account = normalizedEmail(email);
-    const placeHash = places.hashOf(account, clientIp);
-    const user = await findUser(reader.query, account, placeHash);
-    const knownPlace = user?.known_place ?? false;
+    const user = await findUser(reader.query, account);
+    const knownPlace = await places.isKnown(reader.query, { id: user?.id, email: account }, clientIp);
     const attempt = { account: use === 'sign_in' ? account : `confirmation of ${account}`, clientIp, knownPlace };
     await refusals.assertNotThrottled(attempt, user?.id);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
@@ -70,6 +69,6 @@ export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
       await refusals.record({ action: refusedActions[use], reason: 'credentials_invalid' }, user?.id);
       throw passwordRefused(use);
     }
-    return { user, attempt, placeHash, outdated };
+    return { user, attempt, placeHash: places.hashOf(user.id, clientIp), outdated };
   };
 };

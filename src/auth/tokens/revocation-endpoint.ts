@@ -8,6 +8,7 @@ import type { ClientAuthentication } from '../clients/client-credentials.ts';
 import { clientRefused } from '../clients/client-credentials.ts';
 import type { ClientStore } from '../clients/clients.ts';
 import type { Measure } from '../measured.ts';
+import type { ResolveLegacyUser } from '../users/legacy-users.ts';
 import type { RefreshTokens } from './refresh-tokens.ts';
 import type { Revocations } from './revocations.ts';
 import { noStore } from './token-answer.ts';
@@ -17,6 +18,7 @@ import type { TokenVerifier } from './token-verifier.ts';
 export type RevocationEndpointDeps = {
   readonly clients: ClientStore;
   readonly verifier: TokenVerifier;
+  readonly resolveLegacyUser: ResolveLegacyUser;
   readonly refreshTokens: RefreshTokens;
   readonly revocations: Revocations;
   readonly unitOfWork: UnitOfWork;
@@ -41,12 +43,13 @@ const revocationRequest = z
  * a user needs no further credentials.
  */
 export const revocationRoute = (deps: RevocationEndpointDeps): Route => {
-  const { clients, verifier, refreshTokens, revocations, unitOfWork, audit, measure } = deps;
+  const { clients, verifier, resolveLegacyUser, refreshTokens, revocations, unitOfWork, audit, measure } = deps;
 
   /** @returns undefined for an invalid token @throws AppError of a dependency */
   const readAccessToken = async (token: string): Promise<Principal | undefined> => {
     try {
-      return await verifier.inspect(token);
+      // The event belongs to the account, whose id can be another one than that of the earlier system.
+      return await resolveLegacyUser(await verifier.inspect(token));
     } catch (error) {
       if (error instanceof AppError && errorTable[error.code].category === 'authentication') return undefined;
       throw error;

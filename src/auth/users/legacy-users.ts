@@ -19,12 +19,15 @@ const integerId = /^\d{1,16}$/;
  * Finds the account by the id in this service or in the earlier system, else by the e-mail address. Both can match, with different
  * accounts. The order prefers the exact id, because an address can be given to another person and an id cannot. For the same
  * reason the address does not find an account that has another id of the earlier system, and where addresses must be verified
- * it finds only an account whose address is, because anybody can register an address of another person.
+ * it finds only an account whose address is, because anybody can register an address of another person. An account that is younger than
+ * the token belongs to somebody who got the address later, and a token whose id is that of an ended owner belongs to that owner.
  */
 const findSql = `
   select id, email from user_account
   where id = $1::text::uuid or legacy_id = $2::text::bigint
-    or (email = $3 and ($2::text is null or legacy_id is null) and (not $4 or email_verified_at is not null))
+    or (email = $3 and ($2::text is null or legacy_id is null) and (not $4 or email_verified_at is not null)
+      and ($5::float8 is null or created_at < to_timestamp($5::float8 + 1))
+      and not exists (select 1 from owner_end where owner_kind = 'user' and owner_id = $6 and reason = 'deleted'))
   order by (id = $1::text::uuid) is true desc, (legacy_id = $2::text::bigint) is true desc limit 1`;
 
 type Row = { readonly id: string; readonly email: string };
@@ -43,12 +46,16 @@ export const createLegacyUsers =
   ({ reader, verificationRequired }: LegacyUsersDeps): ResolveLegacyUser =>
   async (principal) => {
     if (principal.tokenFormat !== 'legacy') return principal;
-    const { subject, email } = principal;
+    const { subject, email, tokenIssuedAt } = principal;
     const [found] = await reader.query<Row>(findSql, [
       isAccountId(subject) ? subject : null,
       integerId.test(subject) ? subject : null,
       email === undefined ? null : normalizedEmail(email),
       verificationRequired,
+      // Times of issue are whole seconds.
+      // PostgreSQL has no times long before our era.
+      tokenIssuedAt === undefined ? null : Math.max(0, tokenIssuedAt),
+      subject,
     ]);
     return found ? { ...principal, subject: found.id, email: email ?? found.email } : principal;
   };

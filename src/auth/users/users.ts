@@ -40,25 +40,21 @@ export const isContestedSql = 'account.registered_again_at is not null and accou
 export type StoredUser = User & { readonly password_hash: string };
 
 /**
- * A user before the check of the password. `disabled`: an operator disabled the account. `known_place`: the user has signed
- * in from this network before.
+ * A user before the check of the password. `disabled`: an operator disabled the account.
  */
 export type FoundUser = StoredUser & {
   readonly disabled: boolean;
-  readonly known_place: boolean;
   /** The owner proved that messages to the address arrive. */
   readonly verified: boolean;
 };
 
-export const findUser = async (query: Query, email: string, placeHash: Buffer): Promise<FoundUser | undefined> => {
+export const findUser = async (query: Query, email: string): Promise<FoundUser | undefined> => {
   const [user] = await query<FoundUser>(
     `select account.id, email, role, scopes, password_hash, ${isDisabledSql} as disabled,
-       place.user_id is not null as known_place,
        email_verified_at is not null as verified
      from user_account as account
-     left join sign_in_place as place on place.user_id = account.id and place.place_hash = $2
      where email = $1`,
-    [email, placeHash],
+    [email],
   );
   return user;
 };

@@ -16,12 +16,17 @@ export type OwnerStanding =
       readonly scopes: readonly Scope[];
       /** Unix seconds. Access tokens issued at or before this time are not valid any more. */
       readonly tokensEndedAt?: number;
+      /** As `tokensEndedAt`, for tokens of the earlier system only. */
+      readonly legacyTokensEndedAt?: number;
     }
   | { readonly state: 'gone' }
-  | { readonly state: 'unknown'; readonly tokensEndedAt?: number };
+  | { readonly state: 'unknown'; readonly tokensEndedAt?: number; readonly legacyTokensEndedAt?: number };
 
 /** The credential with which a request asks to store something. */
-export type StoringCaller = Pick<Principal, 'kind' | 'subject' | 'tokenId' | 'tokenIssuedAt' | 'sessionId'>;
+export type StoringCaller = Pick<
+  Principal,
+  'kind' | 'subject' | 'tokenId' | 'tokenIssuedAt' | 'tokenFormat' | 'sessionId'
+>;
 
 export type Owners = {
   /**

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -119,6 +120,25 @@ test('an attack from many networks keeps a signed-in owner from no change, and w
   await attack();
   t.is((await login(room, away, { ...ada, password: reset.new_password })).status, 200);
   t.is((await login(room, '192.0.2.99', { ...ada, password: reset.new_password })).status, 429, 'another new network');
+});
+
+test('a change of the address keeps the known networks, and so do rows of an earlier release', async (t) => {
+  const { room } = await start(t);
+  await room.json('/auth/register', ada);
+  t.is((await login(room, home, ada)).status, 200);
+  const moved = { ...ada, email: 'countess@example.org' };
+  await room.stored.query('update user_account set email = $1', [moved.email]);
+  const attack = async () => {
+    for (let network = 1; network <= 20; network += 1) {
+      await login(room, `203.0.113.${network}`, { ...wrong, email: moved.email });
+    }
+  };
+  await attack();
+  t.is((await login(room, '192.0.2.5', moved)).status, 429);
+  t.is((await login(room, home, moved)).status, 200);
+  const former = createHmac('sha256', Buffer.from('places')).update(`${moved.email} ${home}`).digest();
+  await room.stored.query('update sign_in_place set place_hash = $1', [former]);
+  t.is((await login(room, home, moved)).status, 200);
 });
 
 test('a signed-in caller has a limit of wrong passwords too, from all new networks together', async (t) => {

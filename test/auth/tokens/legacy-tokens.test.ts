@@ -1,5 +1,5 @@
 import test from 'ava';
-import { bearer, signedIn, startRoom, type Room } from '../room.ts';
+import { ada, bearer, signedIn, startRoom, type Room } from '../room.ts';
 import { craft, enhancedClaims, goodHeader, keys, legacyClaims } from '../setup.ts';
 
 const strict = { settings: { ownerCacheMs: 0, foreignUsers: false } };
@@ -116,4 +116,74 @@ test('where addresses must be verified, the address of a token finds only an acc
   // An id of the earlier system was written by an operator, so it needs no other proof.
   await room.stored.query('update user_account set email_verified_at = null, legacy_id = 8');
   t.is((await shown()).status, 200);
+});
+
+test('a token finds no account by address that is younger than the token, or whose id belongs to an owner who was deleted', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email, id } = await userOf(room);
+  const iat = Math.floor(Date.now() / 1000);
+  const tokens = () => [
+    { sub: email, id: 7, iat: iat - 60 },
+    { sub: email, id: 7 },
+    { sub: email, id, iat },
+    { sub: email, id },
+  ];
+  for (const claims of tokens()) t.is((await room.me(bare(claims))).status, 200, JSON.stringify(claims));
+  await room.stored.query('delete from user_account');
+  await room.json('/auth/register', { email, password: 'the next person of this address' });
+  for (const claims of tokens()) t.is((await room.me(bare(claims))).status, 401, JSON.stringify(claims));
+  t.is(
+    (await room.me(bare({ sub: email, id: 8, iat: iat - 60 }))).status,
+    401,
+    'of somebody who had the address before',
+  );
+  t.is((await room.me(bare({ sub: email, id: 8, iat: -1e11 }))).status, 401);
+  t.is((await room.me(bare({ sub: email, id: 8, iat: iat + 2 }))).status, 200, 'of the new person');
+});
+
+test('a change of the password and the end of all other sign-ins end tokens of the earlier system', async (t) => {
+  const room = await startRoom(t, strict);
+  const { access, email } = await userOf(room);
+  const iat = Math.floor(Date.now() / 1000);
+  const [old, undated, kept] = [
+    bare({ sub: email, id: 7, iat: iat - 60 }),
+    bare({ sub: email, id: 7 }),
+    bearer(access),
+  ];
+  const works = async (headers: Record<string, string>) => (await room.me(headers)).status === 200;
+  for (const token of [old, undated, kept]) t.true(await works(token));
+  const changes = { current_password: ada.password, new_password: 'a different long sentence' };
+  t.is((await room.json('/account/password', changes, kept)).status, 204);
+  for (const token of [old, undated]) t.false(await works(token));
+  t.true(await works(kept), 'the sign-in of the change');
+  const later = bare({ sub: email, id: 7, iat: iat - 1, jti: 'later' });
+  await room.stored.query(`update owner_end set legacy_ended_at = to_timestamp($1)`, [iat - 30]);
+  t.true(await works(later));
+  room.advance(5);
+  t.is((await room.call('/account/sessions?keep_current=true', { method: 'DELETE', headers: kept })).status, 204);
+  t.false(await works(later));
+  t.true(await works(kept));
+});
+
+test('a token of the earlier system that changes the password stays, and earlier ones end', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email } = await userOf(room);
+  const iat = Math.floor(Date.now() / 1000);
+  const [own, earlier] = [bare({ sub: email, id: 7, iat: iat - 10 }), bare({ sub: email, id: 7, iat: iat - 60 })];
+  const changes = { current_password: ada.password, new_password: 'a different long sentence' };
+  t.is((await room.json('/account/password', changes, own)).status, 204);
+  t.is((await room.me(own)).status, 200);
+  t.is((await room.me(earlier)).status, 401);
+});
+
+test('the revocation of such a token is an event of the account', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email, id } = await userOf(room);
+  const headers = bare({ sub: email, id: 7 });
+  await room.form('/auth/revoke', { token: String(headers['Authorization']).slice('Bearer '.length) });
+  t.is((await room.me(headers)).status, 401);
+  const events = await room.stored.query(
+    `select stream, actor_subject from audit_event where action = 'token.revoked'`,
+  );
+  t.deepEqual(events, [{ stream: `user:${id}`, actor_subject: id }]);
 });

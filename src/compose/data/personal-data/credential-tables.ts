@@ -150,7 +150,7 @@ export const credentialTables: PersonalTables = {
   owner_end: {
     holds: 'the time since when older tokens are refused',
     where: isOwned,
-    exported: ['reason', 'ended_at'],
+    exported: ['reason', 'ended_at', 'legacy_ended_at'],
     omitted: [theOwner],
     removal: 'kept',
     remains: 'it keeps old tokens refused',
