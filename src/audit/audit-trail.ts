@@ -119,7 +119,7 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
 
   const writeWithinLimit = async (query: Query, event: EventContent): Promise<void> => {
     if (!refusals || event.outcome !== 'refused') return write(query, event);
-    const { record, before } = await refusals.admit(query, event.stream);
+    const { record, before } = await refusals.admit(query, event);
     if (before) await write(query, omission(before));
     if (record) return write(query, event);
     metrics.count('volwatch_audit_refusals_omitted_total', {});

@@ -38,6 +38,12 @@ const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
     unit: 'objects',
     remedy: 'Use the keys, sessions and webhooks that exist, or try again tomorrow.',
   },
+  // Apart, because each needs the password, and a stolen token must not use up the sign-ins of its owner. The count begins anew after a
+  // reset by mail, which ends the sign-ins of whoever knew the password.
+  sign_ins: {
+    unit: 'sign-ins',
+    remedy: 'Use the sessions and tokens that exist, or reset the password by e-mail.',
+  },
   // What only its owner sees. A removal of a preset follows a change that counted.
   changes: {
     unit: 'changes',
@@ -60,6 +66,8 @@ const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
   },
 };
 
+const newPasswords = ['user.password_reset'] as const satisfies readonly AuditAction[];
+
 const groupOf = (action: AuditAction): AuditQuotaGroup | undefined =>
   auditQuotaGroups.find((group) => group === auditGrowth[action]);
 
@@ -77,7 +85,13 @@ export const createCreationQuota = (deps: CreationQuotaDeps): AssertMayCreate =>
     if (!acting) return;
     const { unit, remedy } = groups[group];
     const max = group === 'refreshes' ? maxRefreshesPerDay : maxPerDay;
-    const made = await eventsOfDay(query, { acting, actions: auditActionsOf(group), now, max });
+    const made = await eventsOfDay(query, {
+      acting,
+      actions: auditActionsOf(group),
+      now,
+      max,
+      ...(group === 'sign_ins' && { since: newPasswords }),
+    });
     assertWithinQuota(abuse, {
       quota: `${group}_in_a_day`,
       wanted: made + 1,

@@ -7,6 +7,8 @@ export type EventsOfDay = {
   readonly acting: NonNullable<Awaited<ReturnType<ActingSubjects>>>;
   readonly actions: readonly AuditAction[];
   readonly now: Date;
+  /** Only events after the last one of these actions count. */
+  readonly since?: readonly AuditAction[];
   /** The count stops here. */
   readonly max: number;
 };
@@ -21,14 +23,18 @@ const firstIdAt = (time: number): string => {
 };
 
 /** Counts the events of these actors in the last 24 hours. SQL, because the count must stop at the max. */
-export const eventsOfDay = async (query: Query, { acting, actions, now, max }: EventsOfDay): Promise<number> => {
+export const eventsOfDay = async (
+  query: Query,
+  { acting, actions, now, max, since = [] }: EventsOfDay,
+): Promise<number> => {
   const [found] = await query<{ made: number }>(
     `select count(*)::int as made from (
        select 1 from audit_event where actor_subject = any($1) and id >= $2 and actor_kind = any($3) and action = any($4)
          and not (${isRemovalOfScopesSql})
+         and id > coalesce((select max(id::text)::uuid from audit_event where actor_subject = any($1) and id >= $2 and action = any($6)), $2)
        limit $5
      ) as event`,
-    [acting.subjects, firstIdAt(now.getTime() - dayMs), acting.kinds, actions, max],
+    [acting.subjects, firstIdAt(now.getTime() - dayMs), acting.kinds, actions, max, since],
   );
   return found!.made;
 };

@@ -1,3 +1,4 @@
+import type { RefusalAction } from '#src/kernel/catalogue/audit-actions.ts';
 import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createAuditQueries } from '#src/audit/queries.ts';
@@ -19,9 +20,9 @@ const limited = async (
   const refusals = createRefusalLimit({ clock, ...limits });
   const audit = createAuditTrail({ clock, metrics: made.metrics, ids: uuidv7, refusals });
   const { unitOfWork, reader } = made.database;
-  const refuse = (stream: AuditStream) =>
+  const refuse = (stream: AuditStream, action: RefusalAction = 'user.sign_in_refused') =>
     unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, { stream, action: 'user.sign_in_refused', outcome: 'refused', target: 'unknown' }),
+      audit.record(transaction, { stream, action, outcome: 'refused', target: 'unknown' }),
     );
   const actions = async (stream: string) =>
     (await createAuditQueries({ reader }).chain(stream, 0, 1_000)).map(({ action, data }) => [action, data['omitted']]);
@@ -79,6 +80,23 @@ test('the counts of many streams are events too: no hour has more than the max o
   );
   t.is(told[0]!['told'], refused);
   t.deepEqual(await room.admin.query('select 1 from audit_refusal_window'), []);
+  t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
+});
+
+test('what anybody can cause hides no refusal after a right password, in its stream and in all streams', async (t) => {
+  const room = await limited(t, { maxPerHour: 3, maxOfAllPerHour: 5 });
+  const stream = 'user:1';
+  for (let count = 0; count < 10; count += 1) await room.refuse(stream);
+  for (const other of ['user:2', 'user:3', 'user:4'] as const) await room.refuse(other);
+  const afterPassword = ['user.second_factor_required', 'user.second_factor_refused', 'user.password_refused'] as const;
+  for (const action of [...afterPassword, 'csrf.refused'] as const) await room.refuse(stream, action);
+  const recorded = (await room.actions(stream)).map(([action]) => action);
+  t.deepEqual(recorded.slice(3), [...afterPassword], 'they have a limit too');
+  room.advance(hourMs);
+  const count = () => room.database.unitOfWork.run({ operation: 'retention' }, (run) => room.audit.countRefusals(run));
+  t.is(await count(), 3);
+  const counted = (await room.actions(stream)).filter(([action]) => action === 'refusals.counted');
+  t.deepEqual(new Set(counted.map(([, omitted]) => omitted)), new Set([1, 7]));
   t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
 });
 

@@ -94,11 +94,11 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
 
     begin: async (caller) => {
       const userId = userOf(caller);
-      await assertRecentSignIn(caller);
       const secret = newTotpSecret();
       return unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
         const user = await lockUser(transaction, userId);
+        await assertRecentSignIn(caller, transaction.query);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (stored?.confirmedAt) throw enabled();
         assertVerified(user);
@@ -116,6 +116,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       const refusal = await unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
         const user = await lockUser(transaction, userId);
+        await assertRecentSignIn(caller, transaction.query);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (!stored) throw none();
         if (stored.confirmedAt) throw enabled();
@@ -140,9 +141,9 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
 
     remove: async (caller) => {
       const userId = userOf(caller);
-      await assertRecentSignIn(caller);
       await unitOfWork.run({ operation }, async (transaction) => {
         await lockUser(transaction, userId);
+        await assertRecentSignIn(caller, transaction.query);
         const removed = await removeSecondFactor(transaction, userId);
         if (removed === 'none') throw none();
         // Anybody can make secrets and remove them again without end, and events stay for good.

@@ -54,6 +54,8 @@ export const endSignIns = async (
   );
   // A sign-in that waits for its second step was begun before this time, so its token must end too.
   await endSecondSteps(query, userId);
+  // Somebody whose sign-in ends here may have made it.
+  await query('delete from user_second_factor where user_id = $1 and confirmed_at is null', [userId]);
   const families = await query(
     `update refresh_family set revoked_at = $2, revoked_reason = $3
      where user_id = $1 and revoked_at is null

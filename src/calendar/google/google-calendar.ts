@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Call, Policy } from '#src/kernel/ports/policy.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
-import { throttled } from './google-http.ts';
+import { AccountRefused, throttled } from './google-http.ts';
 import { readPage, type GoogleEvents, type GooglePages } from './google-events.ts';
 import type { GoogleOAuth } from './google-oauth.ts';
 
@@ -32,6 +33,16 @@ export type GoogleCalendar = GoogleOAuth &
     readonly healthCheck: HealthCheck;
   };
 
+/** The policy must not see a refusal as a failure, so it gets it as a value. */
+const answerOf = async <T>(work: Promise<T>): Promise<{ readonly value: T } | { readonly refused: AppError }> => {
+  try {
+    return { value: await work };
+  } catch (error) {
+    if (error instanceof AccountRefused) return { refused: error.error };
+    throw error;
+  }
+};
+
 export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar => {
   const { oauth, events, policy, credits, timeoutMs, clock } = deps;
   const { watch, healthCheck } = createDependencyHealth({ dependency: 'google_calendar', policy, work: 'call' });
@@ -53,7 +64,11 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     const startedAt = clock.monotonic();
     const deadline = startedAt + timeoutMs;
     try {
-      return await watch((run) => run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, work));
+      const answer = await watch((run) =>
+        run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, (attempt) => answerOf(work(attempt))),
+      );
+      if ('refused' in answer) throw answer.refused;
+      return answer.value;
     } finally {
       addTiming('external', clock.monotonic() - startedAt);
     }

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import { readEventPage, type EventPage } from './event-wire.ts';
 import { secondsToNextMinute } from '#src/kernel/http-answers.ts';
-import { badResponse, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
-import { consentTooNarrow } from './scopes.ts';
+import { AccountRefused, badResponse, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
+import { accountWithoutCalendar, consentTooNarrow } from './scopes.ts';
 
 type EventsRequest = {
   readonly accessToken: string;
@@ -22,7 +22,8 @@ type EventsAnswer = (EventPage & { readonly bytes: number }) | Refused;
 export type GoogleEvents = {
   /**
    * Requests one page of the primary calendar. Repeated events are listed as instances.
-   * @throws AppError `calendar_reauthorization_required` if the consent lacks the scope, or of category external_api
+   * @throws AccountRefused if the consent lacks the scope, the account has no calendar, or the request is refused; AppError of category
+   * external_api
    */
   readonly request: (
     request: EventsRequest,
@@ -31,7 +32,7 @@ export type GoogleEvents = {
 };
 
 export type GooglePages = {
-  /** Requests a page and reads its events. @throws AppError as `request`, and `external_api_bad_response` as `readEventPage` */
+  /** Requests a page and reads its events. @throws AppError `calendar_reauthorization_required`, of category external_api, and `external_api_bad_response` as `readEventPage` */
   readonly page: (request: EventsRequest, signal: AbortSignal) => Promise<EventsAnswer>;
 };
 
@@ -79,15 +80,17 @@ const reasonsOf = (body: unknown): readonly string[] => {
   ];
 };
 
-const refusalOf = ({ status, body, retryAfter }: GoogleAnswer): AppError => {
+const refusalOf = ({ status, body, retryAfter }: GoogleAnswer): AppError | AccountRefused => {
   const reasons = reasonsOf(body);
   if (status === 403 && reasons.some((reason) => limitReasons.has(reason))) {
     return throttled(retryAfter ?? secondsToNextMinute(Date.now()));
   }
   if (status === 403 && reasons.some((reason) => scopeReasons.has(reason))) {
-    return consentTooNarrow();
+    return new AccountRefused(consentTooNarrow());
   }
-  return badResponse(`answered the list of events with status ${status}`);
+  // The account has no calendar, for example because the administrator of its domain has switched it off.
+  if (status === 403 || status === 404) return new AccountRefused(accountWithoutCalendar(status));
+  return new AccountRefused(badResponse(`answered the list of events with status ${status}`));
 };
 
 /** The method `events.list` of the Google Calendar API. */

@@ -38,6 +38,21 @@ export type GoogleHttp = {
 export const badResponse = (problem: string, cause?: unknown): AppError =>
   new AppError('external_api_bad_response', `Google ${problem}`, { cause });
 
+/**
+ * Google refuses one account or one request, because of what its user or caller has done. It is no fault of Google, so it is thrown outside
+ * of the policy: it opens no circuit for others, and is not tried again.
+ */
+export class AccountRefused extends Error {
+  override readonly name = 'AccountRefused';
+  /** What the caller of the client gets. */
+  readonly error: AppError;
+
+  constructor(error: AppError) {
+    super(error.code);
+    this.error = error;
+  }
+}
+
 /** Error for a request limit of Google. `retryAfter` is in seconds. */
 export const throttled = (retryAfter: number): AppError =>
   new AppError('external_api_unavailable', 'The request limit of Google is reached', { retryAfter });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { badResponse, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
+import { AccountRefused, badResponse, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
 import { calendarScope } from './scopes.ts';
 
 export type GoogleTokens = {
@@ -51,13 +51,21 @@ const refusalSchema = z.object({ error: z.string() });
 
 const refusalOf = ({ body }: GoogleAnswer): string | undefined => refusalSchema.safeParse(body).data?.error;
 
+/** Google has read the request and refuses it. Other answers are faults of Google or of a proxy. */
+const isRefusal = (answer: GoogleAnswer): boolean => answer.status >= 400 && refusalOf(answer) !== undefined;
+
 /** Names the client fault, because an operator must correct the configuration. The description of Google is not used. */
-const badTokenAnswer = (answer: GoogleAnswer): AppError => {
+const badTokenAnswer = (answer: GoogleAnswer): AppError | AccountRefused => {
   const refusal = refusalOf(answer);
-  if (refusal === 'invalid_client' || refusal === 'unauthorized_client' || refusal === 'redirect_uri_mismatch') {
+  if (refusal === 'invalid_client' || refusal === 'unauthorized_client') {
     return badResponse(`refused the OAuth client of this service (${refusal})`);
   }
-  return badResponse(`answered the token request with status ${answer.status}`);
+  // The caller can cause it where the URL of the callback follows the header `Host`.
+  if (refusal === 'redirect_uri_mismatch') {
+    return new AccountRefused(badResponse(`refused the OAuth client of this service (${refusal})`));
+  }
+  const error = badResponse(`answered the token request with status ${answer.status}`);
+  return isRefusal(answer) ? new AccountRefused(error) : error;
 };
 
 const tokensOf = (answer: GoogleAnswer): GoogleTokens => {
@@ -121,7 +129,8 @@ export const createGoogleOAuth = (deps: GoogleOAuthDeps): GoogleOAuth => {
     revoke: async (token, signal) => {
       const answer = await http.send({ url: revokeUrl, form: { token } }, signal);
       if (answer.status === 200 || refusalOf(answer) === 'invalid_token') return;
-      throw badResponse(`answered the revocation with status ${answer.status}`);
+      const error = badResponse(`answered the revocation with status ${answer.status}`);
+      throw isRefusal(answer) ? new AccountRefused(error) : error;
     },
   };
 };

@@ -14,6 +14,13 @@ const coveringScopes: ReadonlySet<string> = new Set(
 export const includesEvents = (scopes: readonly string[] | undefined): boolean =>
   scopes === undefined || scopes.some((scope) => coveringScopes.has(scope));
 
+/** Google does not let the account use its calendar. The connection must not be synced again until its owner connects an account. */
+export const accountWithoutCalendar = (status: number): AppError =>
+  new AppError(
+    'calendar_reauthorization_required',
+    `Google does not give access to a calendar of this account (status ${status}): open /calendar/connect with another one`,
+  );
+
 /** The user has left out the calendar in a consent, or has withdrawn this part of it. */
 export const consentTooNarrow = (): AppError =>
   new AppError(

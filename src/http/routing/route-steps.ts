@@ -49,7 +49,7 @@ const runHandler =
 export const createRouteSteps = (deps: RouteStepsDeps): ((route: CompiledRoute) => HttpMiddleware[]) => {
   const { acceptType, validate } = createInputSteps(deps);
   const { refuseUnderLoad, admitAnswer, refuseUnexpectedBody, checkShare, takeSlot } = createLoadSteps(deps);
-  const { identify, limit, checkCsrf } = createCallerSteps(deps);
+  const { identify, identifyAgain, limit, checkCsrf } = createCallerSteps(deps);
   const steps = [
     acceptType,
     refuseUnderLoad,
@@ -61,6 +61,7 @@ export const createRouteSteps = (deps: RouteStepsDeps): ((route: CompiledRoute) 
     checkShare,
     validate,
     takeSlot,
+    identifyAgain,
     runHandler(deps),
   ] satisfies Step[];
   return (route) => steps.map((step) => step(route)).filter((step) => step !== undefined);

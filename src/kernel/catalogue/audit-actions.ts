@@ -1,6 +1,7 @@
 /** Actions whose events of one actor are counted together. The number in 24 hours has a max, and more are refused. */
 export const auditQuotaGroups = [
   'creations',
+  'sign_ins',
   'changes',
   'password_changes',
   'universe_changes',
@@ -47,7 +48,7 @@ export const auditGrowth = {
   'user.second_factor_required': 'refusal',
   'user.second_factor_refused': 'refusal',
   'user.recovery_code_used': 'following',
-  'user.signed_in': 'creations',
+  'user.signed_in': 'sign_ins',
   'user.signed_out': 'following',
   'user.sign_in_refused': 'refusal',
   'user.sign_in_throttled': 'refusal',
@@ -102,6 +103,17 @@ type ActionsOf<Growth extends AuditGrowth> = {
   [Action in AuditAction]: (typeof auditGrowth)[Action] extends Growth ? Action : never;
 }[AuditAction];
 export type RefusalAction = ActionsOf<'refusal'>;
+/**
+ * Refusals of somebody who has shown a password, a session, a token or an API key. They are counted apart from the others, because
+ * anybody can cause those and could so hide that a stranger has the password.
+ */
+export const refusalsAfterCredential: ReadonlySet<AuditAction> = new Set<RefusalAction>([
+  'user.second_factor_required',
+  'user.second_factor_refused',
+  'user.password_refused',
+  'csrf.refused',
+  'api_key.refused',
+]);
 /** Actions that are no refusals: they were done, or failed. */
 export type DoneAction = Exclude<AuditAction, RefusalAction>;
 

@@ -37,6 +37,7 @@ export type QuotaUse = {
     | 'objects'
     | 'tokens'
     | 'changes'
+    | 'sign-ins'
     | 'refreshes and uploads';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;

@@ -62,7 +62,8 @@ export const credentialTables: PersonalTables = {
   },
   account_token: {
     holds: 'tokens that were sent in messages',
-    where: isOfUser,
+    // Such a token exists only if no account has the wished address, and `email_change` has the wish.
+    where: `${isOfUser} and t.purpose <> 'email_change'`,
     exported: ['purpose', 'email', 'new_email', 'created_at', 'expires_at'],
     omitted: [theUser, { columns: ['token_hash', 'password_hash'], because: digest }],
     removal: 'deleted',
@@ -177,7 +178,7 @@ export const credentialTables: PersonalTables = {
   },
   audit_refusal_window: {
     holds: 'the number of refusals in the current hour',
-    where: "t.stream = 'user:' || $1",
+    where: "t.stream in ('user:' || $1, 'user:' || $1 || '#credential')",
     exported: ['started_at', 'recorded', 'omitted'],
     omitted: [{ columns: ['stream'], because: 'the user of the export' }],
     removal: 'kept',

@@ -15,8 +15,8 @@ export const openStream = (ctx: HttpContext, route: CompiledRoute, reading: Body
   const mediaType = checkMediaType(ctx.req.headers['content-type'], route);
   const { limits, open, ask, refused } = reading;
   return {
-    read: (consume) =>
-      streamBody(
+    read: async (consume) => {
+      const result = await streamBody(
         ctx.req,
         {
           ...limits.stream,
@@ -27,6 +27,10 @@ export const openStream = (ctx: HttpContext, route: CompiledRoute, reading: Body
           onTinyChunks: () => refused('body_structure'),
         },
         (body) => (mediaType === multipartType ? readFormFile(ctx, body, consume) : consume({ mediaType, ...body })),
-      ),
+      );
+      // An upload can take half an hour.
+      await ctx.state.assertCaller?.();
+      return result;
+    },
   };
 };

@@ -1,6 +1,7 @@
 import { AppError, type ErrorCategory } from '#src/kernel/catalogue/errors.ts';
 import type { RefusalDelay } from '../../admission/refusal-delay.ts';
 import type { CompiledRoute } from '../compiled-route.ts';
+import type { AuthPolicy } from '#src/kernel/requests/route.ts';
 import type { Authenticate, CheckCsrf, HttpContext, RateLimit, Step } from '../types.ts';
 
 export type CallerStepsDeps = {
@@ -9,6 +10,9 @@ export type CallerStepsDeps = {
   readonly csrf: CheckCsrf | undefined;
   readonly refusalDelay: RefusalDelay | undefined;
 };
+
+/** After this time the caller is checked again. A new request would be refused about as soon. */
+const maxIdentityMs = 1_000;
 
 /** Errors of these categories count in the rate limit of the client address. */
 const countedByAddress: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(['authentication', 'authorization']);
@@ -38,6 +42,15 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
     }
   };
 
+  const againAfter =
+    (since: number, { req, state }: HttpContext, auth: Exclude<AuthPolicy, 'public'>) =>
+    async (): Promise<void> => {
+      if (performance.now() - since < maxIdentityMs) return;
+      const principal = await authenticate(req, auth);
+      if (!principal) throw new AppError('credentials_missing');
+      state.request.principal = principal;
+    };
+
   return {
     /** Authenticates the caller. Refused credentials count in the rate limit of the client address. */
     identify: (route) => {
@@ -57,7 +70,10 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
               },
             );
           }
-          if (principal) ctx.state.request.principal = principal;
+          if (principal) {
+            ctx.state.request.principal = principal;
+            ctx.state.assertCaller = againAfter(performance.now(), ctx, auth);
+          }
         } catch (error) {
           if (error instanceof AppError && countedByAddress.has(error.definition.category)) await take(ctx, route);
           await delayRefusal(ctx, error);
@@ -66,6 +82,15 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
         if (auth === 'optional' && ctx.state.request.principal === undefined) return next();
         // The answer belongs to this caller. Shared caches must not store it. A private cache may, and must revalidate.
         ctx.set('Cache-Control', etag === undefined ? 'no-store' : 'private, no-cache');
+        return next();
+      };
+    },
+
+    /** Checks the caller again right before the handler, if its body took some time. */
+    identifyAgain: ({ declaration: { auth, request } }) => {
+      if (auth === 'public' || request.body === undefined) return undefined;
+      return async (ctx, next) => {
+        await ctx.state.assertCaller?.();
         return next();
       };
     },
