@@ -1,4 +1,5 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
+import type { GoogleServer } from '#testkit/servers/google-server.ts';
 import type { People } from './people.ts';
 import type { Tally } from './tally.ts';
 
@@ -24,6 +25,8 @@ export type Field = {
   readonly signal: AbortSignal;
   readonly tally: Tally;
   readonly people: People;
+  /** The Google of the service. Its one calendar is nearly as large as it may be. */
+  readonly google: GoogleServer;
   /** Executes a statement directly on the database of the service. */
   readonly sql: (text: string, parameters?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
 };

@@ -100,7 +100,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
   const firstLine = service.log.length;
   const ends: (() => void)[] = [];
   const fields = attacks.map((_, index): Field => {
-    const { port, people, sql } = world;
+    const { port, people, google, sql } = world;
     const { requests, spreadMs, maxAttackMs } = settings;
     const addresses = run.addresses(index);
     const ending = new AbortController();
@@ -117,6 +117,7 @@ export const runAttacks = async (run: Run, deps: RunDeps): Promise<AttackResult>
     return {
       port,
       people,
+      google,
       sql,
       requests,
       spreadMs,

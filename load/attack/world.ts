@@ -1,8 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { scrape, type Scrape } from '#load/chaos/scrape.ts';
 import type { Scope } from '#testkit/scope.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
+import { startGoogleServer, type GoogleServer } from '#testkit/servers/google-server.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 import { startService, type Service } from '#testkit/service.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
@@ -14,6 +15,7 @@ export type World = {
   /** The service process that runs now. */
   readonly service: () => Service;
   readonly people: People;
+  readonly google: GoogleServer;
   readonly sql: (text: string, parameters?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
   /** Undefined if the admin port does not answer. */
   readonly metrics: () => Promise<Scrape | undefined>;
@@ -29,6 +31,19 @@ export type World = {
  * chart give the service that much. See docs/decisions/0274.
  */
 const heapLimit = '--max-old-space-size=1024';
+
+/** Google with one calendar that is nearly as large as the default limits let: 16,000 events with long texts. */
+const startLargeGoogle = async (scope: Scope): Promise<GoogleServer> => {
+  const google = await startGoogleServer(scope);
+  google.pageSize = 500;
+  const start = { dateTime: '2027-03-01T09:00:00Z' };
+  const end = { dateTime: '2027-03-01T10:00:00Z' };
+  for (let number = 0; number < 16_000; number += 1) {
+    const summary = randomBytes(225).toString('hex');
+    google.put({ id: `event${number}`, summary, location: summary, start, end, updated: '2026-11-26T08:00:00.000Z' });
+  }
+  return google;
+};
 
 const statement =
   (url: string): World['sql'] =>
@@ -50,6 +65,7 @@ const statement =
 export const startWorld = async (scope: Scope, changes: Readonly<Record<string, string>> = {}): Promise<World> => {
   const postgres = await startTemporaryPostgres(scope, { name: 'attack' });
   const redis = await startRedisServer(scope);
+  const google = await startLargeGoogle(scope);
   const [port, adminPort] = [await freePort(), await freePort()];
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const environment = {
@@ -64,6 +80,8 @@ export const startWorld = async (scope: Scope, changes: Readonly<Record<string, 
     SMTP_URL: 'smtp://127.0.0.1:9',
     MAIL_FROM: 'volwatch@example.com',
     RATE_LIMIT_ENABLED: undefined,
+    ...google.environment,
+    TOKEN_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     ...changes,
   };
   let service: Service;
@@ -86,6 +104,7 @@ export const startWorld = async (scope: Scope, changes: Readonly<Record<string, 
     url,
     port,
     service: () => service,
+    google,
     people: createPeople(`${url}/api/v1`),
     sql: statement(postgres.url),
     metrics,

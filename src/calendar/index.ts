@@ -9,9 +9,15 @@ export { createGoogleHttp } from './google/google-http.ts';
 export { createGoogleOAuth } from './google/google-oauth.ts';
 export { removeCalendarOf, removeOldCalendarRows } from './retention.ts';
 export { createRevocations } from './revocations.ts';
-export { createEventQuota, createSyncBytesQuota } from './sync/event-quota.ts';
+export {
+  createEventBytesQuota,
+  createEventQuota,
+  createSyncBytesQuota,
+  createTotalEventBytesQuota,
+} from './sync/event-quota.ts';
 export { createFetchChanges } from './sync/fetch-changes.ts';
 export { createScheduledSync } from './sync/scheduled-sync.ts';
+export { createSyncMemory } from './sync/sync-memory.ts';
 export { createSync } from './sync/sync.ts';
 export { createAccessTokens } from './tokens/access-tokens.ts';
 export { createTokenCipher } from './tokens/token-cipher.ts';

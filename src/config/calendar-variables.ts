@@ -63,8 +63,23 @@ export const calendarSections = {
     ),
     CALENDAR_SYNC_MAX_BYTES: variable(
       integer(1_024, 4_294_967_296),
-      '134217728',
+      '67108864',
       'Max size of all pages of one sync; a larger one is refused with 429 `quota_exceeded`',
+    ),
+    CALENDAR_BYTES_PER_OWNER: variable(
+      integer(1_024, 4_294_967_296),
+      '25165824',
+      'Max bytes of the stored events of one calendar: 300 for each event, and its texts. A sync of more is refused with 429 `quota_exceeded`',
+    ),
+    CALENDAR_BYTES: variable(
+      integer(1_024, 1_099_511_627_776),
+      '21474836480',
+      'Max bytes of the stored events of all calendars. At the max a sync that adds bytes is refused with 429 `quota_exceeded`',
+    ),
+    CALENDAR_SYNC_MEMORY_BYTES: variable(
+      integer(1_024, 4_294_967_296),
+      '100663296',
+      'Max bytes of the events that all syncs of requests keep in one process until they store them. Beyond it the largest sync of the network with most bytes is ended with 503 `overloaded`',
     ),
     CALENDAR_FUTURE_DAYS: variable(
       integer(1, 36_500),

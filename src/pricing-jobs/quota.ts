@@ -4,7 +4,7 @@ import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { RemoveJobsOfEndedKeys } from './ended-keys.ts';
-import { createTotalBytes } from './total-bytes.ts';
+import { createTotalBytes } from '#src/kernel/lists/total-bytes.ts';
 import { addWrittenBytes, readWrittenBytes, writeWindow } from './written-bytes.ts';
 
 /** Limits of stored pricing jobs. API keys count for the user or client that they belong to. */

@@ -1,6 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
 import { expansion, redaction, slowBodies, structure, unexpectedBodies, wrongLengthArrow } from './bodies.ts';
+import { largeCalendars } from './calendars.ts';
 import { largeHeads, manySmallChunks } from './bursts.ts';
 import { endlessPipelines, longPipelines, repeatedConnects, shortPipelines } from './connections.ts';
 import {
@@ -63,6 +64,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   mail_by_recipient: [resetMessages],
   mail_by_causer: [foreignMessages],
   storage_quota: [jobStorage],
+  sync_memory: [largeCalendars],
 };
 
 /**

@@ -38,11 +38,14 @@ export type EventPage = {
   readonly nextSyncToken: string | undefined;
 };
 
-const maxTextCharacters = 2_000;
+const maxTextCharacters = 500;
+/** A copy, because a part of a long text keeps the whole text in memory. */
+const cut = (text: string): string =>
+  text.length <= maxTextCharacters ? text : Buffer.from(text.slice(0, maxTextCharacters).toWellFormed()).toString();
 /** PostgreSQL stores no NUL, and half of a surrogate pair is not UTF-8. */
-const freeText = z
-  .string()
-  .transform((value) => value.replaceAll('\u0000', '').slice(0, maxTextCharacters).toWellFormed());
+const freeText = z.string().transform((value) => cut(value.replaceAll('\u0000', '')).toWellFormed());
+const maxLinkCharacters = 1_000;
+const link = z.string().transform((value) => value.replaceAll('\u0000', '').toWellFormed());
 /** An id has at most 1,024 characters, and the id of an instance of a repeated event has its time behind that. */
 const identifier = googleText(1_100);
 const token = googleText(8_192);
@@ -58,7 +61,7 @@ const eventSchema = z.object({
   end: pointSchema.optional(),
   recurringEventId: identifier.optional(),
   originalStartTime: pointSchema.optional(),
-  htmlLink: freeText.optional(),
+  htmlLink: link.optional(),
   etag: identifier.optional(),
   updated: instant.optional(),
 });
@@ -85,7 +88,8 @@ const toStored = (event: z.output<typeof eventSchema>, zones: Zones): CalendarEv
     ...timesOf(event, zones),
     recurring_event_id: event.recurringEventId ?? null,
     original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
-    link: event.htmlLink ?? null,
+    // A part of a link leads nowhere.
+    link: event.htmlLink !== undefined && event.htmlLink.length <= maxLinkCharacters ? event.htmlLink : null,
     etag: event.etag ?? null,
     updated_at: event.updated === undefined ? null : storableInstant(Date.parse(event.updated)),
   };

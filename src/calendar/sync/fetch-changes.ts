@@ -7,7 +7,8 @@ import { skipReasons } from '#src/kernel/catalogue/metrics/calendar-metrics.ts';
 import type { GoogleCalendar } from '../google/google-calendar.ts';
 import { badResponse } from '../google/google-http.ts';
 import type { AccessTokens } from '../tokens/access-tokens.ts';
-import type { EventQuota, SyncBytesQuota } from './event-quota.ts';
+import { bytesOf, bytesOfId } from './event-bytes.ts';
+import type { EventBytesQuota, EventQuota, SyncBytesQuota } from './event-quota.ts';
 import type { FetchedChanges } from './store-events.ts';
 
 export type FetchChangesDeps = {
@@ -16,12 +17,20 @@ export type FetchChangesDeps = {
   readonly clock: Clock;
   readonly assertQuota: EventQuota;
   readonly assertBytes: SyncBytesQuota;
+  readonly assertEventBytes: EventBytesQuota;
   /** Days from now until which a full list has events. */
   readonly futureDays: number;
 };
 
-/** @throws AppError `quota_exceeded`, the errors of `AccessTokens` and of Google */
-export type FetchChanges = (state: SyncState, signal: AbortSignal) => Promise<FetchedChanges>;
+/**
+ * @param keep is called with the bytes that are kept in memory, after each page
+ * @throws AppError `quota_exceeded`, the errors of `AccessTokens` and of Google, and those of `keep`
+ */
+export type FetchChanges = (
+  state: SyncState,
+  signal: AbortSignal,
+  keep: (bytes: number) => void,
+) => Promise<FetchedChanges>;
 
 /** A list with more pages is a loop: each page has up to 500 events. */
 const maxPages = 1_000;
@@ -30,12 +39,13 @@ const horizonShare = 0.25;
 
 /** Lists the changes since the last sync, or all events if there is no usable sync token. */
 export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
-  const { google, accessTokens, clock, assertQuota, assertBytes, futureDays } = deps;
+  const { google, accessTokens, clock, assertQuota, assertBytes, assertEventBytes, futureDays } = deps;
 
   const list = async (
     state: SyncState,
     syncToken: string | undefined,
     signal: AbortSignal,
+    keep: (bytes: number) => void,
   ): Promise<FetchedChanges | 'expired'> => {
     const before = new Date(clock.now().getTime() + futureDays * dayMs).toISOString();
     const events = new Map<string, CalendarEvent>();
@@ -47,21 +57,33 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
     let pageToken: string | undefined;
     let mayRefresh = true;
     let bytes = 0;
+    let eventBytes = 0;
+    let idBytes = 0;
 
     /** An event can be in two pages when it changes meanwhile. The later page is right. */
     const add = (page: EventPage): void => {
-      for (const id of page.cancelled) {
+      const forget = (id: string): void => {
+        const known = events.get(id);
+        if (known) eventBytes -= bytesOf(known);
+        if (cancelled.delete(id)) idBytes -= bytesOfId(id);
         events.delete(id);
+      };
+      for (const id of page.cancelled) {
+        forget(id);
         cancelled.add(id);
+        idBytes += bytesOfId(id);
       }
       for (const event of page.events) {
-        cancelled.delete(event.event_id);
+        forget(event.event_id);
         events.set(event.event_id, event);
+        eventBytes += bytesOf(event);
       }
       for (const reason of skipReasons) skipped[reason] += page.skipped[reason];
       account = page.account ?? account;
       // Checked for each page, so that the memory is bounded too.
       assertQuota(events.size);
+      assertEventBytes(eventBytes);
+      keep(eventBytes + idBytes);
     };
 
     for (;;) {
@@ -102,11 +124,11 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
   const isHorizonOld = ({ full_sync_at: at }: SyncState): boolean =>
     at === null || clock.now().getTime() - at.getTime() > futureDays * horizonShare * dayMs;
 
-  return async (state, signal) => {
+  return async (state, signal, keep) => {
     const syncToken = isHorizonOld(state) ? undefined : (state.sync_token ?? undefined);
-    const changes = await list(state, syncToken, signal);
+    const changes = await list(state, syncToken, signal, keep);
     if (changes !== 'expired') return changes;
-    const all = await list(state, undefined, signal);
+    const all = await list(state, undefined, signal, keep);
     if (all === 'expired') throw badResponse('answered a full list of events with status 410');
     return all;
   };

@@ -4,7 +4,8 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SyncState } from '../connections.ts';
 import { CalendarConnectionEntity } from '../entities.ts';
 import type { CalendarEvent, SkippedEvents } from '../google/event-wire.ts';
-import type { EventQuota } from './event-quota.ts';
+import { bytesOfRowSql } from './event-bytes.ts';
+import type { EventBytesQuota, EventQuota, TotalEventBytesQuota } from './event-quota.ts';
 
 // SQL: events are compared and written as sets.
 
@@ -26,6 +27,12 @@ export type SyncCounts = {
   readonly deleted: number;
   /** Stored events that the sync left as they were. */
   readonly unchanged: number;
+};
+
+export type StoreQuotas = {
+  readonly assertQuota: EventQuota;
+  readonly assertEventBytes: EventBytesQuota;
+  readonly assertTotalBytes: TotalEventBytesQuota;
 };
 
 /** Another sync or a new consent was stored meanwhile. */
@@ -97,7 +104,7 @@ export const storeEvents = async (
   { em, query }: Transaction,
   state: SyncState,
   { full, events, cancelled, syncToken, account }: FetchedChanges,
-  { now, assertQuota }: { readonly now: Date; readonly assertQuota: EventQuota },
+  { now, assertQuota, assertEventBytes, assertTotalBytes }: StoreQuotas & { readonly now: Date },
 ): Promise<SyncCounts> => {
   const connection = await em.findOne(
     CalendarConnectionEntity,
@@ -119,11 +126,15 @@ export const storeEvents = async (
     created += written!.created;
     updated += written!.updated;
   }
-  const [stored] = await query<{ total: number }>(
-    'select count(*)::int as total from calendar_event where connection_id = $1',
+  const [stored] = await query<{ total: number; bytes: number }>(
+    `select count(*)::int as total, coalesce(sum(${bytesOfRowSql}), 0)::float8 as bytes
+     from calendar_event where connection_id = $1`,
     [state.id],
   );
   assertQuota(stored!.total);
+  assertEventBytes(stored!.bytes);
+  await assertTotalBytes(query, stored!.bytes - Number(connection.storedBytes));
+  connection.storedBytes = stored!.bytes;
   connection.syncToken = syncToken;
   connection.syncVersion += 1;
   connection.lastSyncAt = now;

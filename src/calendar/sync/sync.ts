@@ -10,14 +10,14 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { readConnectionOf } from '../connections.ts';
 import type { SkippedEvents } from '../google/event-wire.ts';
-import type { EventQuota } from './event-quota.ts';
 import type { FetchChanges } from './fetch-changes.ts';
-import { StaleSync, storeEvents, type SyncCounts } from './store-events.ts';
+import { StaleSync, storeEvents, type StoreQuotas, type SyncCounts } from './store-events.ts';
+import type { KeptBytes, SyncMemory } from './sync-memory.ts';
 
-export type SyncDeps = {
+export type SyncDeps = StoreQuotas & {
   readonly unitOfWork: UnitOfWork;
   readonly fetchChanges: FetchChanges;
-  readonly assertQuota: EventQuota;
+  readonly memory: SyncMemory;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -36,7 +36,7 @@ export type Sync = {
    * Syncs the calendar of an owner: all changes are stored in one transaction, or none. Callers of this process at the
    * same time share one sync.
    * @throws AppError `calendar_not_connected`, `calendar_reauthorization_required`, `calendar_token_unreadable`,
-   *   `calendar_sync_in_progress`, `quota_exceeded`, of category external_api or database, or the reason of `signal`
+   *   `calendar_sync_in_progress`, `quota_exceeded`, `overloaded`, of category external_api or database, or the reason of `signal`
    */
   readonly run: (owner: Owner, trigger: SyncTrigger, signal: AbortSignal) => Promise<SyncResult>;
   /** Aborts the syncs in progress. */
@@ -54,24 +54,24 @@ const outcomeOf = (error: unknown): 'refused' | 'failed' => {
 };
 
 export const createSync = (deps: SyncDeps): Sync => {
-  const { unitOfWork, fetchChanges, assertQuota, clock, metrics, logger, timeoutMs, statementTimeoutMs } = deps;
+  const { unitOfWork, fetchChanges, memory, clock, metrics, logger, timeoutMs, statementTimeoutMs } = deps;
   const inProgress = new Map<string, Promise<SyncResult>>();
   const closing = new AbortController();
 
-  const attempt = async (owner: Owner, signal: AbortSignal): Promise<StoredSync> => {
+  const attempt = async (owner: Owner, signal: AbortSignal, kept: KeptBytes): Promise<StoredSync> => {
     const state = await unitOfWork.run({ operation: 'calendar.sync' }, ({ query }) => readConnectionOf(query, owner));
-    const changes = await fetchChanges(state, signal);
+    const changes = await fetchChanges(state, signal, kept.set);
     const counts = await unitOfWork.run({ operation: 'calendar.sync', statementTimeoutMs }, (transaction) =>
-      storeEvents(transaction, state, changes, { now: clock.now(), assertQuota }),
+      storeEvents(transaction, state, changes, { ...deps, now: clock.now() }),
     );
     return { result: { ...counts, full: changes.full }, skipped: changes.skipped };
   };
 
   /** Another process can store its sync first. Then this one begins again with the new sync token. */
-  const attempts = async (owner: Owner, signal: AbortSignal): Promise<StoredSync> => {
+  const attempts = async (owner: Owner, signal: AbortSignal, kept: KeptBytes): Promise<StoredSync> => {
     for (let made = 1; made <= maxAttempts; made += 1) {
       try {
-        return await attempt(owner, signal);
+        return await attempt(owner, signal, kept);
       } catch (error) {
         if (!(error instanceof StaleSync)) throw signal.aborted ? signal.reason : error;
         trace.getActiveSpan()?.addEvent('calendar.sync_repeated', { 'volwatch.calendar.attempt': made });
@@ -119,8 +119,10 @@ export const createSync = (deps: SyncDeps): Sync => {
         () => timeout.abort(new AppError('external_api_timeout', 'The sync took too long')),
         timeoutMs,
       );
+      const kept = memory.begin();
+      const signal = AbortSignal.any([closing.signal, timeout.signal, kept.signal]);
       try {
-        const { result, skipped } = await attempts(owner, AbortSignal.any([closing.signal, timeout.signal]));
+        const { result, skipped } = await attempts(owner, signal, kept);
         span.setAttributes({
           'volwatch.calendar.full': result.full,
           'volwatch.calendar.created': result.created,
@@ -137,6 +139,7 @@ export const createSync = (deps: SyncDeps): Sync => {
         throw error;
       } finally {
         clearTimeout(timer);
+        kept.end();
         span.end();
       }
     });

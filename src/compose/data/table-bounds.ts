@@ -74,7 +74,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   calendar_event: {
     grows: 'a sync of a calendar',
-    bound: 'CALENDAR_EVENTS_PER_OWNER; bytes of a sync: CALENDAR_SYNC_MAX_BYTES',
+    bound: 'CALENDAR_EVENTS_PER_OWNER and CALENDAR_BYTES_PER_OWNER; of all owners: CALENDAR_BYTES',
     removed: 'by a sync, or with its connection',
     tests: ['test/calendar/sync-settings.long.test.ts'],
   },

@@ -7,6 +7,7 @@ import {
   createConnectionGauge,
   createConnections,
   createConsents,
+  createEventBytesQuota,
   createEventQuota,
   createEvents,
   createSyncBytesQuota,
@@ -18,7 +19,9 @@ import {
   createRevocations,
   createScheduledSync,
   createSync,
+  createSyncMemory,
   createTokenCipher,
+  createTotalEventBytesQuota,
 } from '../../calendar/index.ts';
 import { withoutSlash } from '../identity/issuer.ts';
 import { ConfigError, type Config } from '../../config/index.ts';
@@ -104,14 +107,19 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
   const revocations = createRevocations({ unitOfWork, google, cipher, jobs, logger, reader });
   const accessTokens = createAccessTokens({ unitOfWork, audit, google, cipher, clock, metrics, logger });
   const assertQuota = createEventQuota({ abuse, maxEvents: config.CALENDAR_EVENTS_PER_OWNER });
+  const assertEventBytes = createEventBytesQuota({ abuse, maxBytes: config.CALENDAR_BYTES_PER_OWNER });
   const sync = createSync({
     unitOfWork,
     assertQuota,
+    assertEventBytes,
+    assertTotalBytes: createTotalEventBytesQuota({ abuse, clock, maxBytes: config.CALENDAR_BYTES }),
+    memory: createSyncMemory({ abuse, maxBytes: config.CALENDAR_SYNC_MEMORY_BYTES }),
     fetchChanges: createFetchChanges({
       google,
       accessTokens,
       clock,
       assertQuota,
+      assertEventBytes,
       assertBytes: createSyncBytesQuota({ abuse, maxBytes: config.CALENDAR_SYNC_MAX_BYTES }),
       futureDays: config.CALENDAR_FUTURE_DAYS,
     }),

@@ -37,6 +37,7 @@ import { repeatedRegistrations } from './from-0038/0049-repeated-registrations.t
 import { consentTokens } from './from-0038/0050-consent-tokens.ts';
 import { pricingWrites } from './from-0038/0051-pricing-writes.ts';
 import { providerSymbols } from './from-0038/0052-provider-symbols.ts';
+import { calendarBytes } from './from-0038/0054-calendar-bytes.ts';
 import { endedLegacyTokens } from './from-0038/0053-ended-legacy-tokens.ts';
 import type { Migration } from './migration.ts';
 
@@ -82,4 +83,5 @@ export const migrations: readonly Migration[] = [
   pricingWrites,
   providerSymbols,
   endedLegacyTokens,
+  calendarBytes,
 ];

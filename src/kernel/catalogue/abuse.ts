@@ -35,6 +35,8 @@ export const abuseKinds = [
   'mail_by_recipient',
   /** More messages were asked for than one account, or one network, can cause within an hour. */
   'mail_by_causer',
+  /** A sync of a calendar was ended, because all syncs together keep too much memory. */
+  'sync_memory',
   /** A caller has reached a quota of stored rows or bytes. */
   'storage_quota',
 ] as const;

@@ -18,6 +18,8 @@ type StorageQuota =
   | 'refresh_tokens'
   | 'calendar_sync_bytes'
   | 'calendar_events'
+  | 'calendar_event_bytes'
+  | 'calendar_event_bytes_of_all_owners'
   | 'mail_messages'
   | `${AuditQuotaGroup}_in_a_day`;
 

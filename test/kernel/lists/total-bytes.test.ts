@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
-import { createTotalBytes } from '#src/pricing-jobs/total-bytes.ts';
+import { createTotalBytes } from '#src/kernel/lists/total-bytes.ts';
 
 const query: Query = async () => [];
 

@@ -1,0 +1,43 @@
+import type { Attack, Field } from '../attack.ts';
+import { each } from '../each.ts';
+import type { Person } from '../people.ts';
+import { rawRequest } from '../raw-request.ts';
+
+const api = '/api/v1/calendar';
+const minAccounts = 16;
+
+const connect = async ({ port, google }: Field, { token, address }: Person): Promise<void> => {
+  const url = `http://127.0.0.1:${port}${api}/connect`;
+  const headers = { 'X-Forwarded-For': address };
+  const signal = AbortSignal.timeout(20_000);
+  const begun = await fetch(url, {
+    headers: { ...headers, Authorization: `Bearer ${token}` },
+    redirect: 'manual',
+    signal,
+  });
+  const cookie = begun.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const returned = google.consent(begun.headers.get('location') ?? '');
+  const ended = await fetch(returned, { headers: { ...headers, Cookie: cookie }, signal });
+  if (ended.status !== 200) throw new Error(`the set-up of an attack failed: ${await ended.text()}`);
+};
+
+/** Syncs of calendars that are as large as they may be. Each keeps its events until its last page is there. */
+export const largeCalendars: Attack = {
+  name: 'large calendars',
+  // The first syncs of all accounts at the same time reach the limit.
+  minRequestsForRefusal: minAccounts,
+  orKinds: ['storage_quota'],
+  run: async (field) => {
+    const people = await field.people.make(Math.max(minAccounts, field.addresses.length));
+    for (const person of people) await connect(field, person);
+    await each(field, { parallel: people.length }, (number, address) =>
+      rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: `${api}/sync/auto`,
+        headers: { Authorization: `Bearer ${people[number % people.length]!.token}` },
+      }),
+    );
+  },
+};
