@@ -7,7 +7,7 @@ import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
  * group and the turn of the job that was started last. So the first job of a group comes before the second waiting job of
  * each other group, however many wait there and since when.
  *
- * A hash stands for a group, because the name of a group contains the id of an owner, and the rows are kept for a while
+ * A hash stands for a group, because the name of a group contains the id of an owner or the hash of a network, and the rows are kept for a while
  * after his erasure.
  */
 

@@ -1,9 +1,9 @@
 import { LockMode } from '@mikro-orm/core';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { codeOf, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { JobHandler } from '#src/kernel/ports/jobs.ts';
+import type { JobHandler, PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { MailRequest, WriteLetter } from '#src/kernel/ports/account/mail.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -15,6 +15,8 @@ export type DeliveryDeps = {
   readonly reader: Reader;
   readonly write: WriteLetter;
   readonly send: Send;
+  /** Milliseconds for which the circuit of the SMTP server refuses messages; 0 if it does not. */
+  readonly refusedMs: () => number;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -25,24 +27,41 @@ type Row = {
   readonly recipient: string;
   readonly user_id: string | null;
   readonly password_hash: string | null;
+  readonly created_at: Date | string;
 };
 
+type Waiting = { readonly message: MailRequest; readonly ageSeconds: number };
+
 type Outcome = LabelsOf<'volwatch_mail_messages_total'>['outcome'];
+
+/** A younger message does not use up its attempts while the circuit is open. An older one does, so that it ends. */
+const patienceSeconds = 86_400;
+const maxPauseSeconds = 300;
+/** For a message that found all places taken. */
+const minPauseMs = 1_000;
+
+/** The longer the server is down, the rarer each message is looked at, so that many of them do not keep the database busy. */
+const pauseOf = (refusedMs: number, ageSeconds: number): PutBack => ({
+  putBackSeconds: Math.ceil(Math.max(refusedMs / 1_000, Math.min(maxPauseSeconds, ageSeconds / 10))),
+});
 
 const stateAfter: Partial<Readonly<Record<Outcome, MailState>>> = { sent: 'sent', dropped: 'dropped', dead: 'dead' };
 
 /** The handler of the mail queue. It does one attempt of one message; the queue retries when the handler throws. */
 export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
-  const { unitOfWork, reader, write, send, clock, metrics, logger } = deps;
+  const { unitOfWork, reader, write, send, refusedMs, clock, metrics, logger } = deps;
 
-  const readWaiting = async (id: string): Promise<MailRequest | undefined> => {
+  const readWaiting = async (id: string): Promise<Waiting | undefined> => {
     const [row] = await reader.query<Row>(
-      `select kind, recipient, user_id, password_hash from mail_message where id = $1 and state = 'waiting'`,
+      `select kind, recipient, user_id, password_hash, created_at from mail_message where id = $1 and state = 'waiting'`,
       [id],
     );
     if (!row) return undefined;
     const { kind, recipient, user_id: userId, password_hash: passwordHash } = row;
-    return { kind, recipient, ...(userId !== null && { userId }), ...(passwordHash !== null && { passwordHash }) };
+    return {
+      message: { kind, recipient, ...(userId !== null && { userId }), ...(passwordHash !== null && { passwordHash }) },
+      ageSeconds: (clock.now().getTime() - new Date(row.created_at).getTime()) / 1_000,
+    };
   };
 
   const record = (id: string, outcome: Outcome, errorCode: ErrorCode | null): Promise<void> =>
@@ -71,11 +90,14 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
   };
 
   return async ({ message_id: id = '' }, signal, { last }) => {
-    const message = await readWaiting(id);
-    if (!message) return;
+    const waiting = await readWaiting(id);
+    if (!waiting) return;
+    const { message, ageSeconds } = waiting;
     const { kind, recipient } = message;
+    const mayPause = ageSeconds < patienceSeconds;
+    if (mayPause && refusedMs() > 0) return pauseOf(refusedMs(), ageSeconds);
     const attributes = { 'volwatch.mail.kind': kind };
-    await trace
+    return await trace
       .getTracer('volwatch.mail')
       .startActiveSpan('mail.deliver', { kind: SpanKind.CLIENT, attributes }, async (span) => {
         try {
@@ -83,6 +105,10 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
           if (!letter) return await finish(id, kind, 'dropped', null);
           const result = await send({ id, to: recipient, ...letter }, signal);
           if (result === 'sent') return await finish(id, kind, 'sent', null);
+          if (result === 'refused') {
+            if (mayPause) return pauseOf(Math.max(minPauseMs, refusedMs()), ageSeconds);
+            throw new AppError('external_api_unavailable', 'The circuit of the SMTP server is open');
+          }
           // The server refuses this message for ever, so a retry cannot help.
           span.setAttribute('error.type', 'external_api_bad_response');
           await finish(id, kind, 'dead', 'external_api_bad_response');

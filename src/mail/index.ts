@@ -1,6 +1,6 @@
 export { createMailDelivery } from './delivery.ts';
 export { createMailbox, type Mailbox } from './mailbox.ts';
-export { createMailLimits } from './mail-limits.ts';
+export { createMailLimits, type TokenSeconds } from './mail-limits.ts';
 export { createOutbox, type Outbox } from './outbox.ts';
 export { removeMailOf, removeOldMail } from './retention.ts';
 export { createSmtp, type Smtp } from './smtp.ts';

@@ -9,14 +9,18 @@ import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
+/** Life of the token in messages of these kinds. Other messages have none. */
+export type TokenSeconds = Partial<Readonly<Record<MailKind, number>>>;
+
 export type MailLimitsDeps = {
   readonly clock: Clock;
   readonly abuse: AbuseReport;
   readonly metrics: Metrics;
   /** Key of the hashes of networks. It must be the same on all instances. */
   readonly networkKey: Uint8Array;
-  /** Max number of messages of one kind to one recipient within an hour. */
+  /** Max number of messages of one kind to one recipient within an hour, beside those for tokens that have expired. */
   readonly maxPerRecipient: number;
+  readonly tokenSeconds: TokenSeconds;
   /** Max number of messages that the user of one account can cause within an hour. */
   readonly maxPerAccount: number;
   /** Max number of messages that one network can cause within an hour. */
@@ -36,6 +40,12 @@ export type MailLimits = {
    * @throws AppError `rate_limit_exceeded` when the account or the network has caused the max number of messages
    */
   readonly assertMayCause: (transaction: Transaction, message: MailRequest) => Promise<MailCauser>;
+  /** A keyed hash of the network of the request; null if there is no request. */
+  readonly networkOfRequest: () => Buffer | null;
+  /**
+   * Whether the recipient must get no more messages of this kind now. One more passes when the newest one is older than the life of
+   * its token: else a stranger could use up the messages of an hour, and the owner would be without a token that works.
+   */
   readonly isRecipientAboveLimit: (transaction: Transaction, message: MailRequest) => Promise<boolean>;
   /** Whether the share of notices is used up. */
   readonly isShareUsed: (transaction: Transaction, kind: MailKind) => Promise<boolean>;
@@ -63,7 +73,7 @@ const kindsOfSameCause = (kind: MailKind): readonly MailKind[] =>
 const columns = { account: 'caused_by_user', network: 'caused_by_network' } as const;
 
 export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
-  const { clock, abuse, metrics, networkKey, maxPerRecipient, maxPerAccount, maxPerNetwork } = deps;
+  const { clock, abuse, metrics, networkKey, maxPerRecipient, tokenSeconds, maxPerAccount, maxPerNetwork } = deps;
   const share = Math.floor(deps.maxWaiting / causeCount);
 
   const countWaiting = async (query: Query, kind: MailKind): Promise<number> => {
@@ -104,8 +114,20 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
 
   const isShareUsed: MailLimits['isShareUsed'] = async ({ query }, kind) => (await countWaiting(query, kind)) >= share;
 
+  const networkOfRequest: MailLimits['networkOfRequest'] = () => {
+    const clientIp = currentRequest()?.clientIp;
+    return clientIp === undefined ? null : createHmac('sha256', networkKey).update(countedAddress(clientIp)).digest();
+  };
+
+  const isExpired = (kind: MailKind, newest: Date | string | null): boolean => {
+    const seconds = tokenSeconds[kind];
+    if (seconds === undefined || newest === null) return false;
+    return new Date(newest).getTime() + seconds * 1_000 <= clock.now().getTime();
+  };
+
   return {
     isShareUsed,
+    networkOfRequest,
 
     assertMayWait: async ({ query }, kind) =>
       assertWithinQuota(abuse, {
@@ -117,9 +139,7 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
       }),
 
     assertMayCause: async (transaction, { kind, causedByUser: user }) => {
-      const clientIp = currentRequest()?.clientIp;
-      const network =
-        clientIp === undefined ? null : createHmac('sha256', networkKey).update(countedAddress(clientIp)).digest();
+      const network = networkOfRequest();
       // Always the account first, so that two requests cannot wait for each other.
       if (user !== undefined) await assertBelow(transaction, 'account', user, { max: maxPerAccount, kind });
       if (network) await assertBelow(transaction, 'network', network, { max: maxPerNetwork, kind });
@@ -128,11 +148,12 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
 
     isRecipientAboveLimit: async ({ query }, { kind, recipient }) => {
       await lock(query, `mail ${kind} ${recipient}`);
-      const [row] = await query<{ messages: number }>(
-        `select count(*)::int as messages from mail_message where recipient = $1 and kind = $2 and created_at > $3`,
+      const [row] = await query<{ messages: number; newest: Date | string | null }>(
+        `select count(*)::int as messages, max(created_at) as newest from mail_message
+         where recipient = $1 and kind = $2 and created_at > $3`,
         [recipient, kind, hourAgo()],
       );
-      if (row!.messages < maxPerRecipient) return false;
+      if (row!.messages < maxPerRecipient || isExpired(kind, row!.newest)) return false;
       abuse.refused('mail_by_recipient', currentRequest()?.clientIp);
       metrics.count('volwatch_mail_messages_total', { kind, outcome: 'limited' });
       return true;

@@ -7,6 +7,7 @@ import type { Mail, MailRequest } from '#src/kernel/ports/account/mail.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { MailMessageEntity } from './entities.ts';
 import type { MailCauser, MailLimits } from './mail-limits.ts';
+import { removeMailTo } from './retention.ts';
 
 export type OutboxDeps = {
   readonly isConfigured: boolean;
@@ -26,16 +27,21 @@ export type Outbox = Mail & {
   readonly resume: () => Promise<void>;
 };
 
+const nobody: MailCauser = { user: null, network: null };
+
+type WaitingRow = { readonly id: string; readonly user_id: string | null; readonly network: string | null };
+
 export const createOutbox = (deps: OutboxDeps): Outbox => {
   const { isConfigured, unitOfWork, reader, jobs, clock, ids, limits, metrics, logger } = deps;
 
-  const enqueue = (transaction: Transaction, id: string): Promise<boolean> =>
-    jobs.enqueue(transaction, 'mail', { key: id, data: { message_id: id } });
+  const enqueue = (transaction: Transaction, id: string, group: string): Promise<boolean> =>
+    jobs.enqueue(transaction, 'mail', { key: id, data: { message_id: id }, group });
 
   const store = async (
     transaction: Transaction,
     { kind, recipient, userId, passwordHash }: MailRequest,
     causer: MailCauser,
+    group: string | undefined,
   ): Promise<void> => {
     const id = ids();
     transaction.em.create(MailMessageEntity, {
@@ -50,7 +56,7 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       createdAt: clock.now(),
     });
     await transaction.em.flush();
-    if (jobs.isOpen()) await enqueue(transaction, id);
+    if (jobs.isOpen()) await enqueue(transaction, id, group ?? userId ?? id);
   };
 
   return {
@@ -61,7 +67,7 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       await limits.assertMayWait(transaction, message.kind);
       const causer = await limits.assertMayCause(transaction, message);
       if (await limits.isRecipientAboveLimit(transaction, message)) return false;
-      await store(transaction, message, causer);
+      await store(transaction, message, causer, causer.network?.toString('hex'));
       return true;
     },
 
@@ -75,17 +81,27 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       // A user can repeat a change, and the address may belong to somebody else until it is verified.
       if (await limits.isRecipientAboveLimit(transaction, message)) return;
       // Without causer: messages that a caller asked for must not use up what a notice needs.
-      await store(transaction, message, { user: null, network: null });
+      // A group of its own, so that it does not wait behind them either. Not the user: one network can have many accounts.
+      const network = limits.networkOfRequest();
+      await store(transaction, message, nobody, network ? `notice ${network.toString('hex')}` : undefined);
+    },
+
+    forget: async (transaction, address) => {
+      await removeMailTo(transaction, address);
     },
 
     resume: async () => {
       if (!isConfigured) return;
-      const waiting = await reader.query<{ id: string }>(
-        `select id from mail_message where state = 'waiting' order by id limit 1000`,
+      const rows = await reader.query<WaitingRow>(
+        `select id, user_id, encode(caused_by_network, 'hex') as network from mail_message
+         where state = 'waiting' order by id limit 1000`,
       );
-      if (waiting.length === 0) return;
+      if (rows.length === 0) return;
+      const waiting = rows.map(({ id, user_id: userId, network }) => ({ id, group: network ?? userId ?? id }));
+      // Two processes that start at the same time must lock the groups in the same order.
+      waiting.sort((a, b) => (a.group < b.group ? -1 : Number(a.group > b.group)));
       await unitOfWork.run({ operation: 'mail.delivery' }, async (transaction) => {
-        for (const { id } of waiting) await enqueue(transaction, id);
+        for (const { id, group } of waiting) await enqueue(transaction, id, group);
       });
     },
   };

@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createDependencyHealth } from '#src/kernel/health/dependency-health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -6,82 +5,64 @@ import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Envelope, Send } from './send.ts';
+import { deliver, SmtpFault, timeoutCode, type SmtpSessionOptions } from './smtp-session.ts';
 
-export type SmtpDeps = {
-  /** `smtp://user:password@host:587`, or `smtps://` for TLS from the first byte. */
-  readonly url: string;
-  /** Address of the sender, with a name if one is wanted: `Volwatch <no-reply@example.org>`. */
-  readonly from: string;
-  /** Refuse a server that does not offer STARTTLS. */
-  readonly requireTls: boolean;
-  /** Timeout of one message: connection, greeting and delivery together. */
-  readonly timeoutMs: number;
+export type SmtpDeps = SmtpSessionOptions & {
+  /** The timeout of its attempts must be longer than `timeoutMs`. */
   readonly policy: Policy;
   readonly clock: Clock;
 };
 
 export type Smtp = {
   readonly send: Send;
+  /** Milliseconds for which the circuit refuses messages; 0 if it does not. */
+  readonly refusedMs: () => number;
   /** Health from the circuit state and the last message. The check sends nothing. */
   readonly healthCheck: HealthCheck;
-  readonly close: () => void;
 };
 
-/** A server that asks to come back later (greylisting, limits) works, so its answer does not open the circuit. */
+/** An error with such a time does not open the circuit. */
 const laterSeconds = 60;
-const timeoutCodes: ReadonlySet<unknown> = new Set(['ETIMEDOUT']);
-/** Errors about this message alone. All others are about the connection or the account at the server. */
+/** Errors about this message alone. */
 const messageCodes: ReadonlySet<unknown> = new Set(['EENVELOPE', 'EMESSAGE']);
 
-type SmtpError = { readonly code?: unknown; readonly responseCode?: unknown };
+/**
+ * Whether a later attempt can succeed although the server works. It asks for that itself (greylisting, limits). Or it took the connection and did
+ * not answer for this message: a recipient can cause that, so it must not keep the messages of others from being sent.
+ */
+const isLater = ({ phase, responseCode }: SmtpFault): boolean =>
+  phase === 'message' || (responseCode !== undefined && responseCode < 500);
 
-/** The error has no cause and not the answer of the server, because the answer often holds the address of the recipient. */
-const toAppError = ({ code, responseCode }: SmtpError): AppError => {
-  const what = [code, responseCode].filter((part) => typeof part === 'string' || typeof part === 'number').join(' ');
-  if (timeoutCodes.has(code)) return new AppError('external_api_timeout', `The SMTP server did not answer: ${what}`);
-  if (typeof responseCode !== 'number') {
-    return new AppError('external_api_unavailable', `The SMTP server cannot be reached: ${what}`);
+/** The error has no cause, because the cause can hold the address of the recipient. */
+const toAppError = (fault: SmtpFault): AppError => {
+  const { phase, code, responseCode } = fault;
+  const what = [phase, code, responseCode].filter((part) => part !== undefined).join(' ');
+  const options = isLater(fault) ? { retryAfter: laterSeconds } : {};
+  if (code === timeoutCode)
+    return new AppError('external_api_timeout', `The SMTP server did not answer: ${what}`, options);
+  if (responseCode === undefined) {
+    return new AppError('external_api_unavailable', `The SMTP server cannot be reached: ${what}`, options);
   }
-  const detail = `The SMTP server refused: ${what}`;
-  if (responseCode < 500) return new AppError('external_api_unavailable', detail, { retryAfter: laterSeconds });
-  return new AppError('external_api_bad_response', detail);
+  const errorCode = responseCode < 500 ? 'external_api_unavailable' : 'external_api_bad_response';
+  return new AppError(errorCode, `The SMTP server refused: ${what}`, options);
 };
 
-const isRejected = ({ code, responseCode }: SmtpError): boolean =>
-  messageCodes.has(code) && typeof responseCode === 'number' && responseCode >= 500;
+const isRejected = ({ code, responseCode }: SmtpFault): boolean =>
+  messageCodes.has(code) && responseCode !== undefined && responseCode >= 500;
 
-const optionsOf = ({ url, requireTls, timeoutMs }: SmtpDeps) => {
-  const { protocol, hostname, port, username, password } = new URL(url);
-  const secure = protocol === 'smtps:';
-  return {
-    host: hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: port === '' ? (secure ? 465 : 587) : Number(port),
-    secure,
-    requireTLS: requireTls && !secure,
-    ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-    // A message is plain text of this service. It never names a file or a URL.
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  };
-};
-
+/** Sends messages to an SMTP server, behind the policy that all of them share. */
 export const createSmtp = (deps: SmtpDeps): Smtp => {
-  const { from, policy, clock, timeoutMs } = deps;
-  const transport = createTransport(optionsOf(deps));
+  const { policy, clock, timeoutMs } = deps;
   const { watch, healthCheck } = createDependencyHealth({ dependency: 'smtp', policy, work: 'message' });
 
-  const attempt = async ({ id, to, subject, text }: Envelope, signal: AbortSignal): Promise<'sent' | 'rejected'> => {
+  const attempt = async (envelope: Envelope, signal: AbortSignal): Promise<'sent' | 'rejected'> => {
     try {
-      // The address is an object, because a text would be parsed as a list of addresses.
-      const message = { from, to: { name: '', address: to }, subject, text, messageId: `<${id}@volwatch>`, signal };
-      await transport.sendMail({ ...message, headers: { 'Auto-Submitted': 'auto-generated' } });
+      await deliver(deps, envelope, signal);
       return 'sent';
     } catch (error) {
-      if (isRejected(error as SmtpError)) return 'rejected';
-      throw toAppError(error as SmtpError);
+      if (!(error instanceof SmtpFault)) throw error;
+      if (isRejected(error)) return 'rejected';
+      throw toAppError(error);
     }
   };
 
@@ -90,9 +71,20 @@ export const createSmtp = (deps: SmtpDeps): Smtp => {
       assertOutsideTransaction('Sending mail');
       // Not idempotent: the server can have taken a message whose answer was lost. The queue retries later.
       const call = { signal, deadline: clock.monotonic() + timeoutMs, idempotent: false };
-      return await watch((run) => run(call, (attemptSignal) => attempt(envelope, attemptSignal)));
+      let isTried = false;
+      try {
+        return await watch((run) =>
+          run(call, (attemptSignal) => {
+            isTried = true;
+            return attempt(envelope, attemptSignal);
+          }),
+        );
+      } catch (error) {
+        if (isTried || signal.aborted) throw error;
+        return 'refused';
+      }
     },
+    refusedMs: policy.refusedMs,
     healthCheck,
-    close: () => transport.close(),
   };
 };

@@ -21,11 +21,14 @@ type Breaker = {
   readonly state: () => BreakerState;
   /** Milliseconds until a call can be a probe; 0 if the circuit is not open. */
   readonly retryInMs: () => number;
-  /** Whether `run` would refuse a call now. */
-  readonly refuses: () => boolean;
+  /** Milliseconds for which `run` refuses calls; 0 if it would run one now. */
+  readonly refusedMs: () => number;
   /** Runs `work`. Returns undefined and does not run it while the circuit is open or another call is the probe. */
   readonly run: <T>(work: () => Promise<T>) => Promise<{ readonly value: T } | undefined>;
 };
+
+/** Nobody knows when a probe ends. */
+const probeMs = 1_000;
 
 const stateOf: Partial<Record<CircuitState, BreakerState>> = {
   [CircuitState.Open]: 'open',
@@ -49,7 +52,10 @@ export const createBreaker = (deps: BreakerDeps): Breaker => {
 
   const state = (): BreakerState => stateOf[circuit.state] ?? 'closed';
   const retryInMs = (): number => (state() === 'open' ? Math.max(0, openedAt + resetMs - clock.monotonic()) : 0);
-  const refuses = (): boolean => state() !== 'closed' && (probing || retryInMs() > 0);
+  const refusedMs = (): number => {
+    if (state() === 'closed') return 0;
+    return probing ? probeMs : retryInMs();
+  };
   const report = (): void => {
     metrics.set('volwatch_circuit_breaker_state', { dependency }, breakerStates.indexOf(state()));
   };
@@ -64,9 +70,9 @@ export const createBreaker = (deps: BreakerDeps): Breaker => {
   return {
     state,
     retryInMs,
-    refuses,
+    refusedMs,
     run: async (work) => {
-      if (refuses()) return undefined;
+      if (refusedMs() > 0) return undefined;
       if (state() === 'closed') return { value: await circuit.execute(work) };
       probing = true;
       try {

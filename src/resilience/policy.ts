@@ -94,7 +94,7 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
   /** An open circuit sends nothing, so it must not take from a quota either. */
   const prepare = async (call: Call): Promise<void> => {
     if (!call.beforeAttempt) return;
-    if (breaker.refuses()) throw circuitOpen();
+    if (breaker.refusedMs() > 0) throw circuitOpen();
     try {
       await call.beforeAttempt(call);
     } catch (error) {
@@ -129,6 +129,7 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
 
   return {
     state: breaker.state,
+    refusedMs: breaker.refusedMs,
     run: async (call, work) => {
       try {
         // A call that waits for a place in the bulkhead must end when its signal aborts.

@@ -25,12 +25,24 @@ test('while the server is down requests are answered, and messages are sent when
   await room.work();
   await room.work();
   t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'down' });
+  t.deepEqual(await room.work(), ['put_back']);
+  t.deepEqual(await states(room), ['waiting 3 external_api_unavailable'], 'an open circuit costs no attempt');
   const again = await startSmtpServer(t, { port: room.smtp.port });
   await eventually(async () => (await room.work()).length === 0, 'the message is sent', 10_000);
   t.is(again.received.length, 1);
   t.regex(again.received[0]!.text, /vwm_/);
   t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'up' });
   t.regex((await states(room))[0]!, /^sent \d+ null$/);
+});
+
+test('an open circuit costs a message an attempt when it is older than a day', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  await room.smtp.stop();
+  for (let number = 0; number < 4; number += 1) await ask(room);
+  await room.stored.query(`update mail_message set created_at = created_at - interval '25 hours'`);
+  t.deepEqual(new Set(await room.work()), new Set(['external_api_unavailable']));
+  t.deepEqual(new Set(await states(room)), new Set(['waiting 1 external_api_unavailable']));
 });
 
 test('after its last attempt a message is dead', async (t) => {
@@ -93,6 +105,32 @@ test('an address gets a max number of messages in an hour, also of simultaneous 
   t.is(room.smtp.received.length, 4);
 });
 
+test('a stranger who uses up the messages to an address does not leave its owner without a token that works', async (t) => {
+  const seconds = 1_800;
+  const room = await startMailRoom(t, { limits: { maxPerRecipient: 2, tokenSeconds: { password_reset: seconds } } });
+  await signedInUser(room);
+  const received = async () => {
+    await ask(room);
+    await room.work();
+    return room.smtp.received.length;
+  };
+  t.deepEqual([await received(), await received(), await received()], [1, 2, 2]);
+  room.advance(seconds - 60);
+  t.is(await received(), 2, 'the newest token still works');
+  room.advance(61);
+  t.deepEqual([await received(), await received()], [3, 3], 'its life is over: one more message');
+  room.advance(seconds + 1);
+  t.is(await received(), 4);
+  const token = tokenFor(room, ada.email);
+  const changed = await room.json(
+    '/account/password-reset',
+    { token, new_password: 'a third long sentence' },
+    {},
+    'PUT',
+  );
+  t.is(changed.status, 204);
+});
+
 test('when too many messages wait, further ones are refused whoever they are for', async (t) => {
   const room = await startMailRoom(t, { limits: { maxWaiting: 8 } });
   const { access } = await signedInUser(room);
@@ -108,14 +146,23 @@ test('when too many messages wait, further ones are refused whoever they are for
   t.is((await room.stored.query('select 1 from mail_message')).length, 2);
 });
 
-test('messages that were stored before the queues were open are enqueued by resume', async (t) => {
+test('messages that were stored before the queues were open are enqueued by resume, in the order of their groups', async (t) => {
   const room = await startMailRoom(t);
-  await signedInUser(room);
+  const { access } = await signedInUser(room);
+  room.queues.groups.splice(0);
   room.queues.open = false;
-  await ask(room);
+  for (const from of [3, 1, 2, 1]) {
+    await room.json('/account/password-reset', { email: ada.email }, { 'X-Forwarded-For': `192.0.2.${from}` });
+  }
+  const passwords = { current_password: ada.password, new_password: 'a different long sentence' };
+  await room.json('/account/password', passwords, { Authorization: `Bearer ${access}` });
   t.is(room.queues.waiting.length, 0);
   room.queues.open = true;
   await room.outbox.resume();
+  const groups = room.queues.groups.map(String);
+  t.is(groups.length, 5);
+  t.is(new Set(groups).size, 4, 'three networks, and the user of the notice');
+  t.deepEqual(groups, groups.toSorted());
   t.deepEqual(await room.work(), []);
   t.truthy(tokenFor(room, ada.email));
   await room.outbox.resume();

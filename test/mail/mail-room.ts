@@ -17,8 +17,8 @@ export type MailRoom = Room & {
   readonly health: Smtp['healthCheck'];
   readonly lines: readonly LogFields[];
   readonly outbox: Outbox;
-  readonly queues: { open: boolean; readonly waiting: JobData[] };
-  /** Does one attempt of each waiting job. Jobs that fail wait again, unless `last`. @returns their error codes */
+  readonly queues: { open: boolean; readonly waiting: JobData[]; readonly groups: (string | undefined)[] };
+  /** Does one attempt of each waiting job. Jobs that fail wait again, unless `last`. @returns their error codes, and `put_back` */
   readonly work: (options?: { readonly last?: boolean }) => Promise<string[]>;
 };
 
@@ -35,7 +35,7 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
   const lines: LogFields[] = [];
   const keep = (fields: LogFields, message: string): void => void lines.push({ ...fields, message });
   const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
-  const queues: MailRoom['queues'] = { open: true, waiting: [] };
+  const queues: MailRoom['queues'] = { open: true, waiting: [], groups: [] };
   const made: { outbox?: Outbox; parts?: RoomParts } = {};
   const room = await startRoom(t, {
     ...roomOptions,
@@ -45,8 +45,9 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
         isConfigured: true,
         jobs: {
           isOpen: () => queues.open,
-          enqueue: async (_transaction, _queue, { data }) => {
+          enqueue: async (_transaction, _queue, { data, group }) => {
             queues.waiting.push(data);
+            queues.groups.push(group);
             return true;
           },
         },
@@ -57,6 +58,7 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
           abuse: noAbuseReport,
           networkKey: Buffer.from('networks'),
           maxPerRecipient: 5,
+          tokenSeconds: {},
           maxPerAccount: 100,
           maxPerNetwork: 100,
           maxWaiting: 1_000,
@@ -70,17 +72,16 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
   const parts = made.parts!;
   const policy = createPolicy({
     dependency: 'smtp',
-    attemptTimeoutMs: timeoutMs,
+    attemptTimeoutMs: timeoutMs + 1_000,
     retries: 0,
-    breaker: { failures: 3, resetMs: 200 },
+    breaker: { failures: 3, resetMs: 500 },
     bulkhead: { concurrent: 4, waiting: 0 },
     ...parts,
     logger,
   });
   const from = 'Volwatch <volwatch@example.org>';
   const transport = createSmtp({ url: smtp.url, from, requireTls: false, timeoutMs, policy, clock: parts.clock });
-  t.teardown(transport.close);
-  const deliver = createMailDelivery({ ...parts, write: room.auth.letters, send: transport.send, logger });
+  const deliver = createMailDelivery({ ...parts, write: room.auth.letters, ...transport, logger });
   const live = AbortSignal.timeout(120_000);
   return {
     ...room,
@@ -92,10 +93,14 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
     work: async ({ last = false } = {}) => {
       const codes: string[] = [];
       for (const job of queues.waiting.splice(0)) {
-        await deliver(job, live, { last }).catch((error: unknown) => {
+        try {
+          if (!(await deliver(job, live, { last }))) continue;
+          codes.push('put_back');
+          queues.waiting.push(job);
+        } catch (error) {
           codes.push(error instanceof AppError ? error.code : String(error));
           if (!last) queues.waiting.push(job);
-        });
+        }
       }
       return codes;
     },

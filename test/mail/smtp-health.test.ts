@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -9,29 +10,32 @@ import { recordMetrics } from '#testkit/metrics.ts';
 import { startSmtpServer } from '#testkit/servers/smtp-server.ts';
 
 /** A real SMTP server behind a policy with one place and no queue. */
-const setup = async (t: ExecutionContext) => {
+const setup = async (t: ExecutionContext, options: { readonly timeoutMs?: number; readonly url?: string } = {}) => {
+  const { timeoutMs = 30_000, url } = options;
   const server = await startSmtpServer(t);
+  const metrics = recordMetrics();
   const smtp = createSmtp({
-    url: server.url,
+    url: url ?? server.url,
     from: 'Volwatch <volwatch@example.org>',
     requireTls: false,
-    timeoutMs: 30_000,
+    timeoutMs,
     policy: createPolicy({
       dependency: 'smtp',
-      attemptTimeoutMs: 30_000,
+      attemptTimeoutMs: timeoutMs + 1_000,
       retries: 0,
-      breaker: { failures: 100, resetMs: 1_000 },
+      breaker: { failures: 3, resetMs: 60_000 },
       bulkhead: { concurrent: 1, waiting: 0 },
       logger: silentLogger,
-      metrics: recordMetrics(),
+      metrics,
       clock: systemClock,
     }),
     clock: systemClock,
   });
-  t.teardown(smtp.close);
   const envelope = { id: 'a', to: 'ada@example.org', subject: 'subject', text: 'text' };
   return {
     server,
+    timeouts: () =>
+      metrics.value('volwatch_dependency_request_duration_seconds', { dependency: 'smtp', outcome: 'timeout' }),
     send: (signal = new AbortController().signal) =>
       smtp.send(envelope, signal).then(
         (outcome) => outcome as string,
@@ -47,7 +51,7 @@ test('a full bulkhead and an abort by the caller are no failures of the SMTP ser
   const caller = new AbortController();
   const slow = send(caller.signal);
   await eventually(async () => server.hanging === 1, 'the first message waits for the server');
-  t.is(await send(), 'external_api_unavailable', 'the bulkhead is full');
+  t.is(await send(), 'refused', 'the bulkhead is full');
   t.is(await health(), 'up');
   caller.abort(new Error('the process ends'));
   t.is(await slow, 'internal_error');
@@ -62,4 +66,37 @@ test('a refused message of the SMTP server is a failure until a message is sent'
   server.fault = undefined;
   t.is(await send(), 'sent');
   t.is(await health(), 'up');
+});
+
+test('a server that greets and answers for no recipient keeps the circuit closed, and health and metric show it', async (t) => {
+  const { server, send, health, timeouts } = await setup(t, { timeoutMs: 200 });
+  server.fault = 'hang';
+  for (let number = 0; number < 4; number += 1) t.is(await send(), 'external_api_timeout');
+  t.is(server.hanging, 4, 'each message is tried');
+  t.is(await health(), 'degraded');
+  t.is(timeouts(), 4);
+});
+
+test('a server that takes connections and says nothing opens the circuit', async (t) => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket));
+  await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => void silent.close(resolve));
+  });
+  const url = `smtp://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const { send, health, timeouts } = await setup(t, { timeoutMs: 200, url });
+  for (let number = 0; number < 3; number += 1) t.is(await send(), 'external_api_timeout');
+  t.is(await send(), 'refused');
+  t.is(sockets.length, 3);
+  t.is(await health(), 'down');
+  t.is(timeouts(), 3);
+});
+
+test('an account that the server does not know opens the circuit', async (t) => {
+  const { port } = await startSmtpServer(t, { account: { user: 'known', password: 'secret' } });
+  const { send } = await setup(t, { url: `smtp://other:secret@127.0.0.1:${port}` });
+  for (let number = 0; number < 3; number += 1) t.is(await send(), 'external_api_bad_response');
+  t.is(await send(), 'refused');
 });

@@ -190,3 +190,20 @@ test('what runs before an attempt does not run while the circuit is open, and it
   t.is(await codeOfRun(policy, async () => 'ok', { ...call(), beforeAttempt }), 'ok');
   t.is(policy.state(), 'closed');
 });
+
+test('refusedMs tells for how long the circuit refuses calls', async (t) => {
+  const { policy } = setup({ retries: 0, breaker: { failures: 1, resetMs: 300 } });
+  t.is(policy.refusedMs(), 0);
+  await codeOfRun(policy, down);
+  const left = policy.refusedMs();
+  t.true(left > 0 && left <= 300, String(left));
+  await sleep(320);
+  t.is(policy.refusedMs(), 0, 'a call would be the probe');
+  const probe = Promise.withResolvers<void>();
+  const probed = codeOfRun(policy, () => probe.promise);
+  await sleep(1);
+  t.true(policy.refusedMs() > 0, 'a probe is in progress');
+  probe.resolve();
+  t.is(await probed, 'ok');
+  t.is(policy.refusedMs(), 0);
+});

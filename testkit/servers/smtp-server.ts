@@ -16,6 +16,8 @@ export type SmtpTestServer = {
   readonly port: number;
   readonly received: ReceivedMail[];
   fault: SmtpFault | undefined;
+  /** RCPT TO gets no reply for addresses of this domain. */
+  hangingDomain: string | undefined;
   /** Number of deliveries that got no reply. */
   readonly hanging: number;
   readonly stop: () => Promise<void>;
@@ -63,6 +65,7 @@ export const startSmtpServer = async (
   }: { readonly account?: { readonly user: string; readonly password: string }; port?: number } = {},
 ): Promise<SmtpTestServer> => {
   let fault: SmtpFault | undefined;
+  let hangingDomain: string | undefined;
   let hanging = 0;
   const received: ReceivedMail[] = [];
   const server = new SMTPServer({
@@ -76,7 +79,7 @@ export const startSmtpServer = async (
       callback(new Error('wrong account'));
     },
     onRcptTo: ({ address }, _session, callback) => {
-      if (fault === 'hang') {
+      if (fault === 'hang' || (hangingDomain !== undefined && address.endsWith(`@${hangingDomain}`))) {
         hanging += 1;
         return;
       }
@@ -110,6 +113,12 @@ export const startSmtpServer = async (
     received,
     get hanging() {
       return hanging;
+    },
+    get hangingDomain() {
+      return hangingDomain;
+    },
+    set hangingDomain(next) {
+      hangingDomain = next;
     },
     get fault() {
       return fault;

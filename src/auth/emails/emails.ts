@@ -102,6 +102,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     const isApproved = change.approvedAt !== null || account.emailVerifiedAt === null;
     if (change.confirmedAt === null || !isApproved) return 'waiting';
     await applyEmailChange(transaction, account, change, clock.now());
+    await mail.forget(transaction, email);
     await tokens.end(transaction, userId, [...purposes, 'password_reset']);
     await record(transaction, userId, 'user.email_changed');
     await mail.notify(transaction, { kind: 'email_changed', recipient: email, userId });

@@ -109,8 +109,8 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   index_divisor: { grows: 'a refresh', bound: 'one row per index and day', removed: 'with its index' },
   index_value: { grows: 'a refresh', bound: 'one row per index and day', removed: 'with its index' },
   job_turn: {
-    grows: 'the first job of an owner in a queue with groups',
-    bound: 'one row per owner and queue',
+    grows: 'the first job of an owner, or of a network that causes mail, in a queue with groups',
+    bound: 'one row per owner or network and queue',
     removed: 'RETENTION_SCHEDULE, when a job with a later turn was started, or no job of the queue waits',
     tests: ['test/jobs/turns.test.ts'],
   },

@@ -73,7 +73,9 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
       calendar: { finalFailureLevel: 'warn' },
       // The SMTP server causes its failures.
       mail: {
+        oneJobPerGroup: true,
         finalFailureLevel: 'warn',
+        concurrency: config.MAIL_CONCURRENCY,
         retries: config.MAIL_RETRIES,
         retryDelaySeconds: config.MAIL_RETRY_DELAY_SECONDS,
       },

@@ -16,6 +16,7 @@ import {
   type Mailbox,
   type Outbox,
   type Smtp,
+  type TokenSeconds,
 } from '../../mail/index.ts';
 import { createPolicy } from '../../resilience/index.ts';
 import type { AdminRoute, Collector } from '../../telemetry/index.ts';
@@ -28,8 +29,9 @@ export type MailFeature = {
   readonly checks: readonly HealthCheck[];
   readonly collect: Collector;
   readonly adminRoutes: readonly AdminRoute[];
-  readonly close: () => void;
 };
+
+const backstopMs = 1_000;
 
 const composeSmtp = ({ config, production, clock, metrics, logger }: Base, url: string, from: string): Smtp =>
   createSmtp({
@@ -40,17 +42,30 @@ const composeSmtp = ({ config, production, clock, metrics, logger }: Base, url: 
     timeoutMs: config.SMTP_TIMEOUT_MS,
     policy: createPolicy({
       dependency: 'smtp',
-      attemptTimeoutMs: config.SMTP_TIMEOUT_MS,
+      // The delivery ends itself after its timeout, because it knows what the server did not answer. This is for the case that it does not.
+      attemptTimeoutMs: config.SMTP_TIMEOUT_MS + backstopMs,
       // The queue retries, because no caller waits.
       retries: 0,
       breaker: { failures: config.BREAKER_FAILURES, resetMs: config.BREAKER_RESET_MS },
-      bulkhead: { concurrent: config.JOBS_CONCURRENCY, waiting: 0 },
+      bulkhead: { concurrent: config.MAIL_CONCURRENCY, waiting: 0 },
       clock,
       metrics,
       logger,
     }),
     clock,
   });
+
+const tokenSecondsOf = (config: Base['config']): TokenSeconds => {
+  const reset = config.PASSWORD_RESET_MINUTES * 60;
+  const email = config.EMAIL_TOKEN_HOURS * 3_600;
+  return {
+    password_reset: reset,
+    // The message to a contested address has a token of a reset.
+    registration: Math.min(reset, email),
+    email_change: email,
+    email_approval: email,
+  };
+};
 
 const mailboxRoute = (mailbox: Mailbox): AdminRoute => ({
   method: 'GET',
@@ -86,6 +101,7 @@ export const composeMail = async (
         metrics,
         networkKey: await derivedSecret(keyRing.signing, 'networks that cause mail'),
         maxPerRecipient: config.MAIL_PER_RECIPIENT_PER_HOUR,
+        tokenSeconds: tokenSecondsOf(config),
         maxPerAccount: config.MAIL_PER_ACCOUNT_PER_HOUR,
         // The mailbox in memory sends nothing, and all callers of a development machine have one address.
         maxPerNetwork: smtp ? config.MAIL_PER_NETWORK_PER_HOUR : Number.MAX_SAFE_INTEGER,
@@ -93,10 +109,20 @@ export const composeMail = async (
       }),
     }),
     createHandler: (write) =>
-      send ? createMailDelivery({ unitOfWork, reader, write, send, clock, metrics, logger }) : async () => {},
+      send
+        ? createMailDelivery({
+            unitOfWork,
+            reader,
+            write,
+            send,
+            refusedMs: smtp?.refusedMs ?? (() => 0),
+            clock,
+            metrics,
+            logger,
+          })
+        : async () => {},
     checks: smtp ? [smtp.healthCheck] : [],
     collect: createWaitingGauge({ reader, clock, metrics }),
     adminRoutes: mailbox ? [mailboxRoute(mailbox)] : [],
-    close: () => smtp?.close(),
   };
 };

@@ -14,6 +14,11 @@ export const mailSections = {
       'Sender of messages: an address, or `Volwatch <no-reply@example.org>`. Required with SMTP_URL',
     ),
     SMTP_TIMEOUT_MS: variable(milliseconds(), '10000', 'Timeout of the delivery of one message to the SMTP server'),
+    MAIL_CONCURRENCY: variable(
+      integer(1, 100),
+      '8',
+      'Max messages that one process sends at the same time. Of those that one network asked for it sends one at a time',
+    ),
     MAIL_RETRIES: variable(integer(0, 20), '8', 'Retries of a message that the SMTP server did not take'),
     MAIL_RETRY_DELAY_SECONDS: variable(
       integer(1, 3_600),
@@ -23,7 +28,7 @@ export const mailSections = {
     MAIL_PER_RECIPIENT_PER_HOUR: variable(
       integer(1, 1_000),
       '5',
-      'Max messages of one kind that callers can cause to one address within an hour. Further requests are answered in the same way',
+      'Max messages of one kind that callers can cause to one address within an hour, and one more each time that the token of the newest message has expired. Further requests are answered in the same way',
     ),
     MAIL_PER_ACCOUNT_PER_HOUR: variable(
       integer(1, 1_000),

@@ -28,4 +28,6 @@ export type Policy = {
    */
   readonly run: <T>(call: Call, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
   readonly state: () => BreakerState;
+  /** Milliseconds for which the circuit refuses calls; about a second while a probe is in progress; 0 if it lets a call through. */
+  readonly refusedMs: () => number;
 };

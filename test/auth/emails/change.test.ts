@@ -220,3 +220,22 @@ test('a change that is asked for with a password that was changed meanwhile is r
   t.like((await ask(room, access)).body, { status: 401, code: 'credentials_invalid' });
   t.is((await room.stored.query('select 1 from email_change')).length, 0);
 });
+
+test('a change of the address removes the messages to the former one that name no account, and keeps the notice', async (t) => {
+  const room = await startMailRoom(t);
+  const access = await verified(room);
+  await room.json('/account/password-reset', { email: ada.email });
+  await ask(room, access);
+  await room.work();
+  for (const address of [next, ada.email]) {
+    const mail = room.smtp.received.findLast(
+      ({ to, headers }) => to.includes(address) && !/reset/i.test(headers['subject']!),
+    );
+    await confirm(room, /vwm_[\w-]{43}/.exec(mail!.text)![0]);
+  }
+  t.deepEqual(await emails(room), [next]);
+  const kept = await room.stored.query('select kind from mail_message where recipient = $1 order by id', [ada.email]);
+  t.deepEqual(kept, [{ kind: 'email_approval' }, { kind: 'email_changed' }]);
+  await room.work();
+  t.is(subjects(room, ada.email).at(-1), 'Your e-mail address was changed');
+});

@@ -50,7 +50,17 @@ export type Mail = {
   readonly request: (transaction: Transaction, message: MailRequest) => Promise<boolean>;
   /** Stores a notice about a change. Above a limit it is left out, so that it never fails the change. */
   readonly notify: (transaction: Transaction, message: MailRequest) => Promise<void>;
+  /**
+   * Removes the messages to an address that its account gives up, without those that name the account: they hold the
+   * address, and the erasure of the account would not find them.
+   */
+  readonly forget: (transaction: Transaction, address: string) => Promise<void>;
 };
 
 /** For commands and tests without mail. */
-export const noMail: Mail = { isConfigured: false, request: async () => false, notify: async () => {} };
+export const noMail: Mail = {
+  isConfigured: false,
+  request: async () => false,
+  notify: async () => {},
+  forget: async () => {},
+};
