@@ -79,6 +79,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
   return [
     defineRoute({
       ...common,
+      rateLimit: 'calendar',
       method: 'GET',
       load: 'write',
       path: '/calendar/connect',
@@ -166,6 +167,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
+      rateLimit: 'calendar',
       method: 'POST',
       load: 'write',
       path: '/calendar/sync/auto',

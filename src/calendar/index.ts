@@ -7,6 +7,7 @@ export { createGoogleCalendar } from './google/google-calendar.ts';
 export { createGoogleEvents } from './google/google-events.ts';
 export { createGoogleHttp } from './google/google-http.ts';
 export { createGoogleOAuth } from './google/google-oauth.ts';
+export { createGooglePlaces } from './google/google-places.ts';
 export { removeCalendarOf, removeOldCalendarRows } from './retention.ts';
 export { createRevocations } from './revocations.ts';
 export {

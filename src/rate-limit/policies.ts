@@ -7,11 +7,22 @@ export type Quota = { readonly points: number; readonly windowSeconds: number };
  * The quota of each kind of subject: an address, a caller. `account_place`: attempts to sign in to an account from one
  * network. `account`: attempts to sign in to an account from all networks without an earlier sign-in. `account_new`:
  * accounts without an earlier sign-in from a network that have a count of their own there. `credentials`: refused
- * credentials of an address, counted by each process for itself.
+ * credentials of an address, counted by each process for itself. `calendar` and `calendar_ip`: syncs and consents of
+ * calendars that an owner and the callers of an address begin.
  */
 export type Policies = Readonly<
   Record<
-    'ip' | 'login' | 'account' | 'account_place' | 'account_new' | 'credentials' | 'user' | 'client' | 'api_key',
+    | 'ip'
+    | 'login'
+    | 'account'
+    | 'account_place'
+    | 'account_new'
+    | 'credentials'
+    | 'calendar'
+    | 'calendar_ip'
+    | 'user'
+    | 'client'
+    | 'api_key',
     Quota
   >
 >;
@@ -35,6 +46,8 @@ export const policyLabels: Readonly<Record<PolicyName, Pick<DecisionLabels, 'pol
   account_delay: { policy: 'login', subject: 'user' },
   account_level: { policy: 'login', subject: 'user' },
   credentials: { policy: 'credentials', subject: 'ip' },
+  calendar: { policy: 'calendar', subject: 'owner' },
+  calendar_ip: { policy: 'calendar', subject: 'ip' },
   user: { policy: 'user', subject: 'user' },
   client: { policy: 'client', subject: 'client' },
   api_key: { policy: 'api_key', subject: 'api_key' },

@@ -3,7 +3,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { Owner } from '#src/kernel/ports/owners.ts';
+import { ownerName, type Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
@@ -31,7 +31,8 @@ export type RateLimitsDeps = {
 export type RateLimits = {
   /**
    * Takes one point of the principal; for an API key it takes a point of its owner too. Without a principal the point
-   * is of the address: of its sign-ins if the rule is `login`. With a principal and the rule `login` it takes both.
+   * is of the address: of its sign-ins if the rule is `login`. With a principal and the rule `login` it takes both, and
+   * with the rule `calendar` also one of the calendar of the owner and one of the calendars of the address.
    * @returns the headers `RateLimit` and `RateLimit-Policy`
    * @throws AppError `rate_limit_exceeded` with the same headers and Retry-After
    */
@@ -121,7 +122,12 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
       const address = countedAddress(clientIp);
       if (!principal) return consume(rule === 'login' ? 'login' : 'ip', address);
       const ofCaller = await consumeForCaller(principal);
-      return rule === 'login' ? joined(ofCaller, await consume('login', address)) : ofCaller;
+      if (rule === 'login') return joined(ofCaller, await consume('login', address));
+      if (rule === 'calendar') {
+        const ofCalendar = await consume('calendar', ownerName(principal));
+        return joined(joined(ofCaller, ofCalendar), await consume('calendar_ip', address));
+      }
+      return ofCaller;
     },
     loginThrottle: createLoginThrottle({ counters, hashKey, place, elsewhere: account, decided }),
     credentialLookups: createCredentialLookups({

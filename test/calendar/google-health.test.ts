@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createGoogleCalendar } from '#src/calendar/google/google-calendar.ts';
+import { createGooglePlaces } from '#src/calendar/google/google-places.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
@@ -12,7 +14,7 @@ const unused = async (): Promise<never> => {
 };
 
 /** Google behind a real policy. `server` is what the token endpoint does, `credits` the requests left in this minute. */
-const setup = (bulkhead = { concurrent: 4, waiting: 16 }, failures = 100) => {
+const setup = (bulkhead = { concurrent: 4, waiting: 16 }, failures = 100, timeoutMs = 10_000) => {
   const state = { credits: 1_000, items: [] as unknown[], server: async (): Promise<void> => {} };
   const google = createGoogleCalendar({
     oauth: {
@@ -39,7 +41,8 @@ const setup = (bulkhead = { concurrent: 4, waiting: 16 }, failures = 100) => {
         return 0;
       },
     },
-    timeoutMs: 10_000,
+    places: createGooglePlaces(),
+    timeoutMs,
     clock: systemClock,
   });
   const never = new AbortController().signal;
@@ -114,4 +117,51 @@ test('a failure of Google stays known when the quota refuses the retry and later
   state.credits = 1;
   t.is(await call(), 'ok');
   t.is(await health(), 'up');
+});
+
+test('a call that waits for its place ends with its signal or its time, and gives no place away', async (t) => {
+  const { state, call, health } = setup({ concurrent: 100, waiting: 0 }, 100, 300);
+  const gate = Promise.withResolvers<void>();
+  state.server = () => gate.promise;
+  const running = [call(), call()];
+  const caller = new AbortController();
+  const [left, late] = [call(caller.signal), call()];
+  caller.abort(new AppError('shutting_down'));
+  t.is(await left, 'shutting_down');
+  t.is(await late, 'external_api_unavailable');
+  t.is(await health(), 'up');
+  gate.resolve();
+  t.deepEqual(await Promise.all(running), ['ok', 'ok']);
+  state.server = async () => {};
+  t.deepEqual(await Promise.all(Array.from({ length: 5 }, () => call())), ['ok', 'ok', 'ok', 'ok', 'ok']);
+});
+
+test('a call that waits for its next attempt holds no place', async (t) => {
+  const { state, call } = setup({ concurrent: 100, waiting: 0 });
+  let refusals = 2;
+  state.server = async () => {
+    refusals -= 1;
+    if (refusals >= 0) throw new AppError('external_api_unavailable', 'try later', { retryAfter: 2 });
+  };
+  const throttled = [call(), call()];
+  const startedAt = performance.now();
+  t.is(await call(), 'ok');
+  t.true(performance.now() - startedAt < 1_500, 'the others wait two seconds');
+  t.deepEqual(await Promise.all(throttled), ['ok', 'ok']);
+});
+
+test('requests and jobs have places of their own', async (t) => {
+  const { state, call } = setup({ concurrent: 100, waiting: 0 });
+  const gate = Promise.withResolvers<void>();
+  let sent = 0;
+  state.server = () => {
+    sent += 1;
+    return gate.promise;
+  };
+  const fromRequest = () => runInRequest({ clientIp: '192.0.2.1', timings: {} } as RequestContext, () => call());
+  const calls = [...Array.from({ length: 6 }, fromRequest), ...Array.from({ length: 4 }, () => call())];
+  await sleep(50);
+  t.is(sent, 6, 'four of requests, two of jobs');
+  gate.resolve();
+  t.deepEqual([...new Set(await Promise.all(calls))], ['ok']);
 });

@@ -19,13 +19,18 @@ const policies = {
   client: quota,
   api_key: quota,
   account: quota,
+  calendar: quota,
+  calendar_ip: quota,
   credentials: quota,
   account_new: { points: 100, windowSeconds: 86_400 },
   account_place: quota,
 };
 const decisions = 'volwatch_rate_limit_decisions_total';
 
-const setup = (t: ExecutionContext, { redis = true, clientLimits = new Map<string, number>() } = {}) => {
+const setup = (
+  t: ExecutionContext,
+  { redis = true, clientLimits = new Map<string, number>(), user = quota.points } = {},
+) => {
   const metrics = recordMetrics();
   const common = { logger: silentLogger, metrics, clock: systemClock };
   const connection = redis
@@ -34,7 +39,7 @@ const setup = (t: ExecutionContext, { redis = true, clientLimits = new Map<strin
   const hashKey = Buffer.from('key');
   const limits = createRateLimits({
     abuse: noAbuseReport,
-    policies,
+    policies: { ...policies, user: { ...quota, points: user } },
     clientLimits,
     redis: connection,
     hashKey,
@@ -113,6 +118,31 @@ test('a known caller of a sign-in route takes a point of its own limit and of th
   }
   t.is((await refusalOf(limits.limit(context, 'login', user())))?.code, 'rate_limit_exceeded');
   t.falsy(await refusalOf(limits.limit(context, 'caller', user())));
+});
+
+test('a calendar takes a point of its caller, of its owner and of its address', async (t) => {
+  const { limits, connected } = setup(t);
+  await connected;
+  const ada: Principal = { kind: 'user', subject: randomUUID(), scopes: [] };
+  const headers = await limits.limit(from(someAddress()), 'calendar', ada);
+  t.is(headers['RateLimit'], '"user";r=4;t=60, "calendar";r=4;t=60, "calendar_ip";r=4;t=60');
+  const context = from(someAddress());
+  const other = (): Principal => ({ kind: 'client', subject: randomUUID(), scopes: [] });
+  for (let used = 0; used < quota.points; used += 1) await limits.limit(context, 'calendar', other());
+  const refusal = await refusalOf(limits.limit(context, 'calendar', other()));
+  t.regex(refusal?.message ?? '', /calendar_ip/);
+  t.true((refusal?.retryAfter ?? 0) > 0);
+  t.falsy(await refusalOf(limits.limit(context, 'caller', other())));
+});
+
+test('an owner has a limit of syncs, whatever the address', async (t) => {
+  const { limits, connected } = setup(t, { user: 100 });
+  await connected;
+  const ada: Principal = { kind: 'user', subject: randomUUID(), scopes: [] };
+  for (let used = 0; used < quota.points; used += 1) await limits.limit(from(someAddress()), 'calendar', ada);
+  const refusal = await refusalOf(limits.limit(from(someAddress()), 'calendar', ada));
+  t.regex(refusal?.message ?? '', /"calendar"/);
+  t.falsy(await refusalOf(limits.limit(from(someAddress()), 'caller', ada)));
 });
 
 for (const kind of ['user', 'client'] as const) {

@@ -40,6 +40,8 @@ const setup = async (t: ExecutionContext, { database }: { readonly database?: nu
       api_key: quota,
       credentials: quota,
       account: { points: 10_000, windowSeconds: 1 },
+      calendar: quota,
+      calendar_ip: quota,
       account_new: { points: maxNew, windowSeconds: 86_400 },
       account_place: { points: 5, windowSeconds: 900 },
     },

@@ -34,6 +34,8 @@ export const startUses = (t: Pick<ExecutionContext, 'teardown'>, address: RedisA
       client: quota,
       api_key: quota,
       account: quota,
+      calendar: quota,
+      calendar_ip: quota,
       credentials: { points: 1, windowSeconds: 60 },
       account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 1, windowSeconds: 60 },

@@ -7,6 +7,7 @@ import type { Call, Policy } from '#src/kernel/ports/policy.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { AccountRefused, throttled } from './google-http.ts';
+import type { GooglePlaces } from './google-places.ts';
 import { readPage, type GoogleEvents, type GooglePages } from './google-events.ts';
 import type { GoogleOAuth } from './google-oauth.ts';
 
@@ -21,7 +22,8 @@ export type GoogleCalendarDeps = {
   readonly events: GoogleEvents;
   readonly policy: Policy;
   readonly credits: Credits;
-  /** Timeout of one call with its retries. */
+  readonly places: GooglePlaces;
+  /** Timeout of one call with its retries and its waits. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
@@ -44,7 +46,7 @@ const answerOf = async <T>(work: Promise<T>): Promise<{ readonly value: T } | { 
 };
 
 export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar => {
-  const { oauth, events, policy, credits, timeoutMs, clock } = deps;
+  const { oauth, events, policy, credits, places, timeoutMs, clock } = deps;
   const { watch, healthCheck } = createDependencyHealth({ dependency: 'google_calendar', policy, work: 'call' });
 
   /** Waits for the next minute if the quota is spent and the deadline of the call allows. */
@@ -63,13 +65,23 @@ export const createGoogleCalendar = (deps: GoogleCalendarDeps): GoogleCalendar =
     assertOutsideTransaction('Calling Google');
     const startedAt = clock.monotonic();
     const deadline = startedAt + timeoutMs;
+    let leave = (): void => {};
+    // An attempt holds a place, and a call that waits for its next attempt holds none.
+    const beforeAttempt: typeof takeCredit = async (attempt) => {
+      leave = await places.enter(signal, deadline - clock.monotonic());
+      // The call can have ended in the moment in which it got the place. Then nobody else gives it back.
+      if (signal.aborted) leave();
+      signal.throwIfAborted();
+      // Within the place: while the quota is spent nobody can send, and those who wait get the new one in turns.
+      await takeCredit(attempt);
+    };
+    const attempt = (timed: AbortSignal) => answerOf(work(timed)).finally(() => leave());
     try {
-      const answer = await watch((run) =>
-        run({ signal, deadline, idempotent, beforeAttempt: takeCredit }, (attempt) => answerOf(work(attempt))),
-      );
+      const answer = await watch((run) => run({ signal, deadline, idempotent, beforeAttempt }, attempt));
       if ('refused' in answer) throw answer.refused;
       return answer.value;
     } finally {
+      leave();
       addTiming('external', clock.monotonic() - startedAt);
     }
   };

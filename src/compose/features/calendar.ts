@@ -16,6 +16,7 @@ import {
   createGoogleEvents,
   createGoogleHttp,
   createGoogleOAuth,
+  createGooglePlaces,
   createRevocations,
   createScheduledSync,
   createSync,
@@ -80,6 +81,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
   const { config, clock, metrics, logger, abuse } = base;
   const { jobs, keyRing, mayAct, owners, audit, lookups, redis } = deps;
   const http = createGoogleHttp({ connectTimeoutMs, maxBodyBytes: config.CALENDAR_ANSWER_MAX_BYTES });
+  const places = createGooglePlaces();
   const google = createGoogleCalendar({
     oauth: createGoogleOAuth({
       http,
@@ -90,7 +92,9 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
       revokeUrl: config.GOOGLE_REVOKE_URL,
     }),
     events: createGoogleEvents({ http, baseUrl: config.GOOGLE_CALENDAR_BASE_URL }),
-    policy: composePolicy(base, 'google_calendar'),
+    // Calls wait for their places within the policy, so its bulkhead has room for all of them.
+    policy: composePolicy(base, 'google_calendar', { concurrent: places.maxCalls, waiting: 0 }),
+    places,
     credits: createCredits({
       name: 'google_calendar',
       max: config.GOOGLE_REQUESTS_PER_MINUTE,

@@ -34,14 +34,18 @@ type ComposeProvider = (base: Base, cache: Cache, redis: RedisConnection | undef
 
 export const connectTimeoutMs = 3_000;
 
-/** The policy that all calls to a dependency over HTTP share. */
-export const composePolicy = ({ config, logger, metrics, clock }: Base, dependency: Dependency): Policy =>
+/** The policy that all calls to a dependency over HTTP share. `bulkhead`: its calls at once, and those that wait. */
+export const composePolicy = (
+  { config, logger, metrics, clock }: Base,
+  dependency: Dependency,
+  bulkhead = { concurrent: 4, waiting: 16 },
+): Policy =>
   createPolicy({
     dependency,
     attemptTimeoutMs: Math.ceil(config.PROVIDER_TIMEOUT_MS / (config.PROVIDER_RETRIES + 1)),
     retries: config.PROVIDER_RETRIES,
     breaker: { failures: config.BREAKER_FAILURES, resetMs: config.BREAKER_RESET_MS },
-    bulkhead: { concurrent: 4, waiting: 16 },
+    bulkhead,
     logger,
     metrics,
     clock,

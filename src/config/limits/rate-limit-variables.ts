@@ -44,6 +44,16 @@ export const rateLimitSections = {
       '30',
       'Refused API keys, sessions, refresh tokens, client secrets, calendar states and tokens of messages of one address, in each process. Then only credentials that were accepted before, or that have the tag of this service, are looked up',
     ),
+    RATE_LIMIT_CALENDAR_SYNCS: variable(
+      points,
+      '10',
+      'Max syncs and consents of a calendar that one owner begins in a minute. Each of them calls Google',
+    ),
+    RATE_LIMIT_CALENDAR_SYNCS_PER_ADDRESS: variable(
+      points,
+      '60',
+      'Max syncs and consents of calendars that the owners at one address begin in a minute',
+    ),
     RATE_LIMIT_UNDELAYED_REFUSALS: variable(
       points,
       '100',

@@ -14,10 +14,11 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly scope: Scope };
 
 /**
- * What a request takes a point of: nothing, the limit of its caller (of its address while the caller is not known), or
- * the limit of sign-ins of its address (and of its caller, if the caller is known). A limit is shared by all routes.
+ * What a request takes a point of: nothing, the limit of its caller (of its address while the caller is not known),
+ * the limit of sign-ins of its address (and of its caller, if the caller is known), or the limits of its caller and of the
+ * calls to Google that its owner and its address begin. A limit is shared by all routes.
  */
-export type RateLimitRule = 'none' | 'caller' | 'login';
+export type RateLimitRule = 'none' | 'caller' | 'login' | 'calendar';
 
 /** Classes of routes. The requests of each class have a max number of their own that are worked on at once. */
 export const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;

@@ -22,6 +22,8 @@ const throttleOf = (elsewhere: number) =>
       login: quota,
       account: { points: elsewhere, windowSeconds: 60 },
       credentials: { points: 1_000, windowSeconds: 60 },
+      calendar: quota,
+      calendar_ip: quota,
       account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 3, windowSeconds: 900 },
     },

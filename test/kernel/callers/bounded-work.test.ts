@@ -108,3 +108,28 @@ test('a request that ends right after its call was displaced takes no other call
   gate.resolve('done');
   t.deepEqual(await Promise.all(kept), ['done', 'done', 'done']);
 });
+
+test('work that is not of one request waits until its own signal ends, and gives its place back once', async (t) => {
+  const work = createBoundedWork({
+    concurrency: 1,
+    queue: 2,
+    detail: 'Too many calls',
+    retryAfter: 1,
+    callerNow: () => 'network',
+  });
+  const open = new AbortController();
+  const leave = await work.enter(open.signal);
+  const ended = new AbortController();
+  const request = { clientIp: '192.0.2.1', signal: AbortSignal.abort() } as RequestContext;
+  const waiting = runInRequest(request, () => work.enter(open.signal));
+  const aborted = work.enter(ended.signal);
+  ended.abort(new Error('ended'));
+  await t.throwsAsync(aborted, { message: 'ended' });
+  leave();
+  leave();
+  const leaveNext = await waiting;
+  const last = work.enter(open.signal);
+  await t.throwsAsync(Promise.all([work.enter(open.signal), work.enter(open.signal)]), { message: 'Too many calls' });
+  leaveNext();
+  (await last)();
+});

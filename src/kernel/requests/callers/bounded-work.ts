@@ -11,6 +11,8 @@ export type BoundedWorkOptions = {
   readonly detail: string;
   /** Seconds until a refused caller may try again. */
   readonly retryAfter: number;
+  /** Returns who takes turns with others. Default: the caller of the current request. */
+  readonly callerNow?: () => string;
 };
 
 export type BoundedWork = {
@@ -19,6 +21,12 @@ export type BoundedWork = {
    *   it waits, and what `work` throws
    */
   readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+  /**
+   * Waits for a place, for work that does not end with its request: only `signal` ends the wait.
+   * @returns the function that gives the place back; further calls of it do nothing
+   * @throws AppError `overloaded` as `run`, or the reason of `signal`
+   */
+  readonly enter: (signal: AbortSignal) => Promise<() => void>;
 };
 
 type Waiting = { readonly start: () => void; readonly refuse: (error: AppError) => void };
@@ -33,7 +41,8 @@ const currentCaller = (): string => {
  * Runs a bounded number of calls at once. Callers take turns, so that one caller with many calls delays each other one by one
  * call. In a full queue a caller who waits for nothing takes the last place of the caller who waits for most.
  */
-export const createBoundedWork = ({ concurrency, queue, detail, retryAfter }: BoundedWorkOptions): BoundedWork => {
+export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
+  const { concurrency, queue, detail, retryAfter, callerNow = currentCaller } = options;
   const overloaded = (): AppError => new AppError('overloaded', detail, { retryAfter });
   /** In the order of their turns. */
   const callers = new Map<string, Waiting[]>();
@@ -55,15 +64,14 @@ export const createBoundedWork = ({ concurrency, queue, detail, retryAfter }: Bo
     return true;
   };
 
-  const acquire = async (): Promise<void> => {
+  const acquire = async (signal: AbortSignal | undefined): Promise<void> => {
     if (running < concurrency) {
       running += 1;
       return;
     }
-    const signal = currentRequest()?.signal;
     // Before the queue is changed, because a request that has ended must not displace another one.
     signal?.throwIfAborted();
-    const caller = currentCaller();
+    const caller = callerNow();
     const own = callers.get(caller) ?? [];
     if (waitingCount >= queue && !(own.length === 0 && displace())) throw overloaded();
     const place = Promise.withResolvers<void>();
@@ -105,12 +113,20 @@ export const createBoundedWork = ({ concurrency, queue, detail, retryAfter }: Bo
 
   return {
     run: async (work) => {
-      await acquire();
+      await acquire(currentRequest()?.signal);
       try {
         return await work();
       } finally {
         release();
       }
+    },
+    enter: async (signal) => {
+      await acquire(signal);
+      let held = true;
+      return () => {
+        if (held) release();
+        held = false;
+      };
     },
   };
 };

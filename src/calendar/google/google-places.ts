@@ -1,0 +1,61 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createBoundedWork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { countedAddress, siteNetwork } from '#src/kernel/requests/counted-address.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
+
+export type GooglePlaces = {
+  /**
+   * Waits for a place, in turns with other networks. The place belongs to the request in which the work began, or to the jobs.
+   * @returns the function that gives the place back
+   * @throws AppError `overloaded` if too many calls wait, `external_api_unavailable` after `timeoutMs`, or the reason of `signal`
+   */
+  readonly enter: (signal: AbortSignal, timeoutMs: number) => Promise<() => void>;
+};
+
+/** Requests and jobs have places of their own, so that neither can take those of the other. */
+const ofRequests = { concurrency: 4, queue: 256 };
+const ofJobs = { concurrency: 2, queue: 256 };
+const retryAfter = 1;
+
+/**
+ * The network of the current request. A site can have all of an IPv6 /48 network, so its /64 networks share their turns. An
+ * IPv4 /24 network is often that of many customers, so each address has turns of its own.
+ */
+const currentNetwork = (): string => {
+  const request = currentRequest();
+  if (request === undefined) return 'service';
+  const counted = countedAddress(request.clientIp);
+  return counted.includes(':') ? siteNetwork(counted) : counted;
+};
+
+/**
+ * The places of all calls to Google of this process. `maxCalls`: twice the calls that have a place or wait for one, because
+ * others wait for their next attempt meanwhile.
+ */
+export const createGooglePlaces = (): GooglePlaces & { readonly maxCalls: number } => {
+  const placesOf = (size: typeof ofRequests): BoundedWork =>
+    createBoundedWork({
+      ...size,
+      detail: 'Too many calls to Google wait for their turn',
+      retryAfter,
+      callerNow: currentNetwork,
+    });
+  const [requests, jobs] = [placesOf(ofRequests), placesOf(ofJobs)];
+  return {
+    maxCalls: 2 * [ofRequests, ofJobs].reduce((sum, { concurrency, queue }) => sum + concurrency + queue, 0),
+    enter: async (signal, timeoutMs) => {
+      const late = new AbortController();
+      const timer = setTimeout(
+        () =>
+          late.abort(new AppError('external_api_unavailable', 'Other calls to Google took too long', { retryAfter })),
+        timeoutMs,
+      );
+      try {
+        const places = currentRequest() === undefined ? jobs : requests;
+        return await places.enter(AbortSignal.any([signal, late.signal]));
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+};
