@@ -154,6 +154,8 @@ export const startWorld = async (
     RATE_LIMIT_ENABLED: 'true',
     RATE_LIMIT_IP_PER_MINUTE: '1000000',
     RATE_LIMIT_CLIENT_PER_MINUTE: '1000000',
+    RATE_LIMIT_CALENDAR_SYNCS: '1000000',
+    RATE_LIMIT_CALENDAR_SYNCS_PER_ADDRESS: '1000000',
     // All programs of the test share this machine and can delay the event loop. With the default limit, such a delay
     // would count as a fault.
     LOAD_LAG_MS: '1500',

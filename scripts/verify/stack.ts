@@ -94,6 +94,8 @@ export const startStack = async (
       RATE_LIMIT_IP_PER_MINUTE: '100000',
       RATE_LIMIT_CLIENT_PER_MINUTE: '100000',
       RATE_LIMIT_LOGIN_PER_MINUTE: '1000',
+      RATE_LIMIT_CALENDAR_SYNCS: '1000',
+      RATE_LIMIT_CALENDAR_SYNCS_PER_ADDRESS: '1000',
       OTEL_EXPORTER_OTLP_ENDPOINT: exporterPath.url.replace(/\/$/, ''),
       ...environment,
     },
