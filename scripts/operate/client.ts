@@ -58,7 +58,14 @@ const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
     const scopes = readScopes(values.scopes);
     return async (admin) => show(await admin.create({ name: argument, scopes }));
   }
-  if (command === 'rotate') return async (admin) => show(await admin.rotate(argument));
+  if (command === 'rotate') {
+    return async (admin) => {
+      show(await admin.rotate(argument));
+      console.log(
+        `Its access tokens are refused within seconds. API keys and webhooks stay: npm run credentials -- end-keys client:${argument}`,
+      );
+    };
+  }
   if (command === 'revoke') {
     return async (admin) => {
       await admin.revoke(argument);

@@ -53,7 +53,7 @@ import { createOwnerRule } from './owners/owner-rule.ts';
 import { createOwnAccountReads } from './users/own-account-reads.ts';
 import { createPasswordRules } from './users/password-rules.ts';
 import { createRefreshTokens } from './tokens/refresh-tokens.ts';
-import { createRegistrationQuota } from './users/registration-quota.ts';
+import { createBucketOfRequest, createRegistrationQuota } from './users/registration-quota.ts';
 import { revocationRoute } from './tokens/revocation-endpoint.ts';
 import { createRevocations, type RevocationFeed } from './tokens/revocations.ts';
 import { keySetRoute, meRoute, metadataRoute } from './tokens/token-routes.ts';
@@ -214,6 +214,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     refreshTokens,
     cancelRemoval: removal.cancel,
   });
+  const bucketOfRequest = createBucketOfRequest({ networkKey: secrets.places });
   const accounts = createAccounts({
     cancelRemoval: removal.cancel,
     ...shared,
@@ -221,10 +222,8 @@ export const createAuth = (deps: AuthDeps): Auth => {
     checkPassword,
     secondStep,
     hasher,
-    assertMayRegister: createRegistrationQuota({
-      ...shared,
-      networkKey: secrets.places,
-    }),
+    assertMayRegister: createRegistrationQuota({ ...shared, networkKey: secrets.places, bucketOfRequest }),
+    bucketOfRequest,
     rules,
     refreshTokens,
     sessions,

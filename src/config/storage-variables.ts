@@ -49,7 +49,7 @@ export const storageSections = {
     REGISTRATIONS_PER_NETWORK_PER_DAY: variable(
       integer(1, 10_000_000),
       '200',
-      'Max registrations from one IPv4 address, or one /64 network of IPv6, in a day (UTC), also those that create no account',
+      'Max registrations from one IPv4 address, or one /48 network of IPv6, in a day (UTC), also those that create no account',
     ),
     REFRESH_TOKENS_PER_SIGN_IN: variable(
       integer(2, 1_000_000),

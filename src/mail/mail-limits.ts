@@ -6,11 +6,13 @@ import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import { mailKinds, type MailKind, type MailRequest } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import { countedSite } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 /** Life of the token in messages of these kinds. Other messages have none. */
 export type TokenSeconds = Partial<Readonly<Record<MailKind, number>>>;
+
+// SQL: one statement finds the largest network and its newest message.
 
 export type MailLimitsDeps = {
   readonly clock: Clock;
@@ -32,7 +34,10 @@ export type MailLimitsDeps = {
 export type MailCauser = { readonly user: string | null; readonly network: Buffer | null };
 
 export type MailLimits = {
-  /** @throws AppError `quota_exceeded` when too many messages of this cause wait */
+  /**
+   * In a full share the newest message of the network that waits for most makes room for one of a network that waits for fewer.
+   * @throws AppError `quota_exceeded` when too many messages of this cause wait
+   */
   readonly assertMayWait: (transaction: Transaction, kind: MailKind) => Promise<void>;
   /**
    * Locks the causers until the end of the transaction, because of simultaneous requests exactly the max number must pass.
@@ -116,7 +121,32 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
 
   const networkOfRequest: MailLimits['networkOfRequest'] = () => {
     const clientIp = currentRequest()?.clientIp;
-    return clientIp === undefined ? null : createHmac('sha256', networkKey).update(countedAddress(clientIp)).digest();
+    return clientIp === undefined ? null : createHmac('sha256', networkKey).update(countedSite(clientIp)).digest();
+  };
+
+  /**
+   * Makes room for a message of a network that waits for few: the newest one of the network that waits for most is not sent.
+   * @returns whether there is room now
+   */
+  const displace = async (query: Query, kind: MailKind): Promise<boolean> => {
+    await lock(query, `mail share ${causeOf[kind]}`);
+    const removed = await query(
+      `with waiting as (
+         select caused_by_network as network, count(*) as messages from mail_message
+         where state = 'waiting' and kind = any($1) and caused_by_network is not null group by 1
+       ), largest as (
+         select network from waiting
+         where messages > 1 + coalesce((select messages from waiting where network = $2), 0)
+         order by messages desc, network limit 1
+       )
+       update mail_message set state = 'dropped', settled_at = $3, password_hash = null where id = (
+         select id from mail_message where state = 'waiting' and kind = any($1)
+           and caused_by_network = (select network from largest) order by created_at desc, id desc limit 1
+       ) returning 1`,
+      [kindsOfSameCause(kind), networkOfRequest(), clock.now()],
+    );
+    if (removed.length > 0) metrics.count('volwatch_mail_messages_total', { kind, outcome: 'limited' });
+    return removed.length > 0;
   };
 
   const isExpired = (kind: MailKind, newest: Date | string | null): boolean => {
@@ -129,14 +159,17 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
     isShareUsed,
     networkOfRequest,
 
-    assertMayWait: async ({ query }, kind) =>
+    assertMayWait: async ({ query }, kind) => {
+      const waiting = await countWaiting(query, kind);
+      const isFull = waiting >= share && !(await displace(query, kind));
       assertWithinQuota(abuse, {
         quota: 'mail_messages',
-        wanted: (await countWaiting(query, kind)) + 1,
-        max: share,
+        wanted: waiting + Number(isFull),
+        max: isFull ? share : waiting,
         unit: 'messages',
         remedy: 'Too many messages of this kind wait to be sent; try again later.',
-      }),
+      });
+    },
 
     assertMayCause: async (transaction, { kind, causedByUser: user }) => {
       const network = networkOfRequest();

@@ -53,6 +53,10 @@ const probeKey = (tag: string): CacheKey => ({ cache: 'prices', tag, key: 'probe
 const isDependencyFailure = (error: unknown): boolean =>
   ['database', 'external_api'].includes(errorTable[codeOf(error)].category);
 
+/** Not an error of the service or of a dependency, or a refusal of one caller. */
+const isOfOneCaller = (error: unknown): boolean =>
+  !(error instanceof AppError) || ['rate_limit', 'overload', 'internal'].includes(errorTable[error.code].category);
+
 /** Read-through cache in Redis. The memory of this process is the fallback. */
 export const createCache = (deps: CacheDeps): Cache & { readonly close: () => void } => {
   const { redis, ttlMs, staleMs, faults, logger, metrics, clock } = deps;
@@ -98,10 +102,22 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
    * At most one load at a time for each key and generation. The generation is part of the name, so that a caller after
    * an invalidation does not get the result of a load that began before it.
    */
-  const loadOnce = <T>(name: string, generation: string | undefined, load: () => Promise<T>): Promise<T> => {
+  const loadOnce = <T>(
+    name: string,
+    generation: string | undefined,
+    load: () => Promise<T>,
+    mayRepeat = true,
+  ): Promise<T> => {
     const loadName = `${generation} ${name}`;
     const running = loading.get(loadName) as Promise<T> | undefined;
-    if (running) return running;
+    if (running) {
+      // The load belongs to the request of another caller. That caller may have left, or be over a limit of its own.
+      return running.catch((error: unknown) => {
+        if (!mayRepeat || !isOfOneCaller(error)) throw error;
+        currentRequest()?.signal.throwIfAborted();
+        return loadOnce(name, generation, load, false);
+      });
+    }
     const work = (async () => {
       try {
         const value = await load();

@@ -115,13 +115,15 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...own,
+      // The scope of what the secret signs, as for a new webhook.
+      auth: { scope: webhookScope },
       method: 'POST',
       load: 'write',
       path: '/webhooks/{id}/rotate',
       summary: 'Give a webhook a new secret. For a limited time the previous secret signs too',
       request: { path: byId },
       responses: { 200: withSecret },
-      errors: [...refusals, 'quota_exceeded'],
+      errors: ['resource_not_found', 'quota_exceeded'],
       handler: async ({ path, context }) => {
         const { secret, ...webhook } = await webhooks.rotate(callerOf(context), path.id);
         return { status: 200 as const, headers: noStore, body: { ...shown(webhook), secret } };
@@ -129,13 +131,15 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...own,
+      // The scope of what the secret signs, as for a new webhook.
+      auth: { scope: webhookScope },
       method: 'POST',
       load: 'write',
       path: '/webhooks/{id}/test',
       summary: 'Send a webhook.test event. A test that arrives enables a disabled webhook',
       request: { path: byId },
       responses: { 202: z.strictObject({ event_id: z.uuid() }).meta({ id: 'WebhookTest' }) },
-      errors: [...refusals, 'quota_exceeded'],
+      errors: ['resource_not_found', 'quota_exceeded'],
       handler: async ({ path, context }) => ({
         status: 202 as const,
         headers: { Location: `${basePath}/webhooks/${path.id}/deliveries` },

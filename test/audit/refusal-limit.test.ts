@@ -96,7 +96,10 @@ test('what anybody can cause hides no refusal after a right password, in its str
   const count = () => room.database.unitOfWork.run({ operation: 'retention' }, (run) => room.audit.countRefusals(run));
   t.is(await count(), 3);
   const counted = (await room.actions(stream)).filter(([action]) => action === 'refusals.counted');
-  t.deepEqual(new Set(counted.map(([, omitted]) => omitted)), new Set([1, 7]));
+  t.deepEqual(
+    counted.map(([, omitted]) => omitted),
+    [7, 1],
+  );
   t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
 });
 

@@ -30,14 +30,14 @@ test('one network registers a max number of accounts in a day, and other network
     room.json('/auth/register', { email: `${name}@example.org`, password }, { 'X-Forwarded-For': address });
   // Exactly three of six simultaneous requests pass. A request for an address that is taken counts too.
   const names = ['a', 'b', 'a', 'b', 'c', 'd'];
-  const answers = await Promise.all(names.map((name, index) => from(`2001:db8:1:2::${index + 1}`, name)));
+  const answers = await Promise.all(names.map((name, index) => from(`2001:db8:1:${index + 1}::1`, name)));
   t.is(answers.filter(({ status }) => status === 202).length, 3);
   for (const { status, body } of answers.filter(({ status }) => status !== 202)) {
     t.is(status, 429);
     t.like(body, { code: 'quota_exceeded', errors: [{ code: 'registrations_of_network' }] });
   }
   t.deepEqual(abuse.kinds, ['storage_quota', 'storage_quota', 'storage_quota']);
-  t.is((await from('2001:db8:1:3::1', 'other-network')).status, 202);
+  t.is((await from('2001:db8:2::1', 'other-network')).status, 202);
   t.like(await from('2001:db8:1:2::9', 'late'), { status: 429 });
   // One row for each of the two networks. A row has the number of a bucket, because addresses are personal data.
   t.is((await room.stored.query('select 1 from registration_count')).length, 2);
@@ -50,6 +50,29 @@ test('one network registers a max number of accounts in a day, and other network
   await room.auth.cleanUp();
   const days = await room.stored.query('select registrations from registration_count');
   t.deepEqual(days, [{ registrations: 1 }], 'counts of days that are over are removed');
+});
+
+test('networks have equal shares of the accounts without a sign-in, so no network closes the registration', async (t) => {
+  const room = await startRoom(t, { settings: { maxUsersWithoutSignIn: 6, maxRegistrationsPerNetwork: 100 } });
+  const from = (address: string, name: string) =>
+    room.json('/auth/register', { email: `${name}@example.org`, password }, { 'X-Forwarded-For': address });
+  for (let number = 1; number <= 6; number += 1) t.is((await from('192.0.2.1', `flood${number}`)).status, 202);
+  t.is((await from('192.0.2.1', 'flood7')).status, 429, 'the network that has most');
+  for (const [address, name] of [
+    ['198.51.100.1', 'ada'],
+    ['203.0.113.1', 'bob'],
+    ['203.0.113.1', 'eve'],
+  ] as const) {
+    t.is((await from(address, name)).status, 202, name);
+  }
+  t.is((await from('203.0.113.1', 'ida')).status, 429, 'three of six is its share');
+  const left = await room.stored.query('select email from user_account order by email');
+  t.deepEqual(
+    left.map(({ email }) => String(email).split('@')[0]),
+    ['ada', 'bob', 'eve', 'flood4', 'flood5', 'flood6'],
+    'the oldest ones made room',
+  );
+  t.deepEqual(await room.stored.query('select 1 from owner_end'), []);
 });
 
 /** Runs the retention of accounts older than seven days. @returns how many it removed, and the addresses of the others */

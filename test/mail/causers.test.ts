@@ -67,6 +67,25 @@ test('one network causes a max number of messages in an hour, with all routes to
   t.false(JSON.stringify(networks).includes('2001'));
 });
 
+test('in a full share a network that waits for most makes room for others, whose messages are sent', async (t) => {
+  const room = await startMailRoom(t, { limits: { maxWaiting: 16 } });
+  for (const number of numbers(4)) t.is((await register(room, `flood${number}@example.org`, '192.0.2.1')).status, 202);
+  t.is((await register(room, 'flood4@example.org', '192.0.2.1')).status, 429);
+  t.is((await register(room, 'ada@example.net', '198.51.100.1')).status, 202);
+  t.is((await register(room, 'bob@example.net', '203.0.113.1')).status, 202);
+  t.is((await register(room, 'eve@example.net', '203.0.113.1')).status, 429, 'both networks wait for two, or would');
+  const states = await room.stored.query('select recipient, state from mail_message order by recipient');
+  t.deepEqual(
+    states.filter(({ state }) => state === 'dropped').map(({ recipient }) => recipient),
+    ['flood2@example.org', 'flood3@example.org'],
+    'the newest ones made room',
+  );
+  await room.work();
+  const sent = new Set(room.smtp.received.flatMap(({ to }) => to));
+  for (const recipient of ['ada@example.net', 'bob@example.net']) t.true(sent.has(recipient));
+  t.false(sent.has('flood3@example.org'));
+});
+
 test('a refusal by the limit of a network is the same for known and unknown addresses', async (t) => {
   const room = await startMailRoom(t, { limits: { maxPerNetwork: 1 } });
   await signedInUser(room);

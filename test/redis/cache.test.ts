@@ -69,6 +69,39 @@ test.serial('a thousand concurrent reads of a key that is not cached cause one l
   t.true(answers.every(({ value }) => value === 1));
 });
 
+test.serial('who shares a load does not get the end or the limit of the caller that began it', async (t) => {
+  const { cache, key } = await setup(t);
+  let loads = 0;
+  for (const error of [new DOMException('left', 'AbortError'), new AppError('concurrency_limit_exceeded')]) {
+    loads = 0;
+    const pending = Promise.withResolvers<never>();
+    const own = { ...key, key: error.message };
+    const load = async (): Promise<number> => {
+      loads += 1;
+      return loads === 1 ? pending.promise : loads;
+    };
+    const begin = () => cache.read(own, load);
+    const first = begin();
+    const others = [begin(), begin()];
+    await eventually(() => loads === 1, 'the load has begun');
+    pending.reject(error);
+    await t.throwsAsync(first, { message: error.message });
+    for (const other of others) t.is((await other).value, 2, 'one load more for all others');
+  }
+});
+
+test.serial('an error of a load that all callers get is repeated once at most', async (t) => {
+  const { cache, key } = await setup(t);
+  let loads = 0;
+  const load = async (): Promise<number> => {
+    loads += 1;
+    await sleep(20);
+    throw new TypeError('a fault of the service');
+  };
+  await Promise.all(Array.from({ length: 100 }, () => t.throwsAsync(cache.read(key, load), { instanceOf: TypeError })));
+  t.true(loads <= 3, String(loads));
+});
+
 test.serial(
   'after an invalidation no instance returns old values or stores the result of an earlier load',
   async (t) => {

@@ -20,7 +20,7 @@ const exportAnswer = z.custom<Readable>().meta({ id: 'AccountExport', ...z.toJSO
 /** Max exports of one process at once, because each keeps its document in memory until it is complete. */
 const maxAtOnce = 2;
 /** Accounts that wait take turns, so two of them cannot keep the others away. */
-const maxWaiting = 16;
+const maxWaiting = 64;
 const retryAfter = 5;
 
 /** The route `GET /account/export`. */

@@ -7,6 +7,7 @@ import type { Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { OauthClientEntity } from '../account-entities.ts';
 import { runOperatorCommand } from '../measured.ts';
+import { endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
 import { newOpaqueToken } from '../secrets/opaque-token.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import { createClientReads, type ClientReads, type ClientReadsDeps } from './client-reads.ts';
@@ -23,7 +24,7 @@ type ClientSecret = { readonly id: string; readonly secret: string };
 
 export type ClientAdmin = Pick<ClientReads, 'list'> & {
   readonly create: (client: { readonly name: string; readonly scopes: readonly Scope[] }) => Promise<ClientSecret>;
-  /** Replaces the secret at once. Issued access tokens stay valid until they expire. @throws AppError `resource_not_found` */
+  /** Replaces the secret at once, and ends the access tokens. API keys and webhooks stay. @throws AppError `resource_not_found` */
   readonly rotate: (id: string) => Promise<ClientSecret>;
   /** The client gets no new tokens. Its access tokens and API keys are refused within seconds. @throws AppError `resource_not_found` */
   readonly revoke: (id: string) => Promise<void>;
@@ -81,6 +82,8 @@ export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
           const client = await findActive(transaction, id);
           client.secretHash = hash;
           client.rotatedAt = rotated;
+          // Who has the former secret could make a key with a token of it.
+          await endTokensIssuedBefore(transaction, { kind: 'client', id }, rotated);
           await audit.record(transaction, {
             stream: `client:${id}`,
             action: 'client.rotated',

@@ -36,7 +36,7 @@ export type EndCredentials = {
   /** @returns the number of revoked API keys */
   readonly keys: (transaction: Transaction, owner: Owner, actor: Actor) => Promise<number>;
   /**
-   * Ends sessions, refresh tokens and access tokens of any kind. API keys and webhooks stay.
+   * Ends sessions, refresh tokens, access tokens of any kind, and a waiting change of the address with the tokens of messages. API keys and webhooks stay.
    * @returns their numbers, and the tokens to announce after the commit
    */
   readonly signIns: (
@@ -69,6 +69,12 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
     userId: string,
     reason: EndSignInsOptions['reason'],
   ): Promise<SignInsEnd> => {
+    // What was sent by mail before must not act after it.
+    await transaction.query(
+      `delete from account_token where user_id = $1 and purpose in ('password_reset', 'email_change', 'email_approval')`,
+      [userId],
+    );
+    await transaction.query('delete from email_change where user_id = $1', [userId]);
     const { sessions, refreshFamilies, tokens } = await endSignIns(transaction, userId, { at: clock.now(), reason });
     return { ended: { sessions, refresh_families: refreshFamilies }, tokens };
   };

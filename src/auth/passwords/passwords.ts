@@ -153,7 +153,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
       const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
         const holder = await tokens.redeem(transaction, ['password_reset'], token);
         const at = clock.now();
-        await endTokensIssuedBefore(transaction, holder.userId, at);
+        await endTokensIssuedBefore(transaction, { kind: 'user', id: holder.userId }, at);
         const actor = { kind: 'user', subject: holder.userId } as const;
         const isFirstProof = await markVerified(transaction, holder.userId, at);
         const event = { action: 'user.password_reset', actor } as const;

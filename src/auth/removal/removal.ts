@@ -83,7 +83,7 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
           account.removalAt = removalAt;
           await transaction.em.flush();
           const ended = await endSignIns(transaction, userId, { at: now, reason: 'removal_requested' });
-          await endTokensIssuedBefore(transaction, userId, now);
+          await endTokensIssuedBefore(transaction, { kind: 'user', id: userId }, now);
           const data = { removal_at: removalAt.toISOString() };
           if (isNew) {
             await audit.record(transaction, { ...eventOf(userId), action: 'user.removal_requested', data });

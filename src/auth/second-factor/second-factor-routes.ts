@@ -62,7 +62,13 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
     description: 'The secret is in effect after `PUT` with a code. The request needs a recent sign-in.',
     request: {},
     responses: { 201: newSecret },
-    errors: ['resource_not_found', 'second_factor_enabled', 'email_not_verified', 'reauthentication_required'],
+    errors: [
+      'resource_not_found',
+      'second_factor_enabled',
+      'email_not_verified',
+      'reauthentication_required',
+      'scope_insufficient',
+    ],
     handler: async ({ context }) => {
       const body = await measure('totp', () => factors.begin(callerOf(context)));
       return { status: 201 as const, headers: noStore, body };
@@ -80,7 +86,13 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
         .meta({ id: 'TotpCode' }),
     },
     responses: { 200: z.strictObject({ recovery_codes: z.array(z.string()) }).meta({ id: 'RecoveryCodeList' }) },
-    errors: ['resource_not_found', 'second_factor_enabled', 'email_not_verified'],
+    errors: [
+      'resource_not_found',
+      'second_factor_enabled',
+      'email_not_verified',
+      'reauthentication_required',
+      'scope_insufficient',
+    ],
     handler: async ({ body: { code }, context }) => {
       const codes = await measure('totp', () => factors.confirm(callerOf(context), code));
       return { status: 200 as const, headers: noStore, body: { recovery_codes: [...codes] } };
@@ -94,7 +106,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
     description: 'Removes the secret and the recovery codes. The request needs a recent sign-in.',
     request: {},
     responses: { 204: null },
-    errors: ['resource_not_found', 'reauthentication_required'],
+    errors: ['resource_not_found', 'reauthentication_required', 'scope_insufficient'],
     handler: async ({ context }) => {
       await measure('totp', () => factors.remove(callerOf(context)));
       return { status: 204 as const, body: null };

@@ -2,6 +2,9 @@ import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
+import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
+import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
+import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -25,6 +28,7 @@ export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly cipher: SecretCipher;
   readonly assertRecentSignIn: AssertRecentSignIn;
   readonly mail: Pick<Mail, 'isConfigured'>;
+  readonly roles: Roles;
   /** Wrong codes in a row after which only a recovery code is accepted. */
   readonly maxSecondFactorFailures: number;
 };
@@ -68,7 +72,7 @@ export const removeSecondFactor = async (
 };
 
 export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
-  const { unitOfWork, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures, mail } = deps;
+  const { unitOfWork, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures, mail, roles } = deps;
   const lockMode = LockMode.PESSIMISTIC_WRITE;
 
   const record = (transaction: Transaction, userId: string, action: DoneAction): Promise<void> =>
@@ -82,6 +86,12 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     const user = await em.findOne(UserAccountEntity, { id }, { lockMode });
     if (!user) throw unknownUser();
     return user;
+  };
+
+  /** A token that its owner has narrowed for a program must not change how the owner signs in. */
+  const assertNotNarrowed = (caller: Principal, user: { readonly role: string; readonly scopes: Scope[] }): void => {
+    const missing = heldScopes(roles, user).filter((scope) => !caller.scopes.includes(scope));
+    if (missing.length > 0) throw scopeInsufficient(missing, 'The token has fewer scopes than its user: sign in again');
   };
 
   /** A reset by mail would remove the second factor of an address that nobody has proved to own. See docs/decisions/0290. */
@@ -98,6 +108,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       return unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
         const user = await lockUser(transaction, userId);
+        assertNotNarrowed(caller, user);
         await assertRecentSignIn(caller, transaction.query);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (stored?.confirmedAt) throw enabled();
@@ -116,6 +127,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       const refusal = await unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
         const user = await lockUser(transaction, userId);
+        assertNotNarrowed(caller, user);
         await assertRecentSignIn(caller, transaction.query);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (!stored) throw none();
@@ -142,7 +154,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     remove: async (caller) => {
       const userId = userOf(caller);
       await unitOfWork.run({ operation }, async (transaction) => {
-        await lockUser(transaction, userId);
+        assertNotNarrowed(caller, await lockUser(transaction, userId));
         await assertRecentSignIn(caller, transaction.query);
         const removed = await removeSecondFactor(transaction, userId);
         if (removed === 'none') throw none();

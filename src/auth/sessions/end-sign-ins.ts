@@ -1,4 +1,5 @@
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { keptAfterExpiry } from '../tokens/revocation-reads.ts';
 import type { EndedToken } from '../tokens/revocations.ts';
@@ -119,12 +120,12 @@ export const endLegacyTokens = async (
   );
 };
 
-/** Tokens of the earlier system have no refresh family, so they are ended by their time of issue. */
-export const endTokensIssuedBefore = async ({ query }: Transaction, userId: string, at: Date): Promise<void> => {
+/** Ends the tokens of an owner that have no refresh family: those of a client, and those of the earlier system. */
+export const endTokensIssuedBefore = async ({ query }: Transaction, { kind, id }: Owner, at: Date): Promise<void> => {
   // SQL, because a stored reason such as `disabled` must stay.
   await query(
-    `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ('user', $1, 'tokens_ended', $2)
+    `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, 'tokens_ended', $3)
      on conflict (owner_kind, owner_id) do update set ended_at = greatest(ended.ended_at, excluded.ended_at)`,
-    [userId, endOfEarlierTokens(at)],
+    [kind, id, endOfEarlierTokens(at)],
   );
 };

@@ -1,3 +1,4 @@
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
@@ -7,6 +8,7 @@ import type { Sessions } from './session.ts';
 
 export type SessionChangesDeps = {
   readonly clock: Clock;
+  readonly audit: AuditTrail;
   readonly taggedSecrets: TaggedSecrets;
   /** Max age of a session, counted from the sign-in. */
   readonly lifetimeSeconds: number;
@@ -17,13 +19,22 @@ const prefix = 'vws_';
 
 /** Changes, which belong to the unit of work of the caller. */
 export const createSessionChanges = (deps: SessionChangesDeps): Pick<Sessions, 'open' | 'end'> => {
-  const { clock, taggedSecrets, lifetimeSeconds, csrfToken } = deps;
+  const { clock, audit, taggedSecrets, lifetimeSeconds, csrfToken } = deps;
   return {
-    open: async ({ em }, user, origin, previous) => {
+    open: async (transaction, user, origin, previous) => {
+      const { em } = transaction;
       const token = taggedSecrets.create(prefix);
       const now = clock.now();
       const ended = previous && (await em.findOne(UserSessionEntity, { tokenHash: tokenDigest(previous) }));
       if (ended) em.remove(ended);
+      if (ended && ended.user.id !== user.id) {
+        await audit.record(transaction, {
+          stream: `user:${ended.user.id}`,
+          action: 'user.signed_out',
+          outcome: 'success',
+          target: ended.id,
+        });
+      }
       em.create(UserSessionEntity, {
         id: uuidv7(),
         tokenHash: tokenDigest(token),

@@ -18,6 +18,7 @@ import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import type { SecondStep } from '../second-factor/second-step.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import { lockUnchanged } from '../sign-in/password-unchanged.ts';
+import type { BucketOfRequest } from './registration-quota.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { createAccountReads, type AccountReadsDeps } from './account-reads.ts';
 import { insertUser, newUser, normalizedEmail, replacePasswordHash, type NewRegistration, type User } from './users.ts';
@@ -28,6 +29,7 @@ export type AccountsDeps = AccountReadsDeps & {
   readonly rules: PasswordRules;
   readonly throttle: LoginThrottle;
   readonly places: SignInPlaces;
+  readonly bucketOfRequest: BucketOfRequest;
   readonly secondStep: SecondStep;
   readonly checkPassword: CheckPassword;
   readonly verificationRequired: boolean;
@@ -121,7 +123,8 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     return unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
       const user = { ...newUser, id, email: account, password_hash: hash };
       const replacesPending = deps.verificationRequired;
-      const holder = await insertUser(transaction.query, user, { createdAt, replacesPending, ...seen });
+      const bucket = deps.bucketOfRequest() ?? null;
+      const holder = await insertUser(transaction.query, user, { createdAt, replacesPending, bucket, ...seen });
       if (!holder) return false;
       const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;
       const data = { role: newUser.role, scopes: [...newUser.scopes], created_at: createdAt.toISOString() };

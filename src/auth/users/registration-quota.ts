@@ -3,8 +3,8 @@ import { createHmac } from 'node:crypto';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { countedSite } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { isUnclaimedSql } from './users.ts';
 import { createUnusedUserReads, type UnusedUserReadsDeps } from './unused-user-reads.ts';
@@ -18,10 +18,11 @@ export type RegistrationQuotaDeps = UnusedUserReadsDeps & {
   readonly maxRegistrationsPerNetwork: number;
   /** Key of the hashes of networks. It must be the same on all instances. */
   readonly networkKey: Uint8Array;
+  readonly bucketOfRequest: BucketOfRequest;
 };
 
 /**
- * Checks the quotas for one more account: of accounts without a sign-in, and of registrations of one network in a day. It
+ * Checks the quotas for one more account: of accounts without a sign-in, where networks have equal shares, and of registrations of one network in a day. It
  * runs before the address is looked up, so the refusal reveals nothing about the address.
  * @throws AppError `quota_exceeded`
  */
@@ -33,19 +34,26 @@ export type AssertMayRegister = () => Promise<void>;
  */
 const buckets = 2 ** 18;
 
-const createNetworkQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
-  const { unitOfWork, clock, abuse, networkKey, maxRegistrationsPerNetwork: max } = deps;
+/** The bucket of the network of a request. Undefined outside of a request. */
+export type BucketOfRequest = () => number | undefined;
 
-  const bucketOf = (clientIp: string): number => {
+export const createBucketOfRequest =
+  ({ networkKey }: Pick<RegistrationQuotaDeps, 'networkKey'>): BucketOfRequest =>
+  () => {
+    const clientIp = currentRequest()?.clientIp;
+    if (clientIp === undefined) return undefined;
     const hash = createHmac('sha256', networkKey)
-      .update(`registration ${countedAddress(clientIp)}`)
+      .update(`registration ${countedSite(clientIp)}`)
       .digest();
     return hash.readUInt32BE() % buckets;
   };
 
+const createNetworkQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
+  const { unitOfWork, clock, abuse, maxRegistrationsPerNetwork: max, bucketOfRequest } = deps;
+
   return async () => {
-    const clientIp = currentRequest()?.clientIp;
-    if (clientIp === undefined) return;
+    const bucket = bucketOfRequest();
+    if (bucket === undefined) return;
     const day = utcDay(clock.now());
     // SQL, because one statement compares and adds, so that simultaneous requests do not pass the max.
     const counted = await unitOfWork.run({ operation: 'auth.register' }, ({ query }) =>
@@ -54,7 +62,7 @@ const createNetworkQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
          on conflict (day, bucket) do update set registrations = counted.registrations + 1
            where counted.registrations < $3
          returning 1`,
-        [day, bucketOf(clientIp), max],
+        [day, bucket, max],
       ),
     );
     if (counted.length > 0) return;
@@ -68,6 +76,26 @@ const createNetworkQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
   };
 };
 
+const displaceSql = `
+  with unclaimed as (
+    select registration_bucket as bucket, count(*) as accounts from user_account as account
+    where ${isUnclaimedSql} and registration_bucket is not null group by 1
+  ), largest as (
+    select bucket from unclaimed
+    where accounts > 1 + coalesce((select accounts from unclaimed where bucket = $1), 0)
+    order by accounts desc, bucket limit 1
+  )
+  delete from user_account where id = (
+    select id from user_account as account where ${isUnclaimedSql} and registration_bucket = (select bucket from largest)
+    order by created_at, id limit 1 for update skip locked
+  ) returning id::text`;
+
+/** Such accounts never had credentials, so their rows in `owner_end`, which a trigger writes for deleted users, are removed too. */
+const forgetEnds = (query: Query, removed: readonly { readonly id: string }[]): Promise<unknown> =>
+  query(`delete from owner_end where owner_kind = 'user' and owner_id = any($1) and reason = 'deleted'`, [
+    removed.map(({ id }) => id),
+  ]);
+
 /** Removes the counts of days that are over. Instances whose clocks differ may still count in the day before. */
 export const removeOldRegistrationCountsSql = `delete from registration_count
   where day < ($1::timestamptz at time zone 'UTC')::date - 1 returning 1`;
@@ -76,11 +104,25 @@ export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayR
   const { abuse, maxUsersWithoutSignIn: max } = deps;
   const countUpTo = createUnusedUserReads(deps);
   const assertNetwork = createNetworkQuota(deps);
+
+  /**
+   * Makes room for an account of a network that has few without a sign-in: the oldest one of the network that has most is removed.
+   * @returns whether there is room now
+   */
+  const displace = (): Promise<boolean> =>
+    deps.unitOfWork.run({ operation: 'auth.register' }, async ({ query }) => {
+      const removed = await query<{ id: string }>(displaceSql, [deps.bucketOfRequest() ?? null]);
+      await forgetEnds(query, removed);
+      return removed.length > 0;
+    });
+
   return async () => {
+    const unclaimed = await countUpTo(max);
+    const isFull = unclaimed >= max && !(await displace());
     assertWithinQuota(abuse, {
       quota: 'users_without_sign_in',
-      wanted: (await countUpTo(max)) + 1,
-      max,
+      wanted: unclaimed + Number(isFull),
+      max: isFull ? max : unclaimed,
       unit: 'users',
       remedy: 'Too many accounts wait for their first sign-in; try again later.',
     });
@@ -89,8 +131,7 @@ export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayR
 };
 
 /**
- * Removes accounts that are older than `days` and that nobody claimed. They never had credentials, so their rows in
- * `owner_end`, which a trigger writes for deleted users, are removed too.
+ * Removes accounts that are older than `days` and that nobody claimed.
  * @returns the number of accounts
  */
 export const removeUsersWithoutSignIn = async ({ query }: Transaction, days: number): Promise<number> => {
@@ -99,8 +140,6 @@ export const removeUsersWithoutSignIn = async ({ query }: Transaction, days: num
      returning id::text`,
     [days],
   );
-  await query(`delete from owner_end where owner_kind = 'user' and owner_id = any($1) and reason = 'deleted'`, [
-    removed.map(({ id }) => id),
-  ]);
+  await forgetEnds(query, removed);
   return removed.length;
 };

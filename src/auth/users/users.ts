@@ -63,6 +63,8 @@ export type NewRegistration = {
   readonly createdAt: Date;
   /** The hash that `FindPasswordHash` has found. */
   readonly seenHash: string | undefined;
+  /** The bucket of the network of the registration. */
+  readonly bucket: number | null;
   /** The new password fits `seenHash`. Then it is the same person, who has sent the form twice. */
   readonly isSamePassword: boolean;
   /**
@@ -79,12 +81,12 @@ export type NewRegistration = {
 export const insertUser = async (
   query: Query,
   user: StoredUser,
-  { createdAt, seenHash, isSamePassword, replacesPending }: NewRegistration,
+  { createdAt, seenHash, isSamePassword, replacesPending, bucket }: NewRegistration,
 ): Promise<{ readonly id: string; readonly inserted: boolean } | undefined> => {
   // SQL: all cases run the same single statement with one write, so that they take the same time.
   const [row] = await query<{ id: string; inserted: boolean }>(
-    `insert into user_account as account (id, email, password_hash, role, scopes, created_at)
-     values ($1, $2, $3, $4, $5, $6)
+    `insert into user_account as account (id, email, password_hash, role, scopes, created_at, registration_bucket)
+     values ($1, $2, $3, $4, $5, $6, $10)
      on conflict (email) do update set password_hash = case
        when $7 and ${isUnclaimedSql}
        then excluded.password_hash else account.password_hash end,
@@ -103,6 +105,7 @@ export const insertUser = async (
       replacesPending,
       isSamePassword,
       seenHash ?? null,
+      bucket,
     ],
   );
   return row;

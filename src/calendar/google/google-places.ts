@@ -1,6 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createBoundedWork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
-import { countedAddress, siteNetwork } from '#src/kernel/requests/counted-address.ts';
+import { countedSite } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 export type GooglePlaces = {
@@ -23,9 +23,7 @@ const retryAfter = 1;
  */
 const currentNetwork = (): string => {
   const request = currentRequest();
-  if (request === undefined) return 'service';
-  const counted = countedAddress(request.clientIp);
-  return counted.includes(':') ? siteNetwork(counted) : counted;
+  return request === undefined ? 'service' : countedSite(request.clientIp);
 };
 
 /**

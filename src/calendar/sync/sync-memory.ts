@@ -1,6 +1,6 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { countedAddress } from '#src/kernel/requests/counted-address.ts';
+import { countedSite } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 export type SyncMemoryDeps = {
@@ -62,7 +62,7 @@ export const createSyncMemory = ({ maxBytes, abuse }: SyncMemoryDeps): SyncMemor
       const sync = new AbortController();
       const clientIp = currentRequest()?.clientIp;
       if (clientIp === undefined) return { signal: sync.signal, set: () => {}, end: () => {} };
-      const network = countedAddress(clientIp);
+      const network = countedSite(clientIp);
       return {
         signal: sync.signal,
         set: (bytes) => {

@@ -38,7 +38,7 @@ export const mailSections = {
     MAIL_PER_NETWORK_PER_HOUR: variable(
       integer(1, 1_000_000),
       '30',
-      'Max messages that one network address (IPv6: /64 network) can cause within an hour, to any addresses. Further requests are refused with 429 `rate_limit_exceeded`. Without SMTP_URL it has no effect',
+      'Max messages that one network address (IPv6: /48 network) can cause within an hour, to any addresses. Further requests are refused with 429 `rate_limit_exceeded`. Without SMTP_URL it has no effect',
     ),
     MAIL_WAITING_MAX: variable(
       integer(4, 10_000_000),

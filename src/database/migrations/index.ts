@@ -37,8 +37,9 @@ import { repeatedRegistrations } from './from-0038/0049-repeated-registrations.t
 import { consentTokens } from './from-0038/0050-consent-tokens.ts';
 import { pricingWrites } from './from-0038/0051-pricing-writes.ts';
 import { providerSymbols } from './from-0038/0052-provider-symbols.ts';
-import { calendarBytes } from './from-0038/0054-calendar-bytes.ts';
-import { endedLegacyTokens } from './from-0038/0053-ended-legacy-tokens.ts';
+import { registrationBuckets } from './from-0053/0055-registration-buckets.ts';
+import { calendarBytes } from './from-0053/0054-calendar-bytes.ts';
+import { endedLegacyTokens } from './from-0053/0053-ended-legacy-tokens.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. The list is static, so that exactly the type-checked migrations run. */
@@ -84,4 +85,5 @@ export const migrations: readonly Migration[] = [
   providerSymbols,
   endedLegacyTokens,
   calendarBytes,
+  registrationBuckets,
 ];

@@ -62,3 +62,13 @@ export const assertNothingAfter = ({ bytesWritten }: Decompressor, arrivedBytes:
 
 export const notCompressed = (cause: Error): AppError =>
   new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });
+
+/** Opens a body that is admitted. A refused one gives the memory of its decompressor back at once, because the service is busy then. */
+export const openOr = <Body>(decompressor: { readonly destroy: () => unknown } | undefined, open: () => Body): Body => {
+  try {
+    return open();
+  } catch (error) {
+    decompressor?.destroy();
+    throw error;
+  }
+};

@@ -6,7 +6,7 @@ import type { OpenBody } from './body-admission.ts';
 import { tinyChunks } from '../server/counted-request.ts';
 import { createBlocks } from './blocks.ts';
 import { BodySource } from './body-source.ts';
-import { assertNothingAfter, decompressorOf, notCompressed, windowBytes } from './decompressor.ts';
+import { assertNothingAfter, decompressorOf, notCompressed, openOr, windowBytes } from './decompressor.ts';
 
 /** Limits of the decompressed size of a compressed body. */
 export type ExpansionLimits = {
@@ -65,7 +65,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
     input.off('data', take);
     source.emit('error', error);
   };
-  const body = open(declared, fail);
+  const body = openOr(plain, () => open(declared, fail));
   const chunks: Buffer[] = [];
   let size = 0;
   let arrived = 0;

@@ -4,7 +4,7 @@ import type { FileStream } from '#src/kernel/body-stream.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { CountedRequest, tinyChunks } from '../server/counted-request.ts';
 import { arriving } from './arriving.ts';
-import { assertNothingAfter, decompressorOf, notCompressed, type Decompressor } from './decompressor.ts';
+import { assertNothingAfter, decompressorOf, notCompressed, openOr, type Decompressor } from './decompressor.ts';
 import { tooLarge, type ExpansionLimits, type ReceiveOptions } from './receive.ts';
 
 export type StreamLimits = {
@@ -64,7 +64,7 @@ export const streamBody = async <T>(
   const { maxBytes, maxUnpackedBytes, expansion, open, ask, onExpansion, onTinyChunks } = options;
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const plain = decompressorOf(request);
-  const body = open(0, (error) => source.fail(error));
+  const body = openOr(plain, () => open(0, (error) => source.fail(error)));
   let size = 0;
   const source = arriving(request, {
     arrived: (bytes) => {

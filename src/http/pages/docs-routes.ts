@@ -62,6 +62,8 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
   const read = async (name: string): Promise<Buffer> => {
     const known = files.get(name) ?? readFile(join(getAbsoluteFSPath(), name));
     files.set(name, known);
+    // The next request reads again, because a fault can pass.
+    known.catch(() => files.delete(name));
     return known;
   };
 

@@ -30,3 +30,12 @@ export const siteNetwork = (counted: string): string =>
   counted.includes(':')
     ? `${counted.split(':').slice(0, 3).join(':')}::/48`
     : `${counted.slice(0, counted.lastIndexOf('.'))}.0/24`;
+
+/**
+ * Returns the network whose addresses one site can have: an IPv4 address, or the /48 network of an IPv6 address. For limits of what is stored
+ * or queued for some time, because a site could use each of its /64 networks for a limit of its own.
+ */
+export const countedSite = (address: string): string => {
+  const counted = countedAddress(address);
+  return counted.includes(':') ? siteNetwork(counted) : counted;
+};

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { authenticator } from '../second-factor/second-factor-setup.ts';
-import { ada, auditActions, bearer, signedIn, startRoom, type Room } from '../room.ts';
+import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
 
 const noCache = { settings: { ownerCacheMs: 0, revocationPollMs: 50 } };
 
@@ -71,4 +71,52 @@ test('a token that was ended while the body arrived enables no second factor', a
   await untilChecked();
   t.is(await finish(), 401);
   t.false((await auditActions(room)).includes('user.second_factor_enabled'));
+});
+
+test('a token with fewer scopes than its user changes no second factor', async (t) => {
+  const room = await startRoom(t, noCache);
+  await room.json('/auth/register', ada);
+  await room.stored.query(`update user_account set scopes = '{ml:read,users:admin}'`);
+  const { refresh: refreshToken } = await signedIn(room);
+  const narrowed = bearer((await refresh(room, refreshToken, { scope: 'ml:read' })).body['access_token']);
+  t.like(await room.json('/account/totp', undefined, narrowed), { status: 403, body: { code: 'scope_insufficient' } });
+  const { access } = await signedIn(room);
+  const made = await room.json('/account/totp', undefined, bearer(access));
+  t.is(made.status, 201);
+  const code = authenticator(String(made.body['uri']))();
+  t.is((await room.json('/account/totp', { code }, narrowed, 'PUT')).status, 403);
+  t.is((await room.json('/account/totp', { code }, bearer(access), 'PUT')).status, 200);
+  t.is((await room.call('/account/totp', { method: 'DELETE', headers: narrowed })).status, 403);
+});
+
+test('a sign-in with the session cookie of somebody else ends that session with an event of its user', async (t) => {
+  const room = await startRoom(t, noCache);
+  await room.json('/auth/register', ada);
+  const { cookie } = await openSession(room);
+  const mallory = { email: 'mallory@example.org', password: ada.password };
+  await room.json('/auth/register', mallory);
+  t.is((await openSession(room, mallory, { cookie })).answer.status, 200);
+  t.is((await room.me({ cookie })).status, 401);
+  const [own] = await room.stored.query('select id from user_account where email = $1', [ada.email]);
+  const events = await room.stored.query('select action from audit_event where stream = $1 order by sequence', [
+    `user:${String(own?.['id'])}`,
+  ]);
+  t.is(events.at(-1)?.['action'], 'user.signed_out');
+});
+
+test('the end of all sign-ins ends a waiting change of the address, and tokens of messages', async (t) => {
+  const room = await startRoom(t, noCache);
+  const { access } = await signedIn(room);
+  await room.stored.query(
+    `insert into email_change (user_id, new_email, created_at, expires_at)
+     select id, 'mallory@example.org', now(), now() + interval '1 day' from user_account`,
+  );
+  await room.stored.query(
+    `insert into account_token (token_hash, user_id, purpose, email, created_at, expires_at)
+     select convert_to(purpose, 'UTF8'), id, purpose, email, now(), now() + interval '1 day'
+     from user_account, unnest(array['password_reset', 'email_change', 'email_verification']) as purpose`,
+  );
+  t.is((await room.call('/account/sessions', { method: 'DELETE', headers: bearer(access) })).status, 204);
+  t.deepEqual(await room.stored.query('select 1 from email_change'), []);
+  t.deepEqual(await room.stored.query('select purpose from account_token'), [{ purpose: 'email_verification' }]);
 });

@@ -26,6 +26,7 @@ export const credentialTables: PersonalTables = {
     ],
     omitted: [
       { columns: ['password_hash'], because: digest },
+      { columns: ['registration_bucket'], because: 'a number that thousands of networks share' },
       { columns: ['version'], because: 'it counts changes by administrators, for If-Match' },
     ],
     removal: 'deleted',
