@@ -134,7 +134,7 @@ export const storeEvents = async (
   assertQuota(stored!.total);
   assertEventBytes(stored!.bytes);
   await assertTotalBytes(query, stored!.bytes - Number(connection.storedBytes));
-  connection.storedBytes = stored!.bytes;
+  connection.storedBytes = BigInt(stored!.bytes);
   connection.syncToken = syncToken;
   connection.syncVersion += 1;
   connection.lastSyncAt = now;

@@ -91,18 +91,12 @@ const hasTrace = (headers: IncomingMessage['headers'], fields: readonly string[]
   return false;
 };
 
-const portSuffix = /:\d+$/;
-const hostPattern = /^[\w.:[\]-]{1,255}$/;
-
 /**
- * The names of host and program, not the headers: these are texts of the caller, which can identify a person or be large.
+ * The name of the program, not the header. The headers, `Host` among them, are texts of the caller, which can identify a person or be large.
  */
-const callerAttributes = ({ host, 'user-agent': userAgent }: IncomingMessage['headers']) => {
+const callerAttributes = ({ 'user-agent': userAgent }: IncomingMessage['headers']) => {
   const program = agentFamily(userAgent);
-  return {
-    ...(host !== undefined && hostPattern.test(host) && { 'server.address': host.replace(portSuffix, '') }),
-    ...(program !== null && { 'user_agent.name': program }),
-  };
+  return program === null ? {} : { 'user_agent.name': program };
 };
 
 /** `fields`: names of the headers that the propagators read. */

@@ -17,6 +17,7 @@ export const calendarTables: PersonalTables = {
         columns: [
           'access_expires_at',
           'token_version',
+          'stored_bytes',
           'refresh_lease',
           'refresh_lease_until',
           'sync_token',
