@@ -39,6 +39,8 @@ export type AuthSettings = {
   readonly emailTokenSeconds: number;
   /** Whether users must verify their address before they can sign in. */
   readonly verificationRequired: boolean;
+  /** Whether only a user whose address is verified can have a second factor: where messages reach people. */
+  readonly verifiedForSecondFactor: boolean;
   /** Days between the request to remove an account and the removal. */
   readonly removalGraceDays: number;
   /** Page of the front end that completes the steps of messages, if there is one. */

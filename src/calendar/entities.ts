@@ -29,7 +29,7 @@ export const CalendarConnectionEntity = defineEntity({
     /** Grows with each sync. A sync is stored only if no other sync was stored meanwhile. */
     syncVersion: p.integer().default(0),
     /** The bytes of the stored events, as quotas count them. */
-    storedBytes: p.bigint().default(0),
+    storedBytes: p.bigint().defaultRaw('0'),
     fullSyncAt: p.datetime().nullable(),
     lastSyncAt: p.datetime().nullable(),
     connectedAt: p.datetime(),

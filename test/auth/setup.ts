@@ -84,6 +84,7 @@ export const settings: AuthSettings = {
   passwordResetSeconds: 1_800,
   emailTokenSeconds: 86_400,
   verificationRequired: false,
+  verifiedForSecondFactor: false,
   removalGraceDays: 14,
   accountPageUrl: undefined,
   usageFlushMs: 60_000,

@@ -24,6 +24,34 @@ const firstField = async (work: Promise<unknown>) => {
   return { code, pointer: errors?.[0]?.pointer, field: errors?.[0]?.code };
 };
 
+test('an object with a toString of its own is refused in each member, and fails no other row of a batch', async (t) => {
+  const { service } = setup();
+  const dated = { ...call, valuation_date: '2026-01-02', expiry: '2026-07-02', time_to_expiry: undefined };
+  const { time_to_expiry: __, ...option } = {
+    ...dated,
+    day_count: 'ACT/365',
+    dividends: [{ date: '2026-03-02', amount: 1 }],
+  };
+  const hostile: readonly unknown[] = [
+    { toString: 1, valueOf: 1 },
+    { toString: null, valueOf: null },
+    [{ toString: 1 }],
+    { length: -1, constructor: 1 },
+  ];
+  for (const value of hostile) {
+    for (const name of Object.keys(option)) {
+      const given = JSON.parse(JSON.stringify({ ...option, [name]: value })) as typeof option;
+      const { code } = await refusal(service.price(given));
+      t.is(code, 'validation_failed', `${name} ${JSON.stringify(value)}`);
+    }
+    for (const name of ['date', 'amount']) {
+      const dividends = [{ ...option.dividends[0], [name]: value }];
+      const { code } = await refusal(service.price({ ...option, dividends }));
+      t.is(code, 'validation_failed', `dividends ${name} ${JSON.stringify(value)}`);
+    }
+  }
+});
+
 test.serial('implied volatility takes back a price, in a span and three metrics', async (t) => {
   const spans = captureSpans(t);
   const { service, metrics, options } = setup();

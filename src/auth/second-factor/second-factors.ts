@@ -5,7 +5,6 @@ import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
-import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
@@ -27,7 +26,8 @@ export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly metrics: Metrics;
   readonly cipher: SecretCipher;
   readonly assertRecentSignIn: AssertRecentSignIn;
-  readonly mail: Pick<Mail, 'isConfigured'>;
+  /** Whether only a user whose address is verified can have a second factor. */
+  readonly verifiedForSecondFactor: boolean;
   readonly roles: Roles;
   /** Wrong codes in a row after which only a recovery code is accepted. */
   readonly maxSecondFactorFailures: number;
@@ -72,7 +72,17 @@ export const removeSecondFactor = async (
 };
 
 export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
-  const { unitOfWork, audit, clock, metrics, cipher, assertRecentSignIn, maxSecondFactorFailures, mail, roles } = deps;
+  const {
+    unitOfWork,
+    audit,
+    clock,
+    metrics,
+    cipher,
+    assertRecentSignIn,
+    maxSecondFactorFailures,
+    verifiedForSecondFactor,
+    roles,
+  } = deps;
   const lockMode = LockMode.PESSIMISTIC_WRITE;
 
   const record = (transaction: Transaction, userId: string, action: DoneAction): Promise<void> =>
@@ -96,7 +106,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
 
   /** A reset by mail would remove the second factor of an address that nobody has proved to own. See docs/decisions/0290. */
   const assertVerified = ({ emailVerifiedAt }: { readonly emailVerifiedAt?: Date | null | undefined }): void => {
-    if (mail.isConfigured && !emailVerifiedAt) throw unverified();
+    if (verifiedForSecondFactor && !emailVerifiedAt) throw unverified();
   };
 
   return {

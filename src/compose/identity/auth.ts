@@ -91,6 +91,7 @@ export const composeAuth = async (
       passwordResetSeconds: config.PASSWORD_RESET_MINUTES * 60,
       emailTokenSeconds: config.EMAIL_TOKEN_HOURS * 3_600,
       verificationRequired: config.EMAIL_VERIFICATION === 'required',
+      verifiedForSecondFactor: config.SMTP_URL !== undefined,
       removalGraceDays: config.ACCOUNT_REMOVAL_DAYS,
       accountPageUrl: config.ACCOUNT_PAGE_URL,
       usageFlushMs: config.AUTH_USAGE_FLUSH_MS,

@@ -19,7 +19,7 @@ import type { RowCounter, RowError } from './row-error.ts';
 import { createSeriesCheck } from './series-check.ts';
 import { findAppliedSplits, isJudgedSplit } from './splits/find-applied-splits.ts';
 import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
-import { createDates } from './values.ts';
+import { createDates, isPlainNumber } from './values.ts';
 
 export const uploadFormats: Readonly<Record<string, ReadRows>> = {
   'text/csv': readCsv,
@@ -59,15 +59,14 @@ const createTable = `create temporary table upload_row (
 const columnList = 'asset, line, date, open, high, low, close, volume, dividend, split_factor, shares';
 
 /**
- * The text of a number as COPY takes it. A text of the file that has no blanks is used as it is, which is faster. A text
+ * The text of a number as COPY takes it. A text of the file that is only a number is used as it is, which is faster. Blanks around it can be
+ * characters of Unicode, whose bytes are other ones in COPY. A text
  * of zero is not used, because PostgreSQL refuses a text such as 1e-400 that only becomes zero.
  */
 const textOf = (value: number | null, cell: Cell | undefined): string => {
   if (value === null) return '\\N';
   if (value === 0) return '0';
-  if (typeof cell !== 'string' || cell.charCodeAt(0) <= 32 || cell.charCodeAt(cell.length - 1) <= 32)
-    return String(value);
-  return cell;
+  return typeof cell === 'string' && isPlainNumber(cell) ? cell : String(value);
 };
 
 /** Makes lines of the text format of COPY. No value has a character that must be escaped. */

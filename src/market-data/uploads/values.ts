@@ -9,7 +9,8 @@ const plainNumber = /^\+?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 /** Whether a number must be above 0, can be 0, or means "none" if it is 0. A split is 0 for none, or a factor in its range. */
 export type NumberRule = 'positive' | 'from_zero' | 'zero_is_none' | 'split';
 
-const isPlainNumber = (text: string): boolean => text.length <= maxNumberCharacters && plainNumber.test(text);
+/** Whether a text is a number and nothing else, without blanks. It has ASCII characters only. */
+export const isPlainNumber = (text: string): boolean => text.length <= maxNumberCharacters && plainNumber.test(text);
 
 /** The number that a text is written as. Spaces around it are ignored. */
 const parseNumber = (text: string): number | null | 'invalid_number' | 'out_of_range' => {

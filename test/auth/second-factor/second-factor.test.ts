@@ -97,7 +97,7 @@ test('a recovery code works once in any spelling; after many wrong codes only it
 });
 
 test('where mail is sent, a second factor needs a verified address, and a reset by mail keeps it', async (t) => {
-  const room = await startMailRoom(t);
+  const room = await startMailRoom(t, { settings: { verifiedForSecondFactor: true } });
   const { access } = await signedInUser(room);
   const begin = () => room.json('/account/totp', undefined, bearer(access));
   t.like((await begin()).body, { code: 'email_not_verified', status: 409 });

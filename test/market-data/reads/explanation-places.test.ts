@@ -66,18 +66,18 @@ test('a caller has at most eight explanations in progress; others go on', async 
 
 test('callers with many explanations cannot keep another one away', async (t) => {
   const { use, drain } = setup();
-  const flood = Array.from({ length: 34 }, (_, index) => use(`192.0.2.${index % 5}`).catch(codeOf));
+  const flood = Array.from({ length: 66 }, (_, index) => use(`192.0.2.${index % 9}`).catch(codeOf));
   const other = use('198.51.100.1');
   await drain();
   t.is(await other, '198.51.100.1');
   t.is((await Promise.all(flood)).filter((answer) => answer === 'overloaded').length, 1);
 });
 
-test('when 32 explanations wait, the next one is refused as overload', async (t) => {
+test('when 64 explanations wait, the next one is refused as overload', async (t) => {
   const { use, drain, kinds } = setup();
-  const all = Array.from({ length: 34 }, (_, index) => use(`192.0.2.${index}`));
+  const all = Array.from({ length: 66 }, (_, index) => use(`192.0.2.${index}`));
   t.is(await refusal(use('198.51.100.1')), 'overloaded');
   t.deepEqual(kinds, []);
   await drain();
-  t.is((await Promise.all(all)).length, 34);
+  t.is((await Promise.all(all)).length, 66);
 });

@@ -82,3 +82,17 @@ test.serial('a file without any row that can be used, and a file of another kind
   }
   t.deepEqual(await closes(), []);
 });
+
+test.serial('a number with blanks of any kind around it is stored, and the other rows with it', async (t) => {
+  const { send, closes } = await setupUploads(t);
+  const blanks = ['\u00a0', '\u2000', '\u2009', '\u200a', '\u2028', '\u202f', '\u3000', '\ufeff', ' '];
+  const rows = blanks.map(
+    (blank, index) => `AAA,2024-01-${String(index + 2).padStart(2, '0')},${blank}${100 + index}${blank}`,
+  );
+  const { status, body } = await send(`symbol,date,close\n${rows.join('\n')}\n`, { query: '?on_error=skip' });
+  t.is(status, 200, JSON.stringify(body));
+  t.deepEqual(
+    await closes(),
+    blanks.map((_, index) => `AAA 2024-01-${String(index + 2).padStart(2, '0')} ${100 + index}`),
+  );
+});

@@ -26,6 +26,8 @@ const scoped = {
     'get /api/v1/refreshes/{id}/quarantined-prices',
     'post /api/v1/refreshes',
     'post /api/v1/webhooks',
+    'post /api/v1/webhooks/{id}/rotate',
+    'post /api/v1/webhooks/{id}/test',
   ],
   'ml:read': ['post /api/v1/ml/volatility-forecast'],
   'users:admin': [

@@ -19,9 +19,13 @@ const meantDate = (text: string): string | undefined => {
   return Number(other) > 12 ? dateOf(parted, one!, other!) : undefined;
 };
 
+/** A value as a text. An object is none, because a caller can choose what its `toString` is. */
+export const givenText = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : kindOf(value);
+
 /** The text for a value that is no date and no instant. */
 export const momentText = (name: string, value: unknown): string => {
-  const text = String(value);
+  const text = givenText(value);
   const instant = text.replace(' ', 'T');
   if (WITHOUT_OFFSET.test(text) && readMoment(`${instant}Z`) !== undefined) {
     return `${name} must have an offset from UTC after the time: send ${instant}Z for UTC, or for example ${instant}-05:00`;

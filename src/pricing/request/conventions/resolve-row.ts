@@ -17,7 +17,7 @@ import {
 } from './convention-members.ts';
 import { isOfWholeDays, yearsBetween } from './day-count.ts';
 import { readMoment, type Moment } from './moment.ts';
-import { momentText } from './moment-text.ts';
+import { givenText, momentText } from './moment-text.ts';
 
 /** A row whose dates and contract are replaced by the inputs of the models. */
 export type ResolvedRow = {
@@ -62,7 +62,7 @@ const [firstDayMs, lastDayMs] = [Date.parse(calendarYears.from), Date.parse(cale
 const isInCalendar = ({ ms }: Moment): boolean => ms >= firstDayMs && ms <= lastDayMs;
 const plainDayCounts = listed(dayCounts.filter((name) => name !== 'BUS/252'));
 const calendarText = (name: string, value: unknown): string =>
-  `${name} must be from ${calendarYears.from} to ${calendarYears.to} for BUS/252, not ${String(value)}: ` +
+  `${name} must be from ${calendarYears.from} to ${calendarYears.to} for BUS/252, not ${givenText(value)}: ` +
   `send such a date, or the day_count ${plainDayCounts}`;
 
 /** A text of a valuation date that is missing. A date as an example could be after the dates that were sent. */
@@ -130,8 +130,8 @@ const readYears = (
   const years = yearsBetween(dayCount, from.ms, to.ms, calendar);
   // The order of the moments decides too, because 30/360 counts 0 days between the 30th and the 31st.
   if (to.ms < from.ms || years < 0 || (years === 0 && name === 'date')) {
-    const day = `the valuation date (${String(text)})`;
-    const detail = `${name} must be ${name === 'date' ? `after ${day}` : `${day} or later`}, not ${String(value)}`;
+    const day = `the valuation date (${givenText(text)})`;
+    const detail = `${name} must be ${name === 'date' ? `after ${day}` : `${day} or later`}, not ${givenText(value)}`;
     return memberError(at, name, 'out_of_range', detail);
   }
   if (years <= timeToExpiry.maximum) return years;
@@ -139,7 +139,7 @@ const readYears = (
     at,
     name,
     'out_of_range',
-    `${name} must be at most ${timeToExpiry.maximum} years after valuation_date ${String(text)}, not ${String(value)}`,
+    `${name} must be at most ${timeToExpiry.maximum} years after valuation_date ${givenText(text)}, not ${givenText(value)}`,
   );
 };
 
