@@ -87,3 +87,17 @@ test('a text that is not JSON ends the scan', (t) => {
 test('the sentence for the caller names the limit', (t) => {
   t.is(describeJsonShapeFault({ limit: 'items', max: 100_000 }), 'A list of the body may have at most 100000 elements');
 });
+
+test('names that differ by escapes only are different names', (t) => {
+  const letters = (number: number): string =>
+    number
+      .toString(2)
+      .padStart(12, '0')
+      .replaceAll('0', 'n')
+      .replaceAll('1', String.raw`\n`);
+  const namesUpTo = (count: number): string =>
+    `{${Array.from({ length: count }, (_, number) => `"${letters(number)}":1`).join(',')}}`;
+  t.is(Object.keys(JSON.parse(namesUpTo(500)) as object).length, 500);
+  t.is(faultOf(namesUpTo(500), { maxDepth: 20, maxNames: 500 }), undefined);
+  t.is(faultOf(namesUpTo(501), { maxDepth: 20, maxNames: 500 })?.limit, 'names');
+});

@@ -24,7 +24,7 @@ const firstField = async (work: Promise<unknown>) => {
   return { code, pointer: errors?.[0]?.pointer, field: errors?.[0]?.code };
 };
 
-test('an object with a toString of its own is refused in each member, and fails no other row of a batch', async (t) => {
+test('an object with a toString of its own is refused in each member', async (t) => {
   const { service } = setup();
   const dated = { ...call, valuation_date: '2026-01-02', expiry: '2026-07-02', time_to_expiry: undefined };
   const { time_to_expiry: __, ...option } = {

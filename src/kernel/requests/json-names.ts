@@ -45,6 +45,9 @@ export const createNameCounter = (json: Uint8Array, max: number): NameCounter =>
       for (index = start; index < length && json[index] !== quote; index += 1) {
         if (json[index] === backslash) {
           hasEscape = true;
+          // Names that differ by an escape only are different names. Two spellings of one name count twice, which does no harm.
+          hash = Math.imul(hash ^ backslash, key);
+          hash ^= hash >>> 15;
           index += 1;
           if (index >= length) break;
         }

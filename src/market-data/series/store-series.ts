@@ -28,7 +28,7 @@ export type StoreRequest = {
 export type StoredResult = {
   /** Fetched bars that are part of their series now. Bars that were stored already count too. */
   readonly prices: number;
-  /** Number of bars held back. It can be larger than the length of `held`, see `maxListedBars`. */
+  /** Number of bars held back. It can be larger than the length of `held`, see `maxListedBars` and `maxKeptHeld`. */
   readonly quarantined: number;
   readonly held: readonly QuarantinedPrice[];
   readonly replaced: readonly ReplacedSeries[];
@@ -172,11 +172,17 @@ export const writePlans = async (
   return firstRemoved;
 };
 
+/** Of all bars that were held back, so many are kept for the report of the refresh. Each row of a file of millions can be one. */
+const maxKeptHeld = 1_000;
+
 /** The result with the plans added. */
 export const withPlans = (result: StoredResult, plans: Plans): StoredResult => ({
   prices: result.prices + plans.reduce((sum, [, plan]) => sum + plan.accepted, 0),
   quarantined: result.quarantined + plans.reduce((sum, [, plan]) => sum + plan.heldCount, 0),
-  held: [...result.held, ...plans.flatMap(([, { held }]) => held)],
+  held:
+    result.held.length >= maxKeptHeld
+      ? result.held
+      : [...result.held, ...plans.flatMap(([, { held }]) => held)].slice(0, maxKeptHeld),
   replaced: [...result.replaced, ...present(plans.map(([, { replaced }]) => replaced))],
   firstChanged: plans.map(([, plan]) => firstChangeOf(plan)).reduce(earlier, result.firstChanged),
   heldBack: [...result.heldBack, ...present(plans.map(([, { heldBack }]) => heldBack))],

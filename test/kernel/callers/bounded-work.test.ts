@@ -133,3 +133,30 @@ test('work that is not of one request waits until its own signal ends, and gives
   leaveNext();
   (await last)();
 });
+
+test('where each caller waits for one call, the network with most callers makes room for others', async (t) => {
+  const work = workOf(1, 4);
+  const order: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const from = (clientIp: string, subject: string): Promise<string> =>
+    runInRequest({ clientIp, principal: { kind: 'user', subject } } as RequestContext, () =>
+      work
+        .run(async () => {
+          await gate.promise;
+          order.push(subject);
+        })
+        .then(
+          () => 'done',
+          (error: unknown) => (error instanceof AppError ? error.code : 'unknown'),
+        ),
+    );
+  const flood = ['a0', 'a1', 'a2', 'a3', 'a4'].map((name) => from('192.0.2.1', name));
+  const others = [from('198.51.100.1', 'b'), from('203.0.113.1', 'c')];
+  t.is(await flood[4], 'overloaded');
+  t.is(await flood[3], 'overloaded');
+  t.is(await from('192.0.2.1', 'a5'), 'overloaded', 'the largest network gets no more');
+  t.is(await from('203.0.113.1', 'd'), 'overloaded', 'two of four is no smaller share');
+  gate.resolve();
+  t.deepEqual(await Promise.all(others), ['done', 'done']);
+  t.deepEqual(order, ['a0', 'a1', 'a2', 'b', 'c']);
+});

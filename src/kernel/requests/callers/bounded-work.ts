@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { countedSite } from '../counted-address.ts';
 import { callerOf } from '../caller.ts';
 import { currentRequest } from '../request-context.ts';
 
@@ -29,7 +30,11 @@ export type BoundedWork = {
   readonly enter: (signal: AbortSignal) => Promise<() => void>;
 };
 
-type Waiting = { readonly start: () => void; readonly refuse: (error: AppError) => void };
+type Waiting = {
+  readonly network: string;
+  readonly start: () => void;
+  readonly refuse: (error: AppError) => void;
+};
 
 /** Outside of a request (operator commands) all calls are of one caller. */
 const currentCaller = (): string => {
@@ -37,9 +42,15 @@ const currentCaller = (): string => {
   return request === undefined ? 'service' : callerOf(request);
 };
 
+const currentNetwork = (): string => {
+  const request = currentRequest();
+  return request === undefined ? 'service' : countedSite(request.clientIp);
+};
+
 /**
  * Runs a bounded number of calls at once. Callers take turns, so that one caller with many calls delays each other one by one
- * call. In a full queue a caller who waits for nothing takes the last place of the caller who waits for most.
+ * call. In a full queue a caller who waits for nothing takes the last place of the caller who waits for most. If each waits for one call only, the
+ * network with most callers makes room for one with fewer, because a network can have many accounts.
  */
 export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
   const { concurrency, queue, detail, retryAfter, callerNow = currentCaller } = options;
@@ -53,15 +64,29 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     if (callers.get(caller)?.length === 0) callers.delete(caller);
   };
 
-  /** @returns whether a place became free */
-  const displace = (): boolean => {
-    let [longest, calls]: [string, Waiting[]] = ['', []];
-    for (const [caller, own] of callers) if (own.length > calls.length) [longest, calls] = [caller, own];
-    if (calls.length < 2) return false;
-    calls.pop()!.refuse(overloaded());
+  const refuseLast = (caller: string): true => {
+    callers.get(caller)!.pop()!.refuse(overloaded());
     waitingCount -= 1;
-    removeIfEmpty(longest);
+    removeIfEmpty(caller);
     return true;
+  };
+
+  /** The caller of the network with most callers whose turn comes last. Undefined: it has not more than the newcomer's would have. */
+  const lastOfLargestNetwork = (network: string): string | undefined => {
+    const sizes = new Map<string, number>();
+    for (const [{ network: own }] of callers.values() as Iterable<[Waiting]>) sizes.set(own, (sizes.get(own) ?? 0) + 1);
+    let [largest, most]: [string, number] = [network, (sizes.get(network) ?? 0) + 1];
+    for (const [name, size] of sizes) if (size > most) [largest, most] = [name, size];
+    if (largest === network) return undefined;
+    return [...callers].findLast(([, [call]]) => call?.network === largest)?.[0];
+  };
+
+  /** @returns whether a place became free for a newcomer of this network */
+  const displace = (network: string): boolean => {
+    let [longest, most]: [string, number] = ['', 1];
+    for (const [caller, own] of callers) if (own.length > most) [longest, most] = [caller, own.length];
+    const caller = most > 1 ? longest : lastOfLargestNetwork(network);
+    return caller !== undefined && refuseLast(caller);
   };
 
   const acquire = async (signal: AbortSignal | undefined): Promise<void> => {
@@ -73,9 +98,10 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     signal?.throwIfAborted();
     const caller = callerNow();
     const own = callers.get(caller) ?? [];
-    if (waitingCount >= queue && !(own.length === 0 && displace())) throw overloaded();
+    const network = currentNetwork();
+    if (waitingCount >= queue && !(own.length === 0 && displace(network))) throw overloaded();
     const place = Promise.withResolvers<void>();
-    const call: Waiting = { start: place.resolve, refuse: place.reject };
+    const call: Waiting = { network, start: place.resolve, refuse: place.reject };
     own.push(call);
     callers.set(caller, own);
     waitingCount += 1;
