@@ -4,7 +4,8 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { loadClasses, type LoadClass, type Route } from '#src/kernel/requests/route.ts';
 import type { Caller } from './body-admission.ts';
-import { createShares, type Refusal, type Shares } from './shares.ts';
+import { countedSite } from '#src/kernel/requests/counted-address.ts';
+import { createShares, type Refusal } from './shares.ts';
 
 export type LoadSheddingOptions = {
   /** Max requests of each class that are processed at once. */
@@ -91,15 +92,45 @@ const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): Lag
   return lag;
 };
 
-/** Limits the requests in progress, per class and per caller. See docs/decisions/0100. */
+/** Percent of a limit that the callers of one network can use while no other network has requests. */
+const networkPercent = 75;
+
+/**
+ * The slots of one class. Callers have shares, and so have networks: one address can have many accounts, each of which is a caller
+ * of its own.
+ */
+const createSlots = (limit: number, callerPercent: number) => {
+  const byCaller = createShares({ limit, callerPercent, minAmount: 1 });
+  const byNetwork = createShares({ limit, callerPercent: Math.max(callerPercent, networkPercent), minAmount: 1 });
+  const networkOf = ({ clientIp }: Caller): string => countedSite(clientIp);
+  return {
+    total: byCaller.total,
+    check: (caller: Caller): Refusal | undefined => byCaller.check(caller.key) ?? byNetwork.check(networkOf(caller)),
+    take: (caller: Caller): Refusal | undefined => {
+      const refusal = byNetwork.check(networkOf(caller)) ?? byCaller.take(caller.key);
+      if (refusal === undefined) byNetwork.take(networkOf(caller));
+      return refusal;
+    },
+    free: (): void => {
+      byCaller.free();
+      byNetwork.free();
+    },
+    forget: (caller: Caller): void => {
+      byCaller.forget(caller.key);
+      byNetwork.forget(networkOf(caller));
+    },
+  };
+};
+
+/** Limits the requests in progress, per class, per caller and per network. See docs/decisions/0100 and 0297. */
 export const createLoadShedding = (
   { limits, callerPercent, lagMs }: LoadSheddingOptions,
   { metrics, abuse, starts }: LoadSheddingDeps,
 ): LoadShedding => {
   const lag = createLagMeter(starts);
   const slots = Object.fromEntries(
-    loadClasses.map((load) => [load, createShares({ limit: limits[load], callerPercent, minAmount: 1 })]),
-  ) as Record<LoadClass, Shares>;
+    loadClasses.map((load) => [load, createSlots(limits[load], callerPercent)]),
+  ) as Record<LoadClass, ReturnType<typeof createSlots>>;
 
   const overloaded = (load: LoadClass, reason: 'concurrency' | 'lag'): never => {
     metrics.count('volwatch_load_shed_total', { load_class: load, reason });
@@ -124,12 +155,12 @@ export const createLoadShedding = (
       if (slots[load].total() >= limits[load]) overloaded(load, 'concurrency');
     },
     check: ({ load }, caller) => {
-      if (load !== 'none') refuseWhere(slots[load].check(caller.key), load, caller);
+      if (load !== 'none') refuseWhere(slots[load].check(caller), load, caller);
     },
     enter: ({ load }, caller) => {
       if (load === 'none') return undefined;
-      refuseWhere(slots[load].take(caller.key), load, caller);
-      return { workEnded: () => slots[load].free(), answerEnded: () => slots[load].forget(caller.key) };
+      refuseWhere(slots[load].take(caller), load, caller);
+      return { workEnded: () => slots[load].free(), answerEnded: () => slots[load].forget(caller) };
     },
   };
 };
