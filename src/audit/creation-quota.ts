@@ -44,6 +44,8 @@ const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
     unit: 'sign-ins',
     remedy: 'Use the sessions and tokens that exist, or reset the password by e-mail.',
   },
+  // Apart, because a stolen token can make them, and they must not use up what protects an account.
+  exports: { unit: 'exports', remedy: 'Use the export that you have, or try again tomorrow.' },
   // What only its owner sees. A removal of a preset follows a change that counted.
   changes: {
     unit: 'changes',

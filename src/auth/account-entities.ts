@@ -38,6 +38,8 @@ export const UserAccountEntity = defineEntity({
     version: p.integer().default(0),
     /** When the owner proved that messages to `email` arrive. */
     emailVerifiedAt: p.datetime().nullable(),
+    /** When the account got its present address by a change. Null: with its creation. */
+    emailSince: p.datetime().nullable(),
     /** When somebody registered the unproved address again. Then only a reset of the password proves it: see `users.ts`. */
     registeredAgainAt: p.datetime().nullable(),
     /** A number that many networks share, so that networks have equal shares of the accounts without a sign-in. */

@@ -19,7 +19,7 @@ export const applyEmailChange = async (
   change: InferEntity<typeof EmailChangeEntity>,
   at: Date,
 ): Promise<void> => {
-  Object.assign(account, { email: change.newEmail, emailVerifiedAt: at });
+  Object.assign(account, { email: change.newEmail, emailVerifiedAt: at, emailSince: at });
   em.remove(change);
   try {
     await em.flush();

@@ -11,7 +11,7 @@ import type { AccountTokens } from '../letters/account-tokens.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
-import { activatePassword, markVerified, normalizedEmail } from '../users/users.ts';
+import { markVerified, normalizedEmail } from '../users/users.ts';
 import { applyEmailChange } from './apply-email-change.ts';
 
 export type EmailsDeps = {
@@ -56,7 +56,6 @@ const changePurposes: readonly AccountTokenPurpose[] = ['email_change', 'email_a
 /** The e-mail address of a user: its verification, and its change with a confirmation from both addresses. */
 export const createEmails = (deps: EmailsDeps): Emails => {
   const { unitOfWork, findOwnAccount, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
-  const { verificationRequired } = deps;
   const passwordRefused = createPasswordRefused(false);
 
   const record = (transaction: Transaction, userId: string, action: DoneAction): Promise<void> =>
@@ -113,8 +112,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
       const holder = await tokens.redeem(transaction, purposes, token);
       if (holder.purpose !== 'email_verification') return confirmChange(transaction, holder, holder.purpose);
-      const { userId, passwordHash } = holder;
-      if (passwordHash !== null && verificationRequired) await activatePassword(transaction, userId, passwordHash);
+      const { userId } = holder;
       await markVerified(transaction, userId, clock.now());
       await record(transaction, userId, 'user.email_verified');
       return 'verified';

@@ -26,7 +26,7 @@ const findSql = `
   select id, email from user_account
   where id = $1::text::uuid or legacy_id = $2::text::bigint
     or (email = $3 and ($2::text is null or legacy_id is null) and (not $4 or email_verified_at is not null)
-      and ($5::float8 is null or created_at < to_timestamp($5::float8 + 1))
+      and ($5::float8 is null or coalesce(email_since, created_at) < to_timestamp($5::float8 + 1))
       and not exists (select 1 from owner_end where owner_kind = 'user' and owner_id = $6 and reason = 'deleted'))
   order by (id = $1::text::uuid) is true desc, (legacy_id = $2::text::bigint) is true desc limit 1`;
 

@@ -134,17 +134,6 @@ export const setPassword = async ({ em }: Transaction, id: string, passwordHash:
 };
 
 /**
- * Gives an account that nobody has used yet the password of the registration whose message was confirmed. The hash was
- * stored with that registration, because others may have registered the same address before and after it.
- */
-export const activatePassword = async ({ query }: Transaction, id: string, passwordHash: string): Promise<void> => {
-  await query(`update user_account as account set password_hash = $2 where id = $1 and ${isUnclaimedSql}`, [
-    id,
-    passwordHash,
-  ]);
-};
-
-/**
  * Notes that messages to the address of the account arrive. The time of the first proof stays.
  * @returns whether this is the first proof
  */

@@ -2,6 +2,7 @@
 export const auditQuotaGroups = [
   'creations',
   'sign_ins',
+  'exports',
   'changes',
   'password_changes',
   'universe_changes',
@@ -60,7 +61,7 @@ export const auditGrowth = {
   'user.password_reset': 'following',
   'user.removal_requested': 'following',
   'user.removal_cancelled': 'following',
-  'user.data_exported': 'creations',
+  'user.data_exported': 'exports',
   'user.profile_changed': 'changes',
   'user.settings_changed': 'changes',
   'user.preset_stored': 'changes',

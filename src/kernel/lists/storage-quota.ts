@@ -40,6 +40,7 @@ export type QuotaUse = {
     | 'tokens'
     | 'changes'
     | 'sign-ins'
+    | 'exports'
     | 'refreshes and uploads';
   /** What the caller can do, as a sentence. */
   readonly remedy: string;

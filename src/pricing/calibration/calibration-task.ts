@@ -1,6 +1,7 @@
 import { hestonNames } from '../engines/heston/heston-gradient.ts';
 import { hestonGradientCost, type WorkEstimate } from '../models/cost.ts';
 import { calibrationSteps, type Calibration } from './calibration.ts';
+import { maxQuotes } from './calibration-members.ts';
 import { readCalibration, type CalibrationInputs } from './read-calibration.ts';
 
 /** A calibration as a task of a pricing process. The body of the task is the body of the request. */
@@ -50,6 +51,21 @@ const estimateCalibration = (maxIterations: number, { evaluationMs, maxRowMs }: 
   const evaluations = Math.min(maxIterations + 1, usualEvaluations);
   return { totalMs: evaluationMs * evaluations, maxRowMs, model: 'heston' };
 };
+
+/** Bytes of a short quote in JSON. */
+const minQuoteBytes = 40;
+/** Of the gradient of one price, with usual parameters. */
+const usualGradientMs = 0.025;
+
+/**
+ * Estimates a calibration by the size of its body, before a process has read it. Without an estimate it would count as the time to read a few kB, and
+ * calibrations of many callers would come before all batches.
+ */
+export const estimateUnread = (bytes: number): WorkEstimate => ({
+  totalMs: Math.min(maxQuotes, bytes / minQuoteBytes) * usualEvaluations * usualGradientMs,
+  maxRowMs: usualGradientMs,
+  model: 'heston',
+});
 
 export type OpenCalibration = {
   readonly quotes: number;

@@ -12,6 +12,7 @@ import { outcomeOf, reportAbuse, reportFailure } from '../request/failures.ts';
 import type { PricingWorkers, WorkOptions } from '../workers/pool.ts';
 import type { TaskSummary } from '../workers/protocol.ts';
 import type { Calibration } from './calibration.ts';
+import { estimateUnread } from './calibration-task.ts';
 
 export type CalibratorDeps = {
   readonly workers: PricingWorkers;
@@ -52,7 +53,9 @@ export const createCalibrator = (deps: CalibratorDeps): Calibrator => {
   ): Promise<Calibration> => {
     await faults.reach('pricing.engine', signal);
     const request = { bytes, input: 'quotes', jsonDepth } as const;
-    return workers.calibrate(request, { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs, onSummary });
+    const estimate = estimateUnread(bytes.byteLength);
+    const options = { signal, kind: 'batch', caller: callerOf(), maxMs: maxWorkMs, estimate, onSummary } as const;
+    return workers.calibrate(request, options);
   };
 
   return {

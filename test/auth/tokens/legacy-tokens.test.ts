@@ -139,6 +139,12 @@ test('a token finds no account by address that is younger than the token, or who
   );
   t.is((await room.me(bare({ sub: email, id: 8, iat: -1e11 }))).status, 401);
   t.is((await room.me(bare({ sub: email, id: 8, iat: iat + 2 }))).status, 200, 'of the new person');
+  await room.stored.query(`update user_account set email_since = now() + interval '1 minute'`);
+  t.is(
+    (await room.me(bare({ sub: email, id: 8, iat: iat + 2 }))).status,
+    401,
+    'of who had the address before a change',
+  );
 });
 
 test('a change of the password and the end of all other sign-ins end tokens of the earlier system', async (t) => {

@@ -20,6 +20,7 @@ export const credentialTables: PersonalTables = {
       'scopes',
       'created_at',
       'email_verified_at',
+      'email_since',
       'first_signed_in_at',
       'registered_again_at',
       'removal_at',
