@@ -133,3 +133,26 @@ test('JSON that is parsed on the main thread is bounded in values, elements and 
   }
   t.deepEqual(kinds, Array(4).fill('body_structure'));
 });
+
+test('JSON that is parsed on the main thread has at most 256 different member names', async (t) => {
+  const { call, kinds } = await serve(t, {
+    routes: bodyRoutes(),
+    limits: {
+      bodyLimitBytes: 1_000_000,
+      jsonShape: { maxDepth: 5, maxValues: 5_000, maxItems: 5_000, maxMembers: 100 },
+    },
+  });
+  const rows = (names: number) =>
+    Array.from({ length: 200 }, (_, row) => ({ [`a name of some length ${row % names}`]: 1 }));
+  const more = (names: number) => ({
+    x: [
+      ...rows(Math.min(names - 1, 200)),
+      ...Array.from({ length: Math.max(0, names - 201) }, (_, row) => ({ [`other ${row}`]: 1 })),
+    ],
+  });
+  t.is((await call('/api/v1/pricing/price', jsonBody(more(256)))).status, 200);
+  const refused = await call('/api/v1/pricing/price', jsonBody(more(258)));
+  t.is(refused.status, 400);
+  t.is(await codeOf(refused), 'malformed_body');
+  t.deepEqual(kinds, ['body_structure']);
+});

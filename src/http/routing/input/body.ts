@@ -14,6 +14,13 @@ import type { BodyReader } from './body-reader.ts';
 import type { HttpContext } from '../types.ts';
 import { parseQuery } from './validation.ts';
 
+/**
+ * Max different member names of a body that the event loop parses. V8 keeps each name and a description of each set of names: 4,700 new names in 61 KB took
+ * 16 to 32 ms. A smaller body cannot have so many.
+ */
+const maxNames = 256;
+const namesMatterBytes = 4_096;
+
 /** A media type that a message may repeat. */
 const MEDIA_TYPE = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/;
 
@@ -68,7 +75,7 @@ const parseJson = async (
   refused: (kind: AbuseKind) => void,
 ): Promise<unknown> => {
   const nextStep = bytes.byteLength > maxBytesAtOnce ? nextTurnOfLoop : undefined;
-  const fault = jsonShapeFault(bytes, shape);
+  const fault = jsonShapeFault(bytes, bytes.byteLength < namesMatterBytes ? shape : { ...shape, maxNames });
   if (fault !== undefined) {
     refused('body_structure');
     throw new AppError('malformed_body', describeJsonShapeFault(fault));
