@@ -9,6 +9,7 @@ import { accountChangeRound } from '../../scripts/verify/account-change-round.ts
 import {
   accountRound,
   pricingJobRound,
+  provedAddressesSql,
   secondFactorRound,
   userAdminRound,
 } from '../../scripts/verify/account-traffic.ts';
@@ -52,7 +53,7 @@ const enableSecondFactor = async (api: string, authorization: Record<string, str
 };
 
 /** The commands of operators, as an operator runs them. */
-const commands = async ({ primaryUrl, collector, service }: Stack): Promise<void> => {
+const commands = async ({ primaryUrl, collector, service, sql }: Stack): Promise<void> => {
   const env = {
     PATH: process.env['PATH'],
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
@@ -79,6 +80,7 @@ const commands = async ({ primaryUrl, collector, service }: Stack): Promise<void
   }
   const user = `user:${credentials.email}`;
   await npm('credentials', '--', 'end-key', String(keys[0]));
+  await sql(provedAddressesSql);
   await enableSecondFactor(api, authorization);
   await npm('user', '--', 'show', credentials.email);
   await npm('user', '--', 'grant', credentials.email, 'market:refresh');
