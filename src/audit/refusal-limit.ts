@@ -34,6 +34,9 @@ export type RefusalLimit = {
 
 const hourMs = 3_600_000;
 
+/** Of the refusals after a right credential, so many of a stream are recorded in an hour whatever the other streams have. */
+const alwaysRecorded = 3;
+
 /** The end of the name of a window of refusals after a right credential. No name of a stream has this character. */
 const afterCredential = '#credential';
 const windowOf = ({ stream, action }: Pick<EventContent, 'stream' | 'action'>): string =>
@@ -70,7 +73,10 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
       // Another instance's clock may be ahead: its hour counts as this one.
       const isOver = startedAt < hour;
       const soFar = isOver ? 0 : recorded;
-      const left = Math.min(maxPerHour - soFar, maxOfAllPerHour - (await recordedByAll(query, hour, name)));
+      const ofAll = maxOfAllPerHour - (await recordedByAll(query, hour, name));
+      // Own accounts are cheap, so the refusals of many of them must not hide the first ones of another account.
+      const first = name === refusal.stream ? 0 : alwaysRecorded - soFar;
+      const left = Math.min(maxPerHour - soFar, Math.max(ofAll, first));
       const record = left > 0;
       // The count of an earlier hour is an event too. Without a place for it, it goes on.
       const counts = isOver && omitted > 0 && left > 1;

@@ -77,6 +77,7 @@ const followed: Readonly<Record<string, readonly (AuditAction | 'once for each c
   'user.second_factor_removed': ['user.second_factor_enabled'],
   'user.recovery_code_used': ['user.second_factor_enabled'],
   'user.signed_out': ['user.signed_in'],
+  'user.sessions_ended': ['user.signed_in'],
   'user.password_rehashed': ['once for each change of the cost of hashes'],
   'user.password_reset': ['user.password_reset_requested'],
   'user.removal_requested': ['user.signed_in'],

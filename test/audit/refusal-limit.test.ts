@@ -103,6 +103,16 @@ test('what anybody can cause hides no refusal after a right password, in its str
   t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
 });
 
+test('refusals of many own accounts hide no first refusals after a right password', async (t) => {
+  const room = await limited(t, { maxPerHour: 20, maxOfAllPerHour: 5 });
+  for (let own = 0; own < 5; own += 1) await room.refuse(`user:own${own}`, 'csrf.refused');
+  const victim = 'user:victim';
+  for (let count = 0; count < 6; count += 1) await room.refuse(victim, 'user.second_factor_required');
+  await room.refuse(victim);
+  t.is((await room.actions(victim)).filter(([action]) => action === 'user.second_factor_required').length, 3);
+  t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
+});
+
 test('many streams together are bounded too, and what is allowed is always recorded', async (t) => {
   const room = await limited(t, { maxPerHour: 3, maxOfAllPerHour: 5 });
   for (const user of ['1', '2', '3']) for (let left = 3; left > 0; left -= 1) await room.refuse(`user:${user}`);

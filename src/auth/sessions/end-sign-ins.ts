@@ -126,6 +126,7 @@ export const endTokensIssuedBefore = async ({ query }: Transaction, { kind, id }
   await query(
     `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, 'tokens_ended', $3)
      on conflict (owner_kind, owner_id) do update set ended_at = greatest(ended.ended_at, excluded.ended_at)`,
-    [kind, id, endOfEarlierTokens(at)],
+    // The client asks for another token. A second less would leave one that was got with the former secret.
+    [kind, id, kind === 'client' ? at : endOfEarlierTokens(at)],
   );
 };

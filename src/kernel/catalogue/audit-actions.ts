@@ -39,7 +39,8 @@ export const auditGrowth = {
   'user.registration_refused': 'refusal',
   'user.changed': 'administration',
   'user.change_refused': 'refusal',
-  'user.sessions_ended': 'ending',
+  // Each ends at least one sign-in, and sign-ins are counted. Revoked tokens must not use up its place.
+  'user.sessions_ended': 'following',
   'user.disabled': 'following',
   'user.enabled': 'administration',
   'user.credentials_ended': 'operator',
