@@ -112,3 +112,15 @@ test('keys and tokens of a signed-in client leave events that its row can still 
   await room.call('/auth/logout', { method: 'POST', headers: owner });
   t.deepEqual(await compareState(room.database.reader), []);
 });
+
+test('a request whose secret is checked during a rotation gets no token with the former one', async (t) => {
+  const room = await startRoom(t, { settings: { ownerCacheMs: 0 } });
+  const { id, secret } = shown(await client(room, 'create', 'Risk desk', '--scopes', 'ml:read'));
+  const other = shown(await client(room, 'create', 'Other desk', '--scopes', 'ml:read'));
+  const [row] = await room.stored.query('select secret_hash from oauth_client where id = $1', [other.id]);
+  // Hashes of clients have one place, so the checks wait for each other, and the rotation comes in between.
+  const asked = Array.from({ length: 20 }, (_, number) => token(room, id, number < 19 ? `wrong${number}` : secret));
+  await room.stored.query('update oauth_client set secret_hash = $2 where id = $1', [id, row?.['secret_hash']]);
+  const statuses = (await Promise.all(asked)).map(({ status }) => status);
+  t.is(statuses.at(-1), 401);
+});

@@ -75,7 +75,10 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
     let known: string | undefined;
     for (const { id, secret } of alternatives) {
       const client = await reads.findActive(id);
-      if ((await matches(secret, client?.secret_hash)) && client) return { id: client.id, scopes: client.scopes };
+      const isRight = (await matches(secret, client?.secret_hash)) && client;
+      // A hash can wait for others. Whoever has the former secret must not get a token after a rotation or a revocation.
+      const present = isRight && (await reads.findActive(id));
+      if (present && present.secret_hash === client.secret_hash) return { id: present.id, scopes: present.scopes };
       known ??= client?.id;
     }
     await recordRefusal(known);
