@@ -24,8 +24,8 @@ const connect = async ({ port, google }: Field, { token, address }: Person): Pro
 /** Syncs of calendars that are as large as they may be. Each keeps its events until its last page is there. */
 export const largeCalendars: Attack = {
   name: 'large calendars',
-  // The first syncs of all accounts at the same time reach the limit.
-  minRequestsForRefusal: minAccounts,
+  // Networks take turns at the calls to Google, so the syncs of one network need some time to reach the limit.
+  minRequestsForRefusal: 100,
   orKinds: ['storage_quota'],
   run: async (field) => {
     const people = await field.people.make(Math.max(minAccounts, field.addresses.length));
