@@ -6,7 +6,7 @@ import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import { mailKinds, type MailKind, type MailRequest } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { countedSite } from '#src/kernel/requests/counted-address.ts';
+import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 /** Life of the token in messages of these kinds. Other messages have none. */
@@ -120,8 +120,8 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
   const isShareUsed: MailLimits['isShareUsed'] = async ({ query }, kind) => (await countWaiting(query, kind)) >= share;
 
   const networkOfRequest: MailLimits['networkOfRequest'] = () => {
-    const clientIp = currentRequest()?.clientIp;
-    return clientIp === undefined ? null : createHmac('sha256', networkKey).update(countedSite(clientIp)).digest();
+    const site = siteOfRequest();
+    return site === undefined ? null : createHmac('sha256', networkKey).update(site).digest();
   };
 
   /**

@@ -4,8 +4,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { countedSite } from '#src/kernel/requests/counted-address.ts';
-import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
 import { isUnclaimedSql } from './users.ts';
 import { createUnusedUserReads, type UnusedUserReadsDeps } from './unused-user-reads.ts';
 
@@ -40,11 +39,9 @@ export type BucketOfRequest = () => number | undefined;
 export const createBucketOfRequest =
   ({ networkKey }: Pick<RegistrationQuotaDeps, 'networkKey'>): BucketOfRequest =>
   () => {
-    const clientIp = currentRequest()?.clientIp;
-    if (clientIp === undefined) return undefined;
-    const hash = createHmac('sha256', networkKey)
-      .update(`registration ${countedSite(clientIp)}`)
-      .digest();
+    const site = siteOfRequest();
+    if (site === undefined) return undefined;
+    const hash = createHmac('sha256', networkKey).update(`registration ${site}`).digest();
     return hash.readUInt32BE() % buckets;
   };
 

@@ -1,6 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { createBoundedWork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
-import { countedSite } from '#src/kernel/requests/counted-address.ts';
+import { createBoundedWork, currentNetwork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 export type GooglePlaces = {
@@ -18,16 +17,7 @@ const ofJobs = { concurrency: 2, queue: 256 };
 const retryAfter = 1;
 
 /**
- * The network of the current request. A site can have all of an IPv6 /48 network, so its /64 networks share their turns. An
- * IPv4 /24 network is often that of many customers, so each address has turns of its own.
- */
-const currentNetwork = (): string => {
-  const request = currentRequest();
-  return request === undefined ? 'service' : countedSite(request.clientIp);
-};
-
-/**
- * The places of all calls to Google of this process. `maxCalls`: twice the calls that have a place or wait for one, because
+ * The places of all calls to Google of this process. Networks take turns, because one address can have many accounts. `maxCalls`: twice the calls that have a place or wait for one, because
  * others wait for their next attempt meanwhile.
  */
 export const createGooglePlaces = (): GooglePlaces & { readonly maxCalls: number } => {

@@ -1,6 +1,6 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { countedSite } from '#src/kernel/requests/counted-address.ts';
+import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 export type SyncMemoryDeps = {
@@ -61,8 +61,8 @@ export const createSyncMemory = ({ maxBytes, abuse }: SyncMemoryDeps): SyncMemor
     begin: () => {
       const sync = new AbortController();
       const clientIp = currentRequest()?.clientIp;
-      if (clientIp === undefined) return { signal: sync.signal, set: () => {}, end: () => {} };
-      const network = countedSite(clientIp);
+      const network = siteOfRequest();
+      if (clientIp === undefined || network === undefined) return { signal: sync.signal, set: () => {}, end: () => {} };
       return {
         signal: sync.signal,
         set: (bytes) => {

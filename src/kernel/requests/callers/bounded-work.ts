@@ -1,7 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { countedSite } from '../counted-address.ts';
 import { callerOf } from '../caller.ts';
 import { currentRequest } from '../request-context.ts';
+import { siteOfRequest } from './site-of-request.ts';
 
 export type BoundedWorkOptions = {
   /** Max number of tasks that run at once. */
@@ -36,15 +36,13 @@ type Waiting = {
   readonly refuse: (error: AppError) => void;
 };
 
-/** Outside of a request (operator commands) all calls are of one caller. */
+/** Outside of a request (jobs, operator commands) all calls are of one caller and one network. */
+const serviceItself = 'service';
+export const currentNetwork = (): string => siteOfRequest() ?? serviceItself;
+
 const currentCaller = (): string => {
   const request = currentRequest();
-  return request === undefined ? 'service' : callerOf(request);
-};
-
-const currentNetwork = (): string => {
-  const request = currentRequest();
-  return request === undefined ? 'service' : countedSite(request.clientIp);
+  return request === undefined ? serviceItself : callerOf(request);
 };
 
 /**
