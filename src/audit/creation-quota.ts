@@ -68,8 +68,6 @@ const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
   },
 };
 
-const newPasswords = ['user.password_reset'] as const satisfies readonly AuditAction[];
-
 const groupOf = (action: AuditAction): AuditQuotaGroup | undefined =>
   auditQuotaGroups.find((group) => group === auditGrowth[action]);
 
@@ -92,7 +90,7 @@ export const createCreationQuota = (deps: CreationQuotaDeps): AssertMayCreate =>
       actions: auditActionsOf(group),
       now,
       max,
-      ...(group === 'sign_ins' && { since: newPasswords }),
+      ...(group === 'sign_ins' && { since: 'user.password_reset' }),
     });
     assertWithinQuota(abuse, {
       quota: `${group}_in_a_day`,

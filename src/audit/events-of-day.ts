@@ -7,8 +7,8 @@ export type EventsOfDay = {
   readonly acting: NonNullable<Awaited<ReturnType<ActingSubjects>>>;
   readonly actions: readonly AuditAction[];
   readonly now: Date;
-  /** Only events after the last one of these actions count. */
-  readonly since?: readonly AuditAction[];
+  /** Only events after the last one of this action count. */
+  readonly since?: AuditAction;
   /** The count stops here. */
   readonly max: number;
 };
@@ -22,19 +22,27 @@ const firstIdAt = (time: number): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 };
 
+/** SQL condition. $6 is the action. Most counts have none, and this part reads the events of the day once more. */
+const isAfterLastSql = `id > coalesce((select id from audit_event
+  where actor_subject = any($1) and id >= $2 and action = $6 order by id desc limit 1), $2)`;
+
 /** Counts the events of these actors in the last 24 hours. SQL, because the count must stop at the max. */
-export const eventsOfDay = async (
-  query: Query,
-  { acting, actions, now, max, since = [] }: EventsOfDay,
-): Promise<number> => {
+export const eventsOfDay = async (query: Query, { acting, actions, now, max, since }: EventsOfDay): Promise<number> => {
   const [found] = await query<{ made: number }>(
     `select count(*)::int as made from (
        select 1 from audit_event where actor_subject = any($1) and id >= $2 and actor_kind = any($3) and action = any($4)
          and not (${isRemovalOfScopesSql})
-         and id > coalesce((select max(id::text)::uuid from audit_event where actor_subject = any($1) and id >= $2 and action = any($6)), $2)
+         ${since === undefined ? '' : `and ${isAfterLastSql}`}
        limit $5
      ) as event`,
-    [acting.subjects, firstIdAt(now.getTime() - dayMs), acting.kinds, actions, max, since],
+    [
+      acting.subjects,
+      firstIdAt(now.getTime() - dayMs),
+      acting.kinds,
+      actions,
+      max,
+      ...(since === undefined ? [] : [since]),
+    ],
   );
   return found!.made;
 };

@@ -39,29 +39,26 @@ const alwaysRecorded = 3;
 
 /** The end of the name of a window of refusals after a right credential. No name of a stream has this character. */
 const afterCredential = '#credential';
-const windowOf = ({ stream, action }: Pick<EventContent, 'stream' | 'action'>): string =>
-  refusalsAfterCredential.has(action) ? `${stream}${afterCredential}` : stream;
-const streamOf = (name: string): string =>
-  name.endsWith(afterCredential) ? name.slice(0, -afterCredential.length) : name;
-const isSameKindSql = (name: string): string =>
-  `(stream like '%${afterCredential}') = (${name} like '%${afterCredential}')`;
+/** SQL: whether a window is of refusals after a right credential. */
+const isAfterSql = `(stream like '%${afterCredential}')`;
 
 type Window = { readonly started_at: Date; readonly recorded: number; readonly omitted: number };
 
 export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: RefusalLimitDeps): RefusalLimit => {
   const currentHour = (): Date => new Date(Math.floor(clock.now().getTime() / hourMs) * hourMs);
 
-  const recordedByAll = async (query: Query, hour: Date, name: string): Promise<number> => {
+  const recordedByAll = async (query: Query, hour: Date, isAfter: boolean): Promise<number> => {
     const [all] = await query<{ recorded: number }>(
-      `select coalesce(sum(recorded), 0)::int as recorded from audit_refusal_window where started_at >= $1 and ${isSameKindSql('$2::text')}`,
-      [hour, name],
+      `select coalesce(sum(recorded), 0)::int as recorded from audit_refusal_window where started_at >= $1 and ${isAfterSql} = $2`,
+      [hour, isAfter],
     );
     return all!.recorded;
   };
 
   return {
-    admit: async (query, refusal) => {
-      const name = windowOf(refusal);
+    admit: async (query, { stream, action }) => {
+      const isAfter = refusalsAfterCredential.has(action);
+      const name = isAfter ? `${stream}${afterCredential}` : stream;
       const hour = currentHour();
       // The update changes nothing: it locks the row and answers it in one statement.
       const [found] = await query<Window>(
@@ -73,9 +70,9 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
       // Another instance's clock may be ahead: its hour counts as this one.
       const isOver = startedAt < hour;
       const soFar = isOver ? 0 : recorded;
-      const ofAll = maxOfAllPerHour - (await recordedByAll(query, hour, name));
+      const ofAll = maxOfAllPerHour - (await recordedByAll(query, hour, isAfter));
       // Own accounts are cheap, so the refusals of many of them must not hide the first ones of another account.
-      const first = name === refusal.stream ? 0 : alwaysRecorded - soFar;
+      const first = isAfter ? alwaysRecorded - soFar : 0;
       const left = Math.min(maxPerHour - soFar, Math.max(ofAll, first));
       const record = left > 0;
       // The count of an earlier hour is an event too. Without a place for it, it goes on.
@@ -86,28 +83,29 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
         soFar + Number(record) + Number(counts),
         (counts ? 0 : omitted) + (record ? 0 : 1),
       ]);
-      return counts ? { record, before: { stream: refusal.stream, omitted, since: startedAt } } : { record };
+      return counts ? { record, before: { stream, omitted, since: startedAt } } : { record };
     },
 
     takeEnded: async (query) => {
       const hour = currentHour();
       await query('delete from audit_refusal_window where started_at < $1 and omitted = 0', [hour]);
       const ended: OmittedRefusals[] = [];
-      for (const kind of ['', afterCredential]) {
-        const left = maxOfAllPerHour - (await recordedByAll(query, hour, kind));
+      for (const isAfter of [false, true]) {
+        const left = maxOfAllPerHour - (await recordedByAll(query, hour, isAfter));
         // The rows stay with one recorded event, because these events count in this hour. The others wait for the next run.
         const taken = await query<OmittedRefusals>(
           `with taken as (
              select stream, omitted, started_at as since from audit_refusal_window
-             where started_at < $1 and omitted > 0 and ${isSameKindSql('$3::text')}
+             where started_at < $1 and omitted > 0 and ${isAfterSql} = $3
              order by started_at, stream limit greatest($2, 0) for update
            ), counted as (
              update audit_refusal_window as own set started_at = $1, recorded = 1, omitted = 0 from taken where own.stream = taken.stream
            )
            select stream, omitted, since from taken`,
-          [hour, left, kind],
+          [hour, left, isAfter],
         );
-        ended.push(...taken.map((each) => ({ ...each, stream: streamOf(each.stream) })));
+        const suffix = isAfter ? afterCredential.length : 0;
+        ended.push(...taken.map((each) => ({ ...each, stream: each.stream.slice(0, each.stream.length - suffix) })));
       }
       return ended;
     },
