@@ -137,17 +137,8 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     removeSecondFactor: (id, by) =>
       unitOfWork.run({ operation }, async (transaction) => {
         await lock(transaction, id);
-        const removed = await removeSecondFactor(transaction, id);
+        const removed = await removeSecondFactor(transaction, id, { audit, actor: by && operator });
         if (removed === 'none') throw new AppError('resource_not_found', 'The user has no second factor');
-        if (removed === 'unconfirmed') return;
-        const actor = by && operator;
-        await audit.record(transaction, {
-          stream: `user:${id}`,
-          action: 'user.second_factor_removed',
-          outcome: 'success',
-          ...(actor && { actor }),
-          target: id,
-        });
       }),
 
     endSessions: async (id, by) => {

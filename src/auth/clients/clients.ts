@@ -49,9 +49,12 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
   const verified = new Map<string, Buffer>();
   const digest = (secret: string): Buffer => createHmac('sha256', memoryKey).update(secret).digest();
 
+  const isVerified = (secret: string, stored: string): boolean => {
+    const known = verified.get(stored);
+    return known !== undefined && timingSafeEqual(known, digest(secret));
+  };
+
   const matches = async (secret: string, stored: string | undefined): Promise<boolean> => {
-    const known = stored === undefined ? undefined : verified.get(stored);
-    if (known && timingSafeEqual(known, digest(secret))) return true;
     const { valid } = await hasher.verify(secret, stored);
     if (valid && stored !== undefined) {
       if (verified.size >= maxVerified) verified.clear();
@@ -75,8 +78,9 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
     let known: string | undefined;
     for (const { id, secret } of alternatives) {
       const client = await reads.findActive(id);
+      if (client && isVerified(secret, client.secret_hash)) return { id: client.id, scopes: client.scopes };
       const isRight = (await matches(secret, client?.secret_hash)) && client;
-      // A hash can wait for others. Whoever has the former secret must not get a token after a rotation or a revocation.
+      // The hash can have waited for others. Whoever has the former secret must not get a token after a rotation or a revocation.
       const present = isRight && (await reads.findActive(id));
       if (present && present.secret_hash === client.secret_hash) return { id: present.id, scopes: present.scopes };
       known ??= client?.id;

@@ -20,11 +20,7 @@ export type AccountTokensDeps = AccountTokenReadsDeps & {
   readonly lifetimeSeconds: Readonly<Record<AccountTokenPurpose, number>>;
 };
 
-type RedeemedToken = Pick<TokenHolder, 'userId' | 'email'> & {
-  readonly purpose: AccountTokenPurpose;
-  /** Only of a verification of a registration: the hash of its password. */
-  readonly passwordHash: string | null;
-};
+type RedeemedToken = Pick<TokenHolder, 'userId' | 'email'> & { readonly purpose: AccountTokenPurpose };
 
 export type AccountTokens = AccountTokenReads & {
   /** Stores the digest of a new token. Earlier tokens stay valid, because their messages can still be on their way. */
@@ -100,16 +96,14 @@ export const createAccountTokens = (deps: AccountTokensDeps): AccountTokens => {
       );
       if (locked.length === 0) throw accountTokenInvalid();
       // SQL, because one statement checks the token and removes it, so that only one request can use it.
-      const [used] = await transaction.query<
-        TokenRow & { readonly purpose: AccountTokenPurpose; readonly password_hash: string | null }
-      >(
+      const [used] = await transaction.query<TokenRow & { readonly purpose: AccountTokenPurpose }>(
         `delete from account_token as token using user_account as account where ${isValidSql}
-         returning account.id, account.email, token.purpose, token.password_hash`,
+         returning account.id, account.email, token.purpose`,
         [tokenDigest(token), purposes, clock.now()],
       );
       if (!used) throw accountTokenInvalid();
       await end(transaction, used.id, [used.purpose]);
-      return { userId: used.id, email: used.email, purpose: used.purpose, passwordHash: used.password_hash };
+      return { userId: used.id, email: used.email, purpose: used.purpose };
     },
 
     end,

@@ -7,6 +7,7 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../account-entities.ts';
 import type { EndedToken } from '../tokens/revocation-reads.ts';
 import { endOfEarlierTokens, endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
+import { endRequestsByMail } from '../letters/end-requests.ts';
 import { endKeys } from './end-keys.ts';
 
 // SQL: the end of an owner decides and writes in one step, and the later time wins.
@@ -69,12 +70,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
     userId: string,
     reason: EndSignInsOptions['reason'],
   ): Promise<SignInsEnd> => {
-    // What was sent by mail before must not act after it.
-    await transaction.query(
-      `delete from account_token where user_id = $1 and purpose in ('password_reset', 'email_change', 'email_approval')`,
-      [userId],
-    );
-    await transaction.query('delete from email_change where user_id = $1', [userId]);
+    await endRequestsByMail(transaction, userId);
     const { sessions, refreshFamilies, tokens } = await endSignIns(transaction, userId, { at: clock.now(), reason });
     return { ended: { sessions, refresh_families: refreshFamilies }, tokens };
   };

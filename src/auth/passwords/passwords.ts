@@ -5,10 +5,10 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { EmailChangeEntity } from '../account-entities.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
+import { endRequestsByMail } from '../letters/end-requests.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import {
   endLegacyTokens,
@@ -96,9 +96,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
   ): Promise<readonly EndedToken[]> => {
     const { userId, email } = account;
     await setPassword(transaction, userId, passwordHash);
-    // A change of the address may have been asked for by somebody who knew the former password.
-    await tokens.end(transaction, userId, ['password_reset', 'email_change', 'email_approval']);
-    await transaction.em.nativeDelete(EmailChangeEntity, { user: userId });
+    await endRequestsByMail(transaction, userId);
     const ended = await endSignIns(transaction, userId, { ...options, at: clock.now() });
     await audit.record(transaction, {
       ...event,
@@ -163,15 +161,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
           const owner = { kind: 'user', id: holder.userId } as const;
           await end.all(transaction, owner, 'tokens_ended', actor, endOfEarlierTokens(at));
           await removeCalendar(transaction, owner, actor);
-          if ((await removeSecondFactor(transaction, holder.userId)) === 'enabled') {
-            await audit.record(transaction, {
-              stream: `user:${holder.userId}`,
-              action: 'user.second_factor_removed',
-              actor,
-              outcome: 'success',
-              target: holder.userId,
-            });
-          }
+          await removeSecondFactor(transaction, holder.userId, { audit, actor });
         }
         await places.remember(transaction, holder.userId, places.hashOf(holder.userId, clientIp), at);
         return tokensToAnnounce;

@@ -11,6 +11,9 @@ export type SecondFactorRoutesDeps = { readonly factors: SecondFactors; readonly
 
 const own = { tag: 'Account', path: '/account/totp', auth: 'authenticated', rateLimit: 'caller' } as const;
 
+/** Of each change. */
+const refusals = ['resource_not_found', 'reauthentication_required', 'scope_insufficient'] as const;
+
 const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (!principal) throw new AppError('auth_service_error');
   return principal;
@@ -62,13 +65,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
     description: 'The secret is in effect after `PUT` with a code. The request needs a recent sign-in.',
     request: {},
     responses: { 201: newSecret },
-    errors: [
-      'resource_not_found',
-      'second_factor_enabled',
-      'email_not_verified',
-      'reauthentication_required',
-      'scope_insufficient',
-    ],
+    errors: [...refusals, 'second_factor_enabled', 'email_not_verified'],
     handler: async ({ context }) => {
       const body = await measure('totp', () => factors.begin(callerOf(context)));
       return { status: 201 as const, headers: noStore, body };
@@ -86,13 +83,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
         .meta({ id: 'TotpCode' }),
     },
     responses: { 200: z.strictObject({ recovery_codes: z.array(z.string()) }).meta({ id: 'RecoveryCodeList' }) },
-    errors: [
-      'resource_not_found',
-      'second_factor_enabled',
-      'email_not_verified',
-      'reauthentication_required',
-      'scope_insufficient',
-    ],
+    errors: [...refusals, 'second_factor_enabled', 'email_not_verified'],
     handler: async ({ body: { code }, context }) => {
       const codes = await measure('totp', () => factors.confirm(callerOf(context), code));
       return { status: 200 as const, headers: noStore, body: { recovery_codes: [...codes] } };
@@ -106,7 +97,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
     description: 'Removes the secret and the recovery codes. The request needs a recent sign-in.',
     request: {},
     responses: { 204: null },
-    errors: ['resource_not_found', 'reauthentication_required', 'scope_insufficient'],
+    errors: refusals,
     handler: async ({ context }) => {
       await measure('totp', () => factors.remove(callerOf(context)));
       return { status: 204 as const, body: null };

@@ -1,9 +1,9 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { AuditActor, AuditTrail, DoneAction } from '#src/kernel/ports/audit.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
-import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -54,13 +54,17 @@ const wrongCode = (isLast: boolean): AppError => {
 };
 
 /**
- * SQL, because several tables lose the rows of one user.
+ * SQL, because several tables lose the rows of one user. Only the end of a confirmed factor has an event: anybody can make secrets and remove them
+ * again without end, and events stay for good.
+ * @param actor default: the caller of the request
  * @returns what there was: a second factor, a secret that was not confirmed, or nothing
  */
 export const removeSecondFactor = async (
-  { query }: Transaction,
+  transaction: Transaction,
   userId: string,
+  { audit, actor }: { readonly audit: AuditTrail; readonly actor?: AuditActor | undefined },
 ): Promise<'enabled' | 'unconfirmed' | 'none'> => {
+  const { query } = transaction;
   await endSecondSteps(query, userId);
   await query('delete from recovery_code where user_id = $1', [userId]);
   const [removed] = await query<{ enabled: boolean }>(
@@ -68,7 +72,15 @@ export const removeSecondFactor = async (
     [userId],
   );
   if (!removed) return 'none';
-  return removed.enabled ? 'enabled' : 'unconfirmed';
+  if (!removed.enabled) return 'unconfirmed';
+  await audit.record(transaction, {
+    stream: `user:${userId}`,
+    action: 'user.second_factor_removed',
+    outcome: 'success',
+    ...(actor && { actor }),
+    target: userId,
+  });
+  return 'enabled';
 };
 
 export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
@@ -91,17 +103,18 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
   const count = (method: 'totp' | 'recovery_code', outcome: 'accepted' | 'refused' | 'locked'): void =>
     metrics.count('volwatch_auth_second_factor_total', { method, outcome });
 
-  /** Locks the account, so that two requests of one user run one after the other. */
-  const lockUser = async ({ em }: Transaction, id: string) => {
-    const user = await em.findOne(UserAccountEntity, { id }, { lockMode });
+  /**
+   * Locks the account, so that two requests of one user run one after the other, and checks that the caller may change how the user signs in: a token
+   * that its owner has narrowed for a program may not, and the sign-in must be recent and alive.
+   * @throws AppError `token_user_unknown`, `scope_insufficient`, `reauthentication_required`
+   */
+  const lockFor = async ({ em, query }: Transaction, caller: Principal) => {
+    const user = await em.findOne(UserAccountEntity, { id: userOf(caller) }, { lockMode });
     if (!user) throw unknownUser();
-    return user;
-  };
-
-  /** A token that its owner has narrowed for a program must not change how the owner signs in. */
-  const assertNotNarrowed = (caller: Principal, user: { readonly role: string; readonly scopes: Scope[] }): void => {
     const missing = heldScopes(roles, user).filter((scope) => !caller.scopes.includes(scope));
     if (missing.length > 0) throw scopeInsufficient(missing, 'The token has fewer scopes than its user: sign in again');
+    await assertRecentSignIn(caller, query);
+    return user;
   };
 
   /** A reset by mail would remove the second factor of an address that nobody has proved to own. See docs/decisions/0290. */
@@ -117,9 +130,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       const secret = newTotpSecret();
       return unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
-        const user = await lockUser(transaction, userId);
-        assertNotNarrowed(caller, user);
-        await assertRecentSignIn(caller, transaction.query);
+        const user = await lockFor(transaction, caller);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (stored?.confirmedAt) throw enabled();
         assertVerified(user);
@@ -136,9 +147,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       // The transaction must commit after a wrong code too, because it counts the failure.
       const refusal = await unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
-        const user = await lockUser(transaction, userId);
-        assertNotNarrowed(caller, user);
-        await assertRecentSignIn(caller, transaction.query);
+        const user = await lockFor(transaction, caller);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
         if (!stored) throw none();
         if (stored.confirmedAt) throw enabled();
@@ -164,12 +173,8 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     remove: async (caller) => {
       const userId = userOf(caller);
       await unitOfWork.run({ operation }, async (transaction) => {
-        assertNotNarrowed(caller, await lockUser(transaction, userId));
-        await assertRecentSignIn(caller, transaction.query);
-        const removed = await removeSecondFactor(transaction, userId);
-        if (removed === 'none') throw none();
-        // Anybody can make secrets and remove them again without end, and events stay for good.
-        if (removed === 'enabled') await record(transaction, userId, 'user.second_factor_removed');
+        await lockFor(transaction, caller);
+        if ((await removeSecondFactor(transaction, userId, { audit })) === 'none') throw none();
       });
     },
 
