@@ -7,6 +7,7 @@ import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { createPolicy } from '#src/resilience/policy.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
 const unused = async (): Promise<never> => {
@@ -160,7 +161,8 @@ test('requests and jobs have places of their own', async (t) => {
   };
   const fromRequest = () => runInRequest({ clientIp: '192.0.2.1', timings: {} } as RequestContext, () => call());
   const calls = [...Array.from({ length: 6 }, fromRequest), ...Array.from({ length: 4 }, () => call())];
-  await sleep(50);
+  await eventually(() => sent >= 6, 'the calls with a place are sent');
+  await new Promise((resolve) => setImmediate(resolve));
   t.is(sent, 6, 'four of requests, two of jobs');
   gate.resolve();
   t.deepEqual([...new Set(await Promise.all(calls))], ['ok']);

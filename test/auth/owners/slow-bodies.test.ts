@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { eventually } from '#testkit/eventually.ts';
 import { authenticator } from '../second-factor/second-factor-setup.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
 
@@ -14,9 +15,10 @@ const begin = async (room: Room, method: string, path: string, body: unknown, he
     method,
     headers: { ...headers, 'Content-Type': 'application/json', 'Content-Length': bytes.length },
   });
+  const checks = () => room.metrics.value('volwatch_auth_duration_seconds', { operation: 'check_owner' });
+  const before = checks();
   open.write(bytes.subarray(0, 1));
-  // The service checks the caller when it has the head.
-  await sleep(300);
+  await eventually(() => checks() > before, 'the service has the head, and has checked the caller');
   return async () => {
     open.end(bytes.subarray(1));
     const [response] = await once(open, 'response');
@@ -24,7 +26,7 @@ const begin = async (room: Room, method: string, path: string, body: unknown, he
     return Number(response.statusCode);
   };
 };
-/** After it, a caller is checked again. */
+/** The time after which a caller is checked again. */
 const untilChecked = () => sleep(1_000);
 
 test('a disabled administrator whose request began before grants nothing', async (t) => {

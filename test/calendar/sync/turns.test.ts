@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '#testkit/eventually.ts';
+import { metric, scrape } from '#testkit/running-service.ts';
 import { generousRateLimits } from '#testkit/rate-limits.ts';
 import { connect, connectedPerson, expireAccessToken, freshPerson, signIn, syncNow, type Person } from '../support.ts';
 import { stageTest } from '../stage-test.ts';
@@ -40,7 +40,8 @@ test('thirty owners of one network delay the sync of another address by their tu
       if (answer.status !== 200) refusals.add(String(answer.body['code']));
     }
   });
-  await sleep(500);
+  // Four calls have a place, so a fifth one says that the others wait.
+  await eventually(() => google.callsOf('events') > 4, 'the owners wait for their turns');
   const took: number[] = [];
   for (let round = 0; round < 8; round += 1) {
     const startedAt = performance.now();
@@ -88,12 +89,16 @@ test('a shared sync goes on when the request that began it ends while it waits f
     headers: ada.authorization,
     signal: browser.signal,
   });
-  await sleep(200);
+  const isRefreshing = async () =>
+    (await stage.stored.query('select 1 from calendar_connection where refresh_lease is not null')).length > 0;
+  await eventually(isRefreshing, 'the sync wants to ask Google');
+  const syncs = async () =>
+    metric(await scrape(service), 'http_server_active_requests', { http_request_method: 'POST' });
   const second = syncNow(service, ada);
-  await sleep(200);
+  await eventually(async () => (await syncs()) === 2, 'both requests wait for the sync');
   browser.abort();
   await t.throwsAsync(first);
-  await sleep(100);
+  await eventually(async () => (await syncs()) === 1, 'the first request has ended');
   gate.resolve();
   t.deepEqual(
     (await Promise.all(held)).map(({ status }) => status),
