@@ -43,9 +43,9 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);
 
-const endedSql = `(select reason from owner_end where owner_kind = $1 and owner_id = $2::text) as reason,
-  (select ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as ended_at,
-  (select legacy_ended_at from owner_end where owner_kind = $1 and owner_id = $2::text) as legacy_ended_at`;
+/** One row, also for an owner without an end. */
+const endedSql = `reason, ended_at, legacy_ended_at
+  from (values (1)) as one left join owner_end on owner_kind = $1 and owner_id = $2::text`;
 const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes,
   (select role from user_account where id = $2::text::uuid) as role, ${endedSql}`;
 // Ids of accounts are UUIDs. Another id belongs to a foreign user, and PostgreSQL would refuse it in a UUID column.

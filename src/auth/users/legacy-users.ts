@@ -21,6 +21,7 @@ const integerId = /^\d{1,16}$/;
  * reason the address does not find an account that has another id of the earlier system, and where addresses must be verified
  * it finds only an account whose address is, because anybody can register an address of another person. An account that is younger than
  * the token belongs to somebody who got the address later, and a token whose id is that of an ended owner belongs to that owner.
+ * The time of issue is a whole second, so one second is added to it.
  */
 const findSql = `
   select id, email from user_account
@@ -52,8 +53,7 @@ export const createLegacyUsers =
       integerId.test(subject) ? subject : null,
       email === undefined ? null : normalizedEmail(email),
       verificationRequired,
-      // Times of issue are whole seconds.
-      // PostgreSQL has no times long before our era.
+      // Not below 0, because PostgreSQL has no times long before our era.
       tokenIssuedAt === undefined ? null : Math.max(0, tokenIssuedAt),
       subject,
     ]);

@@ -39,13 +39,18 @@ export type EventPage = {
 };
 
 const maxTextCharacters = 500;
+/** PostgreSQL stores no NUL, and half of a surrogate pair is not UTF-8. */
+const storable = (text: string): string => text.replaceAll('\u0000', '').toWellFormed();
 /** A copy, because a part of a long text keeps the whole text in memory. */
 const cut = (text: string): string =>
   text.length <= maxTextCharacters ? text : Buffer.from(text.slice(0, maxTextCharacters).toWellFormed()).toString();
-/** PostgreSQL stores no NUL, and half of a surrogate pair is not UTF-8. */
-const freeText = z.string().transform((value) => cut(value.replaceAll('\u0000', '')).toWellFormed());
+const freeText = z.string().transform((value) => cut(storable(value)));
 const maxLinkCharacters = 1_000;
-const link = z.string().transform((value) => value.replaceAll('\u0000', '').toWellFormed());
+/** A part of a link leads nowhere, so a link that is too long is left out. */
+const link = z
+  .string()
+  .transform(storable)
+  .transform((value) => (value.length <= maxLinkCharacters ? value : undefined));
 /** An id has at most 1,024 characters, and the id of an instance of a repeated event has its time behind that. */
 const identifier = googleText(1_100);
 const token = googleText(8_192);
@@ -88,8 +93,7 @@ const toStored = (event: z.output<typeof eventSchema>, zones: Zones): CalendarEv
     ...timesOf(event, zones),
     recurring_event_id: event.recurringEventId ?? null,
     original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
-    // A part of a link leads nowhere.
-    link: event.htmlLink !== undefined && event.htmlLink.length <= maxLinkCharacters ? event.htmlLink : null,
+    link: event.htmlLink ?? null,
     etag: event.etag ?? null,
     updated_at: event.updated === undefined ? null : storableInstant(Date.parse(event.updated)),
   };

@@ -2,36 +2,51 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import { createTotalBytes } from '#src/kernel/lists/total-bytes.ts';
-import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
+import { assertWithinQuota, type QuotaUse } from '#src/kernel/lists/storage-quota.ts';
 
-/** @throws AppError `quota_exceeded` if a calendar would have more events than allowed */
-export type EventQuota = (events: number) => void;
+/** @throws AppError `quota_exceeded` */
+type AssertWithin = (wanted: number) => void;
 
-/** @throws AppError `quota_exceeded` if the events of a calendar have more bytes than allowed */
-export type EventBytesQuota = (bytes: number) => void;
+export type EventQuotaDeps = { readonly abuse: AbuseReport; readonly max: number };
 
-export const createEventBytesQuota =
-  ({ abuse, maxBytes }: { readonly abuse: AbuseReport; readonly maxBytes: number }): EventBytesQuota =>
-  (bytes) =>
-    assertWithinQuota(abuse, {
-      quota: 'calendar_event_bytes',
-      wanted: bytes,
-      max: maxBytes,
-      unit: 'bytes',
-      remedy: 'Remove events with long texts from the calendar.',
-    });
+const quotaOf =
+  (use: Omit<QuotaUse, 'wanted' | 'max'>) =>
+  ({ abuse, max }: EventQuotaDeps): AssertWithin =>
+  (wanted) =>
+    assertWithinQuota(abuse, { ...use, wanted, max });
 
-export type TotalEventBytesDeps = {
-  readonly abuse: AbuseReport;
-  readonly clock: Pick<Clock, 'monotonic'>;
-  /** Max bytes of the events of all owners. */
-  readonly maxBytes: number;
-};
+/** Checks the number of events of a calendar. */
+export type EventQuota = AssertWithin;
+export const createEventQuota = quotaOf({
+  quota: 'calendar_events',
+  unit: 'events',
+  remedy: 'Remove events from the calendar.',
+});
+
+/** Checks the bytes of the events of a calendar. */
+export type EventBytesQuota = AssertWithin;
+export const createEventBytesQuota = quotaOf({
+  quota: 'calendar_event_bytes',
+  unit: 'bytes',
+  remedy: 'Remove events with long texts from the calendar.',
+});
+
+/** Checks the bytes of the pages of one sync. */
+export type SyncBytesQuota = AssertWithin;
+export const createSyncBytesQuota = quotaOf({
+  quota: 'calendar_sync_bytes',
+  unit: 'bytes',
+  remedy: 'Remove events with long texts or many attendees from the calendar.',
+});
 
 /** @throws AppError `quota_exceeded` if a calendar grows while the events of all owners have the max number of bytes */
 export type TotalEventBytesQuota = (query: Query, growth: number) => Promise<void>;
 
-export const createTotalEventBytesQuota = ({ abuse, clock, maxBytes }: TotalEventBytesDeps): TotalEventBytesQuota => {
+export const createTotalEventBytesQuota = ({
+  abuse,
+  clock,
+  max,
+}: EventQuotaDeps & { readonly clock: Pick<Clock, 'monotonic'> }): TotalEventBytesQuota => {
   const total = createTotalBytes({
     clock,
     read: async (query) => {
@@ -44,35 +59,10 @@ export const createTotalEventBytesQuota = ({ abuse, clock, maxBytes }: TotalEven
     assertWithinQuota(abuse, {
       quota: 'calendar_event_bytes_of_all_owners',
       wanted: (await total.current(query)) + growth,
-      max: maxBytes,
+      max,
       unit: 'bytes',
       remedy: 'Try again later, or ask the operator to raise CALENDAR_BYTES.',
     });
     total.add(growth);
   };
 };
-
-/** @throws AppError `quota_exceeded` if the pages of one sync have more bytes than allowed */
-export type SyncBytesQuota = (bytes: number) => void;
-
-export const createSyncBytesQuota =
-  ({ abuse, maxBytes }: { readonly abuse: AbuseReport; readonly maxBytes: number }): SyncBytesQuota =>
-  (bytes) =>
-    assertWithinQuota(abuse, {
-      quota: 'calendar_sync_bytes',
-      wanted: bytes,
-      max: maxBytes,
-      unit: 'bytes',
-      remedy: 'Remove events with long texts or many attendees from the calendar.',
-    });
-
-export const createEventQuota =
-  ({ abuse, maxEvents }: { readonly abuse: AbuseReport; readonly maxEvents: number }): EventQuota =>
-  (events) =>
-    assertWithinQuota(abuse, {
-      quota: 'calendar_events',
-      wanted: events,
-      max: maxEvents,
-      unit: 'events',
-      remedy: 'Remove events from the calendar.',
-    });

@@ -110,13 +110,13 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
   const taggedSecrets = createTaggedSecrets(await derivedSecret(keyRing.signing, 'credential tags'));
   const revocations = createRevocations({ unitOfWork, google, cipher, jobs, logger, reader });
   const accessTokens = createAccessTokens({ unitOfWork, audit, google, cipher, clock, metrics, logger });
-  const assertQuota = createEventQuota({ abuse, maxEvents: config.CALENDAR_EVENTS_PER_OWNER });
-  const assertEventBytes = createEventBytesQuota({ abuse, maxBytes: config.CALENDAR_BYTES_PER_OWNER });
+  const assertQuota = createEventQuota({ abuse, max: config.CALENDAR_EVENTS_PER_OWNER });
+  const assertEventBytes = createEventBytesQuota({ abuse, max: config.CALENDAR_BYTES_PER_OWNER });
   const sync = createSync({
     unitOfWork,
     assertQuota,
     assertEventBytes,
-    assertTotalBytes: createTotalEventBytesQuota({ abuse, clock, maxBytes: config.CALENDAR_BYTES }),
+    assertTotalBytes: createTotalEventBytesQuota({ abuse, clock, max: config.CALENDAR_BYTES }),
     memory: createSyncMemory({ abuse, maxBytes: config.CALENDAR_SYNC_MEMORY_BYTES }),
     fetchChanges: createFetchChanges({
       google,
@@ -124,7 +124,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
       clock,
       assertQuota,
       assertEventBytes,
-      assertBytes: createSyncBytesQuota({ abuse, maxBytes: config.CALENDAR_SYNC_MAX_BYTES }),
+      assertBytes: createSyncBytesQuota({ abuse, max: config.CALENDAR_SYNC_MAX_BYTES }),
       futureDays: config.CALENDAR_FUTURE_DAYS,
     }),
     clock,

@@ -102,22 +102,26 @@ const networkPercent = 75;
 const createSlots = (limit: number, callerPercent: number) => {
   const byCaller = createShares({ limit, callerPercent, minAmount: 1 });
   const byNetwork = createShares({ limit, callerPercent: Math.max(callerPercent, networkPercent), minAmount: 1 });
-  const networkOf = ({ clientIp }: Caller): string => countedSite(clientIp);
   return {
     total: byCaller.total,
-    check: (caller: Caller): Refusal | undefined => byCaller.check(caller.key) ?? byNetwork.check(networkOf(caller)),
-    take: (caller: Caller): Refusal | undefined => {
-      const refusal = byNetwork.check(networkOf(caller)) ?? byCaller.take(caller.key);
-      if (refusal === undefined) byNetwork.take(networkOf(caller));
-      return refusal;
-    },
-    free: (): void => {
-      byCaller.free();
-      byNetwork.free();
-    },
-    forget: (caller: Caller): void => {
-      byCaller.forget(caller.key);
-      byNetwork.forget(networkOf(caller));
+    check: (caller: Caller): Refusal | undefined =>
+      byCaller.check(caller.key) ?? byNetwork.check(countedSite(caller.clientIp)),
+    /** @returns the slot, or why there is none */
+    take: ({ key, clientIp }: Caller): Slot | Refusal => {
+      const network = countedSite(clientIp);
+      const refusal = byNetwork.check(network) ?? byCaller.take(key);
+      if (refusal !== undefined) return refusal;
+      byNetwork.take(network);
+      return {
+        workEnded: () => {
+          byCaller.free();
+          byNetwork.free();
+        },
+        answerEnded: () => {
+          byCaller.forget(key);
+          byNetwork.forget(network);
+        },
+      };
     },
   };
 };
@@ -137,9 +141,8 @@ export const createLoadShedding = (
     throw new AppError('overloaded', undefined, { retryAfter });
   };
 
-  const refuseWhere = (refusal: Refusal | undefined, load: LoadClass, { clientIp }: Caller): void => {
-    if (refusal === undefined) return;
-    if (refusal === 'full') overloaded(load, 'concurrency');
+  const refuse = (refusal: Refusal, load: LoadClass, { clientIp }: Caller): never => {
+    if (refusal === 'full') return overloaded(load, 'concurrency');
     metrics.count('volwatch_load_shed_total', { load_class: load, reason: 'caller' });
     abuse.refused('concurrency_by_caller', clientIp);
     throw new AppError('concurrency_limit_exceeded', undefined, { retryAfter });
@@ -155,12 +158,14 @@ export const createLoadShedding = (
       if (slots[load].total() >= limits[load]) overloaded(load, 'concurrency');
     },
     check: ({ load }, caller) => {
-      if (load !== 'none') refuseWhere(slots[load].check(caller), load, caller);
+      if (load === 'none') return;
+      const refusal = slots[load].check(caller);
+      if (refusal !== undefined) refuse(refusal, load, caller);
     },
     enter: ({ load }, caller) => {
       if (load === 'none') return undefined;
-      refuseWhere(slots[load].take(caller), load, caller);
-      return { workEnded: () => slots[load].free(), answerEnded: () => slots[load].forget(caller) };
+      const slot = slots[load].take(caller);
+      return typeof slot === 'string' ? refuse(slot, load, caller) : slot;
     },
   };
 };

@@ -16,7 +16,7 @@ export type TotalBytes = {
 const maxAgeMs = 10_000;
 
 /**
- * The bytes of all owners. The sum reads each chunk of each owner, which takes 0.1 s and more for some 100,000 chunks, so it
+ * The bytes of all owners. The sum reads a row of each owner or of each object, which takes 0.1 s and more for some 100,000 rows, so it
  * must not be a part of each request. What other processes add is missing for up to 10 s.
  */
 export const createTotalBytes = ({ clock, read }: TotalBytesDeps): TotalBytes => {

@@ -13,10 +13,7 @@ export type ExplanationPlaces = {
 
 /** Each running explanation adds a slice of work to each turn of the event loop. */
 const maxRunning = 2;
-/**
- * An explanation of a large index takes about 100 ms, so the last one waits about 3 s. More than 50, because in a queue in which each caller has
- * one place nobody makes room for another one.
- */
+/** An explanation of a large index takes about 100 ms, so the last one waits about 3 s. */
 const maxWaiting = 64;
 const maxPerCaller = 8;
 const retryAfter = 1;
