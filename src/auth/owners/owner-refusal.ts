@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { TokenEnds } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 
 const detail = 'The user or client that this credential belongs to is deleted, disabled or revoked';
@@ -14,7 +15,7 @@ export const ownerGone = (kind?: Principal['kind']): AppError =>
 /** Whether the access token of a caller was issued before all tokens of its owner were ended. */
 export const isTokenEnded = (
   { tokenId, tokenIssuedAt = 0, tokenFormat }: Pick<Principal, 'tokenId' | 'tokenIssuedAt' | 'tokenFormat'>,
-  { tokensEndedAt, legacyTokensEndedAt }: { readonly tokensEndedAt?: number; readonly legacyTokensEndedAt?: number },
+  { tokensEndedAt, legacyTokensEndedAt }: TokenEnds,
 ): boolean => {
   const isUntil = (end: number | undefined): boolean => end !== undefined && tokenIssuedAt <= end;
   if (tokenId === undefined) return false;

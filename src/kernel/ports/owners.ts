@@ -4,6 +4,13 @@ import type { Query } from './unit-of-work.ts';
 /** The user or client that an API key, a webhook or a token belongs to. An API key cannot be an owner. */
 export type Owner = { readonly kind: 'user' | 'client'; readonly id: string };
 
+export type TokenEnds = {
+  /** Unix seconds. Access tokens issued at or before this time are not valid any more. */
+  readonly tokensEndedAt?: number;
+  /** As `tokensEndedAt`, for tokens of the earlier system only. */
+  readonly legacyTokensEndedAt?: number;
+};
+
 /**
  * The current state of an owner.
  * - `present`: exists and is enabled.
@@ -11,16 +18,9 @@ export type Owner = { readonly kind: 'user' | 'client'; readonly id: string };
  * - `unknown`: a user that never had an account here, for example of an earlier system whose tokens are accepted.
  */
 export type OwnerStanding =
-  | {
-      readonly state: 'present';
-      readonly scopes: readonly Scope[];
-      /** Unix seconds. Access tokens issued at or before this time are not valid any more. */
-      readonly tokensEndedAt?: number;
-      /** As `tokensEndedAt`, for tokens of the earlier system only. */
-      readonly legacyTokensEndedAt?: number;
-    }
+  | (TokenEnds & { readonly state: 'present'; readonly scopes: readonly Scope[] })
   | { readonly state: 'gone' }
-  | { readonly state: 'unknown'; readonly tokensEndedAt?: number; readonly legacyTokensEndedAt?: number };
+  | (TokenEnds & { readonly state: 'unknown' });
 
 /** The credential with which a request asks to store something. */
 export type StoringCaller = Pick<
