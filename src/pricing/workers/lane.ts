@@ -33,9 +33,7 @@ export type LaneOptions = LaneEvents & {
   readonly queue: FairQueue<LaneTask>;
   readonly filename: string;
   readonly processes: number;
-  /**
-   * Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait.
-   */
+  /** Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait. */
   readonly openPerProcess: number;
   /**
    * Max open tasks of one process that are not brief. The other places are for brief tasks, so that these do not wait until
@@ -109,7 +107,8 @@ export const createLane = (options: LaneOptions): Lane => {
     });
 
   const finished = (member: Member): void => {
-    if (member.open.size === 0) {
+    // A last message of a process that `close` has killed: it must go on to keep this program running until it has ended.
+    if (member.open.size === 0 && !closed) {
       member.process.setIdle(true);
       member.idleTimer = setTimeout(() => {
         if (member.residentBytes > keptBytes) kill(member, 'recycled');

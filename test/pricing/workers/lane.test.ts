@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
@@ -48,4 +50,11 @@ test('the expected time of a task does not stay with its caller when the process
   });
   t.is(await promise, 'ended');
   t.is(chargedMs, -5_000);
+});
+
+test('a lane that closes with a reply in the pipe keeps its program running until its process has ended', async (t) => {
+  const file = new URL('close-after-reply.ts', import.meta.url).pathname;
+  // With an await that nothing ends, Node exits with the status 13, and this rejects.
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 60_000 });
+  t.is(stdout.trim(), 'closed');
 });
