@@ -48,6 +48,12 @@ export const payloads = {
   brotliWindow: once(() =>
     brotliCompressSync(Buffer.alloc(2 ** 24), { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } }),
   ),
+  /** The beginning of a gzip body that decompresses to so many blanks, up to a place where other blocks can follow. */
+  openGzip: (bytes: number): Buffer =>
+    gzipSync(Buffer.concat([Buffer.from('{"options":['), Buffer.alloc(bytes, ' ')]), {
+      level: 9,
+      finishFlush: constants.Z_SYNC_FLUSH,
+    }),
   /** 4 MB of rows that a universe refuses, because it does not contain the symbols. */
   uploadOfUnknownSymbols: once(() =>
     Buffer.from(

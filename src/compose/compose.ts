@@ -89,8 +89,9 @@ export const compose = async (config: Config): Promise<Service> => {
     nearestAsset,
   });
   const pricing = composePricing(base, { closes, nearestAsset }, callerSettings);
-  const pricingJobs = composePricingJobs(base, database, {
+  const pricingJobs = await composePricingJobs(base, database, {
     jobs,
+    keyRing,
     mayAct,
     assertCallerMayStore,
     pricing: pricing.service,

@@ -8,6 +8,8 @@ const JobTurnEntity = defineEntity({
     queue: p.text().primary(),
     groupHash: p.bigint().primary(),
     turn: p.integer(),
+    networkHash: p.bigint().nullable(),
+    place: p.integer().nullable(),
   },
 });
 

@@ -18,7 +18,7 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 
-import { removeWaitingSql, takeTurn } from './turns.ts';
+import { type NetworkOfJob, removeWaitingSql, takeTurn, turnsOf } from './turns.ts';
 import { createWork, type Execute } from './work.ts';
 
 export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
@@ -36,6 +36,8 @@ type QueueSettings = {
    * take turns.
    */
   readonly oneJobPerGroup?: boolean;
+  /** Max number of jobs of the groups of one network that this process runs at a time; default 1. */
+  readonly placesPerNetwork?: number;
   /**
    * Log level for a job that fails after all retries; default `error`. It is `warn` for a queue whose failures have an
    * external cause, because an operator cannot repair them.
@@ -111,6 +113,8 @@ export const createJobs = (deps: JobsDeps): Jobs => {
   const hasRecentFault = (): boolean => performance.now() - faultAt < degradedMs;
   const stopping = new AbortController();
   const settingsOf = (queue: JobQueue): QueueSettings => ({ ...deps, ...deps.queues?.[queue] });
+  const networkOf = (queue: JobQueue, name: string | undefined): NetworkOfJob | undefined =>
+    name === undefined ? undefined : { name, places: settingsOf(queue).placesPerNetwork ?? 1 };
   const retries = (queue: JobQueue): number => settingsOf(queue).retries;
   const finalFailureLevel = (queue: JobQueue): 'warn' | 'error' => settingsOf(queue).finalFailureLevel ?? 'error';
   const work = createWork({ execute, metrics, logger, retries, finalFailureLevel, stopping: stopping.signal });
@@ -227,17 +231,20 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
     isOpen: () => open !== undefined,
 
-    enqueue: async ({ query }, queue, { key, data, group }) => {
+    enqueue: async ({ query }, queue, { key, data, group, network }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
       const traceparent = traceparentOf(context.active());
-      const grouped =
-        group === undefined ? {} : { group: { id: group }, priority: -(await takeTurn(query, queue, group)) };
+      const taken = group === undefined ? undefined : await takeTurn(query, queue, group, networkOf(queue, network));
       const id = await open.send(
         queue,
-        { ...data, ...(traceparent !== undefined && { traceparent }) },
+        {
+          ...data,
+          ...(traceparent !== undefined && { traceparent }),
+          ...(group !== undefined && network !== undefined && { [turnsOf]: group }),
+        },
         {
           singletonKey: key,
-          ...grouped,
+          ...(taken && { group: { id: taken.group }, priority: -taken.turn }),
           db: { executeSql: async (text, values) => ({ rows: await query(text, values) }) },
         },
       );

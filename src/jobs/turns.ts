@@ -3,12 +3,16 @@ import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 /*
  * The order of the jobs of several groups is start-time fair queuing (Goyal, Vin, Cheng: Start-time fair queuing, SIGCOMM
- * 1996) with the same weight for each group and job: the turn of a job is one more than the larger of the last turn of its
- * group and the turn of the job that was started last. So the first job of a group comes before the second waiting job of
- * each other group, however many wait there and since when.
+ * 1996): the turn of a job is one more than the larger of the last turn of its group and the turn of the job that was
+ * started last. So the first job of a group comes before the second waiting job of each other group, however many wait
+ * there and since when.
+ *
+ * Groups of one network share its weight: their turns are further apart by the number of these groups that wait. So the
+ * groups of a network together have as many jobs started as one group of another network. Without a network each group has
+ * the same weight. A network has a number of places, and pg-boss runs one job of a place at a time. A group has one of them.
  *
  * A hash stands for a group, because the name of a group contains the id of an owner or the hash of a network, and the rows are kept for a while
- * after his erasure.
+ * after his erasure. A group keeps its network and its place while it waits or runs, so that an owner cannot have several.
  */
 
 // SQL: one statement must read, change and return a turn.
@@ -16,22 +20,78 @@ import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 /** pg-boss stores the priority of a job, which is its negative turn, as an integer. */
 const maxTurn = 2_147_483_647;
 
-/** @param groups a query of rows with a `name`. $1 is the queue. */
+/** The name in the data of a job that has a network: the group whose turn it takes. */
+export const turnsOf = 'turns_of';
+
+const startedSql =
+  'select coalesce((select turn from job_turn where queue = $1 and group_hash = 0), 0)::bigint as turn';
+
+/** @param groups a query of rows with a `name` and, or null, the hash of a `network` and a `place`. $1 is the queue. */
 const takeSql = (groups: string): string => `
-  insert into job_turn as own (queue, group_hash, turn)
-  select $1, hashtextextended(name, 0), least(${maxTurn - 1}, coalesce((select turn from job_turn where queue = $1 and group_hash = 0), 0)) + 1
-  from (${groups}) as groups
-  on conflict (queue, group_hash) do update set turn = least(${maxTurn - 1}, greatest(own.turn, excluded.turn - 1)) + 1
+  with started as (${startedSql}), share as (
+    select hashtextextended(name, 0) as hash, network, place, started.turn as started, 1 + (
+      select count(*) from job_turn other
+      where other.queue = $1 and other.network_hash = network and other.group_hash <> hashtextextended(name, 0) and other.turn > started.turn
+    ) as groups
+    from (${groups}) as wanted, started
+  )
+  insert into job_turn as own (queue, group_hash, network_hash, place, turn)
+  select $1, hash, network, place, least(${maxTurn}, started + groups) from share
+  on conflict (queue, group_hash) do update set network_hash = excluded.network_hash, place = excluded.place,
+    turn = (select least(${maxTurn}, greatest(own.turn, started) + groups) from share)
   returning turn`;
-const takeForSql = takeSql('select $2 as name');
+const takeForSql = takeSql('select $2 as name, $3::bigint as network, $4::int as place');
+
+/** Two parts of the name of the group that pg-boss knows: the hash of the network, and the place. */
+const partsOfGroup = `split_part(group_id, '/', 1)::bigint as network, split_part(group_id, '/', 2)::int as place`;
+
+/**
+ * The place that a group has while it waits or runs, otherwise the one with fewest groups of the network. Parameters: queue, group,
+ * network, number of places.
+ */
+const placeSql = `
+  with started as (${startedSql}), kept as (
+    select network_hash as network, place from job_turn, started
+    where queue = $1 and group_hash = hashtextextended($2, 0) and job_turn.turn > started.turn and network_hash is not null
+    union all
+    select ${partsOfGroup} from pgboss.job
+    where name = $1 and state = 'active' and group_id is not null and data->>'${turnsOf}' = $2
+    limit 1
+  ), own as (
+    select coalesce((select network from kept), hashtextextended($3, 0)) as network
+  ), used as (
+    select place from job_turn, started, own
+    where queue = $1 and network_hash = network and group_hash <> hashtextextended($2, 0) and job_turn.turn > started.turn
+    union all
+    select split_part(group_id, '/', 2)::int from pgboss.job, own
+    where name = $1 and state = 'active' and group_id is not null and starts_with(group_id, network || '/')
+  )
+  select network::text, coalesce((select place from kept), (
+    select number from generate_series(0, $4::int - 1) as number left join used on place = number
+    group by number order by count(place), number limit 1
+  )) as place from own`;
+
+/** A network whose groups share turns and places. */
+export type NetworkOfJob = {
+  /** Not an address, because a hash of it is stored. */
+  readonly name: string;
+  /** Max number of jobs of the network that one process runs at a time. */
+  readonly places: number;
+};
+
+/** The turn of a new job, and the group that pg-boss must know it by. */
+export type Turn = { readonly turn: number; readonly group: string };
 
 /**
  * Returns the turn of a new job. The row of the group is locked until the end of the transaction, so a transaction with
  * jobs of several groups must enqueue them in the order of the groups.
  */
-export const takeTurn = async (query: Query, queue: JobQueue, group: string): Promise<number> => {
-  const [row] = await query<{ turn: number }>(takeForSql, [queue, group]);
-  return row!.turn;
+export const takeTurn = async (query: Query, queue: JobQueue, group: string, network?: NetworkOfJob): Promise<Turn> => {
+  const [own] = network
+    ? await query<{ network: string; place: number }>(placeSql, [queue, group, network.name, network.places])
+    : [];
+  const [row] = await query<{ turn: number }>(takeForSql, [queue, group, own?.network ?? null, own?.place ?? null]);
+  return { turn: row!.turn, group: own ? `${own.network}/${own.place}` : group };
 };
 
 /** Stores that a job of this turn was started. Parameters: queue, turn. */
@@ -39,9 +99,11 @@ export const startTurnSql = `
   insert into job_turn as own (queue, group_hash, turn) values ($1, 0, $2)
   on conflict (queue, group_hash) do update set turn = excluded.turn where own.turn < excluded.turn`;
 
-const takeForJobSql = takeSql(
-  'select group_id as name from pgboss.job where name = $1 and id = $2 and group_id is not null',
-);
+/** Where a job has a network, its data name the group that takes turns. */
+const takeForJobSql = takeSql(`
+  select data->>'${turnsOf}' as name, ${partsOfGroup} from pgboss.job where name = $1 and id = $2 and data ? '${turnsOf}'
+  union all
+  select group_id, null, null from pgboss.job where name = $1 and id = $2 and group_id is not null and not data ? '${turnsOf}'`);
 
 /** Gives a running job a new turn, for its retry. Parameters: queue, id. */
 export const renewTurnSql = `

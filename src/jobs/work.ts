@@ -4,7 +4,7 @@ import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { putBackSql, renewTurnSql, startTurnSql } from './turns.ts';
+import { putBackSql, renewTurnSql, startTurnSql, turnsOf } from './turns.ts';
 import { contextOfTraceparent } from '#src/kernel/requests/trace-parent.ts';
 
 /**
@@ -30,7 +30,7 @@ export const createWork =
   ({ execute, metrics, logger, retries, finalFailureLevel, stopping }: WorkDeps) =>
   async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
     // Jobs of earlier releases can hold `tracestate` and `baggage` too.
-    const { traceparent, tracestate: _, baggage: __, ...data } = job.data;
+    const { traceparent, tracestate: _, baggage: __, [turnsOf]: ___, ...data } = job.data;
     const last = job.retryCount >= retries(queue);
     const parent = contextOfTraceparent(traceparent);
     const span = trace.getTracer('volwatch.jobs').startSpan(

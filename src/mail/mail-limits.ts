@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -6,7 +5,7 @@ import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import { mailKinds, type MailKind, type MailRequest } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
+import { siteHashOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 /** Life of the token in messages of these kinds. Other messages have none. */
@@ -119,10 +118,7 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
 
   const isShareUsed: MailLimits['isShareUsed'] = async ({ query }, kind) => (await countWaiting(query, kind)) >= share;
 
-  const networkOfRequest: MailLimits['networkOfRequest'] = () => {
-    const site = siteOfRequest();
-    return site === undefined ? null : createHmac('sha256', networkKey).update(site).digest();
-  };
+  const networkOfRequest: MailLimits['networkOfRequest'] = () => siteHashOfRequest(networkKey) ?? null;
 
   /**
    * Makes room for a message of a network that waits for few: the newest one of the network that waits for most is not sent.

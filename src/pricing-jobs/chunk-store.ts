@@ -10,6 +10,8 @@ export const chunkKey = (jobId: string, number: number): string => `${jobId}/${n
 /** Identifies one chunk. */
 type ChunkKey = { readonly jobId: string; readonly number: number };
 type NewChunk = ChunkKey & { readonly owner: string | null; readonly digest: string; readonly bytes: number };
+/** `network` is a keyed hash of the network of the request that gave the chunk. */
+type ChunkTurn = { readonly group: string; readonly network: string | undefined };
 type Priced = ChunkKey & { readonly owner: string | null; readonly output: ByteBlocks; readonly rows: number } & {
   readonly failed: number;
 };
@@ -33,7 +35,7 @@ export type ChunkStore = {
    * @throws AppError `precondition_failed` when the job was submitted or cancelled, `concurrency_limit_exceeded` while
    * another request writes the same chunk
    */
-  readonly write: (chunk: ChunkKey & { readonly group: string }, bytes: ByteBlocks) => Promise<void>;
+  readonly write: (chunk: ChunkKey & ChunkTurn, bytes: ByteBlocks) => Promise<void>;
   /** Replaces the input of a chunk with its result. @throws AppError `quota_exceeded` */
   readonly finish: (priced: Priced) => Promise<void>;
 };
@@ -84,7 +86,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
     },
 
     write: async (chunk, bytes) => {
-      const { jobId, number, group } = chunk;
+      const { jobId, number, group, network } = chunk;
       try {
         await unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
           const { query } = transaction;
@@ -95,7 +97,12 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
             bytes,
           ]);
           const data = { job_id: jobId, number: String(number) };
-          await jobs.enqueue(transaction, 'pricing', { key: chunkKey(jobId, number), data, group });
+          await jobs.enqueue(transaction, 'pricing', {
+            key: chunkKey(jobId, number),
+            data,
+            group,
+            ...(network !== undefined && { network }),
+          });
         });
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'concurrency_limit_exceeded')) await release(chunk);

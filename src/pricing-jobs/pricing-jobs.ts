@@ -37,6 +37,8 @@ export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | '
   readonly defaultsOfCaller: () => Promise<PricingDefaults | undefined>;
   /** Refuses bytes that do not begin as an Arrow stream, before they are stored. @throws AppError */
   readonly assertStream: (bytes: Uint8Array) => void;
+  /** Returns a keyed hash of the network of the current request. */
+  readonly networkOfRequest: () => string | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
 };
@@ -140,7 +142,7 @@ const failureOf = (reason: ErrorCode): AppError =>
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
 export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
-  const { unitOfWork, reader, ids, clock, quota, assertStream, defaultsOfCaller } = deps;
+  const { unitOfWork, reader, ids, clock, quota, assertStream, defaultsOfCaller, networkOfRequest } = deps;
   const measure = createMeasureChunk(deps);
   const store = createChunkStore(deps);
 
@@ -185,7 +187,7 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
           const chunk = { jobId, number, owner: job.owner ?? null, digest, bytes: bytes.byteLength };
           return { owner: chunk.owner, isNew: await store.reserve(transaction.query, chunk) };
         });
-        if (isNew) await store.write({ jobId, number, group: owner ?? subject }, bytes);
+        if (isNew) await store.write({ jobId, number, group: owner ?? subject, network: networkOfRequest() }, bytes);
         if (given instanceof ByteBlocks) void given.release();
         return read(reader.query, subject, jobId);
       }),

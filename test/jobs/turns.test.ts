@@ -36,11 +36,11 @@ const setup = async (t: ExecutionContext, retries = 0) => {
   });
   const change = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
     database.unitOfWork.run({ operation }, work);
-  const add = (group: string, count: number): Promise<void> =>
+  const add = (group: string, count: number, network?: string): Promise<void> =>
     change(async (transaction) => {
       for (let number = 1; number <= count; number += 1) {
         const key = `${group}${number}`;
-        await jobs.enqueue(transaction, 'pricing', { key, group, data: { key } });
+        await jobs.enqueue(transaction, 'pricing', { key, group, data: { key }, ...(network && { network }) });
       }
     });
   return { admin, jobs, metrics, change, add };
@@ -122,12 +122,84 @@ test('a turn is one more than the last one of the group and than the one that wa
   const { admin, jobs, change } = await setup(t);
   // The table of jobs exists after the start.
   await jobs.start(none);
-  const take = (group: string): Promise<number> => change(({ query }) => takeTurn(query, 'mail', group));
+  const take = async (group: string): Promise<number> =>
+    (await change(({ query }) => takeTurn(query, 'mail', group))).turn;
   t.deepEqual([await take('a'), await take('a'), await take('b'), await take('a')], [1, 2, 1, 3]);
   await admin.query(`insert into job_turn values ('mail', 0, 2)`);
   t.deepEqual([await take('b'), await take('c'), await take('a')], [3, 3, 4]);
   await admin.query(`update job_turn set turn = 2147483647 where queue = 'mail' and group_hash = 0`);
   t.deepEqual([await take('a'), await take('a'), await take('d')], [2147483647, 2147483647, 2147483647]);
+});
+
+test('the groups of one network share the turns of one group, and some places', async (t) => {
+  const { admin, jobs, change } = await setup(t);
+  await jobs.start(none);
+  const take = (group: string, name: string) =>
+    change(({ query }) => takeTurn(query, 'pricing', group, { name, places: 2 }));
+  const all = async (groups: string, network: string) => {
+    const turns: { turn: number; group: string }[] = [];
+    for (const group of groups) turns.push(await take(group, network));
+    return { turns: turns.map(({ turn }) => turn), groups: turns.map(({ group }) => group) };
+  };
+  const first = await all('abcd', 'one');
+  t.deepEqual(first.turns, [1, 2, 3, 4]);
+  t.deepEqual(first.groups[0]!, first.groups[2]!, 'four owners have two places');
+  t.deepEqual(first.groups[1]!, first.groups[3]!);
+  t.not(first.groups[0], first.groups[1]);
+  t.deepEqual(await all('abcd', 'one'), { turns: [5, 6, 7, 8], groups: first.groups });
+  const other = await all('ee', 'two');
+  t.deepEqual(other.turns, [1, 2], 'the first jobs of another network come before');
+  t.is(
+    (await change(({ query }) => takeTurn(query, 'pricing', 'f'))).turn,
+    1,
+    'and those of a group without a network',
+  );
+  t.is((await take('a', 'two')).group, first.groups[0]!, 'an owner has one place, also with requests of two networks');
+
+  await admin.query(`insert into job_turn values ('pricing', 0, 1000)`);
+  t.deepEqual(await take('b', 'two'), { turn: 1_001, group: other.groups[0]! }, 'nothing of it waits any more');
+  const run = (group: string, owner: string) =>
+    admin.query(
+      `insert into pgboss.job (name, state, group_id, data) values ('pricing', 'active', '${group}', '{"turns_of":"${owner}"}')`,
+    );
+  await run(first.groups[1]!, 'd');
+  await run(first.groups[0]!, 'c');
+  t.is((await take('c', 'two')).group, first.groups[0]!, 'its job runs');
+  await admin.query(`delete from pgboss.job where group_id = '${first.groups[0]}'`);
+  t.is((await take('g', 'one')).group, first.groups[0]!, 'a place with fewer groups');
+});
+
+test('slow jobs of many groups of one network leave places for other networks', async (t) => {
+  const { admin, jobs, metrics, add } = await setup(t, 1);
+  const gate = Promise.withResolvers<void>();
+  const started: string[] = [];
+  await jobs.start({
+    ...none,
+    pricing: async (data) => {
+      const { key = '' } = data;
+      t.deepEqual(Object.keys(data), ['key']);
+      started.push(key);
+      if (key === 'other1') throw new AppError('external_api_timeout');
+      if (key !== 'another1') await gate.promise;
+    },
+  });
+  for (let group = 0; group < 6; group += 1) await add(`slow${group} `, 2, 'network');
+  await eventually(() => started.length === 1, 'the network has one place');
+  await add('another', 1, 'another network');
+  await eventually(() => started.includes('another1'), 'the job of another network runs');
+  await add('other', 1, 'other network');
+  await eventually(
+    () => metrics.value('volwatch_jobs_total', { queue: 'pricing', outcome: 'failed' }) === 1,
+    'it fails',
+  );
+  const [turn, retried] = await Promise.all([
+    admin.query(`select turn from job_turn where group_hash = hashtextextended('other', 0)`),
+    admin.query(`select priority from pgboss.job where singleton_key = 'other1'`),
+  ]);
+  t.is(Number(turn[0]!['turn']), -Number(retried[0]!['priority']), 'the retry has the new turn of its owner');
+  t.true(Number(turn[0]!['turn']) > 1);
+  t.is(started.filter((key) => key.startsWith('slow')).length, 1);
+  gate.resolve();
 });
 
 test('waiting jobs are removed by their keys', async (t) => {

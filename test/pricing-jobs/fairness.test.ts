@@ -59,13 +59,14 @@ test('a submitted job does not wait for a chunk whose bytes never arrived', asyn
   t.like(await pricing.find(owner, id), { status: 'completed', chunks: { total: 1, done: 1, failed: 0 } });
 });
 
-test('chunks are grouped by owner, also those of his API keys', async (t) => {
-  const { pricing, groups } = await setup(t);
+test('chunks are grouped by owner, also those of his API keys, and by the network of their request', async (t) => {
+  const { pricing, groups, networks } = await setup(t);
   for (const subject of ['user:1', 'api_key:a']) {
     const { id } = await pricing.open({ subject, owner: 'user:1' });
     await pricing.add(subject, id, 1, Buffer.from('abc'));
   }
   t.deepEqual(groups, ['user:1', 'user:1']);
+  t.deepEqual(networks, ['network', 'network']);
 });
 
 test('a chunk that is cancelled while it is priced is not priced to the end, and not tried again', async (t) => {

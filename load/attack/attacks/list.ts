@@ -1,6 +1,14 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
-import { expansion, redaction, slowBodies, structure, unexpectedBodies, wrongLengthArrow } from './bodies.ts';
+import {
+  expansion,
+  heldBodies,
+  redaction,
+  slowBodies,
+  structure,
+  unexpectedBodies,
+  wrongLengthArrow,
+} from './bodies.ts';
 import { largeCalendars } from './calendars.ts';
 import { largeHeads, manySmallChunks } from './bursts.ts';
 import { endlessPipelines, longPipelines, repeatedConnects, shortPipelines } from './connections.ts';
@@ -42,7 +50,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_expansion: [...expansion, uploads.decompressionBombs],
   body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],
-  body_backlog: idleBodies,
+  body_backlog: [...idleBodies, heldBodies],
   concurrency_by_caller: [manyBatches, uploads.parallel, largeHeads],
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],

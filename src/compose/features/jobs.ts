@@ -1,4 +1,10 @@
-import { createEndedKeys, type MayAct, removeUsersWithoutSignIn } from '../../auth/index.ts';
+import {
+  createEndedKeys,
+  derivedSecret,
+  type KeyRing,
+  type MayAct,
+  removeUsersWithoutSignIn,
+} from '../../auth/index.ts';
 import { removeOldCalendarRows } from '../../calendar/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
@@ -18,6 +24,7 @@ import {
 import { removalStatementMs } from '../../kernel/lists/removal.ts';
 import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
+import { siteHashOfRequest } from '../../kernel/requests/callers/site-of-request.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
 import {
   createPricingJobQuota,
@@ -68,7 +75,11 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
         ),
       },
       retention: { maxSeconds: retentionSeconds },
-      pricing: { oneJobPerGroup: true, concurrency: config.PRICING_JOB_CONCURRENCY },
+      pricing: {
+        oneJobPerGroup: true,
+        placesPerNetwork: Math.max(1, Math.floor(config.PRICING_JOB_CONCURRENCY / 2)),
+        concurrency: config.PRICING_JOB_CONCURRENCY,
+      },
       // Google and the owner of a calendar cause its failures.
       calendar: { finalFailureLevel: 'warn' },
       // The SMTP server causes its failures.
@@ -182,7 +193,7 @@ const minPricingChunkBytes = 16_384;
 const writesOfStored = 2;
 
 /** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
-export const composePricingJobs = (
+export const composePricingJobs = async (
   { config, abuse, clock, metrics }: Base,
   { unitOfWork, reader }: Database,
   {
@@ -191,15 +202,19 @@ export const composePricingJobs = (
     assertCallerMayStore,
     pricing,
     settingsOf,
+    keyRing,
   }: {
     readonly jobs: Jobs;
     readonly mayAct: MayAct;
     readonly assertCallerMayStore: AssertCallerMayStore;
     readonly pricing: PricingService;
     readonly settingsOf: SettingsOfCaller['of'];
+    readonly keyRing: KeyRing;
   },
-): PricingJobs =>
-  createPricingJobs({
+): Promise<PricingJobs> => {
+  const networkKey = await derivedSecret(keyRing.signing, 'networks of pricing jobs');
+  return createPricingJobs({
+    networkOfRequest: () => siteHashOfRequest(networkKey)?.toString('hex'),
     clock,
     metrics,
     unitOfWork,
@@ -245,3 +260,4 @@ export const composePricingJobs = (
       return { bytes: new ByteBlocks(chunks), rows: size, failed: size - totalsOf(tally).ok };
     },
   });
+};

@@ -38,6 +38,7 @@ import { consentTokens } from './from-0038/0050-consent-tokens.ts';
 import { pricingWrites } from './from-0038/0051-pricing-writes.ts';
 import { providerSymbols } from './from-0038/0052-provider-symbols.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
+import { networksOfTurns } from './from-0053/0057-networks-of-turns.ts';
 import { registrationBuckets } from './from-0053/0055-registration-buckets.ts';
 import { calendarBytes } from './from-0053/0054-calendar-bytes.ts';
 import { endedLegacyTokens } from './from-0053/0053-ended-legacy-tokens.ts';
@@ -88,4 +89,5 @@ export const migrations: readonly Migration[] = [
   calendarBytes,
   registrationBuckets,
   timesOfAddresses,
+  networksOfTurns,
 ];

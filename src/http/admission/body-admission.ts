@@ -1,7 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { createShares, type Refusal } from './shares.ts';
+import { createBodyMemory, type HeldBytes } from './body-memory.ts';
+import { createShares, type Caller, type Refusal } from './shares.ts';
 
 export type BodyAdmissionOptions = {
   /** Max bodies that are read at once. */
@@ -24,8 +26,6 @@ export type BodyAdmissionOptions = {
   readonly graceMs: number;
 };
 
-export type Caller = { readonly key: string; readonly clientIp: string };
-
 export type OpenBody = {
   /** Counts bytes that arrived from the network, for the min rate. */
   readonly arrived: (bytes: number) => void;
@@ -45,10 +45,10 @@ export type BodyAdmission = {
   /**
    * Counts a body as being read.
    * @param declaredBytes value of `Content-Length`, 0 without the header
-   * @param onSlow called once when the body arrives below the min rate
+   * @param onEnd called once when the body must end, because it arrives below the min rate or others need its memory
    * @throws AppError `overloaded`, `concurrency_limit_exceeded`
    */
-  readonly open: (caller: Caller, declaredBytes: number, onSlow: (error: AppError) => void) => OpenBody;
+  readonly open: (caller: Caller, declaredBytes: number, onEnd: (error: AppError) => void) => OpenBody;
 };
 
 export type BodyAdmissionDeps = { readonly metrics: Metrics; readonly abuse: AbuseReport };
@@ -59,6 +59,10 @@ export type BodyAdmissionDeps = { readonly metrics: Metrics; readonly abuse: Abu
  */
 const looksPerGrace = 5;
 const retryAfter = 1;
+/** Part of `maxTotalBytes` that every caller may hold while it is free: 4 MiB by default, about 40,000 rows of a batch. */
+const minPart = 1 / 64;
+/** The max window of brotli. */
+const maxWindowBytes = 2 ** 24;
 
 type Watched = { looks: number; bytes: number; isAwaited: boolean; readonly slow: () => void };
 
@@ -67,9 +71,9 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   const { maxBodies, maxTotalBytes, uncountedBytes, callerPercent, minBytesPerSecond, graceMs } = options;
   const { metrics, abuse } = deps;
   const bodies = createShares({ limit: maxBodies, callerPercent, minAmount: 1 });
-  const memory = createShares({ limit: maxTotalBytes, callerPercent, minAmount: 0 });
+  const memory = createBodyMemory({ limit: maxTotalBytes, callerPercent, minAmount: maxTotalBytes * minPart });
   // Apart, so that bodies with large windows take no memory from bodies that have none.
-  const windows = createShares({ limit: maxTotalBytes / 2, callerPercent, minAmount: 0 });
+  const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxWindowBytes });
   const watched = new Set<Watched>();
   const minBytesPerGrace = (minBytesPerSecond * graceMs) / 1_000;
 
@@ -96,9 +100,9 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   reportBytes();
 
   return {
-    open: (caller, declaredBytes, onSlow) => {
+    open: (caller, declaredBytes, onEnd) => {
       const declared = Math.max(0, declaredBytes - uncountedBytes);
-      const hopeless = declared > 0 ? memory.check(caller.key, declared) : undefined;
+      const hopeless = declared > 0 ? memory.check(caller, declared) : undefined;
       const refusal = hopeless ?? bodies.take(caller.key);
       if (refusal !== undefined) return refuse(refusal, caller);
       const body: Watched = {
@@ -108,28 +112,41 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
         slow: () => {
           watched.delete(body);
           abuse.refused('body_slow', caller.clientIp);
-          onSlow(new AppError('request_timeout', 'The body arrives too slowly'));
+          onEnd(new AppError('request_timeout', 'The body arrives too slowly'));
         },
       };
       watched.add(body);
       reportBodies();
+      // Its log line must belong to this request, and not to the one that takes the memory.
+      const displaced = AsyncLocalStorage.bind(() => {
+        release();
+        abuse.refused('body_backlog', caller.clientIp);
+        const detail = 'Callers with less memory need that of this body, which has not arrived completely';
+        onEnd(new AppError('concurrency_limit_exceeded', detail, { retryAfter }));
+      });
+      const kept = memory.open(caller, displaced);
+      const window = windows.open(caller, displaced);
       let size = 0;
       let counted = 0;
-      let reserved = 0;
       let reading = true;
+      const take = (held: HeldBytes, bytes: number): void => {
+        const refused = held.take(bytes);
+        if (refused !== undefined) refuse(refused, caller);
+        reportBytes();
+      };
       const close = (): void => {
         if (!reading) return;
         reading = false;
         watched.delete(body);
         bodies.release(caller.key);
         reportBodies();
-        if (reserved === 0) return;
-        windows.release(caller.key, reserved);
+        kept.settle();
+        window.release();
         reportBytes();
       };
-      const take = (shares: typeof memory, bytes: number): void => {
-        const refused = shares.take(caller.key, bytes);
-        if (refused !== undefined) refuse(refused, caller);
+      const release = (): void => {
+        close();
+        kept.release();
         reportBytes();
       };
       return {
@@ -139,22 +156,14 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
           size += bytes;
           const more = Math.max(0, size - uncountedBytes) - counted;
           if (more === 0) return;
-          take(memory, more);
+          take(kept, more);
           counted += more;
         },
         reserve: (bytes) => {
-          if (bytes === 0) return;
-          take(windows, bytes);
-          reserved += bytes;
+          if (bytes > 0) take(window, bytes);
         },
         close,
-        release: () => {
-          close();
-          if (counted === 0) return;
-          memory.release(caller.key, counted);
-          counted = 0;
-          reportBytes();
-        },
+        release,
       };
     },
   };

@@ -3,9 +3,9 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { loadClasses, type LoadClass, type Route } from '#src/kernel/requests/route.ts';
-import type { Caller } from './body-admission.ts';
+
 import { countedSite } from '#src/kernel/requests/counted-address.ts';
-import { createShares, type Refusal } from './shares.ts';
+import { createShares, networkPercent, type Caller, type Refusal } from './shares.ts';
 
 export type LoadSheddingOptions = {
   /** Max requests of each class that are processed at once. */
@@ -91,9 +91,6 @@ const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): Lag
   measure('start', afterWaiting);
   return lag;
 };
-
-/** Percent of a limit that the callers of one network can use while no other network has requests. */
-const networkPercent = 75;
 
 /**
  * The slots of one class. Callers have shares, and so have networks: one address can have many accounts, each of which is a caller

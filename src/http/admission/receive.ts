@@ -21,8 +21,8 @@ export type ExpansionLimits = {
 export type ReceiveOptions<T> = {
   readonly maxBytes: number;
   readonly expansion: ExpansionLimits;
-  /** @param onSlow ends the read with the given error */
-  readonly open: (declaredBytes: number, onSlow: (error: AppError) => void) => OpenBody;
+  /** @param onEnd ends the read with the given error */
+  readonly open: (declaredBytes: number, onEnd: (error: AppError) => void) => OpenBody;
   /** Asks for the body if the client waits for that (`Expect: 100-continue`). */
   readonly ask: () => void;
   /** Called when a compressed body exceeds a limit by its decompressed size. */

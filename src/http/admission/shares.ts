@@ -1,5 +1,8 @@
 import { createRecentUse } from './recent-use.ts';
 
+/** `key` names the user, client, API key or address that shares are counted by. */
+export type Caller = { readonly key: string; readonly clientIp: string };
+
 export type Refusal = 'full' | 'caller';
 
 export type Shares = {
@@ -14,6 +17,8 @@ export type Shares = {
   /** `free` and `forget` at once. */
   readonly release: (caller: string, amount?: number) => void;
   readonly total: () => number;
+  /** The amount that the caller holds, and the average that it held recently. */
+  readonly use: (caller: string) => number;
 };
 
 export type SharesOptions = {
@@ -26,7 +31,9 @@ export type SharesOptions = {
   readonly now?: () => number;
 };
 
-/** Share of a limit on numbers that is kept for callers who hold nothing and held little recently. */
+/** Percent of a limit that the callers of one network can use while no other network has requests. */
+export const networkPercent = 75;
+/** Share of a limit that is kept for callers who hold no more than `minAmount` and held little recently. */
 const keptShare = 0.25;
 /** Time after which what a caller held counts half. */
 const halfLifeMs = 30_000;
@@ -43,15 +50,16 @@ export const createShares = (options: SharesOptions): Shares => {
   const { limit, callerPercent, minAmount, now = () => performance.now() } = options;
   const perFree = callerPercent / (100 - callerPercent);
   const held = new Map<string, number>();
+  /** In units of `minAmount`. */
   const recentUse = createRecentUse({ halfLifeMs, now });
-  const keeps = minAmount > 0 && callerPercent < 100;
+  const keeps = callerPercent < 100;
   const kept = limit * keptShare;
   let total = 0;
 
   /** Whether `amount` would come from the kept part, and the caller has no right to it. */
   const isKept = (caller: string, own: number, free: number, amount: number): boolean => {
     if (!keeps || free - amount >= kept) return false;
-    return own > 0 || recentUse.of(caller) > (free / kept) ** 2;
+    return own + amount > minAmount || recentUse.of(caller) > (free / kept) ** 2;
   };
 
   const check: Shares['check'] = (caller, amount = 1) => {
@@ -71,7 +79,7 @@ export const createShares = (options: SharesOptions): Shares => {
   const hold = (caller: string, amount: number): void => {
     if (amount > 0) held.set(caller, amount);
     else held.delete(caller);
-    if (keeps) recentUse.hold(caller, Math.max(0, amount));
+    if (keeps) recentUse.hold(caller, Math.max(0, amount) / minAmount);
   };
   const forget: Shares['forget'] = (caller, amount = 1) => hold(caller, (held.get(caller) ?? 0) - amount);
 
@@ -91,5 +99,6 @@ export const createShares = (options: SharesOptions): Shares => {
       forget(caller, amount);
     },
     total: () => total,
+    use: (caller) => (held.get(caller) ?? 0) + recentUse.of(caller) * minAmount,
   };
 };

@@ -6,7 +6,7 @@ import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { AuthPolicy, Input, RateLimitRule, RequestSchemas } from '#src/kernel/requests/route.ts';
-import type { Caller } from '../admission/body-admission.ts';
+import type { Caller } from '../admission/shares.ts';
 import type { CompiledRoute } from './compiled-route.ts';
 import type { Match } from './match.ts';
 

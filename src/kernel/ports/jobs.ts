@@ -23,13 +23,14 @@ export type JobEnqueuer = {
    * @param key at most one job of a key waits or runs at a time
    * @param group in a queue with groups, a process runs one job of a group at a time, and the groups take turns. A
    * transaction with jobs of several groups must enqueue them in the order of the groups.
+   * @param network the groups of a network share the turns of one group, and some places. Not an address, because a hash of it is stored
    * @returns false if a job of this key waits or runs; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
   readonly enqueue: (
     transaction: Transaction,
     queue: JobQueue,
-    job: { readonly key: string; readonly data: JobData; readonly group?: string },
+    job: { readonly key: string; readonly data: JobData; readonly group?: string; readonly network?: string },
   ) => Promise<boolean>;
 };
 

@@ -39,10 +39,29 @@ test('a caller who holds too much is told so; one who holds nothing is told that
   t.is(shares.check('b'), undefined);
   shares.release('a');
   t.is(shares.check('a'), undefined, 'what is given back can be taken again');
-  const bytes = createShares({ limit: 1_000, callerPercent: 50, minAmount: 0 });
+  const bytes = createShares({ limit: 1_000, callerPercent: 50, minAmount: 10 });
   t.is(bytes.take('a', 400), undefined);
   t.is(bytes.take('b', 700), 'full');
   t.is(bytes.take('b', 200), undefined);
+});
+
+test('a new caller finds its min amount in the kept part, and no more; a caller with recent use finds less', (t) => {
+  let time = 0;
+  const shares = createShares({ limit: 1_000, callerPercent: 50, minAmount: 40, now: () => time });
+  t.is(shares.take('a', 500), undefined);
+  t.is(shares.take('b', 250), undefined);
+  t.is(shares.take('c', 41), 'caller', 'more than the min amount does not come from the kept part');
+  for (const caller of ['c', 'd', 'e']) {
+    t.is(shares.take(caller, 30), undefined);
+    t.is(shares.take(caller, 10), undefined, 'piece by piece');
+    t.is(shares.take(caller, 1), 'caller');
+  }
+  time += 60_000;
+  shares.release('c', 40);
+  t.is(shares.take('c', 40), 'caller', 'it held as much a moment ago');
+  t.is(shares.take('f', 40), undefined);
+  t.is(shares.use('f'), 40);
+  t.true(shares.use('c') > 20 && shares.use('c') < 40, 'what it held recently');
 });
 
 test('whatever is taken and given back, no limit is passed and nothing is lost', (t) => {

@@ -21,7 +21,7 @@ export const impersonalTables: Readonly<Record<string, string>> = {
   index_checkpoint: marketData,
   index_divisor: marketData,
   index_value: marketData,
-  job_turn: 'numbers by a hash of the group of a job, until the queue is empty',
+  job_turn: 'numbers by a hash of the group of a job and of a keyed hash of its network, until the queue is empty',
   market_index: marketData,
   oauth_client: 'clients are machines',
   price: marketData,

@@ -44,7 +44,7 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
         const reading: BodyReading = {
           limits,
           readers,
-          open: (declaredBytes, onSlow) => bodies.open(caller, declaredBytes, onSlow),
+          open: (declaredBytes, onEnd) => bodies.open(caller, declaredBytes, onEnd),
           ask: () => {
             if (waitsToSend(ctx)) ctx.res.writeContinue();
           },

@@ -1,7 +1,7 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
-import type { Caller } from '../../admission/body-admission.ts';
+import type { Caller } from '../../admission/shares.ts';
 import type { LoadShedding } from '../../admission/load-shedding.ts';
 import { hasUnexpectedBody } from '../../admission/unread-body.ts';
 import type { Answers } from '../../answers/answers.ts';
