@@ -186,7 +186,7 @@ export const dependencySections = {
     PRICING_JOB_CONCURRENCY: variable(
       integer(1, 100),
       '8',
-      'Chunks of different owners that one process prices at a time, at most half of them of one network; the pricing processes take turns between them',
+      'Chunks of different owners that one process prices at a time, at most a quarter of them of one network; the pricing processes take turns between them',
     ),
     PRICING_JOB_CHUNK_MS: variable(
       integer(1_000, 86_400_000),

@@ -77,7 +77,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
       retention: { maxSeconds: retentionSeconds },
       pricing: {
         oneJobPerGroup: true,
-        placesPerNetwork: Math.max(1, Math.floor(config.PRICING_JOB_CONCURRENCY / 2)),
+        placesPerNetwork: Math.max(1, Math.floor(config.PRICING_JOB_CONCURRENCY / 4)),
         concurrency: config.PRICING_JOB_CONCURRENCY,
       },
       // Google and the owner of a calendar cause its failures.

@@ -52,6 +52,21 @@ export const isBrief = ({ bytes, expectedMs, isUncertain, summary }: LaneTask): 
 /** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */
 export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;
 
+/** Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait. */
+export type Places = {
+  readonly all: number;
+  /** For tasks that are not brief. The other places are for brief tasks, so that these do not wait until a large one ends. */
+  readonly large: number;
+  /** For chunks of jobs, which can take minutes, so that a client who waits for a batch does not wait for their end. */
+  readonly jobs: number;
+};
+
+/** Whether a process with these open tasks may get the task too. */
+export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places): boolean =>
+  (isBrief(task) || opened.filter(isLarge).length < places.large) &&
+  (task.kind !== 'job' || opened.filter((each) => each.task.kind === 'job').length < places.jobs) &&
+  opened.every((each) => each.task.caller !== task.caller);
+
 /** Counts the time of open tasks for their callers, in the order of `queue`. */
 export const createTaskTimes = (
   queue: Pick<FairQueue<LaneTask>, 'charge' | 'pass'>,

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FairQueue } from './fair-queue.ts';
-import { coldMs, createTaskTimes, isBrief, isLarge, rowMsOf, type LaneTask, type OpenTask } from './lane-task.ts';
+import { coldMs, createTaskTimes, fits, rowMsOf, type LaneTask, type OpenTask, type Places } from './lane-task.ts';
 import { usageOf } from './process-usage.ts';
 import type { FromWorker } from './protocol.ts';
 import { watchCancelled, watchForStall, type StallWatch } from './stall-watch.ts';
@@ -33,13 +33,7 @@ export type LaneOptions = LaneEvents & {
   readonly queue: FairQueue<LaneTask>;
   readonly filename: string;
   readonly processes: number;
-  /** Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait. */
-  readonly openPerProcess: number;
-  /**
-   * Max open tasks of one process that are not brief. The other places are for brief tasks, so that these do not wait until
-   * a large one ends. Default: `openPerProcess`.
-   */
-  readonly largePerProcess?: number;
+  readonly places: Places;
   readonly niceness: number;
   readonly heapMegabytes: number;
   readonly stallMs: number;
@@ -68,18 +62,7 @@ const maxLosses = 2;
 const startMs = 5_000;
 /** A group of processes that take tasks from one fair queue. A process starts when there is work for it. */
 export const createLane = (options: LaneOptions): Lane => {
-  const {
-    queue,
-    processes,
-    openPerProcess,
-    largePerProcess = openPerProcess,
-    stallMs,
-    cancelGraceMs,
-    onEnd,
-    onDisplaced,
-    onSuspicion,
-    onChange,
-  } = options;
+  const { queue, processes, places, stallMs, cancelGraceMs, onEnd, onDisplaced, onSuspicion, onChange } = options;
   const members = new Set<Member>();
   // A process outlives the request that started it, so its log lines must not belong to that request.
   const outsideOfRequests = AsyncLocalStorage.snapshot();
@@ -215,7 +198,7 @@ export const createLane = (options: LaneOptions): Lane => {
   const findMembers = (): readonly Member[] => {
     const free = [...members].filter(
       ({ open, killed }) =>
-        killed === undefined && open.size < openPerProcess && !open.values().some(({ task }) => task.runsAlone),
+        killed === undefined && open.size < places.all && !open.values().some(({ task }) => task.runsAlone),
     );
     const idle = free.find(({ open }) => open.size === 0);
     if (idle !== undefined) return [idle];
@@ -227,10 +210,7 @@ export const createLane = (options: LaneOptions): Lane => {
 
   const takeFor = ({ open }: Member): LaneTask | undefined => {
     const opened = [...open.values()];
-    const hasPlace = opened.filter(isLarge).length < largePerProcess;
-    return queue.take(
-      (task) => (hasPlace || isBrief(task)) && opened.every(({ task: { caller } }) => caller !== task.caller),
-    );
+    return queue.take((task) => fits(task, opened, places));
   };
 
   /** Sends waiting tasks to processes until no task or no process is free. */

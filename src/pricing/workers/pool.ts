@@ -89,11 +89,8 @@ export type PricingWorkers = {
 const retryAfter = 1;
 /** Time for which the health check reports `degraded` after a process ended. */
 const restartMemoryMs = 3_000;
-/** Max tasks that one process has at a time, in turns. They are of different callers, so one does not stop the other. */
-const longTasks = 4;
-const shortTasks = 4;
-/** Two places of a process for short work are kept for small batches and single options. */
-const largeShortTasks = 2;
+/** Two places of a process for short work are kept for small batches and single options, and one for long work for batches. */
+const places = { short: { all: 4, large: 2, jobs: 4 }, long: { all: 4, large: 4, jobs: 3 } } as const;
 /**
  * The event loop of the service comes first, because each request needs it, and short work comes before long work. When
  * all processors are busy, a process with niceness 5 gets a third of the time of one with 0.
@@ -132,14 +129,13 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       (displaced as PoolTask).releaseBody();
     }
   };
-  const laneOf = (count: number, openPerProcess: number, largePerProcess: number, nice: number): Lane =>
+  const laneOf = (name: 'short' | 'long', count: number): Lane =>
     createLane({
       queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes }),
       filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
       processes: count,
-      openPerProcess,
-      largePerProcess,
-      niceness: nice,
+      places: places[name],
+      niceness: niceness[name],
       heapMegabytes: deps.heapMegabytes ?? 1_536,
       stallMs,
       cancelGraceMs: deps.cancelGraceMs ?? 5_000,
@@ -149,8 +145,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onChange: () => report(),
     });
   const lanes = {
-    short: laneOf(processes, shortTasks, largeShortTasks, niceness.short),
-    long: laneOf(longProcesses, longTasks, longTasks, niceness.long),
+    short: laneOf('short', processes),
+    long: laneOf('long', longProcesses),
   };
   const report = (): void => {
     metrics.set('volwatch_workers_busy', {}, lanes.short.busy() + lanes.long.busy());

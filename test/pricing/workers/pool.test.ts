@@ -7,7 +7,7 @@ import { captureSpans } from '#testkit/spans.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { call } from '../setup.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { program, slowTree, start, withCoverage } from './start-pool.ts';
+import { slowTree, start, withCoverage } from './start-pool.ts';
 
 for (const what of ['exit', 'memory']) {
   test.serial(`a worker that ends (${what}) is replaced, and only its request fails`, async (t) => {
@@ -253,27 +253,4 @@ test.serial('an abort stops a batch on this thread, too', async (t) => {
   const controller = new AbortController();
   controller.abort();
   t.is(await code(service.batch({ options }, controller.signal)), 'overloaded');
-});
-
-test.serial('a small batch does not wait until a large one of another caller ends', async (t) => {
-  const { workers } = start(t, { filename: program, heapMegabytes: 512, longProcesses: 1, processes: 1 });
-  const ended: string[] = [];
-  const run = async (name: string, body: object): Promise<void> => {
-    const request = {
-      input: 'json',
-      answer: ['json'],
-      jsonDepth: 20,
-      bytes: Buffer.from(JSON.stringify(body)),
-    } as const;
-    await workers.run(request, { caller: name, kind: 'batch', maxMs: 60_000 });
-    ended.push(name);
-  };
-  const strike = Array.from({ length: 100_000 }, (_, row) => 60 + row / 1_000);
-  const outputs = ['price', 'delta', 'gamma', 'vega', 'theta', 'rho', 'vanna', 'volga', 'charm', 'speed'];
-  // The answers have 20 MB each.
-  const large = { columns: { ...call, strike }, outputs };
-  const small = { options: Array.from({ length: 1_000 }, () => call) };
-  await run('first', small);
-  await Promise.all([run('a', large), run('b', large), run('c', large), run('small', small)]);
-  t.deepEqual(ended.slice(0, 2), ['first', 'small']);
 });

@@ -5,7 +5,7 @@ import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import type { LaneTask } from '#src/pricing/workers/lane-task.ts';
 import { createLane } from '#src/pricing/workers/lane.ts';
-import { call } from '../setup.ts';
+import { call } from '../../setup.ts';
 
 test('the expected time of a task does not stay with its caller when the process ends', async (t) => {
   const queue = createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity });
@@ -19,9 +19,9 @@ test('the expected time of a task does not stay with its caller when the process
         queue.charge(task, milliseconds);
       },
     },
-    filename: new URL('bad-worker.ts', import.meta.url).href,
+    filename: new URL('../bad-worker.ts', import.meta.url).href,
     processes: 1,
-    openPerProcess: 1,
+    places: { all: 1, large: 1, jobs: 1 },
     niceness: 0,
     heapMegabytes: 64,
     stallMs: 60_000,

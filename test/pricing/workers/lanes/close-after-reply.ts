@@ -2,8 +2,8 @@ import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import type { LaneTask } from '#src/pricing/workers/lane-task.ts';
 import { createLane } from '#src/pricing/workers/lane.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import { call } from '../setup.ts';
-import { program } from './start-pool.ts';
+import { call } from '../../setup.ts';
+import { program } from '../start-pool.ts';
 
 /** A program that closes a lane while the reply of its process is in the pipe. */
 const ignore = (): void => {};
@@ -11,7 +11,7 @@ const lane = createLane({
   queue: createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity }),
   filename: program,
   processes: 1,
-  openPerProcess: 1,
+  places: { all: 1, large: 1, jobs: 1 },
   niceness: 0,
   heapMegabytes: 64,
   stallMs: 60_000,
