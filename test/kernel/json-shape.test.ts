@@ -47,8 +47,9 @@ test('different member names are counted, wherever they are', (t) => {
     fc.property(words, fc.boolean(), (value, isWide) => {
       const json = JSON.stringify(value, undefined, isWide ? ' ' : undefined);
       const { size } = new Set(namesOf(JSON.parse(json)));
-      t.is(faultOf(json, { maxDepth: 20, maxNames: size }), undefined);
-      if (size > 0) t.is(faultOf(json, { maxDepth: 20, maxNames: size - 1 })?.limit, 'names');
+      t.is(faultOf(json, { maxDepth: 20, names: { maxNames: size, maxShapes: Infinity } }), undefined);
+      if (size > 0)
+        t.is(faultOf(json, { maxDepth: 20, names: { maxNames: size - 1, maxShapes: Infinity } })?.limit, 'names');
     }),
   );
 });
@@ -56,8 +57,8 @@ test('different member names are counted, wherever they are', (t) => {
 test('a name that begins as the one before it, ends later or has an escaped quote is another name', (t) => {
   for (const other of ['ab', 'a', 'abcd', 'abc\\', 'abc"', 'abc"d', 'abd', '']) {
     const json = JSON.stringify([{ abc: 1 }, { [other]: 1 }, { abc: 2 }, { [other]: 2 }]);
-    t.is(faultOf(json, { maxDepth: 5, maxNames: 2 }), undefined, json);
-    t.is(faultOf(json, { maxDepth: 5, maxNames: 1 })?.limit, 'names', json);
+    t.is(faultOf(json, { maxDepth: 5, names: { maxNames: 2, maxShapes: Infinity } }), undefined, json);
+    t.is(faultOf(json, { maxDepth: 5, names: { maxNames: 1, maxShapes: Infinity } })?.limit, 'names', json);
   }
 });
 
@@ -98,6 +99,24 @@ test('names that differ by escapes only are different names', (t) => {
   const namesUpTo = (count: number): string =>
     `{${Array.from({ length: count }, (_, number) => `"${letters(number)}":1`).join(',')}}`;
   t.is(Object.keys(JSON.parse(namesUpTo(500)) as object).length, 500);
-  t.is(faultOf(namesUpTo(500), { maxDepth: 20, maxNames: 500 }), undefined);
-  t.is(faultOf(namesUpTo(501), { maxDepth: 20, maxNames: 500 })?.limit, 'names');
+  t.is(faultOf(namesUpTo(500), { maxDepth: 20, names: { maxNames: 500, maxShapes: Infinity } }), undefined);
+  t.is(faultOf(namesUpTo(501), { maxDepth: 20, names: { maxNames: 500, maxShapes: Infinity } })?.limit, 'names');
+});
+
+test('beginnings of objects in different orders count, and objects in one order count once', (t) => {
+  const object = (names: readonly string[]): string => `{${names.map((name) => `"${name}":[{"x":1}]`).join()}}`;
+  const shapes = (objects: readonly string[][], maxShapes: number) =>
+    faultOf(`[${objects.map(object).join()}]`, { maxDepth: 20, names: { maxNames: 100, maxShapes } })?.limit;
+  // a, ab, abc, and x in the objects below.
+  const usual = Array.from({ length: 500 }, () => ['a', 'b', 'c']);
+  t.is(shapes(usual, 4), undefined);
+  t.is(shapes(usual, 3), 'shapes');
+  // ac is one more.
+  const optional = usual.map((names, index) => (index % 2 === 0 ? names : ['a', 'c']));
+  t.is(shapes(optional, 5), undefined);
+  t.is(shapes(optional, 4), 'shapes');
+  const letters = Array.from('abcdefghij');
+  const turned = letters.map((_, index) => [...letters.slice(index), ...letters.slice(0, index)]);
+  t.is(shapes([...turned, ...turned], 101), undefined);
+  t.is(shapes([...turned, ...turned], 100), 'shapes');
 });

@@ -1,4 +1,4 @@
-import { createNameCounter } from './json-names.ts';
+import { createNameCounter, type NameLimits } from './json-names.ts';
 
 /** Limits for the structure of a JSON text. An absent limit is not checked. */
 export type JsonShapeLimits = {
@@ -10,12 +10,12 @@ export type JsonShapeLimits = {
   readonly maxItems?: number;
   /** Max members of one object. */
   readonly maxMembers?: number;
-  /** Different member names in the whole text. */
-  readonly maxNames?: number;
+  /** Different names and shapes of objects in the whole text. */
+  readonly names?: NameLimits;
 };
 
 export type JsonShapeFault = {
-  readonly limit: 'depth' | 'values' | 'items' | 'members' | 'names';
+  readonly limit: 'depth' | 'values' | 'items' | 'members' | 'names' | 'shapes';
   readonly max: number;
   /** Number of arrays and objects around the position where the limit is exceeded. */
   readonly depth: number;
@@ -83,9 +83,9 @@ const endOfString = (json: Uint8Array, start: number): number => {
  */
 // oxlint-disable-next-line complexity -- it runs for each byte of a body, and a call for each would cost too much
 export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonShapeFault | undefined => {
-  const { maxDepth, maxValues = Infinity, maxItems = Infinity, maxMembers = Infinity, maxNames } = limits;
+  const { maxDepth, maxValues = Infinity, maxItems = Infinity, maxMembers = Infinity } = limits;
   const [valueLimit, itemLimit, memberLimit] = [asInt32(maxValues), asInt32(maxItems), asInt32(maxMembers)];
-  const names = maxNames === undefined ? undefined : createNameCounter(json, maxNames);
+  const names = limits.names && createNameCounter(json, limits.names);
   const { length } = json;
   // The aligned words of the text; `offset` is the index of the first.
   const offset = -json.byteOffset & 3;
@@ -131,8 +131,10 @@ export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonS
     if (kind === skipped) continue;
     if (kind === quote) {
       if (isNameNext && names !== undefined) {
-        index = names.read(index + 1, count);
-        if (names.isExceeded()) return { limit: 'names', max: maxNames!, depth };
+        index = names.read(index + 1, count, depth);
+        const exceeded = names.exceeded();
+        if (exceeded)
+          return { limit: exceeded, max: limits.names![`max${exceeded === 'names' ? 'Names' : 'Shapes'}`], depth };
       } else {
         index = endOfString(json, index + 1);
       }
@@ -175,6 +177,8 @@ const descriptions: Readonly<Record<JsonShapeFault['limit'], (max: number) => st
   items: (max) => `A list of the body may have at most ${max} elements`,
   members: (max) => `An object of the body may have at most ${max} members`,
   names: (max) => `The body may have at most ${max} different member names`,
+  shapes: (max) =>
+    `The members of the objects come in too many different orders (more than ${max}): give all objects of a list their members in the same order`,
 };
 
 /** One sentence for the caller. */

@@ -24,6 +24,8 @@ const maxValues =
  * many names that parsing takes long.
  */
 const maxNames = 1_000;
+/** The same for rows with few names in ever new orders: 11,000 rows of 45 members took 0.7 s, and 0.07 s in one order. */
+const maxShapes = 20_000;
 const namesMatterBytes = 262_144;
 
 /** Depth of the list `options`, a member of the body. The lists of columns are one level deeper. */
@@ -54,7 +56,7 @@ export const checkBatchShape = (bytes: Uint8Array, maxDepth: number, kind?: Batc
     maxItems: maxBatchRows,
     maxMembers,
     maxValues,
-    ...(bytes.byteLength >= namesMatterBytes && { maxNames }),
+    ...(bytes.byteLength >= namesMatterBytes && { names: { maxNames, maxShapes } }),
   });
   if (fault === undefined) return;
   const abuse = 'body_structure';

@@ -19,6 +19,8 @@ import { parseQuery } from './validation.ts';
  * 16 to 32 ms. A smaller body cannot have so many.
  */
 const maxNames = 256;
+/** The same for objects with few names in ever new orders. */
+const maxShapes = 1_000;
 const namesMatterBytes = 4_096;
 
 /** A media type that a message may repeat. */
@@ -75,7 +77,10 @@ const parseJson = async (
   refused: (kind: AbuseKind) => void,
 ): Promise<unknown> => {
   const nextStep = bytes.byteLength > maxBytesAtOnce ? nextTurnOfLoop : undefined;
-  const fault = jsonShapeFault(bytes, bytes.byteLength < namesMatterBytes ? shape : { ...shape, maxNames });
+  const fault = jsonShapeFault(
+    bytes,
+    bytes.byteLength < namesMatterBytes ? shape : { ...shape, names: { maxNames, maxShapes } },
+  );
   if (fault !== undefined) {
     refused('body_structure');
     throw new AppError('malformed_body', describeJsonShapeFault(fault));
