@@ -1,4 +1,6 @@
 import test from 'ava';
+import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { createCredentialLookups } from '#src/rate-limit/credentials/credential-lookups.ts';
 import { compareState } from '#src/audit/replay.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { operate, type CommandResult } from '#testkit/commands/operate.ts';
@@ -121,4 +123,27 @@ test('a request whose secret is checked during a rotation gets no token with the
   await room.stored.query('update oauth_client set secret_hash = $2 where id = $1', [id, row?.['secret_hash']]);
   const statuses = (await Promise.all(asked)).map(({ status }) => status);
   t.is(statuses.at(-1), 401);
+});
+
+test('an address with many refused secrets of clients must wait, also with the right secret of the bootstrap client', async (t) => {
+  const lookups = createCredentialLookups({
+    clock: { monotonic: () => performance.now() },
+    quota: { points: 3, windowSeconds: 60 },
+    abuse: noAbuseReport,
+    decided: () => {},
+  });
+  const room = await startRoom(t, { lookups });
+  const from = (ip: string, secret: string) =>
+    room.call('/auth/token', {
+      method: 'POST',
+      headers: { 'X-Forwarded-For': ip, 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: String(new URLSearchParams({ grant_type: 'client_credentials', client_id: 'desk', client_secret: secret })),
+    });
+  const statuses: number[] = [];
+  for (let guess = 0; guess < 3; guess += 1) statuses.push((await from('192.0.2.1', `guess ${guess}`)).status);
+  statuses.push(
+    (await from('192.0.2.1', 'bootstrap secret')).status,
+    (await from('192.0.2.2', 'bootstrap secret')).status,
+  );
+  t.deepEqual(statuses, [401, 401, 401, 429, 200]);
 });
