@@ -53,9 +53,11 @@ const probeKey = (tag: string): CacheKey => ({ cache: 'prices', tag, key: 'probe
 const isDependencyFailure = (error: unknown): boolean =>
   ['database', 'external_api'].includes(errorTable[codeOf(error)].category);
 
-/** Not an error of the service or of a dependency, or a refusal of one caller. */
+/** An unknown error, a refusal of one caller, or the end of its request. */
 const isOfOneCaller = (error: unknown): boolean =>
-  !(error instanceof AppError) || ['rate_limit', 'overload', 'internal'].includes(errorTable[error.code].category);
+  !(error instanceof AppError) ||
+  error.code === 'request_timeout' ||
+  ['rate_limit', 'overload', 'internal'].includes(errorTable[error.code].category);
 
 /** Read-through cache in Redis. The memory of this process is the fallback. */
 export const createCache = (deps: CacheDeps): Cache & { readonly close: () => void } => {

@@ -69,12 +69,14 @@ class RequestScope implements RequestContext {
     if (this.#controller) return this.#controller.signal;
     const controller = new AbortController();
     this.#controller = controller;
-    if (this.#response.closed) controller.abort();
+    // An AppError of status 408, because nobody may cause errors of the service by leaving.
+    const onLeft = () => controller.abort(new AppError('request_timeout', 'The client has left before the answer'));
+    if (this.#response.closed) onLeft();
     const onDeadline = () => controller.abort(new AppError('overloaded', 'The work took too long', { retryAfter: 1 }));
     const timer = setTimeout(onDeadline, this.#deadlineMs);
     this.#response.once('close', () => {
       clearTimeout(timer);
-      if (!this.#response.writableFinished) controller.abort();
+      if (!this.#response.writableFinished) onLeft();
     });
     return controller.signal;
   }

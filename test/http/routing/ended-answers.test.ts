@@ -1,5 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
+import { orAbort } from '#src/kernel/abort.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { serve } from '../support.ts';
@@ -77,3 +79,34 @@ for (const slow of ['check', 'write'] as const) {
     );
   });
 }
+
+test('work that ends because its client has left is no error of the service', async (t) => {
+  const client = new AbortController();
+  const { call, lines, reported } = await serve(t, {
+    routes: [
+      defineRoute({
+        method: 'GET',
+        path: '/rows',
+        tag: 'test',
+        summary: 'For tests',
+        auth: 'public',
+        rateLimit: 'none',
+        load: 'none',
+        request: {},
+        responses: { 200: z.strictObject({}) },
+        errors: [],
+        handler: async () => {
+          client.abort();
+          return orAbort(Promise.withResolvers<never>().promise, currentRequest()!.signal);
+        },
+      }),
+    ],
+  });
+  await t.throwsAsync(call('/api/v1/rows', { signal: client.signal }), { name: 'AbortError' });
+  await eventually(() => lines.length > 0, 'the request has its line');
+  t.like(lines, [{ level: 'info', status: 408, code: 'request_timeout' }]);
+  t.deepEqual(
+    reported.filter(({ name }) => name === 'volwatch_errors_total').map(({ labels }) => labels['code']),
+    ['request_timeout'],
+  );
+});
