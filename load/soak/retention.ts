@@ -136,8 +136,8 @@ export const retentionsOf = (old: string): Readonly<Record<string, Retention>> =
     expired: `seen_at < now() - interval '90 days'`,
   },
   user_account: {
-    put: `insert into user_account (id, email, password_hash, role, scopes, created_at)
-      select gen_random_uuid(), ${text} || '@example.org', '', 'user', '{}', now() - interval '2 years' ${three}`,
+    put: `insert into user_account (id, email, password_hash, role, scopes, created_at, registration_bucket)
+      select gen_random_uuid(), ${text} || '@example.org', '', 'user', '{}', now() - interval '2 years', 0 ${three}`,
     expired: `first_signed_in_at is null and created_at < now() - interval '1 year'`,
   },
   user_session: {

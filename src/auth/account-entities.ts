@@ -42,11 +42,11 @@ export const UserAccountEntity = defineEntity({
     emailSince: p.datetime().nullable(),
     /** When somebody registered the unproved address again. Then only a reset of the password proves it: see `users.ts`. */
     registeredAgainAt: p.datetime().nullable(),
-    /** A number that many networks share, so that networks have equal shares of the accounts without a sign-in. */
+    /** A number that many networks share, so that networks have equal shares of the accounts without a sign-in. Null: imported. */
     registrationBucket: p.integer().nullable(),
     /** When the account is removed, because its user asked for it. */
     removalAt: p.datetime().nullable(),
-    /** Set by a trigger with the first session or refresh family. Null: see `registration-quota.ts`. */
+    /** Set by a trigger with the first session or refresh family, and by the first use with a token of the earlier system. */
     firstSignedInAt: p.datetime().nullable(),
   },
 });

@@ -33,6 +33,7 @@ import { createApiKeys } from './api-keys/api-keys.ts';
 import { createUserAdmin } from './administration/user-admin.ts';
 import { userAdminRoutes } from './administration/user-admin-routes.ts';
 import { createEndCredentials, type EndCredentialsDeps } from './owners/end-credentials.ts';
+import type { EraseUserDeps } from './owners/erase-user.ts';
 import { createAuthenticator, type Authenticate } from './authenticator.ts';
 import { createClientStore, type ClientStoreDeps } from './clients/clients.ts';
 import { createSessionCookies } from './sessions/cookies.ts';
@@ -92,6 +93,7 @@ export type AuthDeps = {
   readonly abuse: AbuseReport;
   /** Removes the webhooks of a user whom an administrator disables. @returns the number of webhooks */
   readonly removeWebhooks: EndCredentialsDeps['removeWebhooks'];
+  readonly removeData: EraseUserDeps['removeData'];
   readonly removeCalendar: PasswordsDeps['removeCalendar'];
   readonly cursors: Cursors;
   readonly clock: Clock;

@@ -7,4 +7,3 @@ export { createEndedKeys } from './owners/ended-keys.ts';
 export { createMayAct, type MayAct } from './owners/may-act.ts';
 export { createOwners } from './owners/owners.ts';
 export type { RevocationFeed } from './tokens/revocations.ts';
-export { removeUsersWithoutSignIn } from './users/registration-quota.ts';

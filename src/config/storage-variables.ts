@@ -39,12 +39,12 @@ export const storageSections = {
     USERS_WITHOUT_SIGN_IN: variable(
       integer(1, 100_000_000),
       '10000',
-      'Max accounts without a sign-in, a verified address and an id of the earlier system. At the max, registrations are refused until some accounts are removed',
+      'Max registered accounts without a sign-in, a use of a token of the earlier system and a verified address. At the max, networks have equal shares of them',
     ),
     USERS_WITHOUT_SIGN_IN_DAYS: variable(
       integer(1, 36_500),
       '7',
-      'An account without a sign-in, a verified address and an id of the earlier system is removed after this time',
+      'A registered account without a sign-in, a use of a token of the earlier system and a verified address is removed after this time',
     ),
     REGISTRATIONS_PER_NETWORK_PER_DAY: variable(
       integer(1, 10_000_000),

@@ -1,7 +1,10 @@
 import test from 'ava';
-import { removeUsersWithoutSignIn } from '#src/auth/users/registration-quota.ts';
+import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { composeCredentialAdmin } from '#src/compose/identity/credential-admin.ts';
+import { uuidv7 } from '#src/kernel/ids.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
-import { startRoom, type Room } from './room.ts';
+import { auditActions, startRoom, type Room } from './room.ts';
 
 const password = 'a sentence that nobody guesses';
 const register = (room: Room, name: string) => room.json('/auth/register', { email: `${name}@example.org`, password });
@@ -73,14 +76,27 @@ test('networks have equal shares of the accounts without a sign-in, so no networ
     'the oldest ones made room',
   );
   t.deepEqual(await room.stored.query('select 1 from owner_end'), []);
+  const erased = await room.stored.query(`select stream, actor_kind from audit_event where action = 'user.erased'`);
+  t.is(erased.length, 3, 'each account that made room has its event');
+  t.true(erased.every(({ actor_kind: actor }) => actor === 'system'));
 });
 
+const adminOf = ({ unitOfWork, reader }: Room['database']) => {
+  const clock = { now: () => new Date(), monotonic: () => performance.now() };
+  const audit = createAuditTrail({ clock, metrics: noMetrics, ids: uuidv7 });
+  return composeCredentialAdmin({ unitOfWork, reader, audit, clock });
+};
+
 /** Runs the retention of accounts older than seven days. @returns how many it removed, and the addresses of the others */
-const retain = async ({ database, stored }: Awaited<ReturnType<typeof startRoom>>) => {
-  const removed = await database.unitOfWork.run({ operation: 'retention' }, (run) => removeUsersWithoutSignIn(run, 7));
+const retain = async ({ database, stored }: Room) => {
+  const removed = await adminOf(database).eraseUnused(7, 10);
   const left = await stored.query('select email from user_account order by 1');
   return { removed, left: left.map(({ email }) => email) };
 };
+
+const makeOld = ({ stored }: Room, name: string, values = 'version = version') =>
+  stored.query(`update user_account set created_at = created_at - interval '8 days', ${values}
+    where email = '${name}@example.org'`);
 
 test('retention removes accounts that were never signed in to, and keeps the others', async (t) => {
   const room = await startRoom(t);
@@ -101,18 +117,61 @@ test('retention removes accounts that were never signed in to, and keeps the oth
 
 test('accounts that users of the earlier system have, and accounts with a proved address, are no unused ones', async (t) => {
   const room = await startRoom(t, { settings: { maxUsersWithoutSignIn: 1 } });
-  const change = (name: string, values: string) =>
-    room.stored.query(`update user_account set created_at = created_at - interval '8 days', ${values}
-      where email = '${name}@example.org'`);
   t.is((await register(room, 'imported')).status, 202);
-  await change('imported', 'legacy_id = 7');
+  await makeOld(room, 'imported', 'legacy_id = 7');
+  t.is((await register(room, 'imported-text-id')).status, 202);
+  // An operator imported it, so no registration has noted its network.
+  await makeOld(room, 'imported-text-id', 'registration_bucket = null');
   t.is((await register(room, 'proved')).status, 202);
-  await change('proved', 'email_verified_at = now()');
+  await makeOld(room, 'proved', 'email_verified_at = now()');
   t.is((await register(room, 'unused')).status, 202);
-  await change('unused', 'version = version');
+  await makeOld(room, 'unused');
   t.is((await register(room, 'another')).status, 429);
   t.deepEqual(await retain(room), {
     removed: 1,
-    left: ['imported@example.org', 'proved@example.org'],
+    left: ['imported-text-id@example.org', 'imported@example.org', 'proved@example.org'],
   });
+});
+
+test('an account that is removed as unused leaves no data, and an event', async (t) => {
+  const room = await startRoom(t);
+  await register(room, 'unused');
+  await makeOld(room, 'unused');
+  const [user] = await room.stored.query('select id from user_account');
+  const id = String(user?.['id']);
+  // From a time in which the use of tokens of the earlier system was not noted.
+  await room.stored.query(
+    `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at)
+     values ($1, '', 'vw_', 'the name of a person', 'user', $2, '{ml:read}', now())`,
+    [id, id],
+  );
+  await room.stored.query(`insert into pricing_job (id, subject, status, created_at) values ($1, $2, 'open', now())`, [
+    id,
+    `user:${id}`,
+  ]);
+  t.deepEqual(await retain(room), { removed: 1, left: [] });
+  t.deepEqual(await room.stored.query('select name, revoked_at is null as works from api_key'), [
+    { name: 'erased', works: false },
+  ]);
+  t.deepEqual(await room.stored.query('select 1 from pricing_job'), []);
+  t.deepEqual(await room.stored.query('select owner_id, reason from owner_end'), [{ owner_id: id, reason: 'deleted' }]);
+  t.deepEqual(await auditActions(room), ['user.registered', 'api_key.revoked', 'user.erased']);
+});
+
+test('a disabled account that nobody claimed is neither displaced nor removed, and stays disabled', async (t) => {
+  const room = await startRoom(t, { settings: { maxUsersWithoutSignIn: 2 } });
+  await register(room, 'disabled');
+  await makeOld(room, 'disabled');
+  const [user] = await room.stored.query('select id from user_account');
+  await adminOf(room.database).disable(String(user?.['id']));
+  const from = (address: string, name: string) =>
+    room.json('/auth/register', { email: `${name}@example.org`, password }, { 'X-Forwarded-For': address });
+  for (const name of ['flood1', 'flood2']) t.is((await from('127.0.0.1', name)).status, 202);
+  t.is((await from('198.51.100.1', 'newcomer')).status, 202);
+  t.deepEqual(await retain(room), {
+    removed: 0,
+    left: ['disabled@example.org', 'flood2@example.org', 'newcomer@example.org'],
+  });
+  await register(room, 'disabled');
+  t.is((await room.json('/auth/login', { email: 'disabled@example.org', password })).status, 401);
 });

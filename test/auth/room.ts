@@ -20,6 +20,7 @@ import { unlimitedLookups } from '#src/kernel/credentials/credential-lookups.ts'
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
+import { removeDataOf } from '#src/compose/identity/credential-admin.ts';
 import { removeCalendarOf } from '#src/calendar/retention.ts';
 import { removeWebhooksOf } from '#src/webhooks/retention.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
@@ -137,6 +138,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     mail: noMail,
     abuse: noAbuseReport,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
+    removeData: removeDataOf(audit),
     removeCalendar: (transaction, owner, actor) => removeCalendarOf(transaction, owner, { audit, actor }),
     audit,
     throttle: noLoginThrottle,

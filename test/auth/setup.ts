@@ -130,6 +130,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     mail: noMail,
     abuse: noAbuseReport,
     removeWebhooks: async () => 0,
+    removeData: async () => {},
     removeCalendar: async () => {},
     audit: noAudit,
     throttle: noLoginThrottle,

@@ -1,4 +1,4 @@
-import { LockMode, type InferEntity } from '@mikro-orm/core';
+import { LockMode } from '@mikro-orm/core';
 import type { AuditActor } from '#src/kernel/ports/audit.ts';
 import type { OperatorOperationName } from '#src/kernel/catalogue/operations.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
@@ -14,16 +14,10 @@ import {
   type CredentialOwnerReadsDeps,
 } from './credential-owner-reads.ts';
 import { disableUser, enableUser } from './disabled-users.ts';
-import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end-credentials.ts';
+import { createEndCredentials, type Ended } from './end-credentials.ts';
+import { createEraseUser, lockUnclaimed, system, type EraseUserDeps } from './erase-user.ts';
 
-// SQL: all keys of the erased owner get the same name at once.
-
-export type CredentialAdminDeps = EndCredentialsDeps &
-  CredentialOwnerReadsDeps & {
-    readonly unitOfWork: UnitOfWork;
-    /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
-    readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
-  };
+export type CredentialAdminDeps = EraseUserDeps & CredentialOwnerReadsDeps & { readonly unitOfWork: UnitOfWork };
 
 /** The commands of operators on credentials. Each method can throw AppError `resource_not_found`. */
 export type CredentialAdmin = Pick<CredentialOwnerReads, 'find'> & {
@@ -44,26 +38,26 @@ export type CredentialAdmin = Pick<CredentialOwnerReads, 'find'> & {
    * @throws the error of the first user who was not erased, after all were tried
    */
   readonly eraseDue: (limit: number) => Promise<number>;
+  /** As `eraseDue`, for accounts that are older than `days` and that nobody claimed. */
+  readonly eraseUnused: (days: number, limit: number) => Promise<number>;
 };
 
 const operator: AuditActor = { kind: 'operator', subject: null };
-/** The service itself, on request of the user. */
-const system: AuditActor = { kind: 'system', subject: null };
 const operation = 'auth.operator';
 
 export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmin => {
   const { unitOfWork, audit, clock } = deps;
 
   const end = createEndCredentials(deps);
+  const erasure = createEraseUser(deps);
   const reads = createCredentialOwnerReads(deps);
 
   const record = (
     transaction: Transaction,
     { kind, id }: Owner,
-    action: 'user.credentials_ended' | 'client.credentials_ended' | 'user.erased',
-    actor = operator,
+    action: 'user.credentials_ended' | 'client.credentials_ended',
   ): Promise<void> =>
-    audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor, target: id });
+    audit.record(transaction, { stream: `${kind}:${id}`, action, outcome: 'success', actor: operator, target: id });
 
   /** Locks the user until the end of the transaction. */
   const findUser = async ({ em }: Transaction, id: string) => {
@@ -76,25 +70,15 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
   const command = <T>(name: OperatorOperationName, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
     runOperatorCommand(name, () => unitOfWork.run({ operation }, work));
 
-  /** Removes a locked account with all data of its user, in the transaction. */
-  const eraseIn = async (
-    transaction: Transaction,
-    user: InferEntity<typeof UserAccountEntity>,
-    actor: AuditActor,
-  ): Promise<Ended> => {
-    const { em, query } = transaction;
-    const { id } = user;
-    const owner = { kind: 'user', id } as const;
-    const ended = await end.all(transaction, owner, 'tokens_ended', actor);
-    const keys = await query<{ id: string }>(`select id from api_key where owner_kind = 'user' and owner_id = $1`, [
-      id,
-    ]);
-    await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
-    // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
-    await query(`update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1`, [id]);
-    em.remove(user);
-    await record(transaction, owner, 'user.erased', actor);
-    return ended;
+  /** Runs removals of accounts, each in its own transaction. */
+  const removeAccounts = (
+    ids: readonly string[],
+    remove: (transaction: Transaction, id: string) => Promise<boolean>,
+  ): Promise<number> => {
+    const options = { operation: 'account.removal', statementTimeoutMs: removalStatementMs } as const;
+    return removeEach(
+      ids.map((id) => () => unitOfWork.run(options, async (transaction) => Number(await remove(transaction, id)))),
+    );
   };
 
   return {
@@ -128,21 +112,24 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     erase: (id) =>
-      command('erase_user', async (transaction) => eraseIn(transaction, await findUser(transaction, id), operator)),
+      command('erase_user', async (transaction) =>
+        erasure.erase(transaction, (await findUser(transaction, id)).id, operator),
+      ),
 
-    eraseDue: async (limit) => {
-      const options = { operation: 'account.removal', statementTimeoutMs: removalStatementMs } as const;
-      const eraseOne = (id: string) => (): Promise<number> =>
-        unitOfWork.run(options, async (transaction) => {
-          const lockMode = LockMode.PESSIMISTIC_WRITE;
-          const due = { id, removalAt: { $lte: clock.now() } };
-          const user = await transaction.em.findOne(UserAccountEntity, due, { lockMode });
-          // The user has signed in meanwhile, or another process has removed the account.
-          if (!user) return 0;
-          await eraseIn(transaction, user, system);
-          return 1;
-        });
-      return removeEach((await reads.dueForRemoval(limit)).map(eraseOne));
-    },
+    eraseDue: async (limit) =>
+      removeAccounts(await reads.dueForRemoval(limit), async (transaction, id) => {
+        const due = { id, removalAt: { $lte: clock.now() } };
+        const user = await transaction.em.findOne(UserAccountEntity, due, { lockMode: LockMode.PESSIMISTIC_WRITE });
+        // Else the user has signed in meanwhile, or another process has removed the account.
+        if (user) await erasure.erase(transaction, id, system);
+        return user !== null;
+      }),
+
+    eraseUnused: async (days, limit) =>
+      removeAccounts(await reads.unused(days, limit), async (transaction, id) => {
+        const isUnused = await lockUnclaimed(transaction, id);
+        if (isUnused) await erasure.eraseUnused(transaction, id);
+        return isUnused;
+      }),
   };
 };

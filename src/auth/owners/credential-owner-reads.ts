@@ -3,6 +3,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
+import { isUnclaimedSql } from '../users/users.ts';
 
 export type CredentialOwnerReadsDeps = { readonly reader: Reader; readonly clock: Clock };
 
@@ -11,6 +12,8 @@ export type CredentialOwnerReads = {
   readonly find: (text: string) => Promise<Owner>;
   /** The ids of users who asked for the removal of their account and whose grace period is over. */
   readonly dueForRemoval: (limit: number) => Promise<readonly string[]>;
+  /** The ids of accounts that are older than `days` and that nobody claimed, oldest first. */
+  readonly unused: (days: number, limit: number) => Promise<readonly string[]>;
 };
 
 export const credentialNotFound = (what: string): AppError =>
@@ -34,6 +37,15 @@ export const createCredentialOwnerReads = ({ reader, clock }: CredentialOwnerRea
     const rows = await reader.query<{ id: string }>(
       'select id from user_account where removal_at <= $1 order by removal_at limit $2',
       [clock.now(), limit],
+    );
+    return rows.map(({ id }) => id);
+  },
+
+  unused: async (days, limit) => {
+    const rows = await reader.query<{ id: string }>(
+      `select id from user_account as account
+       where ${isUnclaimedSql} and created_at < now() - $1 * interval '1 day' order by created_at limit $2`,
+      [days, limit],
     );
     return rows.map(({ id }) => id);
   },

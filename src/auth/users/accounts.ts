@@ -7,7 +7,6 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PasswordRules } from './password-rules.ts';
-import type { AssertMayRegister } from './registration-quota.ts';
 import type { Removal } from '../removal/removal.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
@@ -18,7 +17,7 @@ import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import type { SecondStep } from '../second-factor/second-step.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import { lockUnchanged } from '../sign-in/password-unchanged.ts';
-import type { BucketOfRequest } from './registration-quota.ts';
+import { unknownBucket, type AssertMayRegister, type BucketOfRequest } from './registration-quota.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import { createAccountReads, type AccountReadsDeps } from './account-reads.ts';
 import { insertUser, newUser, normalizedEmail, replacePasswordHash, type NewRegistration, type User } from './users.ts';
@@ -123,7 +122,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     return unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
       const user = { ...newUser, id, email: account, password_hash: hash };
       const replacesPending = deps.verificationRequired;
-      const bucket = deps.bucketOfRequest() ?? null;
+      const bucket = deps.bucketOfRequest() ?? unknownBucket;
       const holder = await insertUser(transaction.query, user, { createdAt, replacesPending, bucket, ...seen });
       if (!holder) return false;
       const auditTarget = { stream: `user:${holder.id}`, target: holder.id } as const;

@@ -1,7 +1,7 @@
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
-import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
-import { normalizedEmail } from './users.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { createLegacyUserReads, type LegacyUserReadsDeps } from './legacy-user-reads.ts';
 
 /**
  * Replaces the subject of a token of the earlier system by the id of the account in this service, and adds the e-mail address of
@@ -12,50 +12,32 @@ import { normalizedEmail } from './users.ts';
  */
 export type ResolveLegacyUser = (principal: Principal) => Promise<Principal>;
 
-/** Ids of the earlier system are safe integers, so a longer text is not such an id. */
-const integerId = /^\d{1,16}$/;
-
-/**
- * Finds the account by the id in this service or in the earlier system, else by the e-mail address. Both can match, with different
- * accounts. The order prefers the exact id, because an address can be given to another person and an id cannot. For the same
- * reason the address does not find an account that has another id of the earlier system, and where addresses must be verified
- * it finds only an account whose address is, because anybody can register an address of another person. An account that is younger than
- * the token belongs to somebody who got the address later, and a token whose id is that of an ended owner belongs to that owner.
- * The time of issue is a whole second, so one second is added to it.
- */
-const findSql = `
-  select id, email from user_account
-  where id = $1::text::uuid or legacy_id = $2::text::bigint
-    or (email = $3 and ($2::text is null or legacy_id is null) and (not $4 or email_verified_at is not null)
-      and ($5::float8 is null or coalesce(email_since, created_at) < to_timestamp($5::float8 + 1))
-      and not exists (select 1 from owner_end where owner_kind = 'user' and owner_id = $6 and reason = 'deleted'))
-  order by (id = $1::text::uuid) is true desc, (legacy_id = $2::text::bigint) is true desc limit 1`;
-
-type Row = { readonly id: string; readonly email: string };
-
-export type LegacyUsersDeps = {
-  readonly reader: Reader;
-  /** Whether users must verify their address before they can sign in. */
-  readonly verificationRequired: boolean;
-};
+export type LegacyUsersDeps = LegacyUserReadsDeps & { readonly unitOfWork: UnitOfWork; readonly clock: Clock };
 
 /**
  * Returns the function that finds the accounts of tokens of the earlier system. Such a token names a user by the id or the e-mail
- * address that the user had there. Each call reads the database once.
+ * address that the user had there. Each call reads the database once. The first use of an account that nobody claimed counts as its
+ * first sign-in, so that it is not removed as an unused one.
  */
-export const createLegacyUsers =
-  ({ reader, verificationRequired }: LegacyUsersDeps): ResolveLegacyUser =>
-  async (principal) => {
+export const createLegacyUsers = (deps: LegacyUsersDeps): ResolveLegacyUser => {
+  const { unitOfWork, clock } = deps;
+  const find = createLegacyUserReads(deps);
+
+  /** @returns false if the account was removed meanwhile */
+  const claim = (id: string): Promise<boolean> =>
+    unitOfWork.run({ operation: 'auth.login' }, async ({ query }) => {
+      // SQL, because a simultaneous request must not write again.
+      await query('update user_account set first_signed_in_at = $2 where id = $1 and first_signed_in_at is null', [
+        id,
+        clock.now(),
+      ]);
+      return (await query('select 1 from user_account where id = $1', [id])).length > 0;
+    });
+
+  return async (principal) => {
     if (principal.tokenFormat !== 'legacy') return principal;
-    const { subject, email, tokenIssuedAt } = principal;
-    const [found] = await reader.query<Row>(findSql, [
-      isAccountId(subject) ? subject : null,
-      integerId.test(subject) ? subject : null,
-      email === undefined ? null : normalizedEmail(email),
-      verificationRequired,
-      // Not below 0, because PostgreSQL has no times long before our era.
-      tokenIssuedAt === undefined ? null : Math.max(0, tokenIssuedAt),
-      subject,
-    ]);
-    return found ? { ...principal, subject: found.id, email: email ?? found.email } : principal;
+    const found = await find(principal);
+    if (!found || (found.unclaimed && !(await claim(found.id)))) return principal;
+    return { ...principal, subject: found.id, email: principal.email ?? found.email };
   };
+};

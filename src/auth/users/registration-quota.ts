@@ -3,22 +3,24 @@ import { createHmac } from 'node:crypto';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
+import { createEraseUser, type EraseUserDeps } from '../owners/erase-user.ts';
 import { isUnclaimedSql } from './users.ts';
 import { createUnusedUserReads, type UnusedUserReadsDeps } from './unused-user-reads.ts';
 
-export type RegistrationQuotaDeps = UnusedUserReadsDeps & {
-  readonly unitOfWork: UnitOfWork;
-  readonly clock: Clock;
-  readonly abuse: AbuseReport;
-  readonly maxUsersWithoutSignIn: number;
-  /** Max registrations of one network in a day (UTC), also those of addresses that have an account. */
-  readonly maxRegistrationsPerNetwork: number;
-  /** Key of the hashes of networks. It must be the same on all instances. */
-  readonly networkKey: Uint8Array;
-  readonly bucketOfRequest: BucketOfRequest;
-};
+export type RegistrationQuotaDeps = UnusedUserReadsDeps &
+  EraseUserDeps & {
+    readonly unitOfWork: UnitOfWork;
+    readonly clock: Clock;
+    readonly abuse: AbuseReport;
+    readonly maxUsersWithoutSignIn: number;
+    /** Max registrations of one network in a day (UTC), also those of addresses that have an account. */
+    readonly maxRegistrationsPerNetwork: number;
+    /** Key of the hashes of networks. It must be the same on all instances. */
+    readonly networkKey: Uint8Array;
+    readonly bucketOfRequest: BucketOfRequest;
+  };
 
 /**
  * Checks the quotas for one more account: of accounts without a sign-in, where networks have equal shares, and of registrations of one network in a day. It
@@ -32,6 +34,9 @@ export type AssertMayRegister = () => Promise<void>;
  * day. Networks of one bucket share its count. The key is secret, so nobody can choose the network of another bucket.
  */
 const buckets = 2 ** 18;
+
+/** The bucket of registrations whose network is not known, and of those from before networks were kept. */
+export const unknownBucket = 0;
 
 /** The bucket of the network of a request. Undefined outside of a request. */
 export type BucketOfRequest = () => number | undefined;
@@ -73,25 +78,18 @@ const createNetworkQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
   };
 };
 
-const displaceSql = `
+/** Selects and locks the oldest account of the network that has most. */
+const displacedSql = `
   with unclaimed as (
     select registration_bucket as bucket, count(*) as accounts from user_account as account
-    where ${isUnclaimedSql} and registration_bucket is not null group by 1
+    where ${isUnclaimedSql} group by 1
   ), largest as (
     select bucket from unclaimed
     where accounts > 1 + coalesce((select accounts from unclaimed where bucket = $1), 0)
     order by accounts desc, bucket limit 1
   )
-  delete from user_account where id = (
-    select id from user_account as account where ${isUnclaimedSql} and registration_bucket = (select bucket from largest)
-    order by created_at, id limit 1 for update skip locked
-  ) returning id::text`;
-
-/** Such accounts never had credentials, so their rows in `owner_end`, which a trigger writes for deleted users, are removed too. */
-const forgetEnds = (query: Query, removed: readonly { readonly id: string }[]): Promise<unknown> =>
-  query(`delete from owner_end where owner_kind = 'user' and owner_id = any($1) and reason = 'deleted'`, [
-    removed.map(({ id }) => id),
-  ]);
+  select id from user_account as account where ${isUnclaimedSql} and registration_bucket = (select bucket from largest)
+  order by created_at, id limit 1 for update of account skip locked`;
 
 /** Removes the counts of days that are over. Instances whose clocks differ may still count in the day before. */
 export const removeOldRegistrationCountsSql = `delete from registration_count
@@ -101,16 +99,18 @@ export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayR
   const { abuse, maxUsersWithoutSignIn: max } = deps;
   const countUpTo = createUnusedUserReads(deps);
   const assertNetwork = createNetworkQuota(deps);
+  const { eraseUnused } = createEraseUser(deps);
 
   /**
    * Makes room for an account of a network that has few without a sign-in: the oldest one of the network that has most is removed.
    * @returns whether there is room now
    */
   const displace = (): Promise<boolean> =>
-    deps.unitOfWork.run({ operation: 'auth.register' }, async ({ query }) => {
-      const removed = await query<{ id: string }>(displaceSql, [deps.bucketOfRequest() ?? null]);
-      await forgetEnds(query, removed);
-      return removed.length > 0;
+    deps.unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
+      const bucket = deps.bucketOfRequest() ?? unknownBucket;
+      const [displaced] = await transaction.query<{ id: string }>(displacedSql, [bucket]);
+      if (displaced) await eraseUnused(transaction, displaced.id);
+      return displaced !== undefined;
     });
 
   return async () => {
@@ -125,18 +125,4 @@ export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayR
     });
     await assertNetwork();
   };
-};
-
-/**
- * Removes accounts that are older than `days` and that nobody claimed.
- * @returns the number of accounts
- */
-export const removeUsersWithoutSignIn = async ({ query }: Transaction, days: number): Promise<number> => {
-  const removed = await query<{ id: string }>(
-    `delete from user_account as account where ${isUnclaimedSql} and created_at < now() - $1 * interval '1 day'
-     returning id::text`,
-    [days],
-  );
-  await forgetEnds(query, removed);
-  return removed.length;
 };

@@ -3,7 +3,7 @@ import { isUnclaimedSql } from './users.ts';
 
 export type UnusedUserReadsDeps = { readonly reader: Reader };
 
-/** Counts the accounts that nobody claimed, and stops at `max`. It also reads imported accounts without a sign-in. */
+/** Counts the accounts that nobody claimed, and stops at `max`. It also reads imported accounts without a sign-in, which it does not count. */
 export type CountUnusedUsers = (max: number) => Promise<number>;
 
 export const createUnusedUserReads =

@@ -24,11 +24,12 @@ export const isDisabledSql = `exists (select 1 from owner_end
   where owner_kind = 'user' and owner_id = account.id::text and reason = 'disabled')`;
 
 /**
- * SQL condition on a row of `user_account as account`: nobody has used the account, and nobody has proved to own its address.
- * A user of the earlier system may use it with tokens of that system, which are no sign-ins here.
+ * SQL condition on a row of `user_account as account`: somebody registered the account, nobody has used it, and nobody has proved to own
+ * its address. An imported account was not registered. A user of the earlier system may use it later with tokens of that
+ * system, and the first use counts as a sign-in. A disabled account is no unclaimed one, because it must stay disabled.
  */
-export const isUnclaimedSql =
-  'account.first_signed_in_at is null and account.email_verified_at is null and account.legacy_id is null';
+export const isUnclaimedSql = `account.first_signed_in_at is null and account.email_verified_at is null
+  and account.legacy_id is null and account.registration_bucket is not null and not ${isDisabledSql}`;
 
 /**
  * SQL condition on a row of `user_account as account`: two people may have registered the address, and neither has proved to own
@@ -64,7 +65,7 @@ export type NewRegistration = {
   /** The hash that `FindPasswordHash` has found. */
   readonly seenHash: string | undefined;
   /** The bucket of the network of the registration. */
-  readonly bucket: number | null;
+  readonly bucket: number;
   /** The new password fits `seenHash`. Then it is the same person, who has sent the form twice. */
   readonly isSamePassword: boolean;
   /**

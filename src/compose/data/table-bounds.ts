@@ -130,7 +130,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   owner_end: {
     grows: 'a user is deleted, an owner is disabled',
     bound: 'one row per owner',
-    removed: 'never; for users who never signed in: at once',
+    removed: 'never; for users who never signed in and had no API key: at once',
   },
   pgboss: {
     grows: 'a job is enqueued (all tables of the queue together)',

@@ -1,10 +1,4 @@
-import {
-  createEndedKeys,
-  derivedSecret,
-  type KeyRing,
-  type MayAct,
-  removeUsersWithoutSignIn,
-} from '../../auth/index.ts';
+import { createEndedKeys, derivedSecret, type KeyRing, type MayAct } from '../../auth/index.ts';
 import { removeOldCalendarRows } from '../../calendar/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
@@ -109,6 +103,8 @@ const removeJobsOfEndedKeys = (clock: Base['clock']) =>
 
 /** Max accounts that one run of the retention removes, so that its duration is bounded. */
 const maxRemovedAccounts = 1_000;
+/** As `maxRemovedAccounts`, for accounts that nobody claimed. These have little to remove. */
+const maxRemovedUnused = 10_000;
 const retentionSeconds = 3 * 3_600;
 
 const composeRetention = (
@@ -127,9 +123,7 @@ const composeRetention = (
       pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
       pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
       webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
-      users_without_sign_in: each((transaction) =>
-        removeUsersWithoutSignIn(transaction, config.USERS_WITHOUT_SIGN_IN_DAYS),
-      ),
+      users_without_sign_in: () => admin.eraseUnused(config.USERS_WITHOUT_SIGN_IN_DAYS, maxRemovedUnused),
       calendar_rows: each(removeOldCalendarRows),
       mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
       counted_refusals: each(audit.countRefusals),

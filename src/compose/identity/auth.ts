@@ -11,6 +11,7 @@ import type { RedisConnection } from '../../redis/index.ts';
 import { removeCalendarOf } from '../../calendar/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
+import { removeDataOf } from './credential-admin.ts';
 import { hashingOf } from './hashing.ts';
 import { tokenIssuerOf } from './issuer.ts';
 import { bootstrapClient } from './owners.ts';
@@ -117,6 +118,7 @@ export const composeAuth = async (
     mail,
     abuse,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
+    removeData: removeDataOf(audit),
     removeCalendar: (transaction, owner, actor) => removeCalendarOf(transaction, owner, { audit, actor }),
     cursors,
     clock,

@@ -16,16 +16,21 @@ export type CredentialAdminParts = {
   readonly clock: Clock;
 };
 
-/** For operators: ends credentials, and removes the stored data of a user from all rooms. */
+/** Removes the stored data of a user from all rooms. */
+export const removeDataOf =
+  (audit: AuditTrail): Parameters<typeof createCredentialAdmin>[0]['removeData'] =>
+  async (transaction, userId, subjects) => {
+    await removeMailOf(transaction, userId);
+    await removeDocumentsOf(transaction, userId);
+    await removeCalendarOf(transaction, { kind: 'user', id: userId }, { audit, actor: undefined });
+    await removePricingJobsOf(transaction, subjects);
+    await removeKeysOf(transaction, subjects);
+  };
+
+/** For operators and the retention: ends credentials, and removes users. */
 export const composeCredentialAdmin = (parts: CredentialAdminParts): CredentialAdmin =>
   createCredentialAdmin({
     ...parts,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit: parts.audit, actor }),
-    removeData: async (transaction, userId, subjects) => {
-      await removeMailOf(transaction, userId);
-      await removeDocumentsOf(transaction, userId);
-      await removeCalendarOf(transaction, { kind: 'user', id: userId }, { audit: parts.audit, actor: undefined });
-      await removePricingJobsOf(transaction, subjects);
-      await removeKeysOf(transaction, subjects);
-    },
+    removeData: removeDataOf(parts.audit),
   });

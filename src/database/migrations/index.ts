@@ -37,6 +37,7 @@ import { repeatedRegistrations } from './from-0038/0049-repeated-registrations.t
 import { consentTokens } from './from-0038/0050-consent-tokens.ts';
 import { pricingWrites } from './from-0038/0051-pricing-writes.ts';
 import { providerSymbols } from './from-0038/0052-provider-symbols.ts';
+import { claimedAccounts } from './from-0053/0060-claimed-accounts.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
 import { networksOfTurns } from './from-0053/0057-networks-of-turns.ts';
 import { registrationBuckets } from './from-0053/0055-registration-buckets.ts';
@@ -90,4 +91,5 @@ export const migrations: readonly Migration[] = [
   registrationBuckets,
   timesOfAddresses,
   networksOfTurns,
+  claimedAccounts,
 ];

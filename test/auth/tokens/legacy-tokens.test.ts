@@ -106,6 +106,26 @@ test('an account without an id of the earlier system is found by its address', a
   t.like((await room.me(bare({ sub: email, id: 7 }))).body, { subject: id });
 });
 
+test('the first use of an account by a token of the earlier system counts as a sign-in', async (t) => {
+  const room = await startRoom(t, { settings: { ...strict.settings, maxUsersWithoutSignIn: 1 } });
+  const register = (name: string, address: string) =>
+    room.json('/auth/register', { ...ada, email: `${name}@example.org` }, { 'X-Forwarded-For': address });
+  await register('ada', '192.0.2.1');
+  const token = () => bare({ sub: 'ada@example.org', id: 'a text', iat: Math.floor(Date.now() / 1000) });
+  const signedInAt = async () =>
+    (await room.stored.query('select first_signed_in_at as at from user_account')).map(({ at }) => at);
+  t.deepEqual(await signedInAt(), [null]);
+  const uses = await Promise.all([1, 2, 3].map(() => room.me(token())));
+  t.true(uses.every(({ status }) => status === 200));
+  const [first] = await signedInAt();
+  t.truthy(first);
+  room.advance(60);
+  t.is((await room.me(token())).status, 200);
+  t.deepEqual(await signedInAt(), [first], 'the first use is written once');
+  t.is((await register('bob', '192.0.2.1')).status, 202, 'the account takes no place of unused ones');
+  t.is((await register('eve', '192.0.2.1')).status, 429);
+});
+
 test('where addresses must be verified, the address of a token finds only an account whose address is', async (t) => {
   const room = await startRoom(t, { settings: { ...strict.settings, verificationRequired: true } });
   await room.json('/auth/register', { email: 'ada@example.org', password: 'chosen by somebody else' });
