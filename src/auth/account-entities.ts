@@ -192,6 +192,8 @@ export const OwnerEndEntity = defineEntity({
     endedAt: p.datetime(),
     /** Tokens of the earlier system that were issued until then are ended. */
     legacyEndedAt: p.datetime().nullable(),
+    /** The id of one that stays: with it the last such end was asked for. */
+    legacyKeptTokenId: p.text().nullable(),
   },
 });
 

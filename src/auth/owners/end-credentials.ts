@@ -6,7 +6,7 @@ import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../account-entities.ts';
 import type { EndedToken } from '../tokens/revocation-reads.ts';
-import { endOfEarlierTokens, endSignIns, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
+import { endSignIns, endTokensIssuedBefore, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
 import { endRequestsByMail } from '../letters/end-requests.ts';
 import { endKeys } from './end-keys.ts';
 
@@ -102,7 +102,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
 
     signIns: async (transaction, id, reason) => {
       const ended = await sessionsAndFamilies(transaction, id, reason);
-      await endIssued(transaction, { kind: 'user', id }, 'tokens_ended', endOfEarlierTokens(clock.now()));
+      await endTokensIssuedBefore(transaction, { kind: 'user', id }, clock.now());
       return ended;
     },
 

@@ -15,9 +15,11 @@ export const ownerGone = (kind?: Principal['kind']): AppError =>
 /** Whether the access token of a caller was issued before all tokens of its owner were ended. */
 export const isTokenEnded = (
   { tokenId, tokenIssuedAt = 0, tokenFormat }: Pick<Principal, 'tokenId' | 'tokenIssuedAt' | 'tokenFormat'>,
-  { tokensEndedAt, legacyTokensEndedAt }: TokenEnds,
+  { tokensEndedAt, legacyTokensEndedAt, legacyTokenKept }: TokenEnds,
 ): boolean => {
   const isUntil = (end: number | undefined): boolean => end !== undefined && tokenIssuedAt <= end;
   if (tokenId === undefined) return false;
-  return isUntil(tokensEndedAt) || (tokenFormat === 'legacy' && isUntil(legacyTokensEndedAt));
+  return (
+    isUntil(tokensEndedAt) || (tokenFormat === 'legacy' && tokenId !== legacyTokenKept && isUntil(legacyTokensEndedAt))
+  );
 };

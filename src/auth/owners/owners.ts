@@ -6,6 +6,7 @@ import {
   type Owner,
   type Owners,
   type OwnerStanding,
+  type TokenEnds,
 } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
@@ -31,6 +32,7 @@ type Row = {
   readonly reason: OwnerEndReason | null;
   readonly ended_at: Date | null;
   readonly legacy_ended_at: Date | null;
+  readonly legacy_kept_token_id: string | null;
 };
 type Entry = { readonly readAt: number; readonly standing: OwnerStanding };
 
@@ -43,8 +45,14 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);
 
+const tokenEndsOf = (row: Row | undefined): TokenEnds => ({
+  ...(row?.ended_at && { tokensEndedAt: unixSeconds(row.ended_at) }),
+  ...(row?.legacy_ended_at && { legacyTokensEndedAt: unixSeconds(row.legacy_ended_at) }),
+  ...(row?.legacy_kept_token_id && { legacyTokenKept: row.legacy_kept_token_id }),
+});
+
 /** One row, also for an owner without an end. */
-const endedSql = `reason, ended_at, legacy_ended_at
+const endedSql = `reason, ended_at, legacy_ended_at, legacy_kept_token_id
   from (values (1)) as one left join owner_end on owner_kind = $1 and owner_id = $2::text`;
 const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes,
   (select role from user_account where id = $2::text::uuid) as role, ${endedSql}`;
@@ -73,12 +81,9 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
     // Stored ids of users are lower case, because PostgreSQL prints UUIDs this way.
     const key = kind === 'user' && uuid.test(id) ? id.toLowerCase() : id;
     const [row] = await query<Row>(sqlFor(owner), [kind, key]);
-    const { reason = null, ended_at: endedAt = null, legacy_ended_at: legacyEndedAt = null } = row ?? {};
     const held = kind === 'client' && id === bootstrap?.id ? allScopes : storedScopes(row);
-    const tokens = {
-      ...(endedAt !== null && { tokensEndedAt: unixSeconds(endedAt) }),
-      ...(legacyEndedAt !== null && { legacyTokensEndedAt: unixSeconds(legacyEndedAt) }),
-    };
+    const tokens = tokenEndsOf(row);
+    const reason = row?.reason;
     if (reason === 'disabled' || reason === 'deleted') return { state: 'gone' };
     if (held !== null) return { state: 'present', scopes: held, ...tokens };
     return kind === 'client' ? { state: 'gone' } : { state: 'unknown', ...tokens };

@@ -98,35 +98,34 @@ export const endOfEarlierTokens = (at: Date): Date => new Date(at.getTime() - 1_
 
 /**
  * Ends the tokens of the earlier system of a user, beside the sign-in of the caller. They have no refresh family, so they are ended by
- * their time of issue.
- * @param caller if its token is of the earlier system, those of the same second and later ones stay
+ * their time of issue. Unlike `endOfEarlierTokens` no second is left out, because this service issues no such token right afterwards.
+ * @param caller if its token is of the earlier system, it is the only one that stays
  */
 export const endLegacyTokens = async (
   { query }: Transaction,
   userId: string,
-  { tokenFormat, tokenIssuedAt }: Pick<Principal, 'tokenFormat' | 'tokenIssuedAt'>,
+  caller: Pick<Principal, 'tokenFormat' | 'tokenId'> | undefined,
   at: Date,
 ): Promise<void> => {
-  const until =
-    tokenFormat === 'legacy' && tokenIssuedAt !== undefined
-      ? new Date(Math.max(0, tokenIssuedAt - 1) * 1_000)
-      : endOfEarlierTokens(at);
   // SQL, because a stored reason such as `disabled` must stay.
   await query(
-    `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at, legacy_ended_at)
-     values ('user', $1, 'tokens_ended', to_timestamp(0), $2)
-     on conflict (owner_kind, owner_id) do update set legacy_ended_at = greatest(ended.legacy_ended_at, excluded.legacy_ended_at)`,
-    [userId, until],
+    `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at, legacy_ended_at, legacy_kept_token_id)
+     values ('user', $1, 'tokens_ended', to_timestamp(0), $2, $3)
+     on conflict (owner_kind, owner_id) do update set
+       legacy_ended_at = greatest(ended.legacy_ended_at, excluded.legacy_ended_at),
+       legacy_kept_token_id = excluded.legacy_kept_token_id`,
+    [userId, at, (caller?.tokenFormat === 'legacy' && caller.tokenId) || null],
   );
 };
 
 /** Ends the tokens of an owner that have no refresh family: those of a client, and those of the earlier system. */
-export const endTokensIssuedBefore = async ({ query }: Transaction, { kind, id }: Owner, at: Date): Promise<void> => {
+export const endTokensIssuedBefore = async (transaction: Transaction, { kind, id }: Owner, at: Date): Promise<void> => {
   // SQL, because a stored reason such as `disabled` must stay.
-  await query(
+  await transaction.query(
     `insert into owner_end as ended (owner_kind, owner_id, reason, ended_at) values ($1, $2, 'tokens_ended', $3)
      on conflict (owner_kind, owner_id) do update set ended_at = greatest(ended.ended_at, excluded.ended_at)`,
     // The client asks for another token. A second less would leave one that was got with the former secret.
     [kind, id, kind === 'client' ? at : endOfEarlierTokens(at)],
   );
+  if (kind === 'user') await endLegacyTokens(transaction, id, undefined, at);
 };

@@ -38,6 +38,7 @@ import { consentTokens } from './from-0038/0050-consent-tokens.ts';
 import { pricingWrites } from './from-0038/0051-pricing-writes.ts';
 import { providerSymbols } from './from-0038/0052-provider-symbols.ts';
 import { claimedAccounts } from './from-0053/0060-claimed-accounts.ts';
+import { keptLegacyTokens } from './from-0053/0061-kept-legacy-tokens.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
 import { networksOfTurns } from './from-0053/0057-networks-of-turns.ts';
 import { registrationBuckets } from './from-0053/0055-registration-buckets.ts';
@@ -92,4 +93,5 @@ export const migrations: readonly Migration[] = [
   timesOfAddresses,
   networksOfTurns,
   claimedAccounts,
+  keptLegacyTokens,
 ];

@@ -9,6 +9,8 @@ export type TokenEnds = {
   readonly tokensEndedAt?: number;
   /** As `tokensEndedAt`, for tokens of the earlier system only. */
   readonly legacyTokensEndedAt?: number;
+  /** The id of a token of the earlier system that `legacyTokensEndedAt` leaves. */
+  readonly legacyTokenKept?: string;
 };
 
 /**

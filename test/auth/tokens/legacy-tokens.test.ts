@@ -191,15 +191,32 @@ test('a change of the password and the end of all other sign-ins end tokens of t
   t.true(await works(kept));
 });
 
-test('a token of the earlier system that changes the password stays, and earlier ones end', async (t) => {
+test('a token of the earlier system that ends the other ones stays alone, whatever their times of issue are', async (t) => {
   const room = await startRoom(t, strict);
   const { email } = await userOf(room);
   const iat = Math.floor(Date.now() / 1000);
-  const [own, earlier] = [bare({ sub: email, id: 7, iat: iat - 10 }), bare({ sub: email, id: 7, iat: iat - 60 })];
+  const token = (jti: string, age: number) => bare({ sub: email, id: 7, iat: iat - age, jti });
+  const own = token('own', 10);
+  const others = [token('earlier', 60), token('same', 10), token('later', 2), token('now', 0)];
+  const works = async (headers: Record<string, string>) => (await room.me(headers)).status === 200;
+  for (const each of [own, ...others]) t.true(await works(each));
   const changes = { current_password: ada.password, new_password: 'a different long sentence' };
   t.is((await room.json('/account/password', changes, own)).status, 204);
-  t.is((await room.me(own)).status, 200);
-  t.is((await room.me(earlier)).status, 401);
+  t.true(await works(own));
+  for (const [index, each] of others.entries()) t.false(await works(each), String(index));
+
+  room.advance(5);
+  const undated = bare({ sub: email, id: 7 });
+  t.false(await works(undated));
+  const next = token('next', -3);
+  t.true(await works(next));
+  const end = (headers: Record<string, string>, query = '?keep_current=true') =>
+    room.call(`/account/sessions${query}`, { method: 'DELETE', headers });
+  t.is((await end(next)).status, 204);
+  t.true(await works(next));
+  t.false(await works(own), 'only one is kept');
+  t.is((await end(next, '')).status, 204);
+  t.false(await works(next));
 });
 
 test('the revocation of such a token is an event of the account', async (t) => {

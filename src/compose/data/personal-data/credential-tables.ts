@@ -154,7 +154,7 @@ export const credentialTables: PersonalTables = {
     holds: 'the time since when older tokens are refused',
     where: isOwned,
     exported: ['reason', 'ended_at', 'legacy_ended_at'],
-    omitted: [theOwner],
+    omitted: [theOwner, { columns: ['legacy_kept_token_id'], because: 'the id of a token of the user' }],
     removal: 'kept',
     remains: 'it keeps old tokens refused',
   },
