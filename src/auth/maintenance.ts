@@ -37,6 +37,7 @@ export type Maintenance = {
 
 /**
  * A revoked family can be deleted, because its access tokens are in `revoked_token`, and its refresh tokens are refused as unknown tokens.
+ * An expired one stays until its last access token has expired, because an end of sign-ins finds this token by the family.
  */
 const statements: readonly { readonly sql: string; readonly parameters: (now: Date, idle: Date) => readonly Date[] }[] =
   [
@@ -45,7 +46,9 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
       parameters: (now) => [now],
     },
     {
-      sql: `delete from refresh_family where expires_at < $1 or revoked_at <= $1 returning 1`,
+      sql: `delete from refresh_family as family where revoked_at <= $1 or (expires_at < $1 and not exists (
+        select 1 from refresh_token where family_id = family.id and access_expires_at > $1::timestamptz - ${keptAfterExpiry}))
+        returning 1`,
       parameters: (now) => [now],
     },
     {

@@ -1,22 +1,18 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
-import { endLegacyTokens, endSecondSteps } from '../sessions/end-sign-ins.ts';
+import { endLegacyTokens, endSignIns } from '../sessions/end-sign-ins.ts';
 import { lockAccount } from '../users/users.ts';
 import type { Sessions } from '../sessions/session.ts';
 import type { RefreshTokens } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
-import {
-  liveOwnSessionsSql,
-  liveParameters,
-  userOf,
-  type LiveParametersDeps,
-  type OwnSessionRow,
-  type OwnSessions,
-} from './own-session.ts';
+import { ownSessionsSql, userOf, type OwnSessionRow, type OwnSessions } from './own-session.ts';
 
-export type OwnSessionChangesDeps = LiveParametersDeps & {
+export type OwnSessionChangesDeps = {
+  readonly clock: Clock;
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   readonly sessions: Sessions;
@@ -29,7 +25,7 @@ const operation = 'auth.logout';
 
 /** Ends own sign-ins of a user, each with its audit event. */
 export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSessions, 'end' | 'endAll'> => {
-  const { unitOfWork, audit, sessions, refreshTokens, revocations, end } = deps;
+  const { unitOfWork, audit, clock, sessions, refreshTokens, revocations, end } = deps;
 
   /** @returns the tokens to announce after the commit */
   const endOne = async (transaction: Transaction, { id, kind }: Pick<OwnSessionRow, 'id' | 'kind'>) => {
@@ -38,14 +34,30 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
     return [];
   };
 
+  type Ended = { readonly number: number; readonly tokens: readonly EndedToken[] };
+
+  const endOthers = async (transaction: Transaction, user: string, caller: Principal): Promise<Ended> => {
+    const { sessionId, tokenId } = caller;
+    const at = clock.now();
+    const keep = { sessionId, tokenId };
+    const ended = await endSignIns(transaction, user, { at, reason: 'signed_out', keep });
+    await endLegacyTokens(transaction, user, caller, at);
+    return { number: ended.sessions + ended.refreshFamilies, tokens: ended.tokens };
+  };
+
+  const endEach = async (transaction: Transaction, user: string): Promise<Ended> => {
+    const { ended, tokens } = await end.signIns(transaction, user, 'signed_out');
+    return { number: ended.sessions + ended.refresh_families, tokens };
+  };
+
   return {
     end: async (caller, id) => {
       const user = userOf(caller);
       const ended = await unitOfWork.run({ operation }, async (transaction) => {
         await lockAccount(transaction, user);
-        const [found] = await transaction.query<OwnSessionRow>(
-          `select * from (${liveOwnSessionsSql}) as live where id = $6`,
-          [...liveParameters(deps, caller), id],
+        const [found] = await transaction.query<Pick<OwnSessionRow, 'id' | 'kind'>>(
+          `select * from (${ownSessionsSql}) as own where id = $2`,
+          [user, id],
         );
         if (!found) throw new AppError('resource_not_found', 'There is no such session');
         const tokens = await endOne(transaction, found);
@@ -64,26 +76,17 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
       const user = userOf(caller);
       const ended = await unitOfWork.run({ operation }, async (transaction) => {
         await lockAccount(transaction, user);
-        const tokens: EndedToken[] = [];
-        const rows = await transaction.query<OwnSessionRow>(
-          `select * from (${liveOwnSessionsSql}) as live`,
-          liveParameters(deps, caller),
-        );
-        const chosen = rows.filter(({ current }) => !keepCurrent || !current);
-        if (!keepCurrent) tokens.push(...(await end.signIns(transaction, user, 'signed_out')).tokens);
-        else {
-          await endSecondSteps(transaction.query, user);
-          await endLegacyTokens(transaction, user, caller, deps.clock.now());
-          for (const row of chosen) tokens.push(...(await endOne(transaction, row)));
-        }
+        const { number, tokens } = keepCurrent
+          ? await endOthers(transaction, user, caller)
+          : await endEach(transaction, user);
         // Events stay for good, so the end of nothing has none.
-        if (chosen.length === 0) return tokens;
+        if (number === 0) return tokens;
         await audit.record(transaction, {
           stream: `user:${user}`,
           action: 'user.sessions_ended',
           outcome: 'success',
           target: user,
-          data: { sessions: chosen.length },
+          data: { sessions: number },
         });
         return tokens;
       });

@@ -59,6 +59,15 @@ export const liveOwnSessionsSql = `
     exists (select 1 from refresh_token where family_id = family.id and access_token_id = $4)
   from refresh_family as family where user_id = $1 and revoked_at is null and expires_at > $2`;
 
+/**
+ * SQL of all sign-ins of the user `$1` that nobody has ended. A session that looks idle may be in use, because times of use are written later, and
+ * the last access token of a family lives longer than the family.
+ */
+export const ownSessionsSql = `
+  select id, 'session' as kind from user_session where user_id = $1
+  union all
+  select id, 'tokens' from refresh_family where user_id = $1 and revoked_at is null`;
+
 export type LiveParametersDeps = {
   readonly clock: Clock;
   /** A session without use for this time has ended. */

@@ -196,7 +196,8 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     const result = await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
       const found = await findFamily(transaction.query, refreshToken, clock.now());
       if (!found) return undefined;
-      if (!found.live) return [];
+      // The last access token of an expired family may live.
+      if (!found.live) return endFamily(transaction, found.family_id, 'revoked');
       await audit.record(transaction, {
         stream: `user:${found.id}`,
         action: 'token.revoked',

@@ -181,7 +181,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   refresh_family: {
     grows: 'a sign-in for tokens',
     bound: 'TOKEN_SIGN_INS_PER_USER; CREATIONS_PER_OWNER_PER_DAY',
-    removed: 'AUTH_CLEANUP_MINUTES, after REFRESH_TOKEN_EXPIRE_DAYS or its end',
+    removed: 'AUTH_CLEANUP_MINUTES, after REFRESH_TOKEN_EXPIRE_DAYS and its last access token, or its end',
     tests: ['test/audit/creation-quota.test.ts', 'test/auth/tokens/refresh-tokens.test.ts'],
   },
   refresh_token: {

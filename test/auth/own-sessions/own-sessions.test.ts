@@ -95,6 +95,61 @@ test('all sign-ins end, or all but the current one; API keys stay', async (t) =>
   t.is((await list(room, bearer((await signedIn(room)).access))).length, 1);
 });
 
+for (const [what, end] of [
+  [
+    'the end of the other sign-ins',
+    (room: Room, headers: Record<string, string>) =>
+      room.call('/account/sessions?keep_current=true', { method: 'DELETE', headers }),
+  ],
+  [
+    'a change of the password',
+    (room: Room, headers: Record<string, string>) =>
+      room.json(
+        '/account/password',
+        { current_password: ada.password, new_password: 'a different long sentence' },
+        headers,
+      ),
+  ],
+] as const) {
+  test(`${what} ends access tokens of expired sign-ins and sessions that look idle`, async (t) => {
+    const room = await startRoom(t, quickCaches);
+    const thief = await signedIn(room);
+    await openSession(room);
+    await room.stored.query(`update refresh_family set expires_at = now() - interval '1 minute'`);
+    await room.auth.cleanUp();
+    t.is((await room.me(bearer(thief.access))).status, 200, 'the last access token lives longer than its sign-in');
+    // The time of its last use may not be written yet.
+    await room.stored.query(`update user_session set seen_at = now() - interval '2 hours'`);
+    const own = await signedIn(room);
+    t.is((await end(room, bearer(own.access))).status, 204);
+    t.is((await room.me(bearer(own.access))).status, 200);
+    t.like((await room.me(bearer(thief.access))).body, { code: 'token_revoked' });
+    t.deepEqual(await room.stored.query('select 1 from user_session'), []);
+  });
+}
+
+test('an expired sign-in ends with its access token by its id or its refresh token, and is deleted after it', async (t) => {
+  const room = await startRoom(t, quickCaches);
+  const [first, second, third] = [await signedIn(room), await signedIn(room), await signedIn(room)];
+  const own = await signedIn(room);
+  const [one] = await list(room, bearer(own.access));
+  const families = (await room.stored.query('select id from refresh_family order by id')).map(({ id }) => id);
+  await room.stored.query(`update refresh_family set expires_at = now() - interval '1 minute' where id <> $1`, [
+    families[3],
+  ]);
+  const deleted = await room.call(`/account/sessions/${one!.id}`, { method: 'DELETE', headers: bearer(own.access) });
+  t.is(deleted.status, 204);
+  t.is((await room.form('/auth/revoke', { token: second.refresh })).status, 200);
+  for (const { access } of [first, second]) t.like((await room.me(bearer(access))).body, { code: 'token_revoked' });
+  t.is((await room.me(bearer(third.access))).status, 200);
+  await room.stored.query(`update refresh_token set access_expires_at = now() - interval '1 hour'`);
+  await room.auth.cleanUp();
+  t.deepEqual(
+    (await room.stored.query('select id from refresh_family')).map(({ id }) => id),
+    [families[3]],
+  );
+});
+
 test('requests at the same time end a sign-in once, with one event, and its token is refused at once', async (t) => {
   // Without polls, only the announcement reaches the instance.
   const room = await startRoom(t, { settings: { revocationPollMs: 3_600_000, ownerCacheMs: 3_600_000 } });
