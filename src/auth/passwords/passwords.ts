@@ -6,7 +6,7 @@ import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
-import { removeSecondFactor } from '../second-factor/second-factors.ts';
+import { removeSecondFactor, unlockSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import { endRequestsByMail } from '../letters/end-requests.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
@@ -61,7 +61,8 @@ export type Passwords = {
   readonly requestReset: (email: string) => Promise<void>;
   /**
    * Sets a new password with a token. All sessions, refresh families and access tokens of the user end. The network of the
-   * request counts as one of an earlier sign-in, so that attempts of others do not keep the owner from signing in there.
+   * request counts as one of an earlier sign-in, so that attempts of others do not keep the owner from signing in there. An authenticator that
+   * wrong codes have locked can be used again.
    * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `validation_failed` for the new password, `overloaded`
    */
   readonly reset: (token: string, next: string, clientIp: string) => Promise<void>;
@@ -153,6 +154,8 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
         const at = clock.now();
         await endTokensIssuedBefore(transaction, { kind: 'user', id: holder.userId }, at);
         const actor = { kind: 'user', subject: holder.userId } as const;
+        // Whoever has locked it knew the former password.
+        await unlockSecondFactor(transaction, holder.userId);
         const isFirstProof = await markVerified(transaction, holder.userId, at);
         const event = { action: 'user.password_reset', actor } as const;
         const tokensToAnnounce = await replace(transaction, holder, hash, event, { reason: 'password_reset' });

@@ -24,8 +24,15 @@ export type SecondFactors = {
   readonly confirm: (caller: Principal, code: string) => Promise<readonly string[]>;
   /** @throws AppError `resource_not_found`, `reauthentication_required` */
   readonly remove: (caller: Principal) => Promise<void>;
-  /** Checks a code of the authenticator or a recovery code. Each is accepted once. */
-  readonly accepts: (transaction: Transaction, userId: string, code: string) => Promise<boolean>;
+  /**
+   * Checks a code of the authenticator or a recovery code. Each is accepted once.
+   * @returns `locked` for each code of the authenticator after many wrong ones
+   */
+  readonly check: (
+    transaction: Transaction,
+    userId: string,
+    code: string,
+  ) => Promise<'accepted' | 'refused' | 'locked'>;
 };
 
 /** The id of the calling user. @throws AppError `resource_not_found`, `token_user_unknown` */

@@ -83,6 +83,12 @@ export const removeSecondFactor = async (
   return 'enabled';
 };
 
+/** Lets codes of the authenticator be tried again after a lock. */
+export const unlockSecondFactor = async ({ query }: Transaction, userId: string): Promise<void> => {
+  // SQL, because most users have no row.
+  await query('update user_second_factor set failures = 0 where user_id = $1', [userId]);
+};
+
 export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
   const {
     unitOfWork,
@@ -178,14 +184,14 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       });
     },
 
-    accepts: async (transaction, userId, code) => {
+    check: async (transaction, userId, code) => {
       const { em, query } = transaction;
       const stored = await em.findOne(
         UserSecondFactorEntity,
         { user: userId, confirmedAt: { $ne: null } },
         { lockMode },
       );
-      if (!stored) return false;
+      if (!stored) return 'refused';
       if (!/^\d{6}$/.test(code)) {
         // One statement, so that of two requests with one code only one succeeds.
         const used = await query('delete from recovery_code where user_id = $1 and code_hash = $2 returning 1', [
@@ -193,26 +199,26 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
           recoveryCodeDigest(code),
         ]);
         count('recovery_code', used.length > 0 ? 'accepted' : 'refused');
-        if (used.length === 0) return false;
+        if (used.length === 0) return 'refused';
         stored.failures = 0;
         await record(transaction, userId, 'user.recovery_code_used');
-        return true;
+        return 'accepted';
       }
       if (stored.failures >= maxSecondFactorFailures) {
         count('totp', 'locked');
-        return false;
+        return 'locked';
       }
       const secret = cipher.decrypt(stored.secret, placeOf(userId));
       const step = stepOfCode(secret, code, clock.now());
       if (step === undefined || step <= stored.lastStep) {
         stored.failures += 1;
         count('totp', 'refused');
-        return false;
+        return 'refused';
       }
       // Encrypted again, so that it gets the current key.
       Object.assign(stored, { secret: cipher.encrypt(secret, placeOf(userId)), lastStep: step, failures: 0 });
       count('totp', 'accepted');
-      return true;
+      return 'accepted';
     },
   };
 };

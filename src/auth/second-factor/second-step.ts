@@ -24,7 +24,7 @@ export type SecondStepDeps = SecondStepReadsDeps & {
   readonly throttle: LoginThrottle;
   readonly refusals: SignInRefusals;
   readonly places: SignInPlaces;
-  readonly factors: Pick<SecondFactors, 'accepts'>;
+  readonly factors: Pick<SecondFactors, 'check'>;
   readonly sessions: Sessions;
   readonly refreshTokens: RefreshTokens;
   readonly cancelRemoval: Removal['cancel'];
@@ -60,7 +60,13 @@ const headers = { 'WWW-Authenticate': 'Bearer' };
 const refused = (detail: string): AppError => new AppError('second_factor_invalid', detail, { headers });
 const tokenRefused = (): AppError =>
   refused('The token of the second step is unknown, used or expired: sign in with the password again');
-const codeRefused = (): AppError => refused('The code is wrong or was used before');
+const codeRefused = {
+  refused: () => refused('The code is wrong or was used before'),
+  locked: () =>
+    refused(
+      'The authenticator is locked after many wrong codes: send a recovery code, or reset the password by e-mail',
+    ),
+};
 
 /** The second step of a sign-in, for users with a second factor. */
 export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
@@ -68,14 +74,15 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
   const { sessions, refreshTokens, cancelRemoval, secondStepSeconds } = deps;
   const reads = createSecondStepReads(deps);
 
-  /** @returns undefined if the code is refused. The transaction must commit then too, because it counts the failure. */
+  /** @returns the reason if the code is refused. The transaction must commit then too, because it counts the failure. */
   const complete = (token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
-    unitOfWork.run({ operation: 'auth.login' }, async (transaction): Promise<SignedIn | undefined> => {
+    unitOfWork.run({ operation: 'auth.login' }, async (transaction): Promise<SignedIn | keyof typeof codeRefused> => {
       const found = await findChallenge(transaction.query, token, clock.now());
       // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.
       const locked = found && (await lockUnchanged(transaction, found));
       if (!found || !locked) throw tokenRefused();
-      if (!(await factors.accepts(transaction, found.id, code))) return undefined;
+      const checked = await factors.check(transaction, found.id, code);
+      if (checked !== 'accepted') return checked;
       const challenge = await transaction.em.findOne(SignInChallengeEntity, { tokenHash: tokenDigest(token) });
       // Another request may have finished this sign-in before the lock, or the password was changed.
       if (!challenge) throw tokenRefused();
@@ -136,9 +143,9 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
       const attempt = { account, clientIp, knownPlace: await reads.knowsPlace(found, clientIp) };
       await refusals.assertNotThrottled(attempt, found.id);
       const done = await complete(token, code, previous, placeHash);
-      if (!done) {
+      if (typeof done === 'string') {
         await refusals.record({ action: 'user.second_factor_refused', reason: 'second_factor_invalid' }, found.id);
-        throw codeRefused();
+        throw codeRefused[done]();
       }
       await throttle.succeeded(attempt);
       return done;

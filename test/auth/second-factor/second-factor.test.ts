@@ -86,7 +86,9 @@ test('a recovery code works once in any spelling; after many wrong codes only it
   t.is((await use(first.toUpperCase().replaceAll('-', ' '))).status, 200);
   t.is((await use(first)).status, 401);
   for (let attempt = 0; attempt < 5; attempt += 1) t.is((await use(wrongCode(code))).status, 401);
-  t.is((await use(code())).status, 401, 'the right code is not checked any more');
+  const locked = await use(code());
+  t.is(locked.status, 401, 'the right code is not checked any more');
+  t.regex(String(locked.body['detail']), /locked .* recovery code/);
   t.is(room.metrics.value('volwatch_auth_second_factor_total', { method: 'totp', outcome: 'locked' }), 1);
   const recovered = await use(second);
   t.is(recovered.status, 200);
@@ -116,6 +118,28 @@ test('where mail is sent, a second factor needs a verified address, and a reset 
   t.like((await room.json('/auth/login', { ...ada, password: reset.new_password })).body, {
     code: 'second_factor_required',
   });
+});
+
+test('a reset by mail frees an authenticator that wrong codes have locked', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedInUser(room);
+  await room.stored.query('update user_account set email_verified_at = now()');
+  const { body } = await room.json('/account/totp', undefined, bearer(access));
+  const code = authenticator(String(body['uri']));
+  t.is((await room.json('/account/totp', { code: code() }, bearer(access), 'PUT')).status, 200);
+  const stranger = await room.json('/auth/login', ada);
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    await secondStep(room, String(stranger.body['second_factor_token']), wrongCode(code));
+  }
+  const locked = await secondStep(room, String(stranger.body['second_factor_token']), code(30));
+  t.regex(String(locked.body['detail']), /locked .* reset the password/);
+
+  await room.json('/account/password-reset', { email: ada.email });
+  await room.work();
+  const reset = { token: tokenFor(room, ada.email), new_password: 'a different long sentence' };
+  t.is((await room.json('/account/password-reset', reset, {}, 'PUT')).status, 204);
+  const own = await room.json('/auth/login', { ...ada, password: reset.new_password });
+  t.is((await secondStep(room, String(own.body['second_factor_token']), code(30))).status, 200);
 });
 
 test('an unconfirmed secret has no effect, and a second one replaces it', async (t) => {
