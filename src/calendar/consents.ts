@@ -70,6 +70,7 @@ type Consent = {
   readonly owner_id: string;
   readonly session_id: string | null;
   readonly token_id: string | null;
+  readonly legacy_token: boolean;
   readonly browser_digest: string;
   readonly code_verifier: string;
   readonly redirect_url: string;
@@ -110,6 +111,7 @@ const beginnerOf = ({ owner_kind: kind, owner_id: subject, ...consent }: Consent
     ? {
         tokenId: consent.token_id ?? consent.state_digest,
         tokenIssuedAt: Math.floor(consent.created_at.getTime() / 1_000),
+        ...(consent.legacy_token && { tokenFormat: 'legacy' as const }),
       }
     : { sessionId: consent.session_id }),
 });
@@ -124,8 +126,8 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
       const [found] = await unitOfWork.run({ operation: 'calendar.consent' }, ({ query }) =>
         query<Consent>(
           `delete from calendar_consent where state_digest = $1 and expires_at > $2
-           returning state_digest, owner_kind, owner_id, session_id, token_id, browser_digest, code_verifier, redirect_url,
-             created_at`,
+           returning state_digest, owner_kind, owner_id, session_id, token_id, legacy_token, browser_digest, code_verifier,
+             redirect_url, created_at`,
           [digestOf(state), clock.now()],
         ),
       );
@@ -205,14 +207,16 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
           [owner.kind, owner.id, maxPerOwner - 1],
         );
         await query(
-          `insert into calendar_consent (state_digest, owner_kind, owner_id, session_id, token_id, browser_digest,
-             code_verifier, redirect_url, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+          `insert into calendar_consent (state_digest, owner_kind, owner_id, session_id, token_id, legacy_token,
+             browser_digest, code_verifier, redirect_url, created_at, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
           [
             stateDigest,
             owner.kind,
             owner.id,
             caller.sessionId ?? null,
             caller.tokenId ?? null,
+            caller.tokenFormat === 'legacy',
             digestOf(browserSecret),
             cipher.encrypt(codeVerifier, placeOf.codeVerifier(stateDigest)),
             redirectUrl,

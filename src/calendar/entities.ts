@@ -48,6 +48,8 @@ const CalendarConsentEntity = defineEntity({
     sessionId: p.text().nullable(),
     /** The id of the access token that began it. Null: a session began it. */
     tokenId: p.text().nullable(),
+    /** Whether this token is of the earlier system. These have an end of their own. */
+    legacyToken: p.boolean().default(false),
     browserDigest: p.text(),
     /** Encrypted. */
     codeVerifier: p.text(),

@@ -45,7 +45,7 @@ export const startStage = async (
   return { stored, google, services, service: services[0]! };
 };
 
-const password = 'correct horse battery staple 71';
+export const password = 'correct horse battery staple 71';
 
 /** Registers a person and signs in. */
 export const signIn = async (service: Service, email = 'ada@example.org'): Promise<Person> => {

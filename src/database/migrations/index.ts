@@ -39,6 +39,7 @@ import { pricingWrites } from './from-0038/0051-pricing-writes.ts';
 import { providerSymbols } from './from-0038/0052-provider-symbols.ts';
 import { claimedAccounts } from './from-0053/0060-claimed-accounts.ts';
 import { keptLegacyTokens } from './from-0053/0061-kept-legacy-tokens.ts';
+import { consentsOfLegacyTokens } from './from-0053/0062-consents-of-legacy-tokens.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
 import { networksOfTurns } from './from-0053/0057-networks-of-turns.ts';
 import { registrationBuckets } from './from-0053/0055-registration-buckets.ts';
@@ -94,4 +95,5 @@ export const migrations: readonly Migration[] = [
   networksOfTurns,
   claimedAccounts,
   keptLegacyTokens,
+  consentsOfLegacyTokens,
 ];

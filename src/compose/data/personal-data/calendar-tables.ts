@@ -36,7 +36,7 @@ export const calendarTables: PersonalTables = {
     omitted: [
       theOwner,
       { columns: ['state_digest', 'browser_digest', 'code_verifier'], because: 'secrets and digests of secrets' },
-      { columns: ['session_id', 'token_id', 'redirect_url'], because: internal },
+      { columns: ['session_id', 'token_id', 'legacy_token', 'redirect_url'], because: internal },
     ],
     removal: 'deleted',
   },
