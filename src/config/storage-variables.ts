@@ -64,7 +64,7 @@ export const storageSections = {
     CREATIONS_PER_OWNER_PER_DAY: variable(
       integer(1, 1_000_000),
       '1000',
-      'Max API keys, webhooks with their rotations and calendar connections of one user or client, with all its API keys, in 24 hours, together; counted apart, also the max sign-ins, changes of profile, settings and presets with tests of webhooks, of the password, of universes, and of the rights of users, and the max recorded ends of own tokens',
+      'Max API keys, webhooks and calendar connections of one user or client, with all its API keys, in 24 hours, together; counted apart, also the max rotations with second factors and changes of the address, sign-ins, changes of profile, settings, presets and names of keys with tests of webhooks, of the password, of universes, and of the rights of users, and the max recorded ends of own tokens',
     ),
     REFRESHES_PER_OWNER_PER_DAY: variable(
       integer(1, 10_000_000),

@@ -43,8 +43,6 @@ test('each action that creates or changes something counts, or is listed here wi
   const bounded: Readonly<Record<string, string>> = {
     'client.created': 'operator',
     'client.rotated': 'operator',
-    // Records `api_key.created` too.
-    'api_key.rotated': 'following',
     // By the mail that a counted request causes.
     'user.email_changed': 'following',
     'user.password_reset_requested': 'limited',
@@ -86,7 +84,6 @@ const followed: Readonly<Record<string, readonly (AuditAction | 'once for each c
   'user.email_verified': ['user.registered', 'user.email_change_requested'],
   'user.email_changed': ['user.email_change_requested'],
   'refresh_token.reused': ['user.signed_in'],
-  'api_key.rotated': ['api_key.created'],
   'api_key.revoked': ['api_key.created'],
   'webhook.deleted': ['webhook.created'],
   // A test that arrives enables a webhook; the answer to a test or to an event can disable it again.

@@ -97,8 +97,39 @@ test('a key can always lose scopes: such a change is never refused, and uses up 
   // As stored before the events had this member.
   await change({ scopes: [] });
   await t.throwsAsync(change({ scopes: [], scopes_removed: false }), { code: 'quota_exceeded' });
-  await t.throwsAsync(record('api_key.created'), { code: 'quota_exceeded' });
+  await t.throwsAsync(record('user.settings_changed'), { code: 'quota_exceeded' });
   await t.notThrowsAsync(change({ scopes: [], scopes_removed: true }));
+});
+
+test('creations and protections begin anew after a change or reset of the password, up to ten times in a day', async (t) => {
+  const { record, advance } = await limited(t, 2);
+  for (const action of ['api_key.created', 'api_key.rotated'] as const) {
+    const useUp = async () => {
+      for (let made = 0; made < 2; made += 1) await t.notThrowsAsync(record(action));
+      await t.throwsAsync(record(action), { code: 'quota_exceeded' });
+    };
+    await useUp();
+    for (let round = 1; round < 10; round += 1) {
+      // Ids of events have the order of their times.
+      advance(1);
+      await record(round === 1 ? 'user.password_changed' : 'user.password_reset');
+      advance(1);
+      await useUp();
+    }
+    await record('user.password_reset');
+    advance(1);
+    await t.throwsAsync(record(action), { code: 'quota_exceeded' }, 'ten times the number of a day');
+    advance(dayMs + 1);
+  }
+});
+
+test('the new key of a rotation counts as a rotation only', async (t) => {
+  const { record } = await limited(t, 2);
+  for (let made = 0; made < 3; made += 1) await record('api_key.created', ada, { replaces: 'former' });
+  await record('api_key.created');
+  await record('api_key.created');
+  await t.throwsAsync(record('api_key.created'), { code: 'quota_exceeded' });
+  await record('api_key.rotated');
 });
 
 for (const group of auditQuotaGroups) {

@@ -88,6 +88,7 @@ export const createNewKeys = ({ audit, owners, clock, taggedSecrets, secret, max
           scopes,
           created_at: created.toISOString(),
           expires_at: expiresAt?.toISOString() ?? null,
+          ...(replaces !== undefined && { replaces }),
         },
       });
       return { id, name, prefix, scopes, created_at: created, expires_at: expiresAt, last_used_at: null, key };

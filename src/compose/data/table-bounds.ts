@@ -37,7 +37,8 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   api_key: {
     grows: 'an owner makes a key',
-    bound: 'keys that are not revoked: API_KEYS_PER_OWNER; all: CREATIONS_PER_OWNER_PER_DAY',
+    bound:
+      'keys that are not revoked: API_KEYS_PER_OWNER; all: twice CREATIONS_PER_OWNER_PER_DAY, and ten times as many with changes of the password',
     removed: never,
     tests: ['test/auth/api-keys.test.ts', 'test/audit/creation-quota.test.ts'],
   },
@@ -45,7 +46,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; credentials and their changes, sign-ins, webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of own tokens: CREATIONS_PER_OWNER_PER_DAY; src/kernel/catalogue/audit-actions.ts has each action',
+      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; new credentials, rotations, sign-ins (each ten times as many with changes of the password), webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of own tokens: CREATIONS_PER_OWNER_PER_DAY; src/kernel/catalogue/audit-actions.ts has each action',
     removed: 'never: the trail is append-only',
     tests: [
       'test/audit/refusal-limit.test.ts',
