@@ -53,6 +53,12 @@ export type Emails = {
 const purposes: readonly AccountTokenPurpose[] = ['email_verification', 'email_change', 'email_approval'];
 const changePurposes: readonly AccountTokenPurpose[] = ['email_change', 'email_approval'];
 
+/**
+ * An address that was never verified may be mistyped, so that nobody can approve a change. Without approval the change is made at once for an account that is
+ * younger than this, else when it is asked for again after this time. In between the owner of the address can end it by a reset of the password.
+ */
+const unapprovedMs = 72 * 3_600_000;
+
 /** The e-mail address of a user: its verification, and its change with a confirmation from both addresses. */
 export const createEmails = (deps: EmailsDeps): Emails => {
   const { unitOfWork, findOwnAccount, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
@@ -68,16 +74,23 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     });
 
   /** Stores the change. An earlier change of the account and its tokens end. */
-  const storeChange = async (transaction: Transaction, userId: string, newEmail: string): Promise<void> => {
+  const storeChange = async (
+    transaction: Transaction,
+    userId: string,
+    newEmail: string,
+    isVerified: boolean,
+  ): Promise<void> => {
     const { em } = transaction;
     await tokens.end(transaction, userId, changePurposes);
     const now = clock.now();
+    const waiting = await em.findOne(EmailChangeEntity, { user: userId, newEmail, expiresAt: { $gt: now } });
     const values = {
       newEmail,
       confirmedAt: null,
       approvedAt: null,
-      createdAt: now,
-      expiresAt: new Date(now.getTime() + changeSeconds * 1_000),
+      createdAt: waiting?.createdAt ?? now,
+      // Longer than its tokens, because the change of an address that was never verified may wait for `unapprovedMs`.
+      expiresAt: new Date(now.getTime() + changeSeconds * 1_000 + (isVerified ? 0 : unapprovedMs)),
     };
     await em.upsert(EmailChangeEntity, { user: userId, ...values });
   };
@@ -97,8 +110,10 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     if (!change || change.expiresAt <= clock.now()) throw accountTokenInvalid();
     if (purpose === 'email_change') change.confirmedAt = clock.now();
     else change.approvedAt = clock.now();
-    // Nobody may be able to read messages to an address that was never verified, such as a mistyped one.
-    const isApproved = change.approvedAt !== null || account.emailVerifiedAt === null;
+    const now = clock.now().getTime();
+    const mayBeMistyped =
+      now - account.createdAt.getTime() < unapprovedMs || now - change.createdAt.getTime() >= unapprovedMs;
+    const isApproved = change.approvedAt !== null || (account.emailVerifiedAt === null && mayBeMistyped);
     if (change.confirmedAt === null || !isApproved) return 'waiting';
     await applyEmailChange(transaction, account, change, clock.now());
     await mail.forget(transaction, email);
@@ -133,7 +148,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
             await mail.request(transaction, { kind: 'registration', recipient: email, causedByUser: userId });
           return;
         }
-        await storeChange(transaction, userId, newEmail);
+        await storeChange(transaction, userId, newEmail, user.verified);
         const by = { userId, causedByUser: userId };
         await mail.request(transaction, { kind: 'email_change', recipient: newEmail, ...by });
         await mail.request(transaction, { kind: 'email_approval', recipient: email, ...by });

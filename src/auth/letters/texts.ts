@@ -60,7 +60,7 @@ export const emailApproval = (step: string, newEmail: string): Letter =>
     newEmail,
     'If it was you, and this is your address, approve the change here:',
     step,
-    'If it was not you, do not approve it, and change your password.',
+    'If it was not you, do not approve it, and reset your password. A reset ends the change, which can be made without approval after three days if you have never confirmed your address.',
   );
 
 export const emailChanged: Letter = letter(

@@ -83,6 +83,34 @@ test('an address that was never verified needs no approval, so a mistyped one ca
   t.deepEqual((await confirm(room, tokenFor(room, next))).body, { status: 'changed' });
 });
 
+test('a change of an older address that was never verified waits three days, in which a reset of the password ends it', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedIn(room);
+  await room.stored.query(`update user_account set created_at = created_at - interval '4 days'`);
+  const asked = async (shown: string, password = ada.password) => {
+    t.is((await ask(room, shown, next, password)).status, 202);
+    await room.work();
+    return confirm(room, tokenFor(room, next));
+  };
+  t.deepEqual((await asked(access)).body, { status: 'waiting' });
+  await room.json('/account/password-reset', { email: ada.email });
+  await room.work();
+  const reset = { token: tokenFor(room, ada.email), new_password: 'a different long sentence' };
+  // As before the reset proved the address.
+  t.is((await room.json('/account/password-reset', reset, {}, 'PUT')).status, 204);
+  await room.stored.query('update user_account set email_verified_at = null');
+  t.deepEqual(await room.stored.query('select 1 from email_change'), []);
+
+  const signIn = async () =>
+    String((await room.json('/auth/login', { ...ada, password: reset.new_password })).body['access_token']);
+  t.deepEqual((await asked(await signIn(), reset.new_password)).body, { status: 'waiting' });
+  room.advance(71 * 3_600);
+  await room.auth.cleanUp();
+  t.deepEqual((await asked(await signIn(), reset.new_password)).body, { status: 'waiting' });
+  room.advance(3_601);
+  t.deepEqual((await asked(await signIn(), reset.new_password)).body, { status: 'changed' });
+});
+
 test('the address of another account is answered in the same way, and its owner is told', async (t) => {
   const room = await startMailRoom(t);
   await verified(room, bob);
