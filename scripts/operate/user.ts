@@ -33,16 +33,24 @@ USER: an id or an e-mail address. SCOPE: ${knownScopes.join(', ')}.`;
 
 type Work = (admin: UserAdmin) => Promise<string>;
 
-const line = ({ id, email, role, scopes, heldScopes, disabled, createdAt }: ManagedUser): string =>
-  [
+const addressOf = ({ verified, contested }: ManagedUser): string => {
+  if (verified) return 'verified';
+  return contested ? 'contested' : 'unverified';
+};
+
+const line = (user: ManagedUser): string => {
+  const { id, email, role, scopes, heldScopes, disabled, createdAt } = user;
+  return [
     id,
     email,
     role,
     `account:${scopes.join(',') || '-'}`,
     `holds:${heldScopes.join(',') || '-'}`,
     disabled ? 'disabled' : 'enabled',
+    addressOf(user),
     createdAt.toISOString(),
   ].join('\t');
+};
 
 const pageSize = 500;
 
@@ -151,7 +159,7 @@ const readCommand = (roles: Roles): Work => {
 };
 
 await runOnCommandLine(usage, async () => {
-  const { ROLES: roles } = loadConfig();
+  const { ROLES: roles, SMTP_URL: smtp } = loadConfig();
   const command = readCommand(roles);
   return withDatabase('volwatch-user', async ({ unitOfWork, reader, migrator }) => {
     await migrator.up();
@@ -161,7 +169,8 @@ await runOnCommandLine(usage, async () => {
       clock,
       removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     });
-    console.log(await command(createUserAdmin({ unitOfWork, reader, audit, logger, roles, end })));
+    const verifiedForRights = smtp !== undefined;
+    console.log(await command(createUserAdmin({ unitOfWork, reader, audit, logger, roles, end, verifiedForRights })));
     return 0;
   });
 });

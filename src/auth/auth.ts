@@ -252,7 +252,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
       ...removalRoutes({ removal, cookies, measure }),
       meRoute(sessions),
       ...userAdminRoutes({
-        users: createUserAdmin({ ...shared, end, revocations }),
+        users: createUserAdmin({ ...shared, end, revocations, verifiedForRights: settings.verifiedForSecondFactor }),
         pages: createPages(deps),
         roles: settings.roles,
         measure,

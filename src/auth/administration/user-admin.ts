@@ -5,6 +5,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
+import { heldScopes } from '#src/kernel/ports/roles.ts';
 import { UserAccountEntity } from '../account-entities.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
 import type { EndCredentials, EndedSignIns } from '../owners/end-credentials.ts';
@@ -19,6 +20,8 @@ export type UserAdminDeps = UserAdminReadsDeps & {
   readonly audit: AuditTrail;
   readonly logger: Logger;
   readonly end: EndCredentials;
+  /** Whether only a user whose address is verified gets rights: where messages reach people. */
+  readonly verifiedForRights: boolean;
   /** Not on the command line, whose process checks no tokens. Running instances see the ended tokens at their next poll. */
   readonly revocations?: Pick<Revocations, 'announce'>;
 };
@@ -41,7 +44,7 @@ export type UserAdmin = UserAdminReads & {
   /**
    * Changes role, scopes and state of a user. Instances apply the change after OWNER_CACHE_MS.
    * @param decide returns the changes. The user is locked until they are stored, so no other change comes between
-   * @throws AppError `last_administrator`, or the error of `decide`
+   * @throws AppError `last_administrator`, `email_not_verified` for more rights of an address that nobody has proved, or the error of `decide`
    */
   readonly change: (id: string, decide: (user: ManagedUser) => UserChanges, by: By) => Promise<ManagedUser>;
   /** For a user who has lost the authenticator and the recovery codes. @throws AppError `resource_not_found` without a second factor */
@@ -56,9 +59,17 @@ const operator: AuditActor = { kind: 'operator', subject: null };
 const sameScopes = (left: readonly Scope[], right: readonly Scope[]): boolean =>
   left.length === right.length && left.every((scope) => right.includes(scope));
 
+const unproved = ({ contested }: Pick<ManagedUser, 'contested'>): AppError =>
+  new AppError(
+    'email_not_verified',
+    contested
+      ? 'Several people registered this address. Its owner must reset the password by mail before the account gets rights'
+      : 'The owner must confirm the address before the account gets rights, because anybody can register it',
+  );
+
 /** Administration of users, for the routes under `/users` and the command line. */
 export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
-  const { unitOfWork, audit, logger, roles, end, revocations } = deps;
+  const { unitOfWork, audit, logger, roles, end, verifiedForRights, revocations } = deps;
 
   /** Locks the user until the end of the transaction. */
   const lock = async ({ em }: Transaction, id: string) => {
@@ -96,6 +107,14 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
       },
     });
 
+  /** Anybody can register an address, and has the password of the account then. */
+  const assertMayGain = (before: ManagedUser, after: Pick<ManagedUser, 'role' | 'scopes'>): void => {
+    const held = heldScopes(roles, before);
+    const gains = heldScopes(roles, after).some((scope) => !held.includes(scope));
+    if (!gains || before.verified || before.imported) return;
+    if (before.contested || verifiedForRights) throw unproved(before);
+  };
+
   const apply = (id: string, decide: (user: ManagedUser) => UserChanges, by: By) =>
     unitOfWork.run({ operation }, async (transaction) => {
       const user = await lock(transaction, id);
@@ -112,6 +131,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
       const actor = by && operator;
       const changed: string[] = [];
       if (after.role !== before.role || !sameScopes(after.scopes, before.scopes)) {
+        assertMayGain(before, after);
         Object.assign(user, { role: after.role, scopes: [...after.scopes], version: user.version + 1 });
         await recordRights(transaction, { before, after, actor });
         changed.push('rights');

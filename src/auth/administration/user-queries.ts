@@ -1,6 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
-import { isDisabledSql } from '../users/users.ts';
+import { isContestedSql, isDisabledSql } from '../users/users.ts';
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { Scope } from '#src/kernel/requests/principal.ts';
@@ -20,6 +20,12 @@ export type ManagedUser = {
   readonly version: number;
   readonly createdAt: Date;
   readonly firstSignedInAt: Date | null;
+  /** The owner proved that messages to the address arrive. */
+  readonly verified: boolean;
+  /** Two people may have registered the address, and neither has proved to own it. */
+  readonly contested: boolean;
+  /** An operator has imported it from the earlier system. */
+  readonly imported: boolean;
 };
 
 export type UserFilters = { readonly role?: string | undefined; readonly disabled?: boolean | undefined };
@@ -34,9 +40,13 @@ type Row = {
   readonly created_at: Date;
   readonly first_signed_in_at: Date | null;
   readonly second_factor: boolean;
+  readonly verified: boolean;
+  readonly contested: boolean;
+  readonly imported: boolean;
 };
 
 const columns = `account.id, email, role, scopes, version, created_at, first_signed_in_at, ${isDisabledSql} as disabled,
+  email_verified_at is not null as verified, ${isContestedSql} as contested, legacy_id is not null as imported,
   exists (select 1 from user_second_factor where user_id = account.id and confirmed_at is not null) as second_factor`;
 
 const toUser = (roles: Roles, row: Row): ManagedUser => ({
@@ -50,6 +60,9 @@ const toUser = (roles: Roles, row: Row): ManagedUser => ({
   version: row.version,
   createdAt: row.created_at,
   firstSignedInAt: row.first_signed_in_at,
+  verified: row.verified,
+  contested: row.contested,
+  imported: row.imported,
 });
 
 const findManagedUser = async (query: Query, roles: Roles, id: string): Promise<ManagedUser | undefined> => {

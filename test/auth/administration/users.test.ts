@@ -20,6 +20,8 @@ test('an administrator lists users by page, role and state', async (t) => {
     held_scopes: ['ml:read'],
     disabled: false,
     second_factor: false,
+    email_verified: false,
+    contested: false,
   });
   t.like(second, { email: bob.email, version: 0 });
   t.false(JSON.stringify(all.body).includes('password'));
@@ -43,6 +45,29 @@ test('an administrator lists users by page, role and state', async (t) => {
   // The version, and a digest of the answer in 27 characters (docs/decisions/0262-an-entity-tag-names-one-answer.md).
   t.regex(one.headers.get('etag')!, /^"0-[\w-]{27}"$/);
   t.is((await room.call('/users/00000000-0000-7000-8000-000000000000', { headers: desk })).status, 404);
+});
+
+test('an account whose address nobody has proved gets no rights where mail is sent, and a contested one never', async (t) => {
+  for (const verifiedForSecondFactor of [true, false]) {
+    const room = await startRoom(t, { settings: { ...quickCaches.settings, verifiedForSecondFactor } });
+    const desk = await tokenOfClient(room);
+    await signedIn(room);
+    const id = await idOf(room);
+    const give = async (changes: object) => (await patch(room, id, changes, desk)).status;
+    t.is(await give({ role: 'analyst' }), verifiedForSecondFactor ? 409 : 200);
+    await room.json('/auth/register', { ...ada, password: 'a sentence of another person' });
+    t.like((await room.call(`/users/${id}`, { headers: desk })).body, { email_verified: false, contested: true });
+    for (const changes of [{ role: 'admin' }, { scopes: ['ml:read', 'audit:read'] }]) {
+      t.like(await patch(room, id, changes, desk), { status: 409, body: { code: 'email_not_verified' } });
+    }
+    t.is(await give({ scopes: [], role: 'user' }), 200, 'rights can be taken');
+    t.is(await give({ disabled: true }), 200);
+    t.like(await patch(room, id, { role: 'admin', disabled: false }, desk), { status: 409 });
+    await room.stored.query('update user_account set legacy_id = 7');
+    t.is(await give({ role: 'admin' }), 200, 'an operator has imported it');
+    await room.stored.query('update user_account set legacy_id = null, email_verified_at = now()');
+    t.is(await give({ scopes: ['audit:read'] }), 200);
+  }
 });
 
 test('only a holder of users:admin may read or change users', async (t) => {
