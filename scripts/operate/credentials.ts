@@ -39,8 +39,13 @@ const commands: Readonly<Record<string, Work>> = {
     return 'Ended: 1 API key.';
   },
   'end-keys': async (admin, owner) => `Ended: API keys: ${await admin.endKeys(await admin.find(owner))}.`,
-  'end-all': async (admin, owner) =>
-    `Ended: ${shown(await admin.endAll(await admin.find(owner)))}. Access tokens are refused within seconds.`,
+  'end-all': async (admin, text) => {
+    const owner = await admin.find(text);
+    const ended = shown(await admin.endAll(owner));
+    // The client of the configuration and users of the earlier system have no row.
+    const note = (await admin.isStored(owner)) ? '' : ` No ${owner.kind} with this id is stored here: check the id.`;
+    return `Ended: ${ended}. Access tokens are refused within seconds.${note}`;
+  },
   disable: async (admin, user) => `Disabled. Ended: ${shown(await admin.disable(userIn(await admin.find(user))))}.`,
   enable: async (admin, user) => {
     await admin.enable(userIn(await admin.find(user)));

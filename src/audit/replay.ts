@@ -13,6 +13,8 @@ type Rebuildable = {
   readonly columns: readonly string[];
   /** The columns of a new row that the first event does not contain. */
   readonly initial: State;
+  /** Only the action `created` makes a row. Others can name an object that was never stored, such as the client of the configuration. */
+  readonly onlyCreated?: true;
   /** The action that deletes a row. */
   readonly removal?: AuditAction;
   /** Columns that follow from the action and the reason of an event. Its data come after them, so they can correct them. */
@@ -55,11 +57,13 @@ const rebuildable = {
     streams: 'client',
     columns: ['scopes', 'created_at', 'rotated_at', 'revoked_at'],
     initial: { rotated_at: null, revoked_at: null },
+    onlyCreated: true,
   },
   api_key: {
     streams: 'api_key',
     columns: ['owner_kind', 'owner_id', 'prefix', 'scopes', 'created_at', 'expires_at', 'revoked_at'],
     initial: { revoked_at: null },
+    onlyCreated: true,
   },
 } as const satisfies Readonly<Record<string, Rebuildable>>;
 
@@ -74,7 +78,7 @@ const batchSize = 1_000;
 
 /** Rebuilds the rows of `table`, by id, from the events only. The data of each event replaces columns of the row. */
 export const rebuildState = async (reader: Reader, table: StateTable): Promise<ReadonlyMap<string, State>> => {
-  const { streams, initial, removal, derived }: Rebuildable = rebuildable[table];
+  const { streams, initial, onlyCreated, removal, derived }: Rebuildable = rebuildable[table];
   const queries = createAuditQueries({ reader });
   const names = await reader.query<{ stream: string }>(
     `select stream from audit_stream where starts_with(stream, $1) order by stream`,
@@ -85,9 +89,10 @@ export const rebuildState = async (reader: Reader, table: StateTable): Promise<R
     for (let sequence = 0; ;) {
       const events = await queries.chain(stream, sequence, batchSize);
       for (const event of events.filter(changesState)) {
-        const { target, data } = event;
-        if (event.action === removal) rows.delete(target);
-        else rows.set(target, { ...(rows.get(target) ?? initial), ...derived?.(event), ...data });
+        const { action, target, data } = event;
+        const before = rows.get(target) ?? (onlyCreated && action !== `${streams}.created` ? undefined : initial);
+        if (action === removal) rows.delete(target);
+        else if (before) rows.set(target, { ...before, ...derived?.(event), ...data });
       }
       sequence = events.at(-1)?.sequence ?? sequence;
       if (events.length < batchSize) break;

@@ -20,7 +20,7 @@ import { createEraseUser, lockUnclaimed, system, type EraseUserDeps } from './er
 export type CredentialAdminDeps = EraseUserDeps & CredentialOwnerReadsDeps & { readonly unitOfWork: UnitOfWork };
 
 /** The commands of operators on credentials. Each method can throw AppError `resource_not_found`. */
-export type CredentialAdmin = Pick<CredentialOwnerReads, 'find'> & {
+export type CredentialAdmin = Pick<CredentialOwnerReads, 'find' | 'isStored'> & {
   readonly endKey: (id: string) => Promise<void>;
   /** @returns the number of revoked API keys */
   readonly endKeys: (owner: Owner) => Promise<number>;
@@ -83,6 +83,7 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
 
   return {
     find: reads.find,
+    isStored: reads.isStored,
 
     endKey: (id) =>
       command('end_key', async (transaction) => {

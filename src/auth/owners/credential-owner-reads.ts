@@ -10,6 +10,8 @@ export type CredentialOwnerReadsDeps = { readonly reader: Reader; readonly clock
 export type CredentialOwnerReads = {
   /** @param text `user:ID`, `user:EMAIL` or `client:ID` @throws AppError `resource_not_found` */
   readonly find: (text: string) => Promise<Owner>;
+  /** Whether an account or a client with this id is stored. */
+  readonly isStored: (owner: Owner) => Promise<boolean>;
   /** The ids of users who asked for the removal of their account and whose grace period is over. */
   readonly dueForRemoval: (limit: number) => Promise<readonly string[]>;
   /** The ids of accounts that are older than `days` and that nobody claimed, oldest first. */
@@ -31,6 +33,15 @@ export const createCredentialOwnerReads = ({ reader, clock }: CredentialOwnerRea
     // A foreign user has no account here, only an id in tokens.
     if (!user && id.includes('@')) throw credentialNotFound('user');
     return { kind, id: user?.id ?? id };
+  },
+
+  isStored: async ({ kind, id }) => {
+    const found = await reader.query(
+      `select 1 from user_account where $1 = 'user' and id::text = $2
+       union all select 1 from oauth_client where $1 = 'client' and id = $2`,
+      [kind, id],
+    );
+    return found.length > 0;
   },
 
   dueForRemoval: async (limit) => {

@@ -112,6 +112,21 @@ test.serial('the keys and tokens of a client end, those of the bootstrap client 
   await untilRevoked(room, token);
 });
 
+test.serial(
+  'the end of a client without a row, such as a mistyped one, says so and keeps the trail right',
+  async (t) => {
+    const room = await startRoom(t, quickCaches);
+    await signedIn(room);
+    for (const owner of ['client:desk', 'client:mistyped', 'user:mistyped']) {
+      const { code, stdout } = await credentials(room, 'end-all', owner);
+      t.is(code, 0);
+      t.regex(stdout, /No (user|client) with this id is stored here/, owner);
+    }
+    t.notRegex((await credentials(room, 'end-all', `user:${ada.email}`)).stdout, /is stored here/);
+    t.deepEqual(await compareState(room.database.reader), []);
+  },
+);
+
 test.serial('a disabled user holds nothing and cannot sign in, until enabled', async (t) => {
   const room = await startRoom(t, quickCaches);
   const user = await setup(room);
