@@ -81,6 +81,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       ...common,
       rateLimit: 'calendar',
       method: 'GET',
+      storesOnGet: true,
       load: 'write',
       path: '/calendar/connect',
       summary: 'Go to the consent page of Google',

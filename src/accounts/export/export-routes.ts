@@ -45,6 +45,7 @@ export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: A
   return [
     defineRoute({
       method: 'GET',
+      storesOnGet: true,
       load: 'read',
       path: '/account/export',
       tag: 'Account',

@@ -16,7 +16,7 @@ export type CsrfDeps = {
   readonly origins: () => readonly string[];
 };
 
-/** Called before each state-changing handler. @throws AppError `csrf_token_invalid` */
+/** Called before each handler that changes or stores something. @throws AppError `csrf_token_invalid` */
 export type CheckCsrf = (
   request: { readonly method: string; readonly headers: IncomingHttpHeaders },
   principal: Principal | undefined,
@@ -26,10 +26,14 @@ const foreignOrigin = (): AppError =>
   new AppError('csrf_token_invalid', 'The request comes from a page of another origin');
 const wrongToken = (): AppError => new AppError('csrf_token_invalid', 'X-CSRF-Token is missing or not of this session');
 
+/** A page of another site can open a page of the service, but not many times without being seen. */
+const opensPage = (headers: IncomingHttpHeaders): boolean =>
+  headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+
 /**
  * Two independent checks of requests with a session cookie. The first checks the origin by `Sec-Fetch-Site`, which current
  * browsers send and pages cannot set, else by `Origin`. It applies to public routes too, unless another credential was
- * used. The second demands the CSRF token of the session, when the cookie authenticated the caller.
+ * used. The second demands the CSRF token of the session, when the cookie authenticated the caller, except for GET.
  */
 export const createCsrfCheck = ({ sessions, unitOfWork, audit, measure, origins }: CsrfDeps): CheckCsrf => {
   const isForeign = (headers: IncomingHttpHeaders): boolean => {
@@ -42,20 +46,25 @@ export const createCsrfCheck = ({ sessions, unitOfWork, audit, measure, origins 
     return site !== undefined || URL.parse(origin)?.host !== host;
   };
 
-  const check = (session: string, headers: IncomingHttpHeaders, principal: Principal | undefined): void => {
-    if (isForeign(headers)) throw foreignOrigin();
-    if (principal === undefined) return;
+  const check = (
+    session: string,
+    { method, headers }: Parameters<CheckCsrf>[0],
+    principal: Principal | undefined,
+  ): void => {
+    const isGet = method === 'GET';
+    if (isForeign(headers) && !(isGet && opensPage(headers))) throw foreignOrigin();
+    if (principal === undefined || isGet) return;
     const csrfToken = headers['x-csrf-token'];
     if (typeof csrfToken !== 'string' || !sessions.matchesCsrfToken(session, csrfToken)) throw wrongToken();
   };
 
-  return async ({ headers }, principal) => {
-    const session = sessionTokenFrom(headers);
+  return async (request, principal) => {
+    const session = sessionTokenFrom(request.headers);
     if (session === undefined) return;
     // Another credential was used, which a page of another origin cannot send.
     if (principal !== undefined && principal.sessionId === undefined) return;
     try {
-      await measure('check_csrf', async () => check(session, headers, principal));
+      await measure('check_csrf', async () => check(session, request, principal));
     } catch (error) {
       if (principal) {
         await unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>

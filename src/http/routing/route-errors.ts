@@ -9,7 +9,7 @@ import type { Route } from '#src/kernel/requests/route.ts';
 
 type Rules = Pick<
   Route,
-  'request' | 'idempotency' | 'atRoot' | 'auth' | 'method' | 'rateLimit' | 'load' | 'errorFormat'
+  'request' | 'idempotency' | 'atRoot' | 'auth' | 'method' | 'storesOnGet' | 'rateLimit' | 'load' | 'errorFormat'
 >;
 
 const ofCategory = (category: ErrorCategory): ErrorCode[] =>
@@ -47,7 +47,9 @@ const addedErrors = (route: Rules): ErrorCode[] => [
   ...(route.atRoot === true ? [] : underBasePath),
   ...(route.load === 'none' ? [] : withLoad),
   ...(route.auth === 'public' ? [] : withCaller),
-  ...(route.auth !== 'public' && route.method !== 'GET' ? (['csrf_token_invalid'] as const) : []),
+  ...(route.auth !== 'public' && (route.method !== 'GET' || route.storesOnGet)
+    ? (['csrf_token_invalid'] as const)
+    : []),
   ...(typeof route.auth === 'object' ? (['scope_insufficient'] as const) : []),
   ...(route.rateLimit === 'none' ? [] : (['rate_limit_exceeded'] as const)),
 ];

@@ -54,7 +54,7 @@ export type RateLimit = (
   principal: Principal | undefined,
 ) => Promise<Readonly<Record<string, string>>>;
 
-/** Called for methods other than GET and HEAD. @throws AppError `csrf_token_invalid` */
+/** Called for methods other than GET and HEAD, and for GET routes that store something, which need no token. @throws AppError `csrf_token_invalid` */
 export type CheckCsrf = (
   request: { readonly method: string; readonly headers: IncomingHttpHeaders },
   principal: Principal | undefined,

@@ -75,6 +75,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly deprecated?: Deprecation;
   readonly auth: AuthPolicy;
   readonly rateLimit: RateLimitRule;
+  /** A GET route that leaves something stored, such as an event that counts in a quota. A page of another site can ask for it with an image. */
+  readonly storesOnGet?: true;
   /**
    * The class whose limit counts this route. `none`: never refused because of load. That is for health, because a busy
    * process must not look dead, and for sign-in and tokens, because no other route is of use without them.

@@ -123,6 +123,24 @@ test('with SameSite=None the requests of a page of a listed origin work with its
   });
 });
 
+test('a page of another site causes no GET request that stores something with the session of a visitor', async (t) => {
+  const app = 'https://app.example';
+  const room = await startRoom(t, { settings: { sameSite: 'none', origins: [app] } });
+  await signedIn(room);
+  const { cookie } = await openSession(room, ada);
+  const principal = await room.auth.authenticate({ headers: { cookie } }, 'authenticated');
+  const get = (headers: Record<string, string>) =>
+    room.auth.csrf({ method: 'GET', headers: { cookie, host: 'api.volwatch.test', ...headers } }, principal);
+  const image = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' };
+  const frame = { ...image, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' };
+  for (const headers of [image, frame, { ...image, origin: 'https://evil.example' }]) {
+    await t.throwsAsync(get(headers), { code: 'csrf_token_invalid' });
+  }
+  await t.notThrowsAsync(get({ ...image, origin: app }), 'a listed origin');
+  await t.notThrowsAsync(get({ ...frame, 'sec-fetch-dest': 'document' }), 'the visitor opens the page');
+  await t.notThrowsAsync(get({}), 'no browser');
+});
+
 for (const sameSite of ['strict', 'lax'] as const) {
   test(`with SameSite=${sameSite} its sign-in for a session is refused where the page sees it; tokens work`, async (t) => {
     const { room, send } = await openPage(t, sameSite);

@@ -85,6 +85,31 @@ test('CSRF comes before validation: a bad body without a CSRF token is 403, and 
   t.is(runs, 1);
 });
 
+test('a GET route that stores something is checked like a change', async (t) => {
+  const asked: string[] = [];
+  const get = (path: `/${string}`, storesOnGet?: true) =>
+    defineRoute({
+      method: 'GET',
+      path,
+      ...(storesOnGet && { storesOnGet }),
+      tag: 'test',
+      summary: 'For tests',
+      auth: 'public',
+      rateLimit: 'none',
+      load: 'none',
+      errors: [],
+      request: {},
+      responses: { 204: null },
+      handler: async () => ({ status: 204 as const, body: null }),
+    });
+  const { call } = await serve(t, {
+    routes: [get('/reads'), get('/stores', true)],
+    csrf: async ({ method }) => void asked.push(method),
+  });
+  for (const path of ['reads', 'stores']) t.is((await call(`/api/v1/${path}`)).status, 204);
+  t.deepEqual(asked, ['GET']);
+});
+
 test('refused credentials count against the address', async (t) => {
   const asked: string[] = [];
   const { call } = await serve(t, {

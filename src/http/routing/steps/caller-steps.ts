@@ -108,12 +108,12 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
      * Refuses a change that another site may have sent with the cookie of the caller. A route with optional credentials
      * changes nothing: there the origin of the request is checked, as on public routes, and no token is needed.
      */
-    checkCsrf: ({ declaration: { auth, method } }) => {
-      if (csrf === undefined || method === 'GET') return undefined;
+    checkCsrf: ({ declaration: { auth, method, storesOnGet } }) => {
+      if (csrf === undefined || (method === 'GET' && !storesOnGet)) return undefined;
       return async (ctx, next) => {
         const { principal } = ctx.state.request;
         const needsNoToken = auth === 'optional' && principal?.sessionId !== undefined;
-        await csrf({ method: ctx.method, headers: ctx.req.headers }, needsNoToken ? undefined : principal);
+        await csrf({ method, headers: ctx.req.headers }, needsNoToken ? undefined : principal);
         return next();
       };
     },
