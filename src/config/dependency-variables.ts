@@ -156,7 +156,7 @@ export const dependencySections = {
     ),
     PRICING_LONG_WORKERS: optional(
       integer(1, 128),
-      'Number of additional processes for work above PRICING_SHORT_MS and for pricing jobs. Unset: half of PRICING_WORKERS, rounded up',
+      'Number of additional processes for work above PRICING_SHORT_MS and for pricing jobs, and of those for work above ten times PRICING_SHORT_MS. Unset: half of PRICING_WORKERS, rounded up',
     ),
     PRICING_SHORT_MS: variable(
       integer(10, 600_000),

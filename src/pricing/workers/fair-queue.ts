@@ -5,6 +5,8 @@ export type WorkKind = 'single' | 'batch' | 'job';
 
 export type Waiting = {
   readonly caller: string;
+  /** The network of the caller, which can have many callers. Undefined for work that nobody waits for. */
+  readonly network?: string | undefined;
   readonly kind: WorkKind;
   readonly bytes: number;
   /** Expected time of the work. `charge` corrects it. */
@@ -13,7 +15,8 @@ export type Waiting = {
 
 export type FairQueue<T extends Waiting> = {
   /**
-   * Adds a task. In a full queue it replaces tasks of other callers that come after it in the order.
+   * Adds a task. In a full queue it replaces tasks of the network that waits for most; if that is its own network, tasks of
+   * other callers that come after it in the order.
    * @returns the tasks that lost their place: other tasks, or the new task itself
    */
   readonly add: (task: T) => T[];
@@ -43,6 +46,13 @@ type Flow<T> = { readonly key: string; readonly tasks: T[]; start: number };
 /** A task with the position of its end, which decides the order. */
 type Place<T> = { readonly task: T; readonly end: number };
 
+/** Work without a network counts as work of one network: the service itself. */
+const networkOf = ({ network = 'service' }: Waiting): string => network;
+const countsOf = (names: readonly string[]): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+};
 /** The single options of a caller do not wait for its batches. */
 const keyOf = ({ kind, caller }: Waiting): string => `${kind} ${caller}`;
 /**
@@ -95,16 +105,26 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
   };
 
   const isFullFor = (task: T): boolean => count >= maxTasks || bytes + task.bytes > maxBytes;
-  /** @returns the tasks that `task` replaces, or undefined if it does not come before enough tasks of other callers */
+  /** @returns the tasks that `task` replaces, or undefined if it must not replace enough of them */
   const replacedBy = (task: T): T[] | undefined => {
     const flow = flowOf(task);
     const place = placesOf({ ...flow, tasks: [...flow.tasks, task] }).at(-1)!;
     const places = [...flows.values()].flatMap(placesOf).toSorted(compare);
+    const waiting = countsOf(places.map((each) => networkOf(each.task)));
+    const own = waiting.get(networkOf(task)) ?? 0;
+    const mayReplace = (other: Place<T>): boolean => {
+      const most = waiting.get(networkOf(other.task))!;
+      if (most > own + 1) return most === Math.max(...waiting.values());
+      return most >= own && other.task.caller !== task.caller && compare(place, other) < 0;
+    };
     const replaced: T[] = [];
     let freedBytes = 0;
     while (count - replaced.length >= maxTasks || bytes - freedBytes + task.bytes > maxBytes) {
-      const last = places.pop();
-      if (last === undefined || last.task.caller === task.caller || compare(place, last) >= 0) return undefined;
+      const index = places.findLastIndex(mayReplace);
+      if (index < 0) return undefined;
+      const [last] = places.splice(index, 1) as [Place<T>];
+      const network = networkOf(last.task);
+      waiting.set(network, waiting.get(network)! - 1);
       replaced.push(last.task);
       freedBytes += last.task.bytes;
     }

@@ -1,7 +1,15 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { SentFrame } from './channel/frame-writer.ts';
-import type { FairQueue, Waiting } from './fair-queue.ts';
-import type { TaskHead, TaskSummary, WorkerReply, WorkerSpan, WorkLimits } from './protocol.ts';
+import type { FairQueue, Waiting, WorkKind } from './fair-queue.ts';
+import {
+  jobRounds,
+  type TaskHead,
+  type TaskSummary,
+  type WorkerReply,
+  type WorkerSpan,
+  type WorkLimits,
+} from './protocol.ts';
 
 /** The part of a pool task that a lane uses. */
 export type LaneTask = Waiting & {
@@ -52,6 +60,25 @@ export const isBrief = ({ bytes, expectedMs, isUncertain, summary }: LaneTask): 
 /** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */
 export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;
 
+/** Work of a process of this lane; `short` is brief, and `long` may take as long as a request. */
+export type LaneName = 'short' | 'medium' | 'long';
+/** The max work of the lane for medium work, as a multiple of that for short work. */
+const mediumFactor = 10;
+
+/** The lane for work of this duration. Chunks of jobs never run beside short work. */
+export const laneFor = (kind: WorkKind, expectedMs: number, shortWorkMs: number): LaneName => {
+  if (expectedMs > mediumFactor * shortWorkMs) return 'long';
+  return kind === 'job' || expectedMs > shortWorkMs ? 'medium' : 'short';
+};
+
+export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): WorkLimits => {
+  if (lane === 'long') return { maxMs };
+  return { maxMs, handBackMs: lane === 'short' ? shortWorkMs : mediumFactor * shortWorkMs };
+};
+
+/** How much an open task slows others down: a chunk of a job gets a turn in each fourth round. */
+const weightOf = ({ kind }: Pick<LaneTask, 'kind'>): number => (kind === 'job' ? 1 / jobRounds : 1);
+
 /** Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait. */
 export type Places = {
   readonly all: number;
@@ -65,7 +92,9 @@ export type Places = {
 export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places): boolean =>
   (isBrief(task) || opened.filter(isLarge).length < places.large) &&
   (task.kind !== 'job' || opened.filter((each) => each.task.kind === 'job').length < places.jobs) &&
-  opened.every((each) => each.task.caller !== task.caller);
+  opened.every((each) => each.task.caller !== task.caller) &&
+  // One network can have many callers, and must not have all places.
+  (task.network === undefined || opened.filter((each) => each.task.network === task.network).length < places.all / 2);
 
 /** Counts the time of open tasks for their callers, in the order of `queue`. */
 export const createTaskTimes = (
@@ -91,4 +120,36 @@ export const createTaskTimes = (
     /** A task that took less time than expected, or was lost, counts with the time that it took. */
     ended: (opened: OpenTask): void => queue.charge(opened.task, Math.min(0, opened.workedMs - opened.countedMs)),
   };
+};
+
+const keptBytes = 100 * 2 ** 20;
+/**
+ * Two places of a process for short work are kept for small batches and single options. Chunks of jobs leave places for
+ * work that somebody waits for. The event loop of the service comes first, because each request needs it, and short work
+ * comes before long work. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0. An
+ * idle process for long work ends, because such work is rare, and the start of a process is short beside it.
+ */
+export const laneSettings = {
+  short: { places: { all: 4, large: 2, jobs: 0 }, niceness: 5, keptBytes },
+  medium: { places: { all: 4, large: 4, jobs: 2 }, niceness: 8, keptBytes },
+  long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 10, keptBytes: 0 },
+} as const;
+
+/**
+ * Long work that would not end in time beside the other work takes no place, because it would be for nothing. A chunk of a job
+ * takes one or none: it is tried again later, and small chunks need its place in the queue of jobs.
+ * @param leastLoad that of the lane for long work
+ */
+export const refusalOfLong = (
+  { kind, expectedMs, limits }: LaneTask,
+  leastLoad: (weight: (task: LaneTask) => number) => number,
+): AppError | undefined => {
+  if (kind === 'job') {
+    const jobs = leastLoad((other) => Number(other.kind === 'job'));
+    if (jobs < laneSettings.long.places.jobs) return undefined;
+    return new AppError('overloaded', 'Other chunks take all places', { retryAfter: 1 });
+  }
+  if (expectedMs * (1 + leastLoad(weightOf)) <= limits.maxMs) return undefined;
+  const detail = 'The work does not end in time beside the other long work: try again later, or send smaller parts';
+  return new AppError('overloaded', detail, { retryAfter: 5 });
 };

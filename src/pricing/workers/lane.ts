@@ -35,6 +35,8 @@ export type LaneOptions = LaneEvents & {
   readonly processes: number;
   readonly places: Places;
   readonly niceness: number;
+  /** A process that was idle for 20 s and holds more memory than this is killed. The next task starts a new one. */
+  readonly keptBytes: number;
   readonly heapMegabytes: number;
   readonly stallMs: number;
   readonly cancelGraceMs: number;
@@ -47,14 +49,14 @@ export type Lane = {
    * waiting
    */
   readonly cancel: (task: LaneTask) => boolean;
+  /** The smallest sum of the weights of the open tasks of one process; 0 while another process can be started. */
+  readonly leastLoad: (weight: (task: LaneTask) => number) => number;
   readonly waiting: () => number;
   readonly busy: () => number;
   /** Kills the processes and waits for their end. Waiting and open tasks are lost. */
   readonly close: () => Promise<void>;
 };
 
-/** A process that was idle for `idleMs` and holds more memory than this is killed. The next task starts a new one. */
-const keptBytes = 100 * 2 ** 20;
 const idleMs = 20_000;
 /** Times that a task is run again after its process ended. */
 const maxLosses = 2;
@@ -62,7 +64,8 @@ const maxLosses = 2;
 const startMs = 5_000;
 /** A group of processes that take tasks from one fair queue. A process starts when there is work for it. */
 export const createLane = (options: LaneOptions): Lane => {
-  const { queue, processes, places, stallMs, cancelGraceMs, onEnd, onDisplaced, onSuspicion, onChange } = options;
+  const { queue, processes, places, keptBytes, stallMs, cancelGraceMs, onEnd, onDisplaced, onSuspicion, onChange } =
+    options;
   const members = new Set<Member>();
   // A process outlives the request that started it, so its log lines must not belong to that request.
   const outsideOfRequests = AsyncLocalStorage.snapshot();
@@ -262,6 +265,12 @@ export const createLane = (options: LaneOptions): Lane => {
       member.process.send({ type: 'cancel', id });
       if (opened.isStarted) killUnlessCancelled(member, task);
       return false;
+    },
+    leastLoad: (weight) => {
+      if (members.size < processes) return 0;
+      return Math.min(
+        ...members.values().map(({ open }) => open.values().reduce((sum, { task }) => sum + weight(task), 0)),
+      );
     },
     waiting: () => queue.size(),
     busy: () => [...members].filter(({ open }) => open.size > 0).length,

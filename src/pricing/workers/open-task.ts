@@ -26,6 +26,7 @@ const rowTolerance = 3;
 type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Array[] };
 export type OpenTask = {
   readonly id: number;
+  readonly isJob: boolean;
   /** Works for `turnMs`, or one row if that takes longer. @returns the answer if the task is finished */
   readonly work: (turnMs: number) => Promise<Answer | undefined>;
   readonly cancel: () => void;
@@ -190,6 +191,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   return {
     id,
+    isJob: task.isJob ?? false,
     cancel: () => {
       cancelled = true;
     },

@@ -4,6 +4,7 @@ import { createCounts } from '#src/kernel/counts.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
+import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { GivenBatch } from '../batch/prepared-batch.ts';
@@ -16,7 +17,7 @@ import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents } from './lane.ts';
-import type { LaneTask } from './lane-task.ts';
+import { laneFor, laneSettings, limitsIn, refusalOfLong, type LaneName, type LaneTask } from './lane-task.ts';
 import type { BatchOutcome, TaskSummary } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
@@ -27,7 +28,7 @@ export type PricingWorkersDeps = {
   readonly faults: Faults;
   /** Processes for short work. */
   readonly processes: number;
-  /** Processes for work above `shortWorkMs`; each works on four tasks in turns. */
+  /** Processes for work above ten times `shortWorkMs`, and as many for work in between; each works on four tasks in turns. */
   readonly longProcesses?: number;
   readonly shortWorkMs?: number;
   /** Max tasks that wait for a process, and max bytes of their bodies (`queueBytes`), in each lane. */
@@ -89,13 +90,6 @@ export type PricingWorkers = {
 const retryAfter = 1;
 /** Time for which the health check reports `degraded` after a process ended. */
 const restartMemoryMs = 3_000;
-/** Two places of a process for short work are kept for small batches and single options, and one for long work for batches. */
-const places = { short: { all: 4, large: 2, jobs: 4 }, long: { all: 4, large: 4, jobs: 3 } } as const;
-/**
- * The event loop of the service comes first, because each request needs it, and short work comes before long work. When
- * all processors are busy, a process with niceness 5 gets a third of the time of one with 0.
- */
-const niceness = { short: 5, long: 10 } as const;
 const endMessages = {
   stalled: 'a pricing worker makes no progress and is ended',
   cancelled: 'a pricing worker ignored its cancellation and is ended',
@@ -129,13 +123,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       (displaced as PoolTask).releaseBody();
     }
   };
-  const laneOf = (name: 'short' | 'long', count: number): Lane =>
+  const laneOf = (name: LaneName, count: number): Lane =>
     createLane({
       queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes }),
       filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
       processes: count,
-      places: places[name],
-      niceness: niceness[name],
+      ...laneSettings[name],
       heapMegabytes: deps.heapMegabytes ?? 1_536,
       stallMs,
       cancelGraceMs: deps.cancelGraceMs ?? 5_000,
@@ -144,19 +137,36 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onSuspicion: (suspected) => (suspects += suspected ? 1 : -1),
       onChange: () => report(),
     });
-  const lanes = {
+  const lanes: Readonly<Record<LaneName, Lane>> = {
     short: laneOf('short', processes),
+    medium: laneOf('medium', longProcesses),
     long: laneOf('long', longProcesses),
   };
   const report = (): void => {
-    metrics.set('volwatch_workers_busy', {}, lanes.short.busy() + lanes.long.busy());
-    metrics.set('volwatch_workers_queue_size', {}, lanes.short.waiting() + lanes.long.waiting());
+    const sum = (of: (lane: Lane) => number): number =>
+      Object.values(lanes).reduce((total, lane) => total + of(lane), 0);
+    metrics.set(
+      'volwatch_workers_busy',
+      {},
+      sum((lane) => lane.busy()),
+    );
+    metrics.set(
+      'volwatch_workers_queue_size',
+      {},
+      sum((lane) => lane.waiting()),
+    );
   };
   report();
   // Starts the counter at 0, because an alert rule does not see an increase from no value to 1.
   metrics.count('volwatch_workers_restarts_total', {}, 0);
 
   const enqueue = (task: PoolTask): void => {
+    const refusal = task.lane === 'long' ? refusalOfLong(task, lanes.long.leastLoad) : undefined;
+    if (refusal !== undefined) {
+      task.reject(refusal);
+      task.releaseBody();
+      return;
+    }
     refuseDisplaced(lanes[task.lane].add(task));
     report();
   };
@@ -176,15 +186,18 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const fault = faults.take('pricing.worker');
     const expectedMs = expectedTime(body.byteLength, estimate);
     // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
-    const isLong =
-      kind === 'job' || expectedMs > shortWorkMs || (kind === 'batch' && underestimatedCallers.has(caller));
+    const isUnderestimated = kind === 'batch' && underestimatedCallers.has(caller);
+    const wanted = laneFor(kind, expectedMs, shortWorkMs);
+    const lane = isUnderestimated && wanted === 'short' ? 'medium' : wanted;
     return createPoolTask({
-      head: { id: nextId++, request: rest, ...(fault && { fault }) },
+      head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },
       body,
       caller,
+      // Networks share the places of chunks before: see `src/jobs/turns.ts`.
+      network: kind === 'job' ? undefined : siteOfRequest(),
       kind,
-      lane: isLong ? 'long' : 'short',
-      limits: isLong ? { maxMs } : { maxMs, handBackMs: shortWorkMs },
+      lane,
+      limits: limitsIn(lane, maxMs, shortWorkMs),
       tracer,
       logger,
       metrics,
@@ -194,10 +207,11 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       // A caller that gives blocks leaves them to the pool.
       releaseBody: () => void (bytes instanceof ByteBlocks && bytes.release()),
       onHandedBack: (task) => {
-        if ((task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
-        task.lane = 'long';
-        task.limits = { maxMs };
+        if (task.lane === 'short' && (task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
         task.expectedMs = expectedTime(body.byteLength, task.summary);
+        const isShort = task.lane === 'short' && laneFor(kind, task.expectedMs, shortWorkMs) !== 'long';
+        task.lane = isShort ? 'medium' : 'long';
+        task.limits = limitsIn(task.lane, maxMs, shortWorkMs);
         enqueue(task);
       },
     });
@@ -263,7 +277,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     },
     close: async () => {
       closed = true;
-      await Promise.all([lanes.short.close(), lanes.long.close()]);
+      await Promise.all(Object.values(lanes).map((lane) => lane.close()));
     },
   };
 };

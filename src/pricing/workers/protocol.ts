@@ -119,8 +119,12 @@ export type WorkLimits = {
 /** What a process calculates. `input` tells the kinds apart; the bytes are the body of the task. */
 type TaskRequest = Omit<BatchRequest, 'bytes'> | ForecastRequest | CalibrationRequest;
 
+/** A chunk of a job gets a turn in each round of this number, while other tasks are open: nobody waits for it. */
+export const jobRounds = 4;
+
 export type TaskHead = {
   readonly id: number;
+  readonly isJob?: boolean;
   readonly request: TaskRequest;
   /** Injected by an operator; the process applies it. */
   readonly fault?: TakenFault;

@@ -9,7 +9,7 @@ import { createFrameReader } from './channel/frame-reader.ts';
 import { createFrameWriter } from './channel/frame-writer.ts';
 import { coldMs } from './lane-task.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
-import { channelFd, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
+import { channelFd, jobRounds, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
 /** Time for one task before the next one. Also the delay until a cancellation is read, without slow rows. */
 const turnMs = 20;
@@ -84,9 +84,11 @@ export const serve = ({ before }: ServeOptions = {}): void => {
   const work = async (): Promise<void> => {
     working = true;
     clearTimeout(restTimer);
-    while (open.size > 0) {
+    for (let round = 0; open.size > 0; round += 1) {
+      const isForAll = round % jobRounds === 0 || open.values().every(({ isJob }) => isJob);
       // The iteration includes tasks that arrive during it.
       for (const task of open.values()) {
+        if (task.isJob && !isForAll) continue;
         const begun = performance.now();
         const answer = await task.work(turnMs);
         workedMs += performance.now() - begun;

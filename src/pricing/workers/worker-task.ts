@@ -3,7 +3,7 @@ import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentele
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { LaneTask } from './lane-task.ts';
+import type { LaneName, LaneTask } from './lane-task.ts';
 import { errorOf, outcomeOfHead } from './protocol.ts';
 import type { BatchOutcome, WorkerReply, WorkerSpan } from './protocol.ts';
 import type { Calibration } from '../calibration/calibration.ts';
@@ -18,7 +18,7 @@ export type TaskResult =
 export type PoolTask = LaneTask & {
   readonly outcome: Promise<TaskResult>;
   readonly reject: (error: AppError) => void;
-  lane: 'short' | 'long';
+  lane: LaneName;
   /** Must be called when no process needs the body any more: it has been read, or will not be sent. */
   readonly releaseBody: () => void;
   /** Writes a log line with facts about the task and the ids of its request. */
@@ -27,14 +27,14 @@ export type PoolTask = LaneTask & {
 
 export type PoolTaskOptions = Pick<
   LaneTask,
-  'caller' | 'kind' | 'body' | 'head' | 'limits' | 'expectedMs' | 'isUncertain'
+  'caller' | 'network' | 'kind' | 'body' | 'head' | 'limits' | 'expectedMs' | 'isUncertain'
 > &
   Pick<PoolTask, 'lane' | 'releaseBody'> & {
     readonly tracer: Tracer;
     readonly logger: Logger;
     readonly metrics: Metrics;
     readonly isClosed: () => boolean;
-    /** The process returned the task, because its work belongs in the lane for long work. */
+    /** The process returned the task, because its work belongs in a lane for longer work. */
     readonly onHandedBack: (task: PoolTask) => void;
   };
 
@@ -42,7 +42,7 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 /** One request to the pool, from the queue to its outcome and its span. */
 export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
-  const { caller, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack, releaseBody } = options;
+  const { caller, network, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack, releaseBody } = options;
   const parent = context.active();
   const inRequest = AsyncLocalStorage.snapshot();
   const queuedAt = now();
@@ -97,6 +97,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
 
   const task: PoolTask = {
     caller,
+    network,
     kind,
     head,
     body,

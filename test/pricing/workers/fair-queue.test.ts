@@ -208,3 +208,27 @@ test('only eligible tasks are taken, and a removed one not at all', (t) => {
   const [task] = [queue.take()!];
   t.false(queue.remove(task));
 });
+
+test('in a full queue a network with few tasks takes the last place of the network with most', (t) => {
+  const { add, takeAll } = start(6);
+  for (let caller = 1; caller <= 5; caller += 1)
+    add(`account ${caller}`, `a${caller}`, { network: 'one', expectedMs: 5 + caller });
+  add('other', 'b1', { network: 'two', expectedMs: 50 });
+  t.deepEqual(add('account 6', 'a6', { network: 'one', expectedMs: 1 }), ['a5'], 'not a task of a network with fewer');
+  t.deepEqual(add('third', 'c1', { network: 'three', expectedMs: 60 }), ['a4'], 'although it comes last in the order');
+  t.deepEqual(add('other', 'b2', { network: 'two', expectedMs: 60 }), ['a3']);
+  t.deepEqual(
+    add('other', 'b3', { network: 'two', expectedMs: 900 }),
+    ['b3'],
+    'it would wait for as many as the largest',
+  );
+  t.deepEqual(takeAll().toSorted(), ['a1', 'a2', 'a6', 'b1', 'b2', 'c1']);
+});
+
+test('a large task of a network with few tasks frees as many bytes as it needs', (t) => {
+  const { add, queue } = start(100, 10_000);
+  for (let caller = 1; caller <= 8; caller += 1)
+    add(`account ${caller}`, `a${caller}`, { network: 'one', expectedMs: caller });
+  t.deepEqual(add('other', 'b1', { network: 'two', bytes: 4_500, expectedMs: 99 }), ['a8', 'a7', 'a6']);
+  t.is(queue.size(), 6);
+});

@@ -18,7 +18,7 @@ test.serial('the log line of a lost worker is part of the request that it worked
     error: (fields: object) => seen.push({ ...fields, id: currentRequest()?.requestId }),
   };
   const { run, code } = start(t, { logger });
-  const request = (requestId: string) => ({ requestId }) as unknown as RequestContext;
+  const request = (requestId: string) => ({ requestId, clientIp: '192.0.2.1' }) as unknown as RequestContext;
   t.is(await runInRequest(request('first'), async () => code(run())), 'ok');
   t.is(await runInRequest(request('second'), async () => code(run('exit'))), 'internal_error');
   t.is(seen.length, 1);

@@ -83,7 +83,7 @@ export const workMetrics = {
   volwatch_workers_task_duration_seconds: {
     type: 'histogram',
     help: 'Duration of tasks of the pricing processes in seconds, with the wait for a process',
-    labels: { lane: ['short', 'long'], outcome: ['ok', 'refused', 'failed'] },
+    labels: { lane: ['short', 'medium', 'long'], outcome: ['ok', 'refused', 'failed'] },
     buckets: longDurationBuckets,
   },
   volwatch_workers_restarts_total: {

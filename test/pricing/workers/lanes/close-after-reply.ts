@@ -13,6 +13,7 @@ const lane = createLane({
   processes: 1,
   places: { all: 1, large: 1, jobs: 1 },
   niceness: 0,
+  keptBytes: 1e9,
   heapMegabytes: 64,
   stallMs: 60_000,
   cancelGraceMs: 1_000,

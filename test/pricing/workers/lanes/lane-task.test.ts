@@ -1,5 +1,16 @@
 import test from 'ava';
-import { createTaskTimes, isBrief, isLarge, type LaneTask, type OpenTask } from '#src/pricing/workers/lane-task.ts';
+import {
+  createTaskTimes,
+  fits,
+  isBrief,
+  isLarge,
+  laneFor,
+  laneSettings,
+  limitsIn,
+  refusalOfLong,
+  type LaneTask,
+  type OpenTask,
+} from '#src/pricing/workers/lane-task.ts';
 
 const start = (isCold = false) => {
   const charged: number[] = [];
@@ -67,4 +78,42 @@ test('a task is large by its body, its estimate or its time', (t) => {
   t.false(isBrief({ ...opened.task, expectedMs: 200 }));
   const summary = { totalMs: 200, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
   t.false(isBrief({ ...opened.task, summary }));
+});
+
+const taskOf = (facts: Partial<LaneTask>): LaneTask =>
+  ({ caller: 'a', kind: 'batch', bytes: 1e6, expectedMs: 1_000, limits: { maxMs: 30_000 }, ...facts }) as LaneTask;
+const openOf = (...tasks: readonly LaneTask[]): OpenTask[] => tasks.map((task) => ({ task, workedMs: 0 }) as OpenTask);
+
+test('work goes to the lane of its duration, and is handed on when it is longer', (t) => {
+  const lane = (kind: LaneTask['kind'], expectedMs: number) => laneFor(kind, expectedMs, 500);
+  t.deepEqual([lane('batch', 500), lane('batch', 501), lane('single', 5_001)], ['short', 'medium', 'long']);
+  t.deepEqual([lane('job', 1), lane('job', 5_001)], ['medium', 'long']);
+  t.deepEqual(limitsIn('short', 9_000, 500), { maxMs: 9_000, handBackMs: 500 });
+  t.deepEqual(limitsIn('medium', 9_000, 500), { maxMs: 9_000, handBackMs: 5_000 });
+  t.deepEqual(limitsIn('long', 9_000, 500), { maxMs: 9_000 });
+});
+
+test('a network has two of four places, and jobs leave some', (t) => {
+  const { places } = laneSettings.medium;
+  const open = openOf(taskOf({ caller: 'a', network: 'one' }), taskOf({ caller: 'b', network: 'one' }));
+  t.false(fits(taskOf({ caller: 'c', network: 'one' }), open, places));
+  t.true(fits(taskOf({ caller: 'c', network: 'two' }), open, places));
+  const jobs = openOf(taskOf({ caller: 'a', kind: 'job' }), taskOf({ caller: 'b', kind: 'job' }));
+  t.false(fits(taskOf({ caller: 'c', kind: 'job' }), jobs, places));
+  t.true(fits(taskOf({ caller: 'c', kind: 'job' }), jobs, laneSettings.long.places));
+  t.true(fits(taskOf({ caller: 'c' }), jobs, places));
+  t.false(fits(taskOf({ caller: 'a' }), jobs, places), 'a caller has one place');
+});
+
+test('long work that does not end in time beside other work takes no place', (t) => {
+  const refusal = (task: LaneTask, ...open: readonly LaneTask[]) =>
+    refusalOfLong(task, (weight) => open.reduce((sum, each) => sum + weight(each), 0))?.code;
+  const long = taskOf({ expectedMs: 14_000 });
+  const job = taskOf({ kind: 'job', expectedMs: 45_000 });
+  t.is(refusal(long), undefined);
+  t.is(refusal(long, long), undefined);
+  t.is(refusal(long, long, long), 'overloaded');
+  t.is(refusal(long, job, job, job), undefined, 'jobs get fewer turns');
+  t.is(refusal(job, long, long, job, job), undefined);
+  t.is(refusal(job, job, job, job), 'overloaded');
 });

@@ -23,6 +23,7 @@ test('the expected time of a task does not stay with its caller when the process
     processes: 1,
     places: { all: 1, large: 1, jobs: 1 },
     niceness: 0,
+    keptBytes: 1e9,
     heapMegabytes: 64,
     stallMs: 60_000,
     cancelGraceMs: 1_000,

@@ -51,3 +51,33 @@ test.serial('a long batch does not wait for the chunks of jobs, which can take m
   stopped.abort();
   await Promise.all(chunks);
 });
+
+test.serial('work of a second does not wait for work of half a minute', async (t) => {
+  const { workers } = start(t, {
+    filename: program,
+    heapMegabytes: 512,
+    longProcesses: 1,
+    processes: 1,
+    shortWorkMs: 100,
+  });
+  const stopped = new AbortController();
+  t.teardown(() => stopped.abort());
+  const send = (caller: string, rows: number, steps: number, signal?: AbortSignal) =>
+    workers.run(
+      {
+        input: 'json',
+        answer: ['json'],
+        jsonDepth: 20,
+        bytes: Buffer.from(
+          JSON.stringify({ options: Array.from({ length: rows }, () => ({ ...call, ...slowTree, steps })) }),
+        ),
+      },
+      { caller, kind: 'batch', maxMs: 1e9, ...(signal && { signal }) },
+    );
+  const long = Array.from({ length: 5 }, (_, caller) =>
+    t.throwsAsync(send(`caller ${caller}`, 500, 10_001, stopped.signal)),
+  );
+  t.is((await send('client', 20, 5_001)).size, 20);
+  stopped.abort();
+  await Promise.all(long);
+});
