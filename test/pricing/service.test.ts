@@ -274,18 +274,19 @@ test.serial('a price and a batch that need panels are begun again in a pricing p
 });
 
 test.serial(
-  'a caller whose batch took longer than its estimate has the next ones in the lane for long work',
+  'a caller whose batch took longer than its estimate has the next ones in the lane for medium work',
   async (t) => {
     const { service, workers, metrics } = setup();
     t.teardown(() => workers.close());
-    const inLongLane = () => metrics.value('volwatch_workers_task_duration_seconds', { lane: 'long', outcome: 'ok' });
+    const inMediumLane = () =>
+      metrics.value('volwatch_workers_task_duration_seconds', { lane: 'medium', outcome: 'ok' });
     // A new process has half a second, in which its code is compiled.
     await service.batch({ options: Array.from({ length: 300 }, () => hiddenPanels) });
-    t.is(inLongLane(), 1);
+    t.is(inMediumLane(), 1);
     // So large that the event loop does not price it.
     await service.batch({ options: Array.from({ length: 1_000 }, () => call) });
-    t.is(inLongLane(), 2);
+    t.is(inMediumLane(), 2);
     await service.price(hiddenPanels);
-    t.is(inLongLane(), 2, 'single options stay in the lane for short work');
+    t.is(inMediumLane(), 2, 'single options stay in the lane for short work');
   },
 );

@@ -73,7 +73,8 @@ export const laneFor = (kind: WorkKind, expectedMs: number, shortWorkMs: number)
 
 export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): WorkLimits => {
   if (lane === 'long') return { maxMs };
-  return { maxMs, handBackMs: lane === 'short' ? shortWorkMs : mediumFactor * shortWorkMs };
+  if (lane === 'medium') return { maxMs, handBackMs: mediumFactor * shortWorkMs };
+  return { maxMs, handBackMs: shortWorkMs, keepsEstimate: true };
 };
 
 /** How much an open task slows others down: a chunk of a job gets a turn in each fourth round. */

@@ -118,7 +118,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
    * own there. Processor time counts, because a busy machine makes no batch longer.
    */
   const checkBatch = (): Answer | undefined =>
-    handBackMs < Infinity && busyMs > Math.max(allowedMs, rowTolerance * expectedMs)
+    limits.keepsEstimate === true && busyMs > Math.max(allowedMs, rowTolerance * expectedMs)
       ? { reply: { handedBack: true } }
       : checkWorked();
 

@@ -114,6 +114,8 @@ export type WorkLimits = {
   readonly maxMs: number;
   /** Estimated milliseconds above which the process returns the task, so that a process for long work gets it. */
   readonly handBackMs?: number;
+  /** Whether the process also returns a task that takes several times its own estimate. */
+  readonly keepsEstimate?: boolean;
 };
 
 /** What a process calculates. `input` tells the kinds apart; the bytes are the body of the task. */

@@ -18,7 +18,7 @@ const turnsOf = async (body: object, { turnMs = 0, handBackMs = Infinity } = {})
       type: 'task',
       id: 1,
       request: { input: 'json', answer: ['json'], jsonDepth: 20 },
-      limits: { maxMs: 60_000, handBackMs },
+      limits: { maxMs: 60_000, handBackMs, keepsEstimate: handBackMs < Infinity },
     },
     Buffer.from(JSON.stringify(body)),
     { engines, forecastVolatility: createVolatilityForecaster(), send: (message) => messages.push(message) },

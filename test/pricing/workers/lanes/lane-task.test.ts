@@ -88,7 +88,7 @@ test('work goes to the lane of its duration, and is handed on when it is longer'
   const lane = (kind: LaneTask['kind'], expectedMs: number) => laneFor(kind, expectedMs, 500);
   t.deepEqual([lane('batch', 500), lane('batch', 501), lane('single', 5_001)], ['short', 'medium', 'long']);
   t.deepEqual([lane('job', 1), lane('job', 5_001)], ['medium', 'long']);
-  t.deepEqual(limitsIn('short', 9_000, 500), { maxMs: 9_000, handBackMs: 500 });
+  t.deepEqual(limitsIn('short', 9_000, 500), { maxMs: 9_000, handBackMs: 500, keepsEstimate: true });
   t.deepEqual(limitsIn('medium', 9_000, 500), { maxMs: 9_000, handBackMs: 5_000 });
   t.deepEqual(limitsIn('long', 9_000, 500), { maxMs: 9_000 });
 });
