@@ -1,4 +1,4 @@
-import type { Auth } from '../auth/index.ts';
+import { type Auth, createEndedKeys } from '../auth/index.ts';
 import {
   createAnswers,
   createApp,
@@ -136,7 +136,11 @@ export const composeEdge = (
       metrics,
       logger,
       clock,
-      quota: createIdempotencyQuota({ maxKeysPerOwner: config.IDEMPOTENCY_KEYS_PER_OWNER, abuse: base.abuse }),
+      quota: createIdempotencyQuota({
+        maxKeysPerOwner: config.IDEMPOTENCY_KEYS_PER_OWNER,
+        abuse: base.abuse,
+        endedKeys: createEndedKeys({ clock }),
+      }),
       ttlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
       leaseMs: config.IDEMPOTENCY_LEASE_MS,
     }),

@@ -4,7 +4,12 @@ import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
 // SQL: expired keys are deleted as a set.
 
-export type IdempotencyQuotaDeps = { readonly maxKeysPerOwner: number; readonly abuse: AbuseReport };
+export type IdempotencyQuotaDeps = {
+  readonly maxKeysPerOwner: number;
+  readonly abuse: AbuseReport;
+  /** Returns those of the API keys that are revoked, expired or deleted. */
+  readonly endedKeys: (query: Query, ids: readonly string[]) => Promise<readonly string[]>;
+};
 
 export type IdempotencyQuota = {
   /**
@@ -15,7 +20,10 @@ export type IdempotencyQuota = {
   readonly assertKeys: (query: Query, owner: string) => Promise<void>;
 };
 
-export const createIdempotencyQuota = ({ maxKeysPerOwner, abuse }: IdempotencyQuotaDeps): IdempotencyQuota => {
+const prefix = 'api_key:';
+
+export const createIdempotencyQuota = (deps: IdempotencyQuotaDeps): IdempotencyQuota => {
+  const { maxKeysPerOwner, abuse, endedKeys } = deps;
   const count = async (query: Query, owner: string): Promise<number> => {
     const [stored] = await query<{ keys: number }>(
       `select count(*)::int as keys from (select 1 from idempotency_key where counted_against = $1 limit $2) as stored`,
@@ -24,12 +32,29 @@ export const createIdempotencyQuota = ({ maxKeysPerOwner, abuse }: IdempotencyQu
     return stored!.keys;
   };
 
+  /** Nobody can repeat a request of an API key that has ended, and a thief may have used up the quota with it. */
+  const removeOfEndedKeys = async (query: Query, owner: string): Promise<void> => {
+    const found = await query<{ subject: string }>(
+      `select distinct subject from idempotency_key where counted_against = $1 and starts_with(subject, '${prefix}')`,
+      [owner],
+    );
+    const ended = await endedKeys(
+      query,
+      found.map(({ subject }) => subject.slice(prefix.length)),
+    );
+    await query('delete from idempotency_key where counted_against = $1 and subject = any($2::text[])', [
+      owner,
+      ended.map((id) => `${prefix}${id}`),
+    ]);
+  };
+
   return {
     assertKeys: async (query, owner) => {
       let wanted = await count(query, owner);
       if (wanted > maxKeysPerOwner) {
         // Expired keys must not count, and the retention job removes them only once a day.
         await query('delete from idempotency_key where counted_against = $1 and expires_at <= now()', [owner]);
+        await removeOfEndedKeys(query, owner);
         wanted = await count(query, owner);
       }
       assertWithinQuota(abuse, {

@@ -35,7 +35,7 @@ export type ChunkStore = {
    * @throws AppError `precondition_failed` when the job was submitted or cancelled, `concurrency_limit_exceeded` while
    * another request writes the same chunk
    */
-  readonly write: (chunk: ChunkKey & ChunkTurn, bytes: ByteBlocks) => Promise<void>;
+  readonly write: (chunk: ChunkKey & ChunkTurn & { readonly digest: string }, bytes: ByteBlocks) => Promise<void>;
   /** Replaces the input of a chunk with its result. @throws AppError `quota_exceeded` */
   readonly finish: (priced: Priced) => Promise<void>;
 };
@@ -55,10 +55,14 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
   };
 
   /** Locks the reservation of a chunk. @returns false if the chunk is stored already */
-  const claimReserved = async (query: Query, { jobId, number }: ChunkKey): Promise<boolean> => {
+  const claimReserved = async (
+    query: Query,
+    { jobId, number, digest }: ChunkKey & { readonly digest: string },
+  ): Promise<boolean> => {
+    // With the digest, because after a failed write another request can have reserved the number for other rows.
     const reserved = await query(
-      `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'storing' for update skip locked`,
-      [jobId, number],
+      `select 1 from pricing_chunk where job_id = $1 and number = $2 and digest = $3 and status = 'storing' for update skip locked`,
+      [jobId, number, digest],
     );
     if (reserved.length > 0) return true;
     const [chunk] = await query('select status from pricing_chunk where job_id = $1 and number = $2', [jobId, number]);

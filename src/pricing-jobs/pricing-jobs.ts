@@ -187,7 +187,8 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
           const chunk = { jobId, number, owner: job.owner ?? null, digest, bytes: bytes.byteLength };
           return { owner: chunk.owner, isNew: await store.reserve(transaction.query, chunk) };
         });
-        if (isNew) await store.write({ jobId, number, group: owner ?? subject, network: networkOfRequest() }, bytes);
+        if (isNew)
+          await store.write({ jobId, number, digest, group: owner ?? subject, network: networkOfRequest() }, bytes);
         if (given instanceof ByteBlocks) void given.release();
         return read(reader.query, subject, jobId);
       }),

@@ -23,7 +23,12 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, ma
   t.teardown(() => database.close());
   const { unitOfWork } = database;
   const refusals = recordAbuse();
-  const quota = createIdempotencyQuota({ maxKeysPerOwner, abuse: refusals });
+  const endedKeys = new Set<string>();
+  const quota = createIdempotencyQuota({
+    maxKeysPerOwner,
+    abuse: refusals,
+    endedKeys: async (_, ids) => ids.filter((id) => endedKeys.has(id)),
+  });
   const idempotency = createIdempotency({
     unitOfWork,
     metrics,
@@ -43,7 +48,7 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, ma
     return { status: 201, body: { z: 1, a: rows[0]?.['id'], run: runs }, headers: { Location: `/effects/${runs}` } };
   };
   const effects = async (): Promise<number> => (await admin.query('select 1 from effect')).length;
-  return { admin, refusals, metrics, unitOfWork, idempotency, work, effects };
+  return { admin, refusals, metrics, unitOfWork, idempotency, work, effects, endedKeys };
 };
 
 type Query = (text: string) => Promise<readonly Record<string, unknown>[]>;
@@ -274,4 +279,16 @@ test('a new key beyond the quota of its owner is refused, and has no effect; the
   await admin.query("update idempotency_key set expires_at = now() - interval '1 second' where subject = 'api_key:a'");
   await idempotency.run(keyed('api_key:c', 'k-3'), work);
   t.is((await admin.query("select 1 from idempotency_key where counted_against = 'user:1'")).length, 2);
+});
+
+test('the keys of an API key that has ended do not count against its owner', async (t) => {
+  const { idempotency, work, admin, endedKeys } = await setup(t, { maxKeysPerOwner: 2 });
+  const keyed = (subject: string, key: string) => ({ subject, owner: 'user:1', key, fingerprint: 'one' });
+  await idempotency.run(keyed('api_key:a', 'k-1'), work);
+  await idempotency.run(keyed('api_key:b', 'k-2'), work);
+  t.is(await refused(idempotency.run(keyed('user:1', 'k-3'), work)), 'quota_exceeded');
+  endedKeys.add('b');
+  await idempotency.run(keyed('user:1', 'k-3'), work);
+  const stored = await admin.query('select subject from idempotency_key order by subject');
+  t.deepEqual(stored, [{ subject: 'api_key:a' }, { subject: 'user:1' }]);
 });

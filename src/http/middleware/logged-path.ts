@@ -1,12 +1,12 @@
 const redacted = '[redacted]';
 const maxCharacters = 256;
 
-/** Shorter words with digits are symbols, codes and dates. Keys and tokens of this service are longer. */
-const maybeSecret = /^(?=.*\d)[\w.~+=-]{25,}$/;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** An e-mail address, a JWT, or a pair `name=value`: none of them belongs into a path of this service. */
-const isSecret = (segment: string): boolean =>
-  /[@=]|^eyJ/.test(segment) || (maybeSecret.test(segment) && !uuid.test(segment));
+/** Symbols, codes, dates, numbers and words. Keys and tokens of this service are longer, and have digits. */
+const short = /^[\w.~^+-]{1,24}$/;
+const words = /^[A-Za-z._-]{1,40}$/;
+const isPlain = (segment: string): boolean =>
+  (short.test(segment) || words.test(segment)) && !segment.startsWith('eyJ');
 
 const decoded = (segment: string): string => {
   try {
@@ -17,30 +17,49 @@ const decoded = (segment: string): string => {
 };
 
 /**
- * Logged in place of the segment after a segment of this name: the id of a user, which the audit trail has, and the name that a user
+ * Logged in place of what comes after a segment of this name: the id of a user, which the audit trail has, and the name that a user
  * chose for a preset.
  */
-const hiddenAfter = new Map([
-  ['users', '{id}'],
-  ['presets', '{name}'],
-]);
-const replacementAfter = (segment: string | undefined): string | undefined =>
-  segment === undefined ? undefined : hiddenAfter.get(decoded(segment).toLowerCase());
+const hiddenAfter = [
+  ['user', '{id}'],
+  ['preset', '{name}'],
+] as const;
+const replacementAfter = (segment: string): string | undefined => {
+  const name = decoded(segment).toLowerCase();
+  return hiddenAfter.find(([start]) => name.startsWith(start))?.[1];
+};
+
+/** The path of a route, with the values of parameters that are plain values or ids of stored things. */
+const ofRoute = (segments: readonly string[], template: readonly string[]): string =>
+  template
+    .map((name, index) => {
+      if (!name.startsWith('{') || replacementAfter(template[index - 1] ?? '') !== undefined) return name;
+      const value = decoded(segments[index]!);
+      return isPlain(value) || uuid.test(value) ? value : redacted;
+    })
+    .join('/');
+
+/** A path that no route has. Any segment can be anything, so only plain ones are kept, and none after the name of users or presets. */
+const ofNoRoute = (segments: readonly string[]): string => {
+  let replacement: string | undefined;
+  return segments
+    .map((segment) => {
+      if (segment === '') return segment;
+      const logged = replacement ?? (isPlain(segment) && !uuid.test(segment) ? segment : redacted);
+      replacement ??= replacementAfter(segment);
+      return logged;
+    })
+    .join('/');
+};
 
 /**
- * The path of a request for logs and spans. Anybody can send any path, so segments that may be personal data or a
- * credential are replaced, and so are ids of users and names of presets. The rest stays as it was sent, because an unmatched request has only its path to be found by.
+ * The path of a request for logs and spans. Anybody can send any path, so only segments of a known form are kept as they
+ * were sent: an address, a key or a token does not have it, whatever stands around it.
  */
 export const loggedPath = (path: string, template: string): string => {
   if (path === template) return path;
-  const safe = path
-    .slice(0, 4 * maxCharacters)
-    .split('/')
-    .map((segment, index, segments) => {
-      const replacement = replacementAfter(segments[index - 1]);
-      if (segment !== '' && replacement !== undefined) return replacement;
-      return isSecret(decoded(segment)) ? redacted : segment;
-    })
-    .join('/');
+  const segments = path.slice(0, 4 * maxCharacters).split('/');
+  const names = template.split('/');
+  const safe = names.length > 1 && names.length === segments.length ? ofRoute(segments, names) : ofNoRoute(segments);
   return safe.length > maxCharacters ? `${safe.slice(0, maxCharacters)}…` : safe;
 };
