@@ -35,22 +35,35 @@ const expectations: Readonly<
     ['asset_symbol_unique', 'price_pkey'],
   ],
   asset: [['S5'], ['asset_symbol_unique', 'price_pkey']],
-  assetId: [['S5'], ['asset_symbol_unique', 'corporate_actions_pkey']],
-  prices: [[7, '2000-03-01', ...page], ['price_pkey']],
-  pricesDescending: [[7, '2000-03-01', ...page], ['price_pkey']],
+  prices: [
+    ['S7', '2000-03-01', ...page],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
+  ],
+  pricesDescending: [
+    ['S7', '2000-03-01', ...page],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
+  ],
+  closes: [
+    ['S5', 90, 11],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
+  ],
   manyPrices: [
     [['S5', 'S6'], 'S5 2000-03-01', ...page],
-    ['asset_symbol_unique', 'price_pkey'],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
   ],
-  splits: [[['S5', 'S6']], ['asset_symbol_unique', 'corporate_actions_pkey']],
   indexes: [
     ['I5', ...page],
     ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey'],
   ],
   index: [['I5'], ['market_index_code_unique', 'index_constituent_pkey', 'index_value_pkey']],
-  indexId: [['I5'], ['market_index_code_unique']],
-  indexValues: [[7, '2000-03-01', ...page], ['index_value_pkey']],
-  indexValuesDescending: [[7, '2000-03-01', ...page], ['index_value_pkey']],
+  indexValues: [
+    ['I7', '2000-03-01', ...page],
+    ['market_index_code_unique', 'index_value_pkey'],
+  ],
+  indexValuesDescending: [
+    ['I7', '2000-03-01', ...page],
+    ['market_index_code_unique', 'index_value_pkey'],
+  ],
   refreshes: [[uuid, ...page], ['refresh_pkey']],
   refresh: [[uuid], ['refresh_pkey']],
   quarantined: [

@@ -1,6 +1,5 @@
 import type { Jobs } from '../../jobs/index.ts';
 import type { Database } from '../../database/index.ts';
-import { addDays } from '../../kernel/calendar.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
@@ -201,11 +200,6 @@ export const composeMarketData = (
     warmUp: cachedReads.warmUp,
     isAsset: async (symbol) => (await queries.asset(symbol)) !== undefined,
     nearestAsset: nearNames.asset,
-    closes: async (symbol, days) => {
-      const asset = await queries.asset(symbol);
-      if (asset === undefined) return undefined;
-      const from = days === undefined || asset.last_date === null ? null : addDays(asset.last_date, -days);
-      return queries.closes(symbol, from, maxCloses);
-    },
+    closes: (symbol, days) => queries.closes(symbol, days ?? null, maxCloses),
   };
 };

@@ -41,12 +41,6 @@ type PriceOfSymbol = PriceBar & { readonly symbol: string };
 
 type Close = Pick<PriceBar, 'date' | 'close'>;
 
-/** Two JSON arrays, because the driver parses 10,000 rows in one turn of the event loop (docs/decisions/0244). */
-const selectCloses = `
-  select json_agg(date order by date)::text as dates, json_agg(close order by date)::text as closes from (
-    select date, close from price where asset_id = $1 and date >= coalesce($2::date, '-infinity') order by date limit $3
-  ) as bars`;
-
 export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
@@ -55,8 +49,11 @@ export type MarketDataQueries = {
   readonly asset: (symbol: string) => Promise<AssetView | undefined>;
   /** Undefined for an unknown symbol. */
   readonly prices: (symbol: string, page: SeriesPage) => Promise<PriceBar[] | undefined>;
-  /** The first closes from a day on, with splits taken into account. Undefined for an unknown symbol. */
-  readonly closes: (symbol: string, from: string | null, limit: number) => Promise<readonly Close[] | undefined>;
+  /**
+   * The first closes, or those from `days` days before the last one on, with splits taken into account. Undefined for an
+   * unknown symbol.
+   */
+  readonly closes: (symbol: string, days: number | null, limit: number) => Promise<readonly Close[] | undefined>;
   /** Bars of several assets, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
   readonly manyPrices: (symbols: readonly string[], page: Omit<SeriesPage, 'descending'>) => Promise<PriceOfSymbol[]>;
   /** Sorted by code. `from` and `to` select indexes with a value between the two dates. */
@@ -70,6 +67,43 @@ export type MarketDataQueries = {
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
   /** The bars that a refresh quarantined, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
   readonly quarantined: (refreshId: string, page: PageRequest) => Promise<QuarantinedPrice[]>;
+};
+
+type Dated<Row extends { readonly date: string }> = Row | (Row & { readonly date: null });
+type WithSplits<Row> = Row & { readonly splits: readonly Split[] | null };
+type ClosesRow = WithSplits<{ readonly dates: string | null; readonly closes: string | null }>;
+
+const isDated = <Row extends { readonly date: string | null }>(row: Row): row is Row & { readonly date: string } =>
+  row.date !== null;
+
+/** The members are written out, because a rest of a row takes several times as long, and a page has up to 1,001 rows. */
+const barOf = ({ date, open, high, low, close, volume }: PriceBar): PriceBar => ({
+  date,
+  open,
+  high,
+  low,
+  close,
+  volume,
+});
+const barOfSymbol = ({ symbol, date, open, high, low, close, volume }: PriceOfSymbol): PriceOfSymbol => ({
+  symbol,
+  date,
+  open,
+  high,
+  low,
+  close,
+  volume,
+});
+
+/** The bars of one asset in shares of today. The first row has the splits. */
+const barsOf = <Row extends PriceBar>(
+  rows: readonly WithSplits<Row>[],
+  toBar: (row: Row) => Row,
+  { unadjusted }: Pick<SeriesPage, 'unadjusted'>,
+): Row[] => {
+  const splits = rows[0]?.splits;
+  const bars = rows.map(toBar);
+  return splits && !unadjusted ? adjustBars(bars, splits) : bars;
 };
 
 /** Max records of one statement: each has up to 60 entries in lists, 2 KB. The usual page has 101, one more than it shows. */
@@ -90,6 +124,36 @@ const selectIndexes = `
     select min(date) as first_date, max(date) as last_date from index_value where index_id = market_index.id
   ) span`;
 
+// An answer needs one statement, because a refresh can commit between two: bars of one state with splits of another one are
+// wrong by the factor of the split (docs/decisions/0310).
+
+const splitsOfAsset = `(
+      select json_agg(json_build_object('date', date, 'factor', split_factor) order by date) from corporate_actions
+      where asset_id = asset.id and split_factor is not null
+    )`;
+
+const ascending = ['date', `date > coalesce($2::date, '-infinity')`] as const;
+const descending = ['date desc', `date < coalesce($2::date, 'infinity')`] as const;
+
+/** The first bar has the splits. An asset without bars is one row without a date, an unknown symbol is none. */
+const selectPrices = ([order, after]: readonly [string, string]): string => `
+    select bar.date, open, high, low, close, volume, case when place = 1 then ${splitsOfAsset} end as splits
+    from asset left join lateral (
+      select date, open, high, low, close, volume, row_number() over (order by ${order}) as place from price
+      where asset_id = asset.id and ${after} and ${betweenDates('date', 3)}
+      order by ${order} limit $5
+    ) as bar on true
+    where symbol = $1 order by bar.${order}`;
+
+/** An index without values is one row without a date, an unknown code is none. */
+const selectIndexValues = ([order, after]: readonly [string, string]): string => `
+    select point.date, point.value from market_index left join lateral (
+      select date, value from index_value
+      where index_id = market_index.id and ${after} and ${betweenDates('date', 3)}
+      order by ${order} limit $5
+    ) as point on true
+    where code = $1 order by point.${order}`;
+
 /** Every read statement, with bound parameters. The object is exported because a test examines the query plans. */
 export const statements = {
   assets: `${selectAssets}
@@ -98,47 +162,41 @@ export const statements = {
     ))
     order by symbol limit $4`,
   asset: `${selectAssets} where symbol = $1`,
-  assetId: `
-    select id, (
-      select json_agg(json_build_object('date', date, 'factor', split_factor) order by date) from corporate_actions
-      where asset_id = asset.id and split_factor is not null
-    ) as splits from asset where symbol = $1`,
-  prices: `
-    select date, open, high, low, close, volume from price
-    where asset_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
-    order by date limit $5`,
-  pricesDescending: `
-    select date, open, high, low, close, volume from price
-    where asset_id = $1 and date < coalesce($2::date, 'infinity') and ${betweenDates('date', 3)}
-    order by date desc limit $5`,
+  prices: selectPrices(ascending),
+  pricesDescending: selectPrices(descending),
+  /** Two JSON arrays, because the driver parses 10,000 rows in one turn of the event loop (docs/decisions/0244). */
+  closes: `
+    select dates, closes, ${splitsOfAsset} as splits from asset cross join lateral (
+      select json_agg(date order by date)::text as dates, json_agg(close order by date)::text as closes from (
+        select date, close from price where asset_id = asset.id and date >= coalesce((
+          select max(date) from price where asset_id = asset.id
+        ) - $2::int, '-infinity') order by date limit $3
+      ) as bars
+    ) as arrays where symbol = $1`,
+  /** The first bar of each symbol has its splits. */
   manyPrices: `
-    select symbol, bar.* from (
+    select symbol, bar.date, open, high, low, close, volume, case when place = 1 then splits end as splits from (
       select id, symbol, case when symbol = split_part($2, ' ', 1) then split_part($2, ' ', 2)::date end as after
       from asset where symbol = any($1::text[]) and ($2::text is null or symbol >= split_part($2, ' ', 1))
-    ) as wanted cross join lateral (
-      select date, open, high, low, close, volume from price
-      where asset_id = wanted.id and date > coalesce(after, '-infinity') and ${betweenDates('date', 3)}
+    ) as asset cross join lateral (
+      select date, open, high, low, close, volume, row_number() over (order by date) as place from price
+      where asset_id = asset.id and date > coalesce(after, '-infinity') and ${betweenDates('date', 3)}
       order by date limit $5
-    ) as bar
-    order by symbol, date limit $5`,
-  splits: `
-    select symbol, date, split_factor as factor from asset join corporate_actions on asset_id = asset.id
-    where symbol = any($1::text[]) and split_factor is not null`,
+    ) as bar left join (
+      select asset_id, json_agg(json_build_object('date', date, 'factor', split_factor) order by date) as splits
+      from corporate_actions
+      where asset_id = any(array(select id from asset where symbol = any($1::text[]))) and split_factor is not null
+      group by asset_id
+    ) as action on action.asset_id = asset.id
+    order by symbol, bar.date limit $5`,
   indexes: `${selectIndexes}
     where ($1::text is null or code > $1) and (($2::date is null and $3::date is null) or exists (
       select 1 from index_value where index_id = market_index.id and ${betweenDates('index_value.date', 2)}
     ))
     order by code limit $4`,
   index: `${selectIndexes} where code = $1`,
-  indexId: 'select id from market_index where code = $1',
-  indexValues: `
-    select date, value from index_value
-    where index_id = $1 and date > coalesce($2::date, '-infinity') and ${betweenDates('date', 3)}
-    order by date limit $5`,
-  indexValuesDescending: `
-    select date, value from index_value
-    where index_id = $1 and date < coalesce($2::date, 'infinity') and ${betweenDates('date', 3)}
-    order by date desc limit $5`,
+  indexValues: selectIndexValues(ascending),
+  indexValuesDescending: selectIndexValues(descending),
   refreshes: `
     select ${refreshColumns} from refresh
     where id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
@@ -170,48 +228,34 @@ export const createMarketDataQueries = ({
   explanationPlaces,
 }: MarketDataQueriesDeps): MarketDataQueries => {
   const { query } = reader;
-  const idOf = async (statement: string, name: string): Promise<number | undefined> =>
-    (await query<{ id: number }>(statement, [name]))[0]?.id;
   const pageOf = ({ after, from, to, limit }: PageRequest) => [after, from, to, limit] as const;
 
   return {
     assets: (page) => query<AssetView>(statements.assets, pageOf(page)),
     asset: async (symbol) => (await query<AssetView>(statements.asset, [symbol]))[0],
     prices: async (symbol, page) => {
-      const [asset] = await query<{ id: number; splits: readonly Split[] | null }>(statements.assetId, [symbol]);
-      if (!asset) return undefined;
       const statement = page.descending ? statements.pricesDescending : statements.prices;
-      const bars = await query<PriceBar>(statement, [asset.id, ...pageOf(page)]);
-      return page.unadjusted ? bars : adjustBars(bars, asset.splits ?? []);
+      const rows = await query<WithSplits<Dated<PriceBar>>>(statement, [symbol, ...pageOf(page)]);
+      return rows.length === 0 ? undefined : barsOf(rows.filter(isDated), barOf, page);
     },
-    closes: async (symbol, from, limit) => {
-      const [asset] = await query<{ id: number; splits: readonly Split[] | null }>(statements.assetId, [symbol]);
-      if (!asset) return undefined;
-      const [row] = await query<{ dates: string | null; closes: string | null }>(selectCloses, [asset.id, from, limit]);
-      const values = JSON.parse(row?.closes ?? '[]') as number[];
-      const dates = JSON.parse(row?.dates ?? '[]') as string[];
+    closes: async (symbol, days, limit) => {
+      const [row] = await query<ClosesRow>(statements.closes, [symbol, days, limit]);
+      if (!row) return undefined;
+      const values = JSON.parse(row.closes ?? '[]') as number[];
+      const dates = JSON.parse(row.dates ?? '[]') as string[];
       const closes = dates.map((date, index) => ({ date, close: values[index]! }));
-      return adjustCloses(closes, asset.splits ?? []);
+      return adjustCloses(closes, row.splits ?? []);
     },
     manyPrices: async (symbols, page) => {
-      const bars = await query<PriceOfSymbol>(statements.manyPrices, [symbols, ...pageOf(page)]);
-      if (page.unadjusted) return bars;
-      const found = [...new Set(bars.map(({ symbol }) => symbol))];
-      const rows = await query<Split & { symbol: string }>(statements.splits, [found]);
-      const splits = Map.groupBy(rows, ({ symbol }) => symbol);
-      return found.flatMap((symbol) =>
-        adjustBars(
-          bars.filter((bar) => bar.symbol === symbol),
-          splits.get(symbol) ?? [],
-        ),
-      );
+      const rows = await query<WithSplits<PriceOfSymbol>>(statements.manyPrices, [symbols, ...pageOf(page)]);
+      return [...Map.groupBy(rows, ({ symbol }) => symbol).values()].flatMap((bars) => barsOf(bars, barOfSymbol, page));
     },
     indexes: (page) => query<IndexView>(statements.indexes, pageOf(page)),
     index: async (code) => (await query<IndexView>(statements.index, [code]))[0],
     indexValues: async (code, page) => {
-      const id = await idOf(statements.indexId, code);
       const statement = page.descending ? statements.indexValuesDescending : statements.indexValues;
-      return id === undefined ? undefined : query<IndexValueView>(statement, [id, ...pageOf(page)]);
+      const rows = await query<Dated<IndexValueView>>(statement, [code, ...pageOf(page)]);
+      return rows.length === 0 ? undefined : rows.filter(isDated);
     },
     explainIndex: createExplainIndex(reader, explanationPlaces),
     refreshes: async ({ after, limit, ...dates }) => {
