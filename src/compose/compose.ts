@@ -57,6 +57,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const {
     refreshes,
     quality,
+    calculateIndexes,
     schedules,
     routes: marketDataRoutes,
     universes,
@@ -212,7 +213,15 @@ export const compose = async (config: Config): Promise<Service> => {
     await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
     await jobs.start({
-      ...jobHandlers(base, database, { refreshes, quality }, audit.trail, pricingJobs, webhooks, calendar),
+      ...jobHandlers(
+        base,
+        database,
+        { refreshes, quality, calculateIndexes },
+        audit.trail,
+        pricingJobs,
+        webhooks,
+        calendar,
+      ),
       mail: mail.createHandler(auth.letters),
     });
     if (config.ROLE !== 'api') await unlessOutdated(schedules.restore());

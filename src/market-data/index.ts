@@ -19,6 +19,7 @@ export { createQueuedRefreshes } from './refresh/refresh-queue.ts';
 export { createRefreshService, type RefreshService } from './refresh/refresh-service.ts';
 export { removeOldRefreshes } from './refresh/retention.ts';
 export { createRefreshSchedules, type RefreshSchedules } from './universes/schedules/refresh-schedules.ts';
+export { calculatesAfter, createCalculateIndexes } from './shared/shared-indexes.ts';
 export { createStoredUniverses } from './universes/stored-universes.ts';
 export { createUniverseChanges } from './universes/universe-changes.ts';
 export { createUniverseQueries } from './universes/universe-queries.ts';

@@ -5,16 +5,11 @@ import { removeExpiredKeys } from '../../idempotency/index.ts';
 import { createJobs, createRetention, type JobHandlers, type Jobs, removeOldTurns } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
-import type { JobSchedule } from '../../kernel/ports/jobs.ts';
+import type { JobSchedule, PutBack } from '../../kernel/ports/jobs.ts';
 import type { Transaction } from '../../kernel/ports/unit-of-work.ts';
 import type { AssertCallerMayStore } from '../../kernel/ports/owners.ts';
 import { removeOldMail } from '../../mail/index.ts';
-import {
-  type QualityChecks,
-  type RefreshService,
-  removeOldFetchedSeries,
-  removeOldRefreshes,
-} from '../../market-data/index.ts';
+import { calculatesAfter, removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
 import { removalStatementMs } from '../../kernel/lists/removal.ts';
 import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
@@ -33,6 +28,7 @@ import type { Base } from '../base.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import { composeCredentialAdmin } from '../identity/credential-admin.ts';
 import type { CalendarFeature } from './calendar.ts';
+import type { MarketData } from './market-data.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 /** For the steps of a refresh beside fetching and applying. */
@@ -138,11 +134,31 @@ const composeRetention = (
 const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'startup' | 'schedule' =>
   trigger === 'request' || trigger === 'change' || trigger === 'startup' ? trigger : 'schedule';
 
+const busySeconds = 1;
+
+/** A refresh of the universe that runs may have read the prices before the change, so the calculation waits for its end. */
+const calculateAfter = async (
+  { logger }: Pick<Base, 'logger'>,
+  calculateIndexes: MarketData['calculateIndexes'],
+  universe: string,
+  refreshId: string,
+): Promise<PutBack | void> => {
+  try {
+    await calculateIndexes(universe, refreshId);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'refresh_in_progress') return { putBackSeconds: busySeconds };
+    if (code === 'validation_failed') {
+      logger.info({ universe }, 'a calculation was left out, because its universe does not exist any more');
+    } else throw error;
+  }
+};
+
 /** Returns the handler of each queue. */
 export const jobHandlers = (
   { config, clock, logger }: Base,
   { unitOfWork, reader }: Database,
-  { refreshes, quality }: { readonly refreshes: RefreshService; readonly quality: QualityChecks },
+  { refreshes, quality, calculateIndexes }: Pick<MarketData, 'refreshes' | 'quality' | 'calculateIndexes'>,
   audit: AuditTrail,
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
@@ -153,7 +169,10 @@ export const jobHandlers = (
   webhook_event: webhooks.fanOut,
   webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,
-  refresh: async ({ universe = '', trigger, refresh_id: queuedId, waited }, signal) => {
+  refresh: async (data, signal) => {
+    const { universe = '', trigger, refresh_id: queuedId, waited } = data;
+    const after = calculatesAfter(data);
+    if (after !== undefined) return calculateAfter({ logger }, calculateIndexes, universe, after);
     const requested = trigger === 'request';
     const run = async () => {
       try {

@@ -10,6 +10,7 @@ import type { Route } from '../../kernel/requests/route.ts';
 import type { Announce } from '../../kernel/ports/webhooks.ts';
 import {
   createCachedReads,
+  createCalculateIndexes,
   createExplanationPlaces,
   createMarketDataQueries,
   createMarketDataRoutes,
@@ -43,6 +44,8 @@ const maxCloses = 10_000;
 export type MarketData = {
   readonly refreshes: RefreshService;
   readonly quality: QualityChecks;
+  /** Calculates the indexes of a universe after a refresh of another one. */
+  readonly calculateIndexes: ReturnType<typeof createCalculateIndexes>;
   readonly schedules: Pick<RefreshSchedules, 'restore' | 'collect'>;
   readonly routes: readonly Route[];
   readonly universes: UniverseSeeding & { readonly names: () => Promise<readonly string[]> };
@@ -91,16 +94,24 @@ export const composeMarketData = (
     universes,
     logger,
   });
+  const timeouts = {
+    fetchMs: config.PROVIDER_TIMEOUT_MS,
+    creditsMs: config.REFRESH_FETCH_TIMEOUT_MS,
+    applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
+    uploadMs: config.UPLOAD_TIMEOUT_MS,
+  };
+  const { committed } = cachedReads;
   const refreshes = createRefreshService({
     unitOfWork,
     reader,
     lock,
+    jobs,
     provider,
     providers,
     universes,
     quarantineFactor: config.PRICE_QUARANTINE_FACTOR,
     historyDays: config.PRICE_HISTORY_DAYS,
-    committed: cachedReads.committed,
+    committed,
     enqueue: async (universe) => {
       await unitOfWork.run({ operation: 'refresh.record' }, (transaction) =>
         jobs.enqueue(transaction, 'refresh', { key: universe, data: { universe, trigger: 'startup' } }),
@@ -111,12 +122,7 @@ export const composeMarketData = (
       if (!jobs.isOpen()) return;
       await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
     },
-    timeouts: {
-      fetchMs: config.PROVIDER_TIMEOUT_MS,
-      creditsMs: config.REFRESH_FETCH_TIMEOUT_MS,
-      applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
-      uploadMs: config.UPLOAD_TIMEOUT_MS,
-    },
+    timeouts,
     maxUploadRows: config.UPLOAD_ROWS_MAX,
     maxRefusedRows: config.UPLOAD_REFUSED_ROWS_MAX,
     ids: uuidv7,
@@ -171,6 +177,7 @@ export const composeMarketData = (
   return {
     refreshes,
     quality: createQualityChecks(checks),
+    calculateIndexes: createCalculateIndexes({ unitOfWork, lock, universes, committed, timeouts, metrics, logger }),
     schedules,
     universes: { ...seeding, names: universes.names },
     routes: createMarketDataRoutes({

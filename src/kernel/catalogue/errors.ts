@@ -104,7 +104,12 @@ export const errorTable = {
     'conflict',
     'A symbol has prices from another source, with another interval or of another provider_symbol',
   ),
-  index_not_calculated: row(409, 'conflict', 'The values of the index do not belong to its definition yet', true),
+  index_not_calculated: row(
+    409,
+    'conflict',
+    'The values of the index are not calculated from its definition and prices yet',
+    true,
+  ),
   email_taken: row(409, 'conflict', 'Another account has this e-mail address'),
   refresh_in_progress: row(409, 'conflict', 'A refresh of this universe already runs', true),
   calendar_not_connected: row(409, 'conflict', 'No calendar is connected'),

@@ -7,6 +7,7 @@ export const transactionOperations = [
   'refresh.apply',
   'refresh.finish',
   'refresh.close_dangling',
+  'index.calculate',
   'universe.change',
   'universe.schedules',
   'quality.store',

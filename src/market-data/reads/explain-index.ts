@@ -87,11 +87,17 @@ const calculateDay = async (
   return calculated && { ...calculated, definition, plan, state };
 };
 
+const notCalculated = (what: string): AppError =>
+  new AppError('index_not_calculated', `${what} changed, and the refresh that calculates its values has not ended`, {
+    retryAfter: 5,
+  });
+
 /** A refresh can commit between two queries. */
 const attempts = 2;
 
 export const createExplainIndex = (reader: Reader, places: ExplanationPlaces): ExplainIndex => {
   const explain: ExplainIndex = async (code, date) => {
+    let isOtherDefinition = false;
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const target = await targetOf(reader, code, date);
       if (!target) return undefined;
@@ -100,6 +106,7 @@ export const createExplainIndex = (reader: Reader, places: ExplanationPlaces): E
         throw new AppError('resource_not_found', `The index has no value on this day${before}`);
       }
       const calculated = await calculateDay(reader, target, code);
+      isOtherDefinition = calculated === undefined;
       // The explanation is right only if it gives the stored value, to the last digit.
       if (!calculated || calculated.result.value !== target.value) continue;
       const { definition, plan, state } = calculated;
@@ -113,7 +120,7 @@ export const createExplainIndex = (reader: Reader, places: ExplanationPlaces): E
         left_out: leftOut(definition, state).map(({ symbol, reason }) => ({ symbol, reason })),
       };
     }
-    throw new AppError('index_not_calculated', undefined, { retryAfter: 5 });
+    throw notCalculated(isOtherDefinition ? 'The definition of the index has' : 'Prices of its constituents have');
   };
   return (code, date) =>
     inSpan('index.explain', { attributes: { 'index.code': code } }, () => places.use(() => explain(code, date)));

@@ -12,6 +12,7 @@ import { storeUpload } from '../uploads/store-upload.ts';
 import type { StagedUpload } from '../uploads/upload.ts';
 import type { RefreshEvents } from './refresh-events.ts';
 import { claimRunning, markApplied, maxListedSeries, recordProgress, type RefreshCounts } from './refresh-records.ts';
+import { enqueueSharedIndexes } from '../shared/shared-indexes.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { removeFetchedSeries } from './fetch/fetched-series.ts';
 import type { FetchedPrices } from './fetch/fetch-prices.ts';
@@ -51,6 +52,7 @@ export type ApplyRefreshDeps = Pick<
   | 'unitOfWork'
   | 'universes'
   | 'applied'
+  | 'jobs'
   | 'faults'
   | 'metrics'
   | 'clock'
@@ -145,6 +147,13 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
       const calculated = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
         calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols }),
       );
+      if (deps.jobs && firstChanged !== null) {
+        const changeable = staged
+          ? [...staged.series.keys()].map((position) => universe.assets[position]!.symbol)
+          : [...sharedSymbols];
+        const symbols = changeable.filter((symbol) => sharedSymbols.has(symbol));
+        await enqueueSharedIndexes(transaction, deps.jobs, { refreshId: id, universe: universe.name, symbols });
+      }
       const counts: RefreshCounts = {
         assets: ensured.assets.size,
         prices,

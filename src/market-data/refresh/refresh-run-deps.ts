@@ -1,5 +1,6 @@
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -30,6 +31,8 @@ export type RefreshRunDeps = {
   readonly committed: (universe: Universe) => Promise<void>;
   /** Called right before the commit of the data. It enqueues the check of the prices. */
   readonly applied?: (transaction: Transaction, universe: Universe) => Promise<void>;
+  /** Gets the calculations of indexes of other universes that share changed symbols. Default: there are none. */
+  readonly jobs?: JobEnqueuer;
   readonly universes: Universes;
   /** A price, or a whole series, that changes by more than this factor, up or down, is held back. */
   readonly quarantineFactor: number;

@@ -1,0 +1,78 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { Lock, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
+import { reportIndexes } from '../indexes/report-indexes.ts';
+import { refreshLockName } from '../refresh/refresh-lock.ts';
+import type { RefreshRunDeps } from '../refresh/refresh-run-deps.ts';
+import { ensureAssets } from '../refresh/refresh-steps.ts';
+
+/** The universes with indexes that have one of the symbols. Definitions are read, because an index can be new. */
+const universesOfSymbols = async (
+  { query }: Pick<Transaction, 'query'>,
+  symbols: readonly string[],
+): Promise<readonly string[]> =>
+  (
+    await query<{ universe: string }>(
+      `select distinct universe from universe_asset where symbol = any($1::text[])
+         and exists (select 1 from universe_index where universe_index.universe = universe_asset.universe)
+       order by universe`,
+      [symbols],
+    )
+  ).map(({ universe }) => universe);
+
+export type SharedChange = {
+  readonly refreshId: string;
+  readonly universe: string;
+  /** The symbols that others have too and that can have changed: those of the file, or all of the universe. */
+  readonly symbols: readonly string[];
+};
+
+/**
+ * Enqueues the calculation of the indexes of the other universes that have one of the symbols, in the transaction that
+ * changes the prices. Each change has a job of its own: one that runs already may have read the prices before.
+ */
+export const enqueueSharedIndexes = async (
+  transaction: Transaction,
+  jobs: JobEnqueuer,
+  { refreshId, universe, symbols }: SharedChange,
+): Promise<void> => {
+  if (symbols.length === 0) return;
+  for (const name of await universesOfSymbols(transaction, symbols)) {
+    if (name === universe) continue;
+    const data = { universe: name, trigger: 'change', calculates_after: refreshId };
+    await jobs.enqueue(transaction, 'refresh', { key: `${name} ${refreshId}`, data });
+  }
+};
+
+/** The refresh after which a job only calculates; undefined for a job that is a refresh. */
+export const calculatesAfter = (data: JobData): string | undefined => data['calculates_after'];
+
+export type SharedIndexesDeps = Pick<
+  RefreshRunDeps,
+  'unitOfWork' | 'universes' | 'committed' | 'timeouts' | 'metrics' | 'logger'
+> & { readonly lock: Lock };
+
+/**
+ * Calculates the indexes of a universe from the stored prices. It is no refresh: nothing is fetched, and it has no record,
+ * because the prices of the universe itself are not newer after it.
+ * @throws AppError `refresh_in_progress` while a refresh of the universe runs, `validation_failed` for an unknown universe,
+ *   `external_api_bad_response` if a value is not positive and finite, or of category database
+ */
+export const createCalculateIndexes =
+  ({ unitOfWork, lock, universes, committed, timeouts, metrics, logger }: SharedIndexesDeps) =>
+  async (name: string, refreshId: string): Promise<void> => {
+    const result = await lock.tryWith(refreshLockName(name), async () => {
+      const universe = await universes.named(name);
+      const options = { operation: 'index.calculate', statementTimeoutMs: timeouts.applyMs } as const;
+      const calculated = await unitOfWork.run(options, async (transaction) => {
+        const sharedSymbols = await universes.hold(transaction, universe);
+        const ids = await ensureAssets(transaction, universe);
+        return calculateIndexValues(transaction, ids, universe, { from: null, sharedSymbols });
+      });
+      reportIndexes({ metrics, logger }, { id: refreshId, universe: name }, calculated);
+      await committed(universe);
+      return true;
+    });
+    if (!result) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
+  };
