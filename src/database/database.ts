@@ -6,8 +6,9 @@ import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import type { Lock, Query, Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Lock, Query, SnapshotReader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { BoundPostgreSqlDriver } from './connections/bound-driver.ts';
+import { inSnapshot } from './connections/snapshot.ts';
 import { startOn } from './connections/start-on.ts';
 import { createLock, createTransactionLock } from './connections/lock.ts';
 import { translate } from './errors.ts';
@@ -43,9 +44,9 @@ export type DatabaseDeps = PoolOptions &
 export type Database = {
   readonly unitOfWork: UnitOfWork;
   /** Reads from the primary. */
-  readonly reader: Reader;
+  readonly reader: SnapshotReader;
   /** Reads from a replica whose lag is small enough, else from the primary. All commits of this process are visible. */
-  readonly replicaReader: Reader;
+  readonly replicaReader: SnapshotReader;
   readonly lock: Lock;
   /**
    * Runs one statement, or several without parameters, on a pooled connection. For libraries that bring their own SQL.
@@ -75,12 +76,13 @@ export type Database = {
 };
 
 /** A read changes nothing, so it runs once more on another connection if its connection turns out to be broken. */
-const createReader = (pool: Pool): Reader => ({
+const createReader = (pool: Pool): SnapshotReader => ({
   query: (async (text: string, parameters?: readonly unknown[]) => {
     const { connection, value } = await startOn(pool, (acquired) => acquired.run(text, parameters));
     connection.release();
     return value.rows;
   }) as Query,
+  snapshot: (work) => inSnapshot(pool, work),
 });
 
 const noReplicas: ReplicaOptions = {

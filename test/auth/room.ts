@@ -1,3 +1,4 @@
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota } from '#src/audit/creation-quota.ts';
@@ -50,7 +51,8 @@ export type Room = {
   readonly me: (headers: Record<string, string>) => Promise<Answer>;
 };
 
-export type RoomParts = Pick<Database, 'unitOfWork' | 'reader'> & {
+export type RoomParts = Pick<Database, 'unitOfWork'> & {
+  readonly reader: Reader;
   readonly clock: Clock;
   readonly metrics: RecordedMetrics;
 };

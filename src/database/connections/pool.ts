@@ -57,7 +57,7 @@ export type Connection = {
   /** Runs a statement outside of a transaction; without a session it gets one of its own. */
   readonly run: RunStatement;
   /** Begins a transaction with the settings of the service. */
-  readonly begin: (isolation?: UnitOfWorkOptions['isolation']) => Promise<void>;
+  readonly begin: (isolation?: UnitOfWorkOptions['isolation'] | 'repeatable read read only') => Promise<void>;
   /** Sets the timeout of each statement up to the end of the current transaction. */
   readonly setStatementTimeout: (milliseconds: number) => Promise<void>;
   /** True if the state of the connection is not known any more. `release` then closes it, and the server rolls back. */

@@ -1,13 +1,14 @@
 import { orAbort } from '#src/kernel/abort.ts';
-import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthReading } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
-import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Query, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import type { MeasureMaintenance } from '../maintenance.ts';
 import { createPool, type Pool, type PoolDeps } from './pool.ts';
+import { inSnapshot } from './snapshot.ts';
 import { createSidePool, queryOnce, type SidePool } from './side-pool.ts';
 import { createWritePositions, parsePosition } from './write-position.ts';
 
@@ -23,7 +24,7 @@ export type ReplicaOptions = {
 
 export type Replicas = {
   /** Reads from a replica whose lag is small enough, else from the primary. */
-  readonly reader: Reader;
+  readonly reader: SnapshotReader;
   /** Must be called after each commit with the position of the write-ahead log; undefined if it is not known. */
   readonly committed: (position: string | undefined) => void;
   /** `degraded` with the reason while a replica is excluded. */
@@ -62,7 +63,7 @@ export const createReplicas = (
       readonly metrics: Metrics;
       readonly measure: MeasureMaintenance;
     },
-  primary: Reader,
+  primary: SnapshotReader,
   primarySide: SidePool,
 ): Replicas => {
   const { metrics, logger, clock, measure } = deps;
@@ -142,28 +143,43 @@ export const createReplicas = (
     return usable[statements % usable.length];
   };
 
-  const query = async (text: string, parameters?: readonly unknown[]): Promise<Record<string, unknown>[]> => {
+  const read = async <T>(onReplica: (pool: Pool) => Promise<T>, onPrimary: () => Promise<T>): Promise<T> => {
     const replica = choose();
-    if (!replica) return primary.query(text, parameters);
+    if (!replica) return onPrimary();
     try {
-      const connection = await replica.pool.acquire();
-      try {
-        return (await connection.run(text, parameters)).rows as Record<string, unknown>[];
-      } finally {
-        connection.release();
-      }
+      return await onReplica(replica.pool);
     } catch (error) {
       const code = codeOf(error);
-      if (code === 'internal_error') throw error;
+      // Other errors are no fault of the replica: a wrong statement, or a refusal by the work on a snapshot.
+      if (errorTable[code].category !== 'database') throw error;
       // These codes say that the replica does not answer. It is excluded until its checks succeed again.
       if (code === 'database_unavailable' || code === 'database_timeout') exclude(replica, code);
       metrics.count('volwatch_replica_fallbacks_total', { pool: replica.name });
-      return primary.query(text, parameters);
+      return onPrimary();
     }
   };
+  const query = (text: string, parameters?: readonly unknown[]): Promise<Record<string, unknown>[]> =>
+    read(
+      async (pool) => {
+        const connection = await pool.acquire();
+        try {
+          return (await connection.run(text, parameters)).rows as Record<string, unknown>[];
+        } finally {
+          connection.release();
+        }
+      },
+      () => primary.query(text, parameters),
+    );
 
   return {
-    reader: { query: query as Query },
+    reader: {
+      query: query as Query,
+      snapshot: (work) =>
+        read(
+          (pool) => inSnapshot(pool, work),
+          () => primary.snapshot(work),
+        ),
+    },
     committed: (position) => positions.committed(position === undefined ? undefined : parsePosition(position)),
     health: () => {
       const unused = replicas.filter(({ excluded }) => excluded !== undefined);

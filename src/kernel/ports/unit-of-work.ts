@@ -110,6 +110,14 @@ export type UnitOfWork = {
 /** Runs statements outside of transactions, each on a pooled connection. Throws the same errors as UnitOfWork. */
 export type Reader = { readonly query: Query };
 
+export type SnapshotReader = Reader & {
+  /**
+   * Runs the statements of `work` on one connection, and they see one state of the database. For an answer of several
+   * statements that a commit between them would make wrong. It needs two more round trips, and `work` can run twice.
+   */
+  readonly snapshot: <T>(work: (reader: Reader) => Promise<T>) => Promise<T>;
+};
+
 /** A lock by name across all processes. It is held while `work` runs, or until `work` calls `release`. */
 export type Lock = {
   /** @returns undefined immediately, without a call of `work`, if the lock `name` is held already */

@@ -1,5 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import { planIndex } from '../indexes/calculation/index-plan.ts';
 import { createIndexRun, type DivisorChange } from '../indexes/calculation/index-run.ts';
 import { leftOut } from '../indexes/calculation/left-out.ts';
@@ -92,36 +92,32 @@ const notCalculated = (what: string): AppError =>
     retryAfter: 5,
   });
 
-/** A refresh can commit between two queries. */
-const attempts = 2;
-
-export const createExplainIndex = (reader: Reader, places: ExplanationPlaces): ExplainIndex => {
-  const explain: ExplainIndex = async (code, date) => {
-    let isOtherDefinition = false;
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const target = await targetOf(reader, code, date);
-      if (!target) return undefined;
-      if (target.date === null || (date !== null && target.date !== date)) {
-        const before = target.date === null ? '' : `; the last day before it with a value is ${target.date}`;
-        throw new AppError('resource_not_found', `The index has no value on this day${before}`);
-      }
-      const calculated = await calculateDay(reader, target, code);
-      isOtherDefinition = calculated === undefined;
-      // The explanation is right only if it gives the stored value, to the last digit.
-      if (!calculated || calculated.result.value !== target.value) continue;
-      const { definition, plan, state } = calculated;
-      const everyBar = plan.rebalance === 'each_bar';
-      return {
-        code,
-        ...explainedDay(plan, calculated),
-        method: definition.method,
-        return_type: definition.returnType ?? 'price',
-        divisor_change: everyBar ? null : await divisorChangeUntil(reader, target.id, target.date),
-        left_out: leftOut(definition, state).map(({ symbol, reason }) => ({ symbol, reason })),
-      };
+/** Explains from one state of the database, because a refresh can commit between two statements. */
+export const createExplainIndex = ({ snapshot }: SnapshotReader, places: ExplanationPlaces): ExplainIndex => {
+  const explain = async (reader: Reader, code: string, date: string | null): Promise<IndexExplanation | undefined> => {
+    const target = await targetOf(reader, code, date);
+    if (!target) return undefined;
+    if (target.date === null || (date !== null && target.date !== date)) {
+      const before = target.date === null ? '' : `; the last day before it with a value is ${target.date}`;
+      throw new AppError('resource_not_found', `The index has no value on this day${before}`);
     }
-    throw notCalculated(isOtherDefinition ? 'The definition of the index has' : 'Prices of its constituents have');
+    const calculated = await calculateDay(reader, target, code);
+    if (!calculated) throw notCalculated('The definition of the index has');
+    // The explanation is right only if it gives the stored value, to the last digit.
+    if (calculated.result.value !== target.value) throw notCalculated('Prices of its constituents have');
+    const { definition, plan, state } = calculated;
+    const everyBar = plan.rebalance === 'each_bar';
+    return {
+      code,
+      ...explainedDay(plan, calculated),
+      method: definition.method,
+      return_type: definition.returnType ?? 'price',
+      divisor_change: everyBar ? null : await divisorChangeUntil(reader, target.id, target.date),
+      left_out: leftOut(definition, state).map(({ symbol, reason }) => ({ symbol, reason })),
+    };
   };
   return (code, date) =>
-    inSpan('index.explain', { attributes: { 'index.code': code } }, () => places.use(() => explain(code, date)));
+    inSpan('index.explain', { attributes: { 'index.code': code } }, () =>
+      places.use(() => snapshot((reader) => explain(reader, code, date))),
+    );
 };

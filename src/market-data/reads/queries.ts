@@ -1,5 +1,5 @@
 import { readInParts } from '#src/kernel/lists/read-in-parts.ts';
-import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import { adjustBars, adjustCloses, type Split } from '../series/adjust-bars.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
@@ -214,7 +214,7 @@ export const statements = {
 
 export type MarketDataQueriesDeps = {
   /** May read from a replica. */
-  readonly reader: Reader;
+  readonly reader: SnapshotReader;
   /** Reads refresh records from the primary, because a caller must find a new record immediately on every instance. */
   readonly primary: Reader;
   /** One for the process, because all explanations share its event loop. */

@@ -1,7 +1,7 @@
 import { nextRun, type Schedule } from '#src/kernel/time/schedules.ts';
 import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import type { MissingBar } from '../quality/measure-quality.ts';
 import { readQuality, type CheckedUniverse } from '../quality/quality-rows.ts';
@@ -58,7 +58,7 @@ type MissingBars = {
 };
 
 export type UniverseStatusDeps = {
-  readonly reader: Reader;
+  readonly reader: SnapshotReader;
   readonly clock: Clock;
   readonly tradingDays: TradingDays;
   readonly expectedAfterHours: number;
@@ -103,10 +103,9 @@ const missingBars = async (reader: Reader, name: string, exchange: Exchange): Pr
   };
 };
 
-/** Returns undefined for an unknown universe. */
-export const createUniverseStatus =
-  ({ reader, clock, scheduleOf, tradingDays, expectedAfterHours }: UniverseStatusDeps) =>
-  async (name: string): Promise<UniverseStatus | undefined> => {
+const statusIn =
+  ({ clock, scheduleOf, tradingDays, expectedAfterHours }: UniverseStatusDeps, name: string) =>
+  async (reader: Reader): Promise<UniverseStatus | undefined> => {
     const { query } = reader;
     const [universe] = await query<
       Pick<CheckedUniverse, 'version' | 'interval' | 'exchange'> & { said: boolean; schedule: Schedule | null }
@@ -145,3 +144,9 @@ export const createUniverseStatus =
       missing_bars: exchange && (await missingBars(reader, name, exchange)),
     };
   };
+
+/** Returns undefined for an unknown universe. The last refresh and the days are of one state, because callers compare them. */
+export const createUniverseStatus =
+  (deps: UniverseStatusDeps) =>
+  (name: string): Promise<UniverseStatus | undefined> =>
+    deps.reader.snapshot(statusIn(deps, name));

@@ -1,4 +1,6 @@
 import test from 'ava';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 import type { IndexExplanation } from '#src/market-data/reads/explain-index.ts';
 
 import type { Item } from '../setup-http.ts';
@@ -135,6 +137,39 @@ test('an index without the day, an unknown index and a definition without values
   t.is(metrics.value('volwatch_index_constituents_left_out_total', { universe: 'desk', reason: 'no_shares' }), 1);
   t.is(metrics.value('volwatch_index_constituents_left_out_total', { universe: 'desk', reason: 'no_price' }), 13);
   t.true(metrics.value('volwatch_index_calculations_total', { extent: 'all' }) >= 10);
+});
+
+test('an explanation is of one state while refreshes commit between its statements', async (t) => {
+  const { database, admin, refreshes, get } = await setupPrices(t);
+  const before = await get<IndexExplanation>('/indexes/PW/explain?date=2020-03-05');
+  let changes = 0;
+  const change = async (): Promise<void> => {
+    changes += 1;
+    await admin.query('update price set close = close * 2');
+    await admin.query('update market_index set calculation = null');
+    t.is((await refreshes.run({ universe: 'desk', trigger: 'request' })).status, 'succeeded');
+  };
+  const { explainIndex } = createMarketDataQueries({
+    reader: {
+      ...database.reader,
+      snapshot: (work) =>
+        database.reader.snapshot(({ query }) => {
+          const changed: Query = async (text, parameters) => {
+            const rows = await query<never>(text, parameters);
+            if (changes < 6) await change();
+            return rows;
+          };
+          return work({ query: changed });
+        }),
+    },
+    primary: database.reader,
+    explanationPlaces: { use: (work) => work() },
+  });
+  const during = await explainIndex('PW', '2020-03-05');
+  t.true(changes > 4);
+  t.deepEqual(during, before, 'the values are the same in each state, prices and divisors are not');
+  const after = await get<IndexExplanation>('/indexes/PW/explain?date=2020-03-05');
+  t.is(after.divisor_change?.after, before.divisor_change!.after * 2 ** changes);
 });
 
 test('prices of several assets and prices as CSV are in shares of today too, on each page', async (t) => {

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { Query, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 import { setup } from '../setup.ts';
 
@@ -40,7 +40,7 @@ const setupAlternation = async (t: ExecutionContext) => {
     await alternate();
     return rows;
   }) as Query;
-  const reader: Reader = { query };
+  const reader: SnapshotReader = { query, snapshot: (work) => work({ query }) };
   return createMarketDataQueries({ reader, primary: reader, explanationPlaces: undefined as never });
 };
 

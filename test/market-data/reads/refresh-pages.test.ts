@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import type { SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 
 const ids = Array.from({ length: 300 }, (_, each) => `00000000-0000-0000-0000-${String(999 - each).padStart(12, '0')}`);
@@ -13,7 +13,7 @@ const setup = () => {
       .slice(0, limit)
       .map((id) => ({ id, reason: null, error_detail: null }));
   };
-  const reader = { query } as unknown as Reader;
+  const reader = { query } as unknown as SnapshotReader;
   const queries = createMarketDataQueries({ reader, primary: reader, explanationPlaces: { use: (work) => work() } });
   const read = async (after: string | null, limit: number) =>
     (await queries.refreshes({ after, from: null, to: null, limit })).map(({ id }) => id);
