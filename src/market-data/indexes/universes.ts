@@ -1,5 +1,5 @@
 import { seriesSources } from '../providers/series-sources.ts';
-import type { Interval } from '../series/periods.ts';
+import { firstDayOfPeriod, type Interval } from '../series/periods.ts';
 import type { IndexMethod, Rebalance, ReturnType } from './index-methods.ts';
 
 type AssetDefinition = {
@@ -30,6 +30,8 @@ export type IndexDefinition = {
   readonly terms?: ReadonlyMap<string, ConstituentTerms> | undefined;
   /** The value on the first date. Default: 1000. */
   readonly baseValue?: number | undefined;
+  /** Bars before this day do not count, because another universe can have an older history. Default: all bars count. */
+  readonly pricesFrom?: string | undefined;
   /** The index begins at the first bar on or after this day. Default: the first bar. */
   readonly baseDate?: string | undefined;
   /** Default: `price`. */
@@ -45,6 +47,13 @@ export type UniverseSource = (typeof universeSources)[number];
 /** `api`: made by a request. `file`: from UNIVERSES_FILE. `bundled`: made at the first start. */
 export const universeOrigins = ['api', 'file', 'bundled'] as const;
 export type UniverseOrigin = (typeof universeOrigins)[number];
+
+/** A definition that does not say where its prices begin has this day, which bounds nothing. */
+export const defaultFrom = '1970-01-01';
+
+/** The first day of the bars of a universe; undefined if it does not say one. */
+export const firstBarDay = ({ from, interval }: Pick<Universe, 'from' | 'interval'>): string | undefined =>
+  from === defaultFrom ? undefined : firstDayOfPeriod(from, interval);
 
 /** What a refresh needs to know of a universe. */
 export type Universe = {

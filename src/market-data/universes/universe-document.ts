@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { dateParameter } from '#src/kernel/lists/pagination.ts';
 import { indexMethods, rebalances, returnTypes } from '../indexes/index-methods.ts';
-import { universeSources, type Universe } from '../indexes/universes.ts';
+import { defaultFrom, firstBarDay, universeSources, type Universe } from '../indexes/universes.ts';
 import { defaultBaseValue } from '../indexes/calculation/index-plan.ts';
 import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
@@ -89,7 +89,11 @@ const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
   title: text(200).default(''),
   source: z.enum(universeSources).describe('`provider`: the provider of MARKET_DATA_PROVIDER'),
   interval: z.enum(intervals),
-  from: dateParameter.default('1970-01-01').describe('First day of the prices'),
+  from: dateParameter
+    .default(defaultFrom)
+    .describe(
+      'First day of the prices. Uploads refuse earlier rows, and indexes do not use earlier bars. The default has no limit',
+    ),
   exchange: z
     .enum(exchanges)
     .nullable()
@@ -155,6 +159,7 @@ export const toUniverse = (name: string, version: number, document: UniverseDocu
     constituents: constituents.map(({ symbol }) => symbol),
     terms: new Map(constituents.map(({ symbol, ...terms }) => [symbol, terms])),
     baseValue: rest.base_value,
+    pricesFrom: firstBarDay(document),
     baseDate: rest.base_date,
     returnType: rest.return_type,
     rebalance: rest.rebalance,

@@ -11,6 +11,8 @@ export type IndexPlan = {
   readonly reinvests: boolean;
   readonly baseValue: number;
   readonly baseDay: number;
+  /** Absent if all bars count, so that the digest of such a definition stays as it was. */
+  readonly pricesFrom?: string;
   readonly constituents: readonly string[];
   /** First and last day of each membership. */
   readonly from: Int32Array;
@@ -26,7 +28,7 @@ const firstDay = 0;
 const lastDay = 2 ** 31 - 1;
 
 export const planIndex = (definition: IndexDefinition): IndexPlan => {
-  const { method, constituents, terms, baseDate, baseValue = defaultBaseValue } = definition;
+  const { method, constituents, terms, pricesFrom, baseDate, baseValue = defaultBaseValue } = definition;
   const { holds, split } = indexMethodRules[method];
   const dayOf = (date: string | undefined, otherwise: number): number =>
     date === undefined ? otherwise : dayNumber(date);
@@ -47,6 +49,7 @@ export const planIndex = (definition: IndexDefinition): IndexPlan => {
     reinvests: definition.returnType === 'total',
     baseValue,
     baseDay: dayOf(baseDate, firstDay),
+    ...(pricesFrom !== undefined && { pricesFrom }),
     constituents,
     from,
     to,

@@ -71,7 +71,9 @@ export const createIndexRun = (plan: IndexPlan, assets: readonly number[], state
   const dayOf = (day: MarketDay): IndexDay | undefined => {
     const closes = new Float64Array(assets.length).fill(NaN);
     let isPriced = false;
-    for (const [index, asset] of day.assets.entries()) {
+    const isTooEarly = plan.pricesFrom !== undefined && day.date < plan.pricesFrom;
+    // Numbers of shares are in force from their day on, so actions count that are earlier than the first bar.
+    for (const [index, asset] of isTooEarly ? [] : day.assets.entries()) {
       const position = positions.get(asset);
       if (position === undefined) continue;
       closes[position] = day.closes[index]!;
