@@ -132,8 +132,8 @@ const keptBytes = 100 * 2 ** 20;
  */
 export const laneSettings = {
   short: { places: { all: 4, large: 2, jobs: 0 }, niceness: 5, keptBytes },
-  medium: { places: { all: 4, large: 4, jobs: 2 }, niceness: 8, keptBytes },
-  long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 10, keptBytes: 0 },
+  medium: { places: { all: 4, large: 4, jobs: 2 }, niceness: 10, keptBytes },
+  long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 12, keptBytes: 0 },
 } as const;
 
 /**
