@@ -91,9 +91,7 @@ const shapeOf = ({ maxAssets, maxIndexes }: UniverseLimits) => ({
   interval: z.enum(intervals),
   from: dateParameter
     .default(defaultFrom)
-    .describe(
-      'First day of the prices. Uploads refuse earlier rows, and indexes do not use earlier bars. The default has no limit',
-    ),
+    .describe('First day of the prices. Indexes do not use earlier bars. The default has no limit'),
   exchange: z
     .enum(exchanges)
     .nullable()

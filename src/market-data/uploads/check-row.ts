@@ -50,30 +50,16 @@ export const lastDateAt = (now: Date): string => addDays(utcDay(now), maxFutureD
 export type RowCheck = {
   /** Positions of the symbols of the universe. */
   readonly assets: ReadonlyMap<string, number>;
-  /** The first day that a row may have. Undefined: any. */
-  readonly firstDate: string | undefined;
   readonly lastDate: string;
   readonly dateOf: (text: string) => string | undefined;
-};
-
-const dateFault = (date: string, { firstDate, lastDate }: RowCheck): Refusal | undefined => {
-  const outOfRange = (rule: string): Refusal => ({
-    code: 'out_of_range',
-    column: 'date',
-    detail: `date must be ${rule}`,
-  });
-  if (date > lastDate) return outOfRange(`at most ${maxFutureDays} days in the future`);
-  if (firstDate === undefined || date >= firstDate) return undefined;
-  return outOfRange(`${firstDate} or later, because the prices of the universe begin there`);
 };
 
 /** Parses the cells of a row. @returns the row, or why it is refused */
 export const checkRow = (
   columns: readonly UploadColumn[],
   cells: readonly Cell[],
-  check: RowCheck,
+  { assets, dateOf, lastDate }: RowCheck,
 ): UploadRow | Refusal => {
-  const { assets, dateOf } = check;
   const row = {
     asset: -1,
     date: '',
@@ -107,8 +93,9 @@ export const checkRow = (
         if (date === undefined) {
           return { code: 'invalid_date', column, detail: 'The date must exist and be written as YYYY-MM-DD' };
         }
-        const fault = dateFault(date, check);
-        if (fault) return fault;
+        if (date > lastDate) {
+          return { code: 'out_of_range', column, detail: `date must be at most ${maxFutureDays} days in the future` };
+        }
         row.date = date;
       }
       continue;

@@ -8,7 +8,6 @@ import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../indexes/universes.ts';
-import { firstBarDay } from '../indexes/universes.ts';
 import { checkRow, isRefusal, lastDateAt, type UploadRow } from './check-row.ts';
 import { actionColumns, type ActionColumn, type UploadColumn } from './columns.ts';
 import { readArrow } from './formats/arrow/read-arrow.ts';
@@ -100,12 +99,7 @@ export const createUploadStaging =
     counter: RowCounter,
   ): Promise<StagedUpload> => {
     const assets = new Map(universe.assets.map(({ symbol }, index) => [symbol, index]));
-    const check = {
-      assets,
-      dateOf: createDates(),
-      firstDate: firstBarDay(universe),
-      lastDate: lastDateAt(clock.now()),
-    };
+    const check = { assets, dateOf: createDates(), lastDate: lastDateAt(clock.now()) };
     const series = createSeriesCheck({ interval: universe.interval, quarantineFactor });
     const actions = new Set<ActionColumn>();
     let reportedAt = clock.monotonic();

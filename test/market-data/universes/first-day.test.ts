@@ -18,10 +18,10 @@ const setupFrom = async (t: ExecutionContext, definitions: Readonly<Record<strin
     const put = await http.put(name, definition);
     t.is(put.status, 201, await put.text());
   }
-  const upload = async (name: string, rows: readonly string[], query = ''): Promise<{ status: number; body: Item }> => {
+  const upload = async (name: string, rows: readonly string[]): Promise<{ status: number; body: Item }> => {
     const headers = { 'Content-Type': 'text/csv', Prefer: 'wait=20' };
     const body = ['symbol,date,close', ...rows.map((row) => `FRX,${row}`)].join('\n');
-    const answer = await http.call(`${base}/universes/${name}/prices${query}`, { method: 'POST', headers, body });
+    const answer = await http.call(`${base}/universes/${name}/prices`, { method: 'POST', headers, body });
     return { status: answer.status, body: (await answer.json()) as Item };
   };
   const values = async (code: string): Promise<string[]> =>
@@ -46,32 +46,19 @@ test('an older history through another universe leaves the index of a universe t
   t.deepEqual(await values('FRA'), ['2025-05-01 1000', '2025-05-30 1600', '2025-06-02 2000', '2025-06-03 2580']);
 });
 
-test('an upload refuses rows before the first day of its universe, and stores the others with on_error=skip', async (t) => {
-  const { upload, values } = await setupFrom(t, { late: universe('FRB', { from: '2025-06-01' }) });
-  const rows = ['2025-05-30,50', '2025-06-02,100'];
-  const refused = await upload('late', rows);
-  t.is(refused.status, 422);
-  t.is(refused.body['code'], 'upload_refused');
-  t.like((refused.body['refresh'] as Item | undefined) ?? refused.body, {
-    errors: [
-      {
-        line: 2,
-        code: 'out_of_range',
-        column: 'date',
-        detail: 'date must be 2025-06-01 or later, because the prices of the universe begin there',
-      },
-    ],
+test('rows before the first day of a universe are stored, and its indexes do not use them', async (t) => {
+  const { upload, values } = await setupFrom(t, {
+    days: universe('FRB', { from: '2025-06-01' }),
   });
-  t.is((await upload('late', rows, '?on_error=skip')).status, 200);
-  t.deepEqual(await values('FRB'), ['2025-06-02 1000']);
+  t.is((await upload('days', ['2025-05-30,50', '2025-06-02,100', '2025-06-03,129'])).status, 200);
+  t.deepEqual(await values('FRB'), ['2025-06-02 1000', '2025-06-03 1290']);
 });
 
-test('the first day is that of its period, and a universe without one takes all rows', async (t) => {
-  const { upload } = await setupFrom(t, {
-    months: universe('FRM', { from: '2025-06-15', interval: '1month' }),
-  });
-  t.is((await upload('months', ['2025-05-31,1'])).status, 422);
-  t.is((await upload('months', ['2025-06-01,1'])).status, 200);
-  const { upload: uploadAll } = await setupFrom(t, { all: universe('FRA', {}) });
-  t.is((await uploadAll('all', ['1928-01-03,17.76', '1928-01-04,17.72'])).status, 200);
+test('the first day is that of its period, and a universe without one uses all rows', async (t) => {
+  const months = await setupFrom(t, { months: universe('FRM', { from: '2025-06-15', interval: '1month' }) });
+  t.is((await months.upload('months', ['2025-05-31,1', '2025-06-30,2', '2025-07-31,3'])).status, 200);
+  t.deepEqual((await months.values('FRM')).length, 2);
+  const all = await setupFrom(t, { all: universe('FRA', {}) });
+  t.is((await all.upload('all', ['1928-01-03,17.76', '1928-01-04,17.72'])).status, 200);
+  t.deepEqual((await all.values('FRA')).length, 2);
 });
