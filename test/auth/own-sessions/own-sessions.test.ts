@@ -95,14 +95,14 @@ test('all sign-ins end, or all but the current one; API keys stay', async (t) =>
   t.is((await list(room, bearer((await signedIn(room)).access))).length, 1);
 });
 
-for (const [what, end] of [
+for (const [title, end] of [
   [
-    'the end of the other sign-ins',
+    'the end of the other sign-ins ends access tokens of expired sign-ins and sessions that look idle',
     (room: Room, headers: Record<string, string>) =>
       room.call('/account/sessions?keep_current=true', { method: 'DELETE', headers }),
   ],
   [
-    'a change of the password',
+    'a change of the password ends access tokens of expired sign-ins and sessions that look idle',
     (room: Room, headers: Record<string, string>) =>
       room.json(
         '/account/password',
@@ -111,7 +111,7 @@ for (const [what, end] of [
       ),
   ],
 ] as const) {
-  test(`${what} ends access tokens of expired sign-ins and sessions that look idle`, async (t) => {
+  test(title, async (t) => {
     const room = await startRoom(t, quickCaches);
     const thief = await signedIn(room);
     await openSession(room);

@@ -52,15 +52,20 @@ const reads: Readonly<
     ) => Promise<readonly { readonly close: number }[] | undefined>
   >
 > = {
-  'the prices of an asset': (queries) => queries.prices('SPL', page),
-  'the newest prices of an asset': (queries) => queries.prices('SPL', { ...page, descending: true }),
-  'the prices of several assets': (queries) => queries.manyPrices(['SPL', 'OTHER'], page),
-  'all closes of a forecast': (queries) => queries.closes('SPL', null, 100),
-  'the last closes of an asset': (queries) => queries.closes('SPL', days - 1, 100),
+  'the prices of an asset are of one state while a refresh that tells of a split commits': (queries) =>
+    queries.prices('SPL', page),
+  'the newest prices of an asset are of one state while a refresh that tells of a split commits': (queries) =>
+    queries.prices('SPL', { ...page, descending: true }),
+  'the prices of several assets are of one state while a refresh that tells of a split commits': (queries) =>
+    queries.manyPrices(['SPL', 'OTHER'], page),
+  'all closes of a forecast are of one state while a refresh that tells of a split commits': (queries) =>
+    queries.closes('SPL', null, 100),
+  'the last closes of an asset are of one state while a refresh that tells of a split commits': (queries) =>
+    queries.closes('SPL', days - 1, 100),
 };
 
 for (const [name, read] of Object.entries(reads)) {
-  test(`${name} are of one state while a refresh that tells of a split commits`, async (t) => {
+  test(name, async (t) => {
     const queries = await setupAlternation(t);
     const seen = new Set<number>();
     for (let round = 0; round < 4; round += 1) {
