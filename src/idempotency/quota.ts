@@ -1,4 +1,5 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { apiKeyPrefix, endedSubjects, type EndedKeys } from '#src/kernel/credentials/ended-subjects.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -7,8 +8,7 @@ import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 export type IdempotencyQuotaDeps = {
   readonly maxKeysPerOwner: number;
   readonly abuse: AbuseReport;
-  /** Returns those of the API keys that are revoked, expired or deleted. */
-  readonly endedKeys: (query: Query, ids: readonly string[]) => Promise<readonly string[]>;
+  readonly endedKeys: EndedKeys;
 };
 
 export type IdempotencyQuota = {
@@ -19,8 +19,6 @@ export type IdempotencyQuota = {
    */
   readonly assertKeys: (query: Query, owner: string) => Promise<void>;
 };
-
-const prefix = 'api_key:';
 
 export const createIdempotencyQuota = (deps: IdempotencyQuotaDeps): IdempotencyQuota => {
   const { maxKeysPerOwner, abuse, endedKeys } = deps;
@@ -35,16 +33,13 @@ export const createIdempotencyQuota = (deps: IdempotencyQuotaDeps): IdempotencyQ
   /** Nobody can repeat a request of an API key that has ended, and a thief may have used up the quota with it. */
   const removeOfEndedKeys = async (query: Query, owner: string): Promise<void> => {
     const found = await query<{ subject: string }>(
-      `select distinct subject from idempotency_key where counted_against = $1 and starts_with(subject, '${prefix}')`,
+      `select distinct subject from idempotency_key where counted_against = $1 and starts_with(subject, '${apiKeyPrefix}')`,
       [owner],
     );
-    const ended = await endedKeys(
-      query,
-      found.map(({ subject }) => subject.slice(prefix.length)),
-    );
+    const subjects = found.map(({ subject }) => subject);
     await query('delete from idempotency_key where counted_against = $1 and subject = any($2::text[])', [
       owner,
-      ended.map((id) => `${prefix}${id}`),
+      await endedSubjects(query, subjects, endedKeys),
     ]);
   };
 

@@ -1,6 +1,5 @@
+import { apiKeyPrefix, endedSubjects, type EndedKeys } from '#src/kernel/credentials/ended-subjects.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
-
-const prefix = 'api_key:';
 
 /**
  * Removes the jobs of API keys that have ended, with their data: nobody can read them any more, and they use the quota of
@@ -10,8 +9,7 @@ const prefix = 'api_key:';
 export type RemoveJobsOfEndedKeys = (query: Query, owner?: string) => Promise<number>;
 
 export type RemoveJobsOfEndedKeysDeps = {
-  /** Returns those of the API keys that are revoked, expired or deleted. */
-  readonly endedKeys: (query: Query, ids: readonly string[]) => Promise<readonly string[]>;
+  readonly endedKeys: EndedKeys;
 };
 
 export const createRemoveJobsOfEndedKeys =
@@ -19,18 +17,14 @@ export const createRemoveJobsOfEndedKeys =
   async (query, owner) => {
     const found = await query<{ subject: string }>(
       `select distinct subject from pricing_job
-       where subject like '${prefix.replace('_', String.raw`\_`)}%' and ($1::text is null or owner = $1)`,
+       where subject like '${apiKeyPrefix.replace('_', String.raw`\_`)}%' and ($1::text is null or owner = $1)`,
       [owner ?? null],
     );
     if (found.length === 0) return 0;
-    const ended = await endedKeys(
-      query,
-      found.map(({ subject }) => subject.slice(prefix.length)),
-    );
+    const subjects = found.map(({ subject }) => subject);
+    const ended = await endedSubjects(query, subjects, endedKeys);
     if (ended.length === 0) return 0;
     // SQL, because one statement removes any number of jobs with their chunks.
-    const removed = await query('delete from pricing_job where subject = any($1::text[]) returning 1', [
-      ended.map((id) => `${prefix}${id}`),
-    ]);
+    const removed = await query('delete from pricing_job where subject = any($1::text[]) returning 1', [ended]);
     return removed.length;
   };

@@ -1,13 +1,11 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import type { EndedKeys } from '#src/kernel/credentials/ended-subjects.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 
 /**
  * Returns the API keys of `ids` that are revoked, expired or deleted. They are never valid again. It reads in the
  * transaction of the caller, because a replica may not know a new key yet.
  */
-export type EndedKeys = (query: Query, ids: readonly string[]) => Promise<readonly string[]>;
-
 export const createEndedKeys =
   ({ clock }: { readonly clock: Clock }): EndedKeys =>
   async (query, ids) => {

@@ -36,7 +36,7 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
     byCaller.check(key, bytes) ?? byNetwork.check(network, bytes);
 
   /** The largest arriving body of the network with the largest use, if that is larger than the use of `network` with `bytes` more. */
-  const heaviest = (network: string, bytes: number): Arriving | undefined => {
+  const findOfMaxUse = (network: string, bytes: number): Arriving | undefined => {
     const uses = new Map<string, number>();
     let found: Arriving | undefined;
     let max = byNetwork.use(network) + bytes;
@@ -56,7 +56,7 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
     check: ({ key, clientIp }, bytes) => {
       const network = countedSite(clientIp);
       const refusal = refusalOf(key, network, bytes);
-      return refusal !== undefined && heaviest(network, bytes) !== undefined ? undefined : refusal;
+      return refusal !== undefined && findOfMaxUse(network, bytes) !== undefined ? undefined : refusal;
     },
     open: ({ key, clientIp }, onDisplaced) => {
       const network = countedSite(clientIp);
@@ -86,7 +86,7 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
           for (;;) {
             const refusal = refusalOf(key, network, bytes);
             if (refusal === undefined) break;
-            const other = heaviest(network, bytes);
+            const other = findOfMaxUse(network, bytes);
             if (other === undefined) return refusal;
             other.displace();
           }

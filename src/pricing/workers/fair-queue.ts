@@ -113,9 +113,9 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
     const waiting = countsOf(places.map((each) => networkOf(each.task)));
     const own = waiting.get(networkOf(task)) ?? 0;
     const mayReplace = (other: Place<T>): boolean => {
-      const most = waiting.get(networkOf(other.task))!;
-      if (most > own + 1) return most === Math.max(...waiting.values());
-      return most >= own && other.task.caller !== task.caller && compare(place, other) < 0;
+      const others = waiting.get(networkOf(other.task))!;
+      if (others > own + 1) return others === Math.max(...waiting.values());
+      return others >= own && other.task.caller !== task.caller && compare(place, other) < 0;
     };
     const replaced: T[] = [];
     let freedBytes = 0;

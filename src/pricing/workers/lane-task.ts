@@ -139,18 +139,18 @@ export const laneSettings = {
 /**
  * Long work that would not end in time beside the other work takes no place, because it would be for nothing. A chunk of a job
  * takes one or none: it is tried again later, and small chunks need its place in the queue of jobs.
- * @param leastLoad that of the lane for long work
+ * @param minLoad that of the lane for long work
  */
 export const refusalOfLong = (
   { kind, expectedMs, limits }: LaneTask,
-  leastLoad: (weight: (task: LaneTask) => number) => number,
+  minLoad: (weight: (task: LaneTask) => number) => number,
 ): AppError | undefined => {
   if (kind === 'job') {
-    const jobs = leastLoad((other) => Number(other.kind === 'job'));
+    const jobs = minLoad((other) => Number(other.kind === 'job'));
     if (jobs < laneSettings.long.places.jobs) return undefined;
     return new AppError('overloaded', 'Other chunks take all places', { retryAfter: 1 });
   }
-  if (expectedMs * (1 + leastLoad(weightOf)) <= limits.maxMs) return undefined;
+  if (expectedMs * (1 + minLoad(weightOf)) <= limits.maxMs) return undefined;
   const detail = 'The work does not end in time beside the other long work: try again later, or send smaller parts';
   return new AppError('overloaded', detail, { retryAfter: 5 });
 };

@@ -49,8 +49,8 @@ export type Lane = {
    * waiting
    */
   readonly cancel: (task: LaneTask) => boolean;
-  /** The smallest sum of the weights of the open tasks of one process; 0 while another process can be started. */
-  readonly leastLoad: (weight: (task: LaneTask) => number) => number;
+  /** The min sum of the weights of the open tasks of one process; 0 while another process can be started. */
+  readonly minLoad: (weight: (task: LaneTask) => number) => number;
   readonly waiting: () => number;
   readonly busy: () => number;
   /** Kills the processes and waits for their end. Waiting and open tasks are lost. */
@@ -266,7 +266,7 @@ export const createLane = (options: LaneOptions): Lane => {
       if (opened.isStarted) killUnlessCancelled(member, task);
       return false;
     },
-    leastLoad: (weight) => {
+    minLoad: (weight) => {
       if (members.size < processes) return 0;
       return Math.min(
         ...members.values().map(({ open }) => open.values().reduce((sum, { task }) => sum + weight(task), 0)),

@@ -161,7 +161,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   metrics.count('volwatch_workers_restarts_total', {}, 0);
 
   const enqueue = (task: PoolTask): void => {
-    const refusal = task.lane === 'long' ? refusalOfLong(task, lanes.long.leastLoad) : undefined;
+    const refusal = task.lane === 'long' ? refusalOfLong(task, lanes.long.minLoad) : undefined;
     if (refusal !== undefined) {
       task.reject(refusal);
       task.releaseBody();

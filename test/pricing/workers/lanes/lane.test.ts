@@ -1,17 +1,16 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import type { LaneTask } from '#src/pricing/workers/lane-task.ts';
 import { createLane } from '#src/pricing/workers/lane.ts';
-import { call } from '../../setup.ts';
+import { laneParts, laneTask } from './lane-parts.ts';
 
 test('the expected time of a task does not stay with its caller when the process ends', async (t) => {
   const queue = createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity });
   let chargedMs = 0;
-  const ignore = (): void => {};
   const lane = createLane({
+    ...laneParts,
     queue: {
       ...queue,
       charge: (task, milliseconds) => {
@@ -20,35 +19,10 @@ test('the expected time of a task does not stay with its caller when the process
       },
     },
     filename: new URL('../bad-worker.ts', import.meta.url).href,
-    processes: 1,
-    places: { all: 1, large: 1, jobs: 1 },
-    niceness: 0,
-    keptBytes: 1e9,
-    heapMegabytes: 64,
-    stallMs: 60_000,
-    cancelGraceMs: 1_000,
-    onEnd: ignore,
-    onDisplaced: ignore,
-    onSuspicion: ignore,
-    onChange: ignore,
   });
   t.teardown(lane.close);
-  const body = ByteBlocks.of(Buffer.from(JSON.stringify({ options: [{ ...call, symbol: 'exit' }] })));
   const { promise, resolve } = Promise.withResolvers<string>();
-  lane.add({
-    head: { id: 1, request: { input: 'json', answer: ['json'], jsonDepth: 20 } },
-    body,
-    bytes: body.byteLength,
-    caller: 'a',
-    kind: 'batch',
-    expectedMs: 5_000,
-    isUncertain: false,
-    limits: { maxMs: 1e9 },
-    losses: 0,
-    runsAlone: false,
-    replied: () => resolve('replied'),
-    lost: resolve,
-  });
+  lane.add(laneTask(1, { symbol: 'exit', expectedMs: 5_000, replied: () => resolve('replied'), lost: resolve }));
   t.is(await promise, 'ended');
   t.is(chargedMs, -5_000);
 });

@@ -25,59 +25,36 @@ test.serial('a small batch does not wait until a large one of another caller end
   t.deepEqual(ended.slice(0, 2), ['first', 'small']);
 });
 
-test.serial('a long batch does not wait for the chunks of jobs, which can take minutes', async (t) => {
-  const { workers } = start(t, {
-    filename: program,
-    heapMegabytes: 512,
-    longProcesses: 1,
-    processes: 1,
-    shortWorkMs: 100,
-  });
-  const stopped = new AbortController();
-  t.teardown(() => stopped.abort());
-  const bytesOf = (rows: number, steps: number): Buffer =>
-    Buffer.from(JSON.stringify({ options: Array.from({ length: rows }, () => ({ ...call, ...slowTree, steps })) }));
-  const send = (caller: string, kind: 'job' | 'batch', bytes: Buffer, signal?: AbortSignal) =>
-    workers.run(
-      { input: 'json', answer: ['json'], jsonDepth: 20, bytes },
-      { caller, kind, maxMs: 1e9, ...(signal && { signal }) },
+for (const [title, kind] of [
+  ['a long batch does not wait for the chunks of jobs, which can take minutes', 'job'],
+  ['work of a second does not wait for work of half a minute', 'batch'],
+] as const) {
+  test.serial(title, async (t) => {
+    const { workers } = start(t, {
+      filename: program,
+      heapMegabytes: 512,
+      longProcesses: 1,
+      processes: 1,
+      shortWorkMs: 100,
+    });
+    const stopped = new AbortController();
+    t.teardown(() => stopped.abort());
+    const requestOf = (rows: number, steps: number) => ({
+      input: 'json' as const,
+      answer: ['json'] as const,
+      jsonDepth: 20,
+      bytes: Buffer.from(
+        JSON.stringify({ options: Array.from({ length: rows }, () => ({ ...call, ...slowTree, steps })) }),
+      ),
+    });
+    const long = Array.from({ length: 5 }, (_, owner) =>
+      t.throwsAsync(
+        workers.run(requestOf(500, 10_001), { caller: `owner ${owner}`, kind, maxMs: 1e9, signal: stopped.signal }),
+      ),
     );
-  const chunk = bytesOf(500, 10_001);
-  const chunks = Array.from({ length: 5 }, (_, owner) =>
-    t.throwsAsync(send(`owner ${owner}`, 'job', chunk, stopped.signal)),
-  );
-  const { size } = await send('client', 'batch', bytesOf(20, 5_001));
-  t.is(size, 20);
-  stopped.abort();
-  await Promise.all(chunks);
-});
-
-test.serial('work of a second does not wait for work of half a minute', async (t) => {
-  const { workers } = start(t, {
-    filename: program,
-    heapMegabytes: 512,
-    longProcesses: 1,
-    processes: 1,
-    shortWorkMs: 100,
+    const { size } = await workers.run(requestOf(20, 5_001), { caller: 'client', kind: 'batch', maxMs: 1e9 });
+    t.is(size, 20);
+    stopped.abort();
+    await Promise.all(long);
   });
-  const stopped = new AbortController();
-  t.teardown(() => stopped.abort());
-  const send = (caller: string, rows: number, steps: number, signal?: AbortSignal) =>
-    workers.run(
-      {
-        input: 'json',
-        answer: ['json'],
-        jsonDepth: 20,
-        bytes: Buffer.from(
-          JSON.stringify({ options: Array.from({ length: rows }, () => ({ ...call, ...slowTree, steps })) }),
-        ),
-      },
-      { caller, kind: 'batch', maxMs: 1e9, ...(signal && { signal }) },
-    );
-  const long = Array.from({ length: 5 }, (_, caller) =>
-    t.throwsAsync(send(`caller ${caller}`, 500, 10_001, stopped.signal)),
-  );
-  t.is((await send('client', 20, 5_001)).size, 20);
-  stopped.abort();
-  await Promise.all(long);
-});
+}

@@ -1,0 +1,42 @@
+import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import type { LaneTask } from '#src/pricing/workers/lane-task.ts';
+import type { LaneOptions } from '#src/pricing/workers/lane.ts';
+import { call } from '../../setup.ts';
+
+const ignore = (): void => {};
+
+/** A lane with one process and one place. */
+export const laneParts = {
+  processes: 1,
+  places: { all: 1, large: 1, jobs: 1 },
+  niceness: 0,
+  keptBytes: 1e9,
+  heapMegabytes: 64,
+  stallMs: 60_000,
+  cancelGraceMs: 1_000,
+  onEnd: ignore,
+  onDisplaced: ignore,
+  onSuspicion: ignore,
+  onChange: ignore,
+} satisfies Partial<LaneOptions>;
+
+/** A batch of one option. */
+export const laneTask = (
+  id: number,
+  facts: Pick<LaneTask, 'expectedMs' | 'replied' | 'lost'> & { readonly symbol?: string },
+): LaneTask => {
+  const { symbol, ...rest } = facts;
+  const body = ByteBlocks.of(Buffer.from(JSON.stringify({ options: [{ ...call, ...(symbol && { symbol }) }] })));
+  return {
+    head: { id, request: { input: 'json', answer: ['json'], jsonDepth: 20 } },
+    body,
+    bytes: body.byteLength,
+    caller: 'a',
+    kind: 'batch',
+    isUncertain: false,
+    limits: { maxMs: 1e9 },
+    losses: 0,
+    runsAlone: false,
+    ...rest,
+  };
+};
