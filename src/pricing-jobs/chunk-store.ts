@@ -10,6 +10,7 @@ export const chunkKey = (jobId: string, number: number): string => `${jobId}/${n
 /** Identifies one chunk. */
 type ChunkKey = { readonly jobId: string; readonly number: number };
 type NewChunk = ChunkKey & { readonly owner: string | null; readonly digest: string; readonly bytes: number };
+type Reserved = ChunkKey & { readonly digest: string };
 /** `network` is a keyed hash of the network of the request that gave the chunk. */
 type ChunkTurn = { readonly group: string; readonly network: string | undefined };
 type Priced = ChunkKey & { readonly owner: string | null; readonly output: ByteBlocks; readonly rows: number } & {
@@ -32,13 +33,16 @@ export type ChunkStore = {
   readonly reserve: (query: Query, chunk: NewChunk) => Promise<boolean>;
   /**
    * Writes the bytes of a reserved chunk and enqueues it.
-   * @throws AppError `precondition_failed` when the job was submitted or cancelled, `concurrency_limit_exceeded` while
-   * another request writes the same chunk
+   * @throws AppError `precondition_failed` when the job was submitted or cancelled or the number has other rows,
+   * `concurrency_limit_exceeded` while another request writes the same chunk, or after its write failed
    */
-  readonly write: (chunk: ChunkKey & ChunkTurn & { readonly digest: string }, bytes: ByteBlocks) => Promise<void>;
+  readonly write: (chunk: Reserved & ChunkTurn, bytes: ByteBlocks) => Promise<void>;
   /** Replaces the input of a chunk with its result. @throws AppError `quota_exceeded` */
   readonly finish: (priced: Priced) => Promise<void>;
 };
+
+const otherRows = (): AppError =>
+  new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
 
 /** The statements on chunks are SQL, because an entity would hold megabytes of input and output in the identity map. */
 export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {
@@ -46,28 +50,35 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
    * A failed write must not leave its bytes reserved. If this delete fails too, the next write of the chunk uses the
    * reservation.
    */
-  const release = async ({ jobId, number }: ChunkKey): Promise<void> => {
+  const release = async ({ jobId, number, digest }: Reserved): Promise<void> => {
     await unitOfWork
       .run({ operation: 'pricing_job.change' }, ({ query }) =>
-        query(`delete from pricing_chunk where job_id = $1 and number = $2 and status = 'storing'`, [jobId, number]),
+        // With the digest, because another request can have reserved the number for other rows meanwhile.
+        query(`delete from pricing_chunk where job_id = $1 and number = $2 and digest = $3 and status = 'storing'`, [
+          jobId,
+          number,
+          digest,
+        ]),
       )
       .catch(() => {});
   };
 
   /** Locks the reservation of a chunk. @returns false if the chunk is stored already */
-  const claimReserved = async (
-    query: Query,
-    { jobId, number, digest }: ChunkKey & { readonly digest: string },
-  ): Promise<boolean> => {
-    // With the digest, because after a failed write another request can have reserved the number for other rows.
+  const claimReserved = async (query: Query, { jobId, number, digest }: Reserved): Promise<boolean> => {
     const reserved = await query(
       `select 1 from pricing_chunk where job_id = $1 and number = $2 and digest = $3 and status = 'storing' for update skip locked`,
       [jobId, number, digest],
     );
     if (reserved.length > 0) return true;
-    const [chunk] = await query('select status from pricing_chunk where job_id = $1 and number = $2', [jobId, number]);
-    if (!chunk) throw new AppError('precondition_failed', 'The job takes no more chunks');
-    if (chunk['status'] !== 'storing') return false;
+    const [chunk] = await query<{ status: string; digest: string }>(
+      'select status, digest from pricing_chunk where job_id = $1 and number = $2',
+      [jobId, number],
+    );
+    if (chunk && chunk.digest !== digest) throw otherRows();
+    if (chunk && chunk.status !== 'storing') return false;
+    // The submission and the cancellation of a job remove its reservations, and so does a failed write of the same rows.
+    const [open] = chunk ? [true] : await query(`select 1 from pricing_job where id = $1 and status = 'open'`, [jobId]);
+    if (!open) throw new AppError('precondition_failed', 'The job takes no more chunks');
     throw new AppError('concurrency_limit_exceeded', 'Another request stores this chunk', { retryAfter: 1 });
   };
 
@@ -77,9 +88,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
         'select digest, status from pricing_chunk where job_id = $1 and number = $2',
         [jobId, number],
       );
-      if (known && known.digest !== digest) {
-        throw new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
-      }
+      if (known && known.digest !== digest) throw otherRows();
       if (known) return known.status === 'storing';
       if (owner !== null) await quota.assertChunk(query, owner, bytes);
       await query(

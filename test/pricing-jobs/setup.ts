@@ -107,6 +107,8 @@ export const setup = async (
     groups,
     networks,
     hooks,
+    jobs,
+    quota,
     work,
     endedKeys,
     removeJobsOfEndedKeys,
