@@ -1,9 +1,11 @@
-import test from 'ava';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createExportRoutes } from '#src/accounts/index.ts';
 import { entities } from '#src/compose/data/entities.ts';
 import { personalTables } from '#src/compose/data/personal-data/personal-tables.ts';
 import { createDatabase } from '#src/database/database.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
@@ -14,7 +16,8 @@ import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
 const idOf = (number: number): string => `018f0000-0000-7000-8000-00000000000${number}`;
 
-test('an account has one export at a time, and a process two; the next one waits for a place', async (t) => {
+/** Three users, and a database whose transactions wait for `open`. */
+const setup = async (t: ExecutionContext) => {
   const stored = await setupDatabase(t);
   await stored.query(
     `insert into user_account (id, email, password_hash, role, scopes, created_at)
@@ -34,6 +37,8 @@ test('an account has one export at a time, and a process two; the next one waits
     },
   };
   const refused: string[] = [];
+  /** Users whose credentials have ended. */
+  const ended = new Set<string>();
   const { call } = await serve(t, {
     routes: createExportRoutes({
       unitOfWork,
@@ -45,25 +50,50 @@ test('an account has one export at a time, and a process two; the next one waits
       statementTimeoutMs: 5_000,
       abuse: { refused: (kind) => void refused.push(kind) },
     }),
-    authenticate: async ({ headers }) => ({ kind: 'user', subject: String(headers.authorization), scopes: [] }),
+    authenticate: async ({ headers }) => {
+      const subject = String(headers.authorization);
+      if (ended.has(subject)) throw new AppError('token_revoked');
+      return { kind: 'user', subject, scopes: [] };
+    },
   });
   const exportOf = (number: number) => call('/api/v1/account/export', { headers: { Authorization: idOf(number) } });
+  return { exportOf, open, ended, refused, started: () => started };
+};
+
+test('an account has one export at a time, and a process two; the next one waits for a place', async (t) => {
+  const { exportOf, open, refused, started } = await setup(t);
   const first = exportOf(1);
-  await eventually(() => started === 1, 'the first export has begun');
+  await eventually(() => started() === 1, 'the first export has begun');
   const same = await exportOf(1);
   t.is(same.status, 429);
   t.is(same.headers.get('retry-after'), '5');
   t.like(await same.json(), { code: 'rate_limit_exceeded', detail: 'Another export of this account is being made' });
   const second = exportOf(2);
-  await eventually(() => started === 2, 'the second export has begun');
+  await eventually(() => started() === 2, 'the second export has begun');
   const third = exportOf(3);
   t.is((await exportOf(2)).status, 429);
   t.deepEqual(refused, ['answer_backlog', 'answer_backlog']);
-  t.is(started, 2);
+  t.is(started(), 2);
   open.resolve();
   for (const [number, answer] of [await first, await second, await third].entries()) {
     t.is(answer.status, 200);
     t.like(await answer.json(), { user_id: idOf(number + 1), truncated: [] });
   }
   t.is((await exportOf(3)).status, 200);
+});
+
+test('an export is not made for a credential that ended while it waited', async (t) => {
+  const { exportOf, open, ended, started } = await setup(t);
+  const others = [exportOf(1), exportOf(2)];
+  await eventually(() => started() === 2, 'two exports have begun');
+  const waiting = exportOf(3);
+  // A caller is not checked again within a second.
+  await sleep(1_100);
+  ended.add(idOf(3));
+  open.resolve();
+  const answer = await waiting;
+  t.is(answer.status, 401);
+  t.like(await answer.json(), { code: 'token_revoked' });
+  for (const other of others) t.is((await other).status, 200);
+  t.is(started(), 4, 'two transactions for each of the two exports');
 });

@@ -55,13 +55,19 @@ export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: A
       request: {},
       responses: { 200: exportAnswer },
       errors: ['resource_not_found'],
-      handler: async ({ context: { principal, clientIp } }) => {
+      handler: async ({ context }) => {
+        const { principal, clientIp } = context;
         if (principal?.kind !== 'user') throw new AppError('resource_not_found', 'Only users have an account');
         const userId = principal.subject;
         assertNone(userId, clientIp);
         open.add(userId);
         try {
-          const body = new AnswerPieces(await work.run(() => exportAccount(userId)));
+          const document = await work.run(async () => {
+            // An export can wait for many others.
+            await context.assertCaller?.();
+            return exportAccount(userId);
+          });
+          const body = new AnswerPieces(document);
           const headers = {
             'Content-Type': 'application/json; charset=utf-8',
             'Content-Length': String(body.byteLength),

@@ -50,6 +50,7 @@ class RequestScope implements RequestContext {
   readonly timings: RequestContext['timings'] = {};
   readonly noCache: boolean;
   principal?: Principal;
+  assertCaller?: () => Promise<void>;
   idempotency?: IdempotencyClaim;
   readonly #response: ServerResponse;
   readonly #deadlineMs: number;

@@ -18,11 +18,6 @@ export type HttpState = {
   span: Span;
   /** See `callerIn`. */
   caller?: Caller;
-  /**
-   * Checks the caller again, if the check is some time ago. A body can arrive slowly, and the owner may have ended the credential, or an
-   * operator the owner, meanwhile. @throws AppError as `Authenticate`
-   */
-  assertCaller?: () => Promise<void>;
   /** The validated input of the handler. */
   input: Input<RequestSchemas>;
   /** The handler has begun, so it may still use the body of the request after its answer. */

@@ -17,6 +17,12 @@ export type RequestContext = {
   /** The caller sent `Cache-Control: no-cache`: caches and replicas must not be used. */
   readonly noCache?: boolean;
   principal?: Principal;
+  /**
+   * Checks the caller again, if the last check is some time ago. A body can arrive slowly and work can wait for its turn, and meanwhile
+   * the owner may have ended the credential, or an operator the owner. Undefined on public routes and without credentials.
+   * @throws AppError as the check of the caller
+   */
+  assertCaller?: () => Promise<void>;
   /** Set while the handler runs with an `Idempotency-Key`. */
   idempotency?: IdempotencyClaim;
 };

@@ -29,7 +29,7 @@ export const openStream = (ctx: HttpContext, route: CompiledRoute, reading: Body
         (body) => (mediaType === multipartType ? readFormFile(ctx, body, consume) : consume({ mediaType, ...body })),
       );
       // An upload can take half an hour.
-      await ctx.state.assertCaller?.();
+      await ctx.state.request.assertCaller?.();
       return result;
     },
   };

@@ -72,7 +72,7 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
           }
           if (principal) {
             ctx.state.request.principal = principal;
-            ctx.state.assertCaller = againAfter(performance.now(), ctx, auth);
+            ctx.state.request.assertCaller = againAfter(performance.now(), ctx, auth);
           }
         } catch (error) {
           if (error instanceof AppError && countedByAddress.has(error.definition.category)) await take(ctx, route);
@@ -90,7 +90,7 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
     identifyAgain: ({ declaration: { auth, request } }) => {
       if (auth === 'public' || request.body === undefined) return undefined;
       return async (ctx, next) => {
-        await ctx.state.assertCaller?.();
+        await ctx.state.request.assertCaller?.();
         return next();
       };
     },
