@@ -16,50 +16,33 @@ const decoded = (segment: string): string => {
   }
 };
 
-/**
- * Logged in place of what comes after a segment of this name: the id of a user, which the audit trail has, and the name that a user
- * chose for a preset.
- */
-const hiddenAfter = [
-  ['user', '{id}'],
-  ['preset', '{name}'],
-] as const;
-const replacementAfter = (segment: string): string | undefined => {
-  const name = decoded(segment).toLowerCase();
-  return hiddenAfter.find(([start]) => name.startsWith(start))?.[1];
-};
+/** A value after these segments is not logged: the id of a user, which the audit trail has, and the name that a user chose for a preset. */
+const hiddenAfter: ReadonlySet<string | undefined> = new Set(['users', 'presets']);
 
 /** The path of a route, with the values of parameters that are plain values or ids of stored things. */
 const ofRoute = (segments: readonly string[], template: readonly string[]): string =>
   template
     .map((name, index) => {
-      if (!name.startsWith('{') || replacementAfter(template[index - 1] ?? '') !== undefined) return name;
+      if (!name.startsWith('{') || hiddenAfter.has(template[index - 1])) return name;
       const value = decoded(segments[index]!);
       return isPlain(value) || uuid.test(value) ? value : redacted;
     })
     .join('/');
 
-/** A path that no route has. Any segment can be anything, so only plain ones are kept, and none after the name of users or presets. */
-const ofNoRoute = (segments: readonly string[]): string => {
-  let replacement: string | undefined;
-  return segments
-    .map((segment) => {
-      if (segment === '') return segment;
-      const logged = replacement ?? (isPlain(segment) && !uuid.test(segment) ? segment : redacted);
-      replacement ??= replacementAfter(segment);
-      return logged;
-    })
-    .join('/');
-};
-
 /**
- * The path of a request for logs and spans. Anybody can send any path, so only segments of a known form are kept as they
- * were sent: an address, a key or a token does not have it, whatever stands around it.
+ * The path of a request for logs and spans. Anybody can send any path: a mistyped one can have a key, a password or the name that a
+ * user chose for something. So a path that no route has keeps only the segments that stand in the path of a route.
+ * @param words the segments of all routes that are no parameters
  */
-export const loggedPath = (path: string, template: string): string => {
-  if (path === template) return path;
-  const segments = path.slice(0, 4 * maxCharacters).split('/');
-  const names = template.split('/');
-  const safe = names.length > 1 && names.length === segments.length ? ofRoute(segments, names) : ofNoRoute(segments);
-  return safe.length > maxCharacters ? `${safe.slice(0, maxCharacters)}…` : safe;
-};
+export const createLoggedPath =
+  (words: ReadonlySet<string>) =>
+  (path: string, template: string): string => {
+    if (path === template) return path;
+    const segments = path.slice(0, 4 * maxCharacters).split('/');
+    const names = template.split('/');
+    const safe =
+      names.length > 1 && names.length === segments.length
+        ? ofRoute(segments, names)
+        : segments.map((segment) => (segment === '' || words.has(segment) ? segment : redacted)).join('/');
+    return safe.length > maxCharacters ? `${safe.slice(0, maxCharacters)}…` : safe;
+  };

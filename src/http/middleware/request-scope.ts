@@ -18,7 +18,7 @@ import type { Principal } from '#src/kernel/requests/principal.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { ClientIp } from '../server/client-ip.ts';
 import { startWaitOf } from '../server/counted-request.ts';
-import { loggedPath } from './logged-path.ts';
+import { createLoggedPath } from './logged-path.ts';
 import { requestIdFrom, serverTiming, traceIdFrom } from './request-identity.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Routing } from '../routing/router.ts';
@@ -27,7 +27,7 @@ import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
 type RequestScopeDeps = {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly routing: Pick<Routing, 'match'>;
+  readonly routing: Pick<Routing, 'match' | 'words'>;
   readonly clientIp: ClientIp;
   readonly requestLog: RequestLog;
   /** False if the configuration lifts all rate limits, as for a load test. */
@@ -155,6 +155,7 @@ const endSpan = (span: Span, status: number, failure: AppError | undefined): voi
  */
 export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
   const { clock, metrics, routing, clientIp, requestLog, hasRateLimits, deadlineMs, streamDeadlineMs } = deps;
+  const loggedPath = createLoggedPath(routing.words);
   const tracing: Tracing = { tracer: trace.getTracer('volwatch.http'), fields: propagation.fields() };
 
   return async (ctx, next) => {

@@ -8,6 +8,8 @@ import type { HttpMiddleware, HttpState } from './types.ts';
 export type Routing = {
   readonly deprecated: readonly CompiledRoute[];
   readonly match: (method: string, path: string) => Match;
+  /** The segments of all paths that are no parameters. */
+  readonly words: ReadonlySet<string>;
   /** Runs the steps of the route of the request. Without such a route it calls the next middleware. */
   readonly middleware: HttpMiddleware;
 };
@@ -74,6 +76,9 @@ export const createRouting = ({ routes, basePath, stepsOf, ...options }: Options
   return {
     deprecated: [...compiled.values()].filter((route) => route.deprecationHeaders !== undefined),
     match: (method, path) => find(method, path).match,
+    words: new Set(
+      [...compiled.values()].flatMap(({ template }) => template.split('/').filter((word) => !word.startsWith('{'))),
+    ),
     middleware: router.routes() as HttpMiddleware,
   };
 };
