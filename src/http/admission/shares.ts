@@ -1,4 +1,4 @@
-import { createRecentUse } from './recent-use.ts';
+import { createRecentUse } from '#src/kernel/requests/callers/recent-use.ts';
 
 /** `key` names the user, client, API key or address that shares are counted by. */
 export type Caller = { readonly key: string; readonly clientIp: string };
@@ -35,9 +35,6 @@ export type SharesOptions = {
 export const networkPercent = 75;
 /** Share of a limit that is kept for callers who hold no more than `minAmount` and held little recently. */
 const keptShare = 0.25;
-/** Time after which what a caller held counts half. */
-const halfLifeMs = 30_000;
-
 /**
  * Divides a limit among callers. A caller may hold a fixed proportion of the amount that is free at the moment. So the
  * max per caller falls with the number of callers, and some amount stays free for the next caller. With 50 percent and
@@ -51,7 +48,7 @@ export const createShares = (options: SharesOptions): Shares => {
   const perFree = callerPercent / (100 - callerPercent);
   const held = new Map<string, number>();
   /** In units of `minAmount`. */
-  const recentUse = createRecentUse({ halfLifeMs, now });
+  const recentUse = createRecentUse({ now });
   const keeps = callerPercent < 100;
   const kept = limit * keptShare;
   let total = 0;

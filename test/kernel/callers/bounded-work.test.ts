@@ -160,3 +160,36 @@ test('where each caller waits for one call, the network with most callers makes 
   t.deepEqual(await Promise.all(others), ['done', 'done']);
   t.deepEqual(order, ['a0', 'a1', 'a2', 'b', 'c']);
 });
+
+test('the next call is of the network that had the fewest places recently, and it also finds room in a full queue', async (t) => {
+  let now = 0;
+  const work = createBoundedWork({ concurrency: 1, queue: 2, detail: 'Too many calls', retryAfter: 1, now: () => now });
+  const order: string[] = [];
+  const from = (clientIp: string, name: string, gate: Promise<void>) =>
+    runInRequest({ clientIp } as RequestContext, () =>
+      work.run(async () => {
+        order.push(name);
+        await gate;
+      }),
+    );
+  const done = Promise.resolve();
+  for (const [address, seconds] of [
+    ['192.0.2.1', 2],
+    ['192.0.2.2', 1],
+  ] as const) {
+    const gate = Promise.withResolvers<void>();
+    const call = from(address, address, gate.promise);
+    now += seconds * 1_000;
+    gate.resolve();
+    await call;
+  }
+  const gate = Promise.withResolvers<void>();
+  const first = from('192.0.2.3', 'c', gate.promise);
+  const displaced = t.throwsAsync(from('192.0.2.1', 'a', done), { message: 'Too many calls' });
+  const waiting = [from('192.0.2.2', 'b', done), from('192.0.2.4', 'd', done)];
+  await displaced;
+  await t.throwsAsync(from('192.0.2.1', 'a', done), { message: 'Too many calls' });
+  gate.resolve();
+  await Promise.all([first, ...waiting]);
+  t.deepEqual(order, ['192.0.2.1', '192.0.2.2', 'c', 'd', 'b']);
+});

@@ -1,6 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { callerOf } from '../caller.ts';
 import { currentRequest } from '../request-context.ts';
+import { createRecentUse } from './recent-use.ts';
 import { siteOfRequest } from './site-of-request.ts';
 
 export type BoundedWorkOptions = {
@@ -14,6 +15,8 @@ export type BoundedWorkOptions = {
   readonly retryAfter: number;
   /** Returns who takes turns with others. Default: the caller of the current request. */
   readonly callerNow?: () => string;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: () => number;
 };
 
 export type BoundedWork = {
@@ -45,59 +48,78 @@ const currentCaller = (): string => {
   return request === undefined ? serviceItself : callerOf(request);
 };
 
+/** Places that two networks had on average: a smaller difference is no reason to prefer one. */
+const minDifference = 0.005;
+
 /**
- * Runs a bounded number of calls at once. Callers take turns, so that one caller with many calls delays each other one by one
- * call. In a full queue a caller who waits for nothing takes the last place of the caller who waits for most. If each waits for one call only, the
- * network with most callers makes room for one with fewer, because a network can have many accounts.
+ * Runs a bounded number of calls at once. The next call is of the network that had the fewest places recently, and its callers take
+ * turns. So neither a network with many accounts nor a caller with many calls delays others by more than one call.
+ *
+ * In a full queue the network with most calls makes room for a network with fewer. Among networks with equally many it is the one that had most places
+ * recently. See docs/decisions/0321.
  */
 export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
-  const { concurrency, queue, detail, retryAfter, callerNow = currentCaller } = options;
+  const { concurrency, queue, detail, retryAfter, callerNow = currentCaller, now = () => performance.now() } = options;
   const overloaded = (): AppError => new AppError('overloaded', detail, { retryAfter });
   /** In the order of their turns. */
   const callers = new Map<string, Waiting[]>();
+  /** The places that each network has now. */
+  const places = new Map<string, number>();
+  const recentPlaces = createRecentUse({ now });
   let waitingCount = 0;
   let running = 0;
+
+  const hold = (network: string, change: 1 | -1): void => {
+    const held = (places.get(network) ?? 0) + change;
+    if (held > 0) places.set(network, held);
+    else places.delete(network);
+    recentPlaces.hold(network, held);
+  };
 
   const removeIfEmpty = (caller: string): void => {
     if (callers.get(caller)?.length === 0) callers.delete(caller);
   };
 
-  const refuseLast = (caller: string): true => {
+  /** The caller of this network who waits for most calls; among equal ones the one whose turn comes last. */
+  const longestOf = (network: string): readonly [caller: string, calls: number] => {
+    let longest: readonly [string, number] = ['', 0];
+    for (const [caller, own] of callers) {
+      if (own[0]?.network === network && own.length >= longest[1]) longest = [caller, own.length];
+    }
+    return longest;
+  };
+
+  /** @param newcomer the number of calls with which the newcomer would wait. @returns whether a place became free for the newcomer */
+  const displace = (network: string, newcomer: number): boolean => {
+    const calls = new Map<string, number>([[network, 1]]);
+    for (const own of callers.values()) {
+      for (const call of own) calls.set(call.network, (calls.get(call.network) ?? 0) + 1);
+    }
+    const loadOf = (name: string): number => calls.get(name)! + recentPlaces.of(name);
+    let [largest, load] = [network, loadOf(network) + minDifference];
+    for (const name of calls.keys()) {
+      const other = loadOf(name);
+      if (other > load) [largest, load] = [name, other];
+    }
+    const [caller, most] = longestOf(largest);
+    if (most === 0 || (largest === network && most <= newcomer)) return false;
     callers.get(caller)!.pop()!.refuse(overloaded());
     waitingCount -= 1;
     removeIfEmpty(caller);
     return true;
   };
 
-  /** The caller of the network with most callers whose turn comes last. Undefined: it has not more than the newcomer's would have. */
-  const lastOfLargestNetwork = (network: string): string | undefined => {
-    const sizes = new Map<string, number>();
-    for (const [{ network: own }] of callers.values() as Iterable<[Waiting]>) sizes.set(own, (sizes.get(own) ?? 0) + 1);
-    let [largest, most]: [string, number] = [network, (sizes.get(network) ?? 0) + 1];
-    for (const [name, size] of sizes) if (size > most) [largest, most] = [name, size];
-    if (largest === network) return undefined;
-    return [...callers].findLast(([, [call]]) => call?.network === largest)?.[0];
-  };
-
-  /** @returns whether a place became free for a newcomer of this network */
-  const displace = (network: string): boolean => {
-    let [longest, most]: [string, number] = ['', 1];
-    for (const [caller, own] of callers) if (own.length > most) [longest, most] = [caller, own.length];
-    const caller = most > 1 ? longest : lastOfLargestNetwork(network);
-    return caller !== undefined && refuseLast(caller);
-  };
-
-  const acquire = async (signal: AbortSignal | undefined): Promise<void> => {
+  const acquire = async (network: string, signal: AbortSignal | undefined): Promise<void> => {
     if (running < concurrency) {
       running += 1;
+      hold(network, 1);
       return;
     }
     // Before the queue is changed, because a request that has ended must not displace another one.
     signal?.throwIfAborted();
     const caller = callerNow();
+    if (waitingCount >= queue && !displace(network, (callers.get(caller)?.length ?? 0) + 1)) throw overloaded();
     const own = callers.get(caller) ?? [];
-    const network = currentNetwork();
-    if (waitingCount >= queue && !(own.length === 0 && displace(network))) throw overloaded();
     const place = Promise.withResolvers<void>();
     const call: Waiting = { network, start: place.resolve, refuse: place.reject };
     own.push(call);
@@ -120,35 +142,50 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     }
   };
 
-  const release = (): void => {
-    const next = callers.entries().next().value;
-    if (next === undefined) {
+  /** The caller whose turn it is, among those of the network that had the fewest places recently. */
+  const nextCaller = (): string | undefined => {
+    let next: string | undefined;
+    let fewest = Infinity;
+    for (const [caller, [call]] of callers as Iterable<[string, [Waiting]]>) {
+      const recent = recentPlaces.of(call.network);
+      if (recent < fewest - minDifference) [next, fewest] = [caller, recent];
+    }
+    return next;
+  };
+
+  const release = (network: string): void => {
+    hold(network, -1);
+    const caller = nextCaller();
+    if (caller === undefined) {
       running -= 1;
       return;
     }
-    const [caller, own] = next;
+    const own = callers.get(caller)!;
     const call = own.shift()!;
     waitingCount -= 1;
     // The caller goes behind the others. `running` stays, because the place is handed on.
     callers.delete(caller);
     if (own.length > 0) callers.set(caller, own);
+    hold(call.network, 1);
     call.start();
   };
 
   return {
     run: async (work) => {
-      await acquire(currentRequest()?.signal);
+      const network = currentNetwork();
+      await acquire(network, currentRequest()?.signal);
       try {
         return await work();
       } finally {
-        release();
+        release(network);
       }
     },
     enter: async (signal) => {
-      await acquire(signal);
+      const network = currentNetwork();
+      await acquire(network, signal);
       let held = true;
       return () => {
-        if (held) release();
+        if (held) release(network);
         held = false;
       };
     },

@@ -5,7 +5,11 @@ export type RecentUse = {
   readonly of: (caller: string) => number;
 };
 
-export type RecentUseOptions = { readonly halfLifeMs: number; readonly now: () => number };
+/** `now`: milliseconds of a clock that only goes forward. */
+export type RecentUseOptions = { readonly now: () => number };
+
+/** Time after which what a caller held counts half. */
+const halfLifeMs = 30_000;
 
 type Entry = { average: number; held: number; at: number };
 
@@ -14,7 +18,7 @@ const maxCallers = 10_000;
 const forgottenBelow = 0.01;
 
 /** The average amount that each caller held, as an exponential moving average over time. */
-export const createRecentUse = ({ halfLifeMs, now }: RecentUseOptions): RecentUse => {
+export const createRecentUse = ({ now }: RecentUseOptions): RecentUse => {
   const entries = new Map<string, Entry>();
   const averageAt = ({ average, held, at }: Entry, time: number): number => {
     const past = 0.5 ** ((time - at) / halfLifeMs);
