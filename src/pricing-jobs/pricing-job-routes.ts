@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { ownerName } from '#src/kernel/ports/owners.ts';
 import { integerParameter, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
 import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { byId, idParameter } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -25,6 +26,7 @@ const jobSchema = z
   .meta({ id: 'PricingJob' });
 const byNumber = z.strictObject({ id: idParameter, number: integerParameter(1, maxChunks) });
 const bytes = z.custom<ByteBlocks>((value) => value instanceof ByteBlocks);
+const unreadBytes = z.custom<UnreadBlocks>((value) => value instanceof UnreadBlocks);
 
 const callerOf = ({ principal }: RequestContext): { readonly subject: string; readonly owner: string } => {
   if (!principal) throw new AppError('credentials_missing');
@@ -124,7 +126,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       summary: 'Read the priced rows of a chunk, in the order of the input',
       produces: arrowType,
       request: { path: byNumber },
-      responses: { 200: bytes },
+      responses: { 200: unreadBytes },
       etag: 'handler',
       errors: ['resource_not_found', 'quota_exceeded'],
       handler: async ({ path, context }) => ({

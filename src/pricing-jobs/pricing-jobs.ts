@@ -7,7 +7,9 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobEnqueuer, JobHandler, JobRemover } from '#src/kernel/ports/jobs.ts';
 import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { createChunkPricing, type ChunkPricingDeps } from './chunk-pricing.ts';
 import { chunkKey, createChunkStore } from './chunk-store.ts';
@@ -62,9 +64,11 @@ export type PricingJobs = {
   readonly submit: (subject: string, id: string) => Promise<PricingJob>;
   readonly find: (subject: string, id: string) => Promise<PricingJob>;
   /**
-   * @throws AppError `resource_not_found`, also if the chunk is not priced yet; the code of the error if pricing failed
+   * The result of a chunk. To read it waits for a place, because a result has up to tens of megabytes.
+   * @throws AppError `resource_not_found`, also if the chunk is not priced yet; the code of the error if pricing failed. The reading
+   * throws `resource_not_found` if the job was cancelled meanwhile, and `overloaded` if too many other results are being read
    */
-  readonly result: (subject: string, id: string, number: number) => Promise<ByteBlocks>;
+  readonly result: (subject: string, id: string, number: number) => Promise<UnreadBlocks>;
   /** Removes all chunks. Waiting chunks are not priced any more. */
   readonly cancel: (subject: string, id: string) => Promise<void>;
   /** Prices one chunk. */
@@ -139,12 +143,26 @@ const failureOf = (reason: ErrorCode): AppError =>
       : 'The chunk could not be priced',
   );
 
+/** Max results that one process reads at once, because each is in memory until the client has read it. */
+const maxResultsAtOnce = 4;
+/** Results that wait for their turn. */
+const maxResultsWaiting = 256;
+
+const noResult = (): AppError =>
+  new AppError('resource_not_found', 'This chunk has no result yet: GET /pricing/jobs/ID says when it is done');
+
 const notFound = (): AppError => new AppError('resource_not_found', 'There is no such pricing job');
 
 export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
   const { unitOfWork, reader, ids, clock, quota, assertStream, defaultsOfCaller, networkOfRequest } = deps;
   const measure = createMeasureChunk(deps);
   const store = createChunkStore(deps);
+  const readings = createBoundedWork({
+    concurrency: maxResultsAtOnce,
+    queue: maxResultsWaiting,
+    detail: 'Other results of pricing jobs are being read',
+    retryAfter: 1,
+  });
 
   const read = async (query: Reader['query'], subject: string, id: string): Promise<PricingJob> => {
     const [row] = await query<JobRow>(jobSql, [id, subject]);
@@ -217,13 +235,14 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       );
       if (chunk?.reason) throw failureOf(chunk.reason);
       const length = chunk?.length ?? 0;
-      const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
-      if (!output?.byteLength)
-        throw new AppError(
-          'resource_not_found',
-          'This chunk has no result yet: GET /pricing/jobs/ID says when it is done',
-        );
-      return output;
+      if (length === 0) throw noResult();
+      return new UnreadBlocks(() =>
+        readings.run(async () => {
+          const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
+          if (!output) throw noResult();
+          return output;
+        }),
+      );
     },
 
     cancel: (subject, id) =>

@@ -23,7 +23,7 @@ test('jobs of an ended key do not use the quota of their owner, and those of oth
   endedKeys.add(idOf(ended));
   await pricing.add(kept.subject, young.id, 2, Buffer.alloc(5, 'c'));
   t.deepEqual(await admin.query('select id from pricing_job'), [{ id: young.id }]);
-  t.is(String((await pricing.result(kept.subject, young.id, 1)).joined()), 'bb');
+  t.is(String((await (await pricing.result(kept.subject, young.id, 1)).read()).joined()), 'bb');
   await pricing.open(kept);
 });
 

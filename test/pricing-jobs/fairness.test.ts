@@ -45,7 +45,7 @@ test('a chunk that could not be written leaves nothing behind, and one that was 
   t.is(await outcome(pricing.add(owner, id, 2, Buffer.from('de'))), 'quota_exceeded', 'reserved bytes count');
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   await work();
-  t.is(String((await pricing.result(owner, id, 1)).joined()), 'cba');
+  t.is(String((await (await pricing.result(owner, id, 1)).read()).joined()), 'cba');
 });
 
 test('a submitted job does not wait for a chunk whose bytes never arrived', async (t) => {
@@ -93,7 +93,7 @@ test('values of several parts come back as they were stored', async (t) => {
   const bytes = Buffer.concat([Buffer.from('a'), randomBytes(1_300_000)]);
   await pricing.add(owner, id, 1, bytes);
   await work();
-  t.deepEqual(Buffer.concat((await pricing.result(owner, id, 1)).blocks), Buffer.from(bytes).reverse());
+  t.deepEqual(Buffer.concat((await (await pricing.result(owner, id, 1)).read()).blocks), Buffer.from(bytes).reverse());
 });
 
 test('bytes that are no Arrow stream are refused before anything is stored', async (t) => {

@@ -30,8 +30,8 @@ test('chunks are stored, priced and read in order; a submitted job is completed 
   });
   t.is((await pricing.submit(owner, id)).status, 'completed');
   t.is(await outcome(pricing.add(owner, id, 3, Buffer.from('ghi'))), 'precondition_failed');
-  t.is(String((await pricing.result(owner, id, 1)).joined()), 'cba');
-  t.is(String((await pricing.result(owner, id, 2)).joined()), 'fed');
+  t.is(String((await (await pricing.result(owner, id, 1)).read()).joined()), 'cba');
+  t.is(String((await (await pricing.result(owner, id, 2)).read()).joined()), 'fed');
   t.deepEqual(await admin.query('select count(input)::int as inputs from pricing_chunk'), [{ inputs: 0 }]);
 });
 

@@ -6,6 +6,7 @@ import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { versionTag } from '#src/kernel/requests/conditional/expected-versions.ts';
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
 import { createTurns, nextTurnOfLoop, type Turns } from '#src/kernel/streams/turns.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import { isLargeAnswer, largeJson } from './large-answer.ts';
@@ -80,7 +81,7 @@ const isKnown = (ctx: HttpContext, { declaration }: CompiledRoute, status: numbe
 
 /**
  * Sets status, headers and body of the reply. With `etag` in the declaration it answers 304 where If-None-Match matches.
- * @returns a promise for a large answer only, which is written in steps
+ * @returns a promise for a large answer, which is written in steps, and for stored bytes, which are read now
  */
 export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteReply): Promise<void> | undefined => {
   const { res } = ctx;
@@ -94,6 +95,7 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
     return undefined;
   }
   const { body } = reply;
+  if (body instanceof UnreadBlocks) return sendUnread(ctx, route, reply, body, produces);
   if (body instanceof ByteBlocks) sendBlocks(ctx, route, reply, body, produces);
   else if (body instanceof Readable) sendStream(ctx, body, produces);
   else if (isLargeAnswer(body)) return sendLarge(ctx, route, { ...reply, body }, produces);
@@ -147,6 +149,17 @@ const sendBlocks = (
   if (isKnown(ctx, route, status)) return sendNotModified(ctx);
   sendStream(ctx, new AnswerPieces(blocks), produces);
   ctx.length = byteLength;
+};
+
+const sendUnread = async (
+  ctx: HttpContext,
+  route: CompiledRoute,
+  reply: RouteReply,
+  body: UnreadBlocks,
+  produces: string,
+): Promise<void> => {
+  if (isKnown(ctx, route, reply.status)) return sendNotModified(ctx);
+  sendBlocks(ctx, route, reply, await body.read(), produces);
 };
 
 const sendNotModified = (ctx: HttpContext): void => {

@@ -1,0 +1,38 @@
+import test from 'ava';
+import { Client } from 'pg';
+import { eventually } from '#testkit/eventually.ts';
+import { owner, setup } from './setup.ts';
+
+test('a result is read when it is sent, four at once, and the others wait', async (t) => {
+  const { admin, pricing, work } = await setup(t);
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  await work();
+  const results = await Promise.all(Array.from({ length: 5 }, () => pricing.result(owner, id, 1)));
+  const lock = new Client({ connectionString: admin.url });
+  await lock.connect();
+  t.teardown(() => lock.end());
+  await lock.query('begin');
+  await lock.query('lock table pricing_chunk in access exclusive mode');
+  const reads = results.map((result) => result.read());
+  const waiting = async (): Promise<number> => {
+    const rows = await admin.query(
+      `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%substring%'`,
+    );
+    return rows.length;
+  };
+  await eventually(async () => (await waiting()) === 4, 'four results are being read');
+  t.is(await waiting(), 4);
+  await lock.query('rollback');
+  for (const read of reads) t.is(String((await read).joined()), 'cba');
+});
+
+test('a result that was removed before it was read is not found', async (t) => {
+  const { pricing, work } = await setup(t);
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  await work();
+  const result = await pricing.result(owner, id, 1);
+  await pricing.cancel(owner, id);
+  await t.throwsAsync(result.read(), { message: /no result yet/ });
+});
