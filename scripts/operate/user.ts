@@ -10,6 +10,7 @@ import type { ManagedUser } from '#src/auth/administration/user-queries.ts';
 import { createEndCredentials } from '#src/auth/owners/end-credentials.ts';
 import { runOperatorCommand } from '#src/auth/measured.ts';
 import { loadConfig } from '#src/config/config.ts';
+import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -170,7 +171,8 @@ await runOnCommandLine(usage, async () => {
       removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     });
     const verifiedForRights = smtp !== undefined;
-    console.log(await command(createUserAdmin({ unitOfWork, reader, audit, logger, roles, end, verifiedForRights })));
+    const deps = { unitOfWork, reader, audit, mail: noMail, logger, roles, end, verifiedForRights };
+    console.log(await command(createUserAdmin(deps)));
     return 0;
   });
 });

@@ -182,6 +182,13 @@ export const createAuth = (deps: AuthDeps): Auth => {
     },
   });
   const findOwnAccount = createOwnAccountReads(deps);
+  const removal = createRemoval({
+    ...shared,
+    findOwnAccount,
+    checkPassword,
+    revocations,
+    graceDays: settings.removalGraceDays,
+  });
   const passwords = createPasswords({
     ...shared,
     findOwnAccount,
@@ -192,6 +199,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     end,
     places,
     revocations,
+    cancelRemoval: removal.cancel,
   });
   const emails = createEmails({
     ...shared,
@@ -199,13 +207,6 @@ export const createAuth = (deps: AuthDeps): Auth => {
     checkPassword,
     tokens: accountTokens,
     changeSeconds: settings.emailTokenSeconds,
-  });
-  const removal = createRemoval({
-    ...shared,
-    findOwnAccount,
-    checkPassword,
-    revocations,
-    graceDays: settings.removalGraceDays,
   });
   const secondStep = createSecondStep({
     ...shared,

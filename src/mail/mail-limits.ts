@@ -67,6 +67,8 @@ const causeOf = {
   email_changed: 'notice',
   removal_planned: 'notice',
   removal_cancelled: 'notice',
+  second_factor_enabled: 'notice',
+  second_factor_removed: 'notice',
 } as const satisfies Readonly<Record<MailKind, string>>;
 
 const causeCount = new Set(Object.values(causeOf)).size;

@@ -1,6 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -18,6 +19,8 @@ import { existingUser, userNotFound, type ManagedUser } from './user-queries.ts'
 export type UserAdminDeps = UserAdminReadsDeps & {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
+  /** On the command line `noMail`: the user asked the operator for the removal of the second factor. */
+  readonly mail: Mail;
   readonly logger: Logger;
   readonly end: EndCredentials;
   /** Whether only a user whose address is verified gets rights: where messages reach people. */
@@ -69,7 +72,7 @@ const unproved = ({ contested }: Pick<ManagedUser, 'contested'>): AppError =>
 
 /** Administration of users, for the routes under `/users` and the command line. */
 export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
-  const { unitOfWork, audit, logger, roles, end, verifiedForRights, revocations } = deps;
+  const { unitOfWork, audit, logger, roles, end, verifiedForRights, revocations, mail } = deps;
 
   /** Locks the user until the end of the transaction. */
   const lock = async ({ em }: Transaction, id: string) => {
@@ -157,7 +160,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     removeSecondFactor: (id, by) =>
       unitOfWork.run({ operation }, async (transaction) => {
         await lock(transaction, id);
-        const removed = await removeSecondFactor(transaction, id, { audit, actor: by && operator });
+        const removed = await removeSecondFactor(transaction, id, { audit, mail, actor: by && operator });
         if (removed === 'none') throw new AppError('resource_not_found', 'The user has no second factor');
       }),
 

@@ -54,6 +54,8 @@ export const createLetters = (deps: LettersDeps): WriteLetter => {
     email_changed: async () => texts.emailChanged,
     removal_planned: async () => texts.removalPlanned,
     removal_cancelled: async () => texts.removalCancelled,
+    second_factor_enabled: async () => texts.secondFactorEnabled,
+    second_factor_removed: async () => texts.secondFactorRemoved,
   };
 
   return (message) => letters[message.kind](message);

@@ -1,4 +1,5 @@
 import type { Letter } from '#src/kernel/ports/account/mail.ts';
+import { newFactorDays } from '../second-factor/second-factor.ts';
 
 const letter = (subject: string, ...paragraphs: readonly string[]): Letter => ({
   subject,
@@ -71,11 +72,23 @@ export const emailChanged: Letter = letter(
 export const removalPlanned: Letter = letter(
   'Your account will be removed',
   'Somebody who knows your password asked to remove your account. All sign-ins were ended.',
-  'Sign in before the day of the removal if you want to keep the account. If it was not you, sign in and change your password.',
+  'Sign in before the day of the removal if you want to keep the account. If it was not you, reset your password: this cancels the removal too.',
 );
 
 export const removalCancelled: Letter = letter(
   'Your account stays',
-  'Somebody signed in to your account, so its removal was cancelled.',
-  'If it was not you, change your password.',
+  'Somebody signed in to your account or reset its password, so its removal was cancelled.',
+  'If it was not you, reset your password.',
+);
+
+export const secondFactorEnabled: Letter = letter(
+  'A second factor was added',
+  'Your account has a second factor now: a sign-in also needs a code of an authenticator, or a recovery code.',
+  `If it was not you, reset your password within ${newFactorDays} days: this removes the second factor too. Then end the API keys that you do not know.`,
+);
+
+export const secondFactorRemoved: Letter = letter(
+  'Your second factor was removed',
+  'A sign-in to your account needs no code of an authenticator any more.',
+  'If it was not you, and you have not just reset your password, reset it now, and add a second factor again.',
 );

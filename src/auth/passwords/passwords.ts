@@ -6,7 +6,7 @@ import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
-import { removeSecondFactor, unlockSecondFactor } from '../second-factor/second-factors.ts';
+import { removeNewSecondFactor, removeSecondFactor, unlockSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
 import { endRequestsByMail } from '../letters/end-requests.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
@@ -21,6 +21,7 @@ import { createPasswordRefused, type CheckPassword } from '../sign-in/password-c
 import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
+import type { Removal } from '../removal/removal.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
 import type { PasswordRules } from '../users/password-rules.ts';
 import { markVerified, normalizedEmail, setPassword } from '../users/users.ts';
@@ -35,6 +36,7 @@ export type PasswordsDeps = {
   readonly places: SignInPlaces;
   readonly tokens: AccountTokens;
   readonly end: EndCredentials;
+  readonly cancelRemoval: Removal['cancel'];
   /** Removes the connected calendar of an owner. */
   readonly removeCalendar: (transaction: Transaction, owner: Owner, actor: AuditActor) => Promise<void>;
   readonly revocations: Revocations;
@@ -62,7 +64,8 @@ export type Passwords = {
   /**
    * Sets a new password with a token. All sessions, refresh families and access tokens of the user end. The network of the
    * request counts as one of an earlier sign-in, so that attempts of others do not keep the owner from signing in there. An authenticator that
-   * wrong codes have locked can be used again.
+   * wrong codes have locked can be used again. A planned removal of the account is cancelled, and a second factor that was added a few
+   * days ago is removed, because the one who did it may have known the former password alone.
    * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `validation_failed` for the new password, `overloaded`
    */
   readonly reset: (token: string, next: string, clientIp: string) => Promise<void>;
@@ -80,6 +83,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     places,
     tokens,
     end,
+    cancelRemoval,
     removeCalendar,
     revocations,
   } = deps;
@@ -164,8 +168,11 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
           const owner = { kind: 'user', id: holder.userId } as const;
           await end.all(transaction, owner, 'tokens_ended', actor, endOfEarlierTokens(at));
           await removeCalendar(transaction, owner, actor);
-          await removeSecondFactor(transaction, holder.userId, { audit, actor });
+          await removeSecondFactor(transaction, holder.userId, { audit, mail, actor });
+        } else {
+          await removeNewSecondFactor(transaction, holder.userId, { audit, mail, actor, now: at });
         }
+        await cancelRemoval(transaction, holder.userId, holder.email);
         await places.remember(transaction, holder.userId, places.hashOf(holder.userId, clientIp), at);
         return tokensToAnnounce;
       });

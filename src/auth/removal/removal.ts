@@ -17,7 +17,7 @@ import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import type { Revocations } from '../tokens/revocations.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
-import { isPasswordUnchanged, type LockedUser } from '../sign-in/password-unchanged.ts';
+import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
 
 export type RemovalDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -40,15 +40,11 @@ export type Removal = {
    * @throws AppError `credentials_invalid`, `last_administrator`, `rate_limit_exceeded`, `overloaded`
    */
   readonly request: (principal: Principal, password: string, clientIp: string) => Promise<Date>;
-  /** Cancels a planned removal, because the user has signed in. */
-  readonly cancel: (
-    transaction: Transaction,
-    userId: string,
-    locked: Pick<LockedUser, 'email' | 'removal_planned'>,
-  ) => Promise<void>;
+  /** Cancels the removal of an account if it is planned, because the user has signed in or has reset the password. */
+  readonly cancel: (transaction: Transaction, userId: string, email: string) => Promise<void>;
 };
 
-/** Removal of an account on request of its user, after a grace period in which a sign-in cancels it. */
+/** Removal of an account on request of its user, after a grace period in which a sign-in or a reset of the password cancels it. */
 export const createRemoval = (deps: RemovalDeps): Removal => {
   const { unitOfWork, findOwnAccount, checkPassword, throttle, revocations, mail, audit, clock, roles, graceDays } =
     deps;
@@ -96,10 +92,13 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
       return planned.removalAt;
     },
 
-    cancel: async (transaction, userId, { email, removal_planned: isPlanned }) => {
-      if (!isPlanned) return;
-      const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId });
-      account.removalAt = null;
+    cancel: async (transaction, userId, email) => {
+      // SQL, because most accounts that come here have no planned removal, and one statement finds and cancels it.
+      const cancelled = await transaction.query(
+        'update user_account set removal_at = null where id = $1 and removal_at is not null returning 1',
+        [userId],
+      );
+      if (cancelled.length === 0) return;
       await audit.record(transaction, { ...eventOf(userId), action: 'user.removal_cancelled' });
       await mail.notify(transaction, { kind: 'removal_cancelled', recipient: email, userId });
     },

@@ -3,6 +3,9 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 
+/** Days after the addition of a second factor in which a reset of the password by mail removes it. */
+export const newFactorDays = 7;
+
 type SecondFactorState = {
   readonly enabled: boolean;
   readonly confirmedAt: Date | null;

@@ -5,6 +5,8 @@ import type { AuditActor, AuditTrail, DoneAction } from '#src/kernel/ports/audit
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { scopeInsufficient } from '../tokens/token-refusal.ts';
+import { dayMs } from '#src/kernel/calendar.ts';
+import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
@@ -16,13 +18,14 @@ import type { AssertRecentSignIn } from '../sign-in/recent-sign-in.ts';
 import { RecoveryCodeEntity, UserSecondFactorEntity } from './entities.ts';
 import { newRecoveryCodes, recoveryCodeDigest } from './recovery-codes.ts';
 import { createSecondFactorReads, type SecondFactorReadsDeps } from './second-factor-reads.ts';
-import { userOf, type SecondFactors } from './second-factor.ts';
+import { newFactorDays, userOf, type SecondFactors } from './second-factor.ts';
 import { newTotpSecret, stepOfCode, totpUri } from './totp.ts';
 
 export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
   readonly clock: Clock;
+  readonly mail: Mail;
   readonly metrics: Metrics;
   readonly cipher: SecretCipher;
   readonly assertRecentSignIn: AssertRecentSignIn;
@@ -53,16 +56,18 @@ const wrongCode = (isLast: boolean): AppError => {
   return validationFailed([{ pointer: '/code', code: 'invalid_value', detail }]);
 };
 
+/** `actor`: default is the caller of the request. */
+type RemovalDeps = { readonly audit: AuditTrail; readonly mail: Mail; readonly actor?: AuditActor | undefined };
+
 /**
  * SQL, because several tables lose the rows of one user. Only the end of a confirmed factor has an event: anybody can make secrets and remove them
- * again without end, and events stay for good.
- * @param actor default: the caller of the request
+ * again without end, and events stay for good. Its user gets a message.
  * @returns what there was: a second factor, a secret that was not confirmed, or nothing
  */
 export const removeSecondFactor = async (
   transaction: Transaction,
   userId: string,
-  { audit, actor }: { readonly audit: AuditTrail; readonly actor?: AuditActor | undefined },
+  { audit, mail, actor }: RemovalDeps,
 ): Promise<'enabled' | 'unconfirmed' | 'none'> => {
   const { query } = transaction;
   await endSecondSteps(query, userId);
@@ -80,7 +85,25 @@ export const removeSecondFactor = async (
     ...(actor && { actor }),
     target: userId,
   });
+  const [account] = await query<{ email: string }>('select email from user_account where id = $1', [userId]);
+  if (account) await mail.notify(transaction, { kind: 'second_factor_removed', recipient: account.email, userId });
   return 'enabled';
+};
+
+/**
+ * Removes a second factor that was added a few days ago, for a reset of the password by mail: somebody who knew the former password may
+ * have added it, and the owner could never sign in again. See docs/decisions/0322.
+ */
+export const removeNewSecondFactor = async (
+  transaction: Transaction,
+  userId: string,
+  { now, ...deps }: RemovalDeps & { readonly now: Date },
+): Promise<void> => {
+  const [found] = await transaction.query('select 1 from user_second_factor where user_id = $1 and confirmed_at > $2', [
+    userId,
+    new Date(now.getTime() - newFactorDays * dayMs),
+  ]);
+  if (found) await removeSecondFactor(transaction, userId, deps);
 };
 
 /** Lets codes of the authenticator be tried again after a lock. */
@@ -93,6 +116,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
   const {
     unitOfWork,
     audit,
+    mail,
     clock,
     metrics,
     cipher,
@@ -170,6 +194,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
         Object.assign(stored, { confirmedAt: clock.now(), lastStep: step, failures: 0 });
         for (const each of codes) em.create(RecoveryCodeEntity, { user, codeHash: recoveryCodeDigest(each) });
         await record(transaction, userId, 'user.second_factor_enabled');
+        await mail.notify(transaction, { kind: 'second_factor_enabled', recipient: user.email, userId });
         return undefined;
       });
       if (refusal) throw refusal;
@@ -180,7 +205,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       const userId = userOf(caller);
       await unitOfWork.run({ operation }, async (transaction) => {
         await lockFor(transaction, caller);
-        if ((await removeSecondFactor(transaction, userId, { audit })) === 'none') throw none();
+        if ((await removeSecondFactor(transaction, userId, { audit, mail })) === 'none') throw none();
       });
     },
 

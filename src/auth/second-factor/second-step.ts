@@ -94,7 +94,7 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
         actor: { kind: 'user', subject: found.id },
         target: found.id,
       });
-      await cancelRemoval(transaction, found.id, locked);
+      if (locked.removal_planned) await cancelRemoval(transaction, found.id, locked.email);
       await places.remember(transaction, found.id, placeHash, clock.now());
       const user = { id: found.id, email: locked.email, role: found.role, scopes: heldScopes(roles, found) };
       const origin = { agent: found.agent, placeHash: found.place_hash };

@@ -97,7 +97,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       }
       const actor = { kind: 'user', subject: user.id } as const;
       await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
-      await cancelRemoval(transaction, user.id, locked);
+      if (locked.removal_planned) await cancelRemoval(transaction, user.id, locked.email);
       await places.remember(transaction, user.id, placeHash, clock.now());
       return {
         begun: await begin(transaction, { ...user, email: locked.email, scopes: heldScopes(roles, user) }, origin),

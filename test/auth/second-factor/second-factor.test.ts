@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { signedInUser, startMailRoom, tokenFor } from '#test/mail/mail-room.ts';
-import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom } from '../room.ts';
+import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
 import { authenticator, enrolled, firstStep, secondStep, wrongCode } from './second-factor-setup.ts';
 
 test('a sign-in needs the code; the answer is that of an ordinary sign-in, for tokens and for sessions', async (t) => {
@@ -98,7 +98,11 @@ test('a recovery code works once in any spelling; after many wrong codes only it
   t.is((await auditActions(room)).filter((action) => action === 'user.recovery_code_used').length, 2);
 });
 
-test('where mail is sent, a second factor needs a verified address, and a reset by mail keeps it', async (t) => {
+/** As if the second factor had been added a week ago. */
+const passWeek = (room: Room) =>
+  room.stored.query(`update user_second_factor set confirmed_at = confirmed_at - interval '7 days'`);
+
+test('where mail is sent, a second factor needs a verified address, and a reset by mail keeps it after a week', async (t) => {
   const room = await startMailRoom(t, { settings: { verifiedForSecondFactor: true } });
   const { access } = await signedInUser(room);
   const begin = () => room.json('/account/totp', undefined, bearer(access));
@@ -110,6 +114,7 @@ test('where mail is sent, a second factor needs a verified address, and a reset 
   t.like((await confirm()).body, { code: 'email_not_verified' });
   await room.stored.query('update user_account set email_verified_at = now()');
   t.is((await confirm()).status, 200);
+  await passWeek(room);
 
   await room.json('/account/password-reset', { email: ada.email });
   await room.work();
@@ -127,6 +132,7 @@ test('a reset by mail frees an authenticator that wrong codes have locked', asyn
   const { body } = await room.json('/account/totp', undefined, bearer(access));
   const code = authenticator(String(body['uri']));
   t.is((await room.json('/account/totp', { code: code() }, bearer(access), 'PUT')).status, 200);
+  await passWeek(room);
   const stranger = await room.json('/auth/login', ada);
   for (let attempt = 0; attempt < 5; attempt += 1) {
     await secondStep(room, String(stranger.body['second_factor_token']), wrongCode(code));

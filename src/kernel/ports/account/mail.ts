@@ -10,6 +10,8 @@ export const mailKinds = [
   'email_changed',
   'removal_planned',
   'removal_cancelled',
+  'second_factor_enabled',
+  'second_factor_removed',
 ] as const;
 export type MailKind = (typeof mailKinds)[number];
 
