@@ -24,7 +24,7 @@ export const storageSections = {
     PRICING_JOB_BYTES: variable(
       integer(1, maxBytes),
       '4294967296',
-      'Max bytes of chunks and results of all callers, checked with a sum that is up to 10 s old. Twice as many can be written in ten minutes',
+      'Max bytes of chunks and results of all callers, checked with a sum that is up to 10 s old. Twice as many can be written in ten minutes. One network can use a quarter, or PRICING_JOB_BYTES_PER_OWNER, and above half of all a fortieth of what is free',
     ),
     IDEMPOTENCY_KEYS_PER_OWNER: variable(
       integer(1, 10_000_000),

@@ -9,7 +9,11 @@ export const chunkKey = (jobId: string, number: number): string => `${jobId}/${n
 
 /** Identifies one chunk. */
 type ChunkKey = { readonly jobId: string; readonly number: number };
-type NewChunk = ChunkKey & { readonly owner: string | null; readonly digest: string; readonly bytes: number };
+type NewChunk = Reserved & {
+  readonly owner: string | null;
+  readonly network: string | null;
+  readonly bytes: number;
+};
 type Reserved = ChunkKey & { readonly digest: string };
 /** `network` is a keyed hash of the network of the request that gave the chunk. */
 type ChunkTurn = { readonly group: string; readonly network: string | undefined };
@@ -83,17 +87,18 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
   };
 
   return {
-    reserve: async (query, { jobId, number, owner, digest, bytes }) => {
+    reserve: async (query, { jobId, number, owner, network, digest, bytes }) => {
       const [known] = await query<{ digest: string; status: string }>(
         'select digest, status from pricing_chunk where job_id = $1 and number = $2',
         [jobId, number],
       );
       if (known && known.digest !== digest) throw otherRows();
       if (known) return known.status === 'storing';
-      if (owner !== null) await quota.assertChunk(query, owner, bytes);
+      if (owner !== null) await quota.assertChunk(query, { owner, network }, bytes);
       await query(
-        `insert into pricing_chunk (job_id, number, status, digest, stored_bytes) values ($1, $2, 'storing', $3, $4)`,
-        [jobId, number, digest, bytes],
+        `insert into pricing_chunk (job_id, number, status, digest, stored_bytes, network)
+         values ($1, $2, 'storing', $3, $4, $5)`,
+        [jobId, number, digest, bytes, network],
       );
       return true;
     },
@@ -126,13 +131,13 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
     finish: async ({ jobId, number, owner, output, rows, failed }) => {
       if (owner !== null) {
         await unitOfWork.run({ operation: 'pricing_job.finish' }, async ({ query }) => {
-          const [chunk] = await query<{ stored_bytes: number }>(
-            `select stored_bytes from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
+          const [chunk] = await query<{ stored_bytes: number; network: string | null }>(
+            `select stored_bytes, network from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
             [jobId, number],
           );
           if (!chunk) return;
           await quota.assertResult(query, owner, { inputBytes: chunk.stored_bytes, resultBytes: output.byteLength });
-          await quota.addResult(query, owner, output.byteLength);
+          await quota.addResult(query, { owner, network: chunk.network }, output.byteLength);
           await query(
             `update pricing_chunk set stored_bytes = greatest(stored_bytes, $3)
              where job_id = $1 and number = $2 and status = 'waiting'`,

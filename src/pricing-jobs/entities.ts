@@ -23,11 +23,14 @@ export const PricingJobEntity = defineEntity({
 const PricingChunkEntity = defineEntity({
   name: 'PricingChunk',
   tableName: 'pricing_chunk',
+  indexes: [{ name: 'pricing_chunk_network_index', properties: ['network'] }],
   properties: {
     job: () => p.manyToOne(PricingJobEntity).primary().updateRule('no action').deleteRule('cascade'),
     number: p.integer().primary(),
     status: p.text().$type<'storing' | 'waiting' | 'done' | 'failed'>(),
     digest: p.text(),
+    /** A keyed hash of the network of the request that gave the chunk. Null for rows of an earlier version. */
+    network: p.text().nullable(),
     input: p.blob().nullable(),
     output: p.blob().nullable(),
     /** Bytes that are stored or reserved. */
@@ -39,12 +42,14 @@ const PricingChunkEntity = defineEntity({
   },
 });
 
-/** Bytes that an owner has written since `windowStart`. */
+/** Bytes that an owner, or all owners of a network, have written since `windowStart`. */
 const PricingWriteEntity = defineEntity({
   name: 'PricingWrite',
   tableName: 'pricing_write',
   properties: {
     ownerHash: p.bigint().primary().autoincrement(false),
+    /** The row counts what all owners of a network have written. */
+    isNetwork: p.boolean().default(false),
     windowStart: p.datetime(),
     bytes: p.bigint(),
   },

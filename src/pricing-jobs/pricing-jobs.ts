@@ -199,14 +199,21 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
         const bytes = ByteBlocks.of(given);
         assertStream(bytes.start(maxSchemaBytes));
         const digest = await digestOf(bytes);
+        const network = networkOfRequest();
         const { owner, isNew } = await unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
           const job = await findLocked(transaction, subject, jobId);
           if (job.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
-          const chunk = { jobId, number, owner: job.owner ?? null, digest, bytes: bytes.byteLength };
+          const chunk = {
+            jobId,
+            number,
+            owner: job.owner ?? null,
+            network: network ?? null,
+            digest,
+            bytes: bytes.byteLength,
+          };
           return { owner: chunk.owner, isNew: await store.reserve(transaction.query, chunk) };
         });
-        if (isNew)
-          await store.write({ jobId, number, digest, group: owner ?? subject, network: networkOfRequest() }, bytes);
+        if (isNew) await store.write({ jobId, number, digest, group: owner ?? subject, network }, bytes);
         if (given instanceof ByteBlocks) void given.release();
         return read(reader.query, subject, jobId);
       }),

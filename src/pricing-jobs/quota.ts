@@ -5,7 +5,8 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { RemoveJobsOfEndedKeys } from './ended-keys.ts';
 import { createTotalBytes } from '#src/kernel/lists/total-bytes.ts';
-import { addWrittenBytes, readWrittenBytes, writeWindow } from './written-bytes.ts';
+import { networkShare } from './network-share.ts';
+import { addWrittenBytes, readWrittenBytes, writeWindow, type Writer } from './written-bytes.ts';
 
 /** Limits of stored pricing jobs. API keys count for the user or client that they belong to. */
 export type PricingJobLimits = {
@@ -40,7 +41,7 @@ export type PricingJobQuota = {
    * at the same time must not both use the same free space.
    * @throws AppError `quota_exceeded`
    */
-  readonly assertChunk: (query: Query, owner: string, bytes: number) => Promise<void>;
+  readonly assertChunk: (query: Query, writer: Writer, bytes: number) => Promise<void>;
   /**
    * Checks that a result can replace its input.
    * @throws AppError `quota_exceeded`
@@ -51,7 +52,7 @@ export type PricingJobQuota = {
     sizes: { readonly inputBytes: number; readonly resultBytes: number },
   ) => Promise<void>;
   /** Counts the bytes of a result that is stored. They are not refused, because the work is done, and only their chunk could be lost. */
-  readonly addResult: (query: Query, owner: string, bytes: number) => Promise<void>;
+  readonly addResult: (query: Query, writer: Writer, bytes: number) => Promise<void>;
 };
 
 const remedy =
@@ -110,6 +111,27 @@ export const createPricingJobQuota = ({
     // SQL, because one statement removes any number of jobs.
     (await query(`delete from pricing_job where owner = $1 and status = 'cancelled' returning 1`, [owner])).length;
 
+  const bytesOfNetwork = async (query: Query, network: string): Promise<number> =>
+    (await query<Use>(`${useSql} where network = $2`, [minChunkBytes, network]))[0]!.bytes;
+
+  /** @param max of all callers */
+  const assertShare = (
+    quota: 'pricing_job_bytes_of_network' | 'pricing_job_written_bytes_of_network',
+    { max, used, total: ofAll, added }: Readonly<Record<'max' | 'used' | 'total' | 'added', number>>,
+    then: string,
+  ): void => {
+    const ofOwner = {
+      maxOfOwner: quota === 'pricing_job_bytes_of_network' ? limits.maxBytesPerOwner : limits.maxWrittenBytesPerOwner,
+    };
+    assertWithinQuota(abuse, {
+      quota,
+      wanted: used + added,
+      max: networkShare({ max, ...ofOwner, minBytes: minChunkBytes }, ofAll, added),
+      unit: 'bytes',
+      remedy: `All callers of a network share them, and they become fewer when other networks use many. ${then}`,
+    });
+  };
+
   const assertBytes = async (query: Query, storedBytes: number, addedBytes: number): Promise<void> => {
     const own = { quota: 'pricing_job_bytes', wanted: storedBytes + addedBytes, max: limits.maxBytesPerOwner } as const;
     assertWithinQuota(abuse, { ...own, unit: 'bytes', remedy });
@@ -124,8 +146,8 @@ export const createPricingJobQuota = ({
     total.add(addedBytes);
   };
 
-  const assertWrites = async (query: Query, owner: string, bytes: number): Promise<void> => {
-    const written = await readWrittenBytes(query, owner);
+  const assertWrites = async (query: Query, writer: Writer, bytes: number): Promise<void> => {
+    const written = await readWrittenBytes(query, writer);
     const wait = `So many bytes can be written within ${writeWindow}, also if they are deleted meanwhile: wait up to ${writeWindow}.`;
     assertWithinQuota(abuse, {
       quota: 'pricing_job_written_bytes',
@@ -141,7 +163,11 @@ export const createPricingJobQuota = ({
       unit: 'bytes',
       remedy: wait,
     });
-    await addWrittenBytes(query, owner, bytes);
+    const ofAll = { max: limits.maxWrittenBytes, total: written.total, added: bytes };
+    if (writer.network !== null) {
+      assertShare('pricing_job_written_bytes_of_network', { ...ofAll, used: written.of_network }, wait);
+    }
+    await addWrittenBytes(query, writer, bytes);
   };
 
   return {
@@ -155,7 +181,8 @@ export const createPricingJobQuota = ({
       assertWithinQuota(abuse, { quota: 'pricing_jobs', wanted, max: limits.maxJobsPerOwner, unit: 'jobs', remedy });
     },
 
-    assertChunk: async (query, owner, bytes) => {
+    assertChunk: async (query, writer, bytes) => {
+      const { owner, network } = writer;
       const use = await useThatFits(
         query,
         owner,
@@ -166,7 +193,12 @@ export const createPricingJobQuota = ({
       const rows = { quota: 'pricing_job_rows', wanted: use.row_count + 1, max: limits.maxRowsPerOwner } as const;
       assertWithinQuota(abuse, { ...rows, unit: 'rows', remedy });
       // Last, because it adds to a count of this process, which a refusal after it would not take back.
-      await assertWrites(query, owner, countedBytes(bytes));
+      await assertWrites(query, writer, countedBytes(bytes));
+      if (network !== null) {
+        const ofAll = { max: limits.maxBytes, total: await total.current(query), added: countedBytes(bytes) };
+        const used = await bytesOfNetwork(query, network);
+        assertShare('pricing_job_bytes_of_network', { ...ofAll, used }, remedy);
+      }
       await assertBytes(query, use.bytes, countedBytes(bytes));
     },
 
@@ -177,6 +209,6 @@ export const createPricingJobQuota = ({
       await assertBytes(query, use.bytes, addedBytes);
     },
 
-    addResult: (query, owner, bytes) => addWrittenBytes(query, owner, bytes),
+    addResult: addWrittenBytes,
   };
 };

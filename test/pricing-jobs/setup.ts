@@ -48,7 +48,7 @@ export const setup = async (
   const groups: (string | undefined)[] = [];
   const networks: (string | undefined)[] = [];
   /** Runs in the transaction that writes the bytes of a chunk. */
-  const hooks = { onEnqueue: async (): Promise<void> => {} };
+  const hooks = { onEnqueue: async (): Promise<void> => {}, network: 'network' as string | undefined };
   const removed: string[] = [];
   const jobs: JobEnqueuer & JobRemover = {
     remove: async (_transaction, _queue, keys) => void removed.push(...keys),
@@ -77,7 +77,7 @@ export const setup = async (
   };
   const metrics = recordMetrics();
   const deps = {
-    networkOfRequest: () => 'network',
+    networkOfRequest: () => hooks.network,
     clock,
     metrics,
     unitOfWork,

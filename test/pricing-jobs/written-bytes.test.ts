@@ -8,7 +8,8 @@ const limits = { maxRowsPerOwner: 1_000_000, maxWrittenBytesPerOwner: 2_000, max
 const chunk = Buffer.alloc(400, 'a');
 
 test('bytes that are stored and deleted again are limited too, for an owner and for all', async (t) => {
-  const { pricing, admin, database, refusals } = await setup(t, reversed, permitted, limits);
+  const { pricing, admin, database, refusals, hooks } = await setup(t, reversed, permitted, limits);
+  hooks.network = undefined;
   const storeAndCancel = async (by: string): Promise<string> => {
     const { id } = await pricing.open({ subject: by, owner: by });
     const result = await outcome(pricing.add(by, id, 1, chunk));
@@ -42,7 +43,8 @@ test('bytes that are stored and deleted again are limited too, for an owner and 
 });
 
 test('results count as written, and are not refused for it', async (t) => {
-  const { pricing, admin, work } = await setup(t, reversed, permitted, limits);
+  const { pricing, admin, work, hooks } = await setup(t, reversed, permitted, limits);
+  hooks.network = undefined;
   const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, chunk);
   await work();

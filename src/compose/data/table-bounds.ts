@@ -152,9 +152,13 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   pricing_chunk: {
     grows: 'a caller adds a chunk to a pricing job',
     bound:
-      'PRICING_JOB_BYTES_PER_OWNER, PRICING_JOB_ROWS_PER_OWNER, PRICING_JOB_BYTES together; 100 in a job; space of deleted ones: twice these bytes are written in ten minutes',
+      'PRICING_JOB_BYTES_PER_OWNER, PRICING_JOB_ROWS_PER_OWNER, PRICING_JOB_BYTES together with a share for each network; 100 in a job; space of deleted ones: twice these bytes are written in ten minutes',
     removed: 'with its job',
-    tests: ['test/pricing-jobs/pricing-jobs.test.ts', 'test/pricing-jobs/written-bytes.test.ts'],
+    tests: [
+      'test/pricing-jobs/pricing-jobs.test.ts',
+      'test/pricing-jobs/written-bytes.test.ts',
+      'test/pricing-jobs/network-share.test.ts',
+    ],
   },
   pricing_job: {
     grows: 'a caller opens a pricing job',

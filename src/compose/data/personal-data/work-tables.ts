@@ -32,6 +32,7 @@ export const workTables: PersonalTables = {
     omitted: [
       { columns: ['input', 'output'], because: 'up to gigabytes of numbers; GET /pricing/jobs has the results' },
       { columns: ['digest'], because: 'a digest of the input' },
+      { columns: ['network'], because: 'a keyed hash of the network of the request' },
     ],
     removal: 'deleted',
   },
