@@ -5,8 +5,9 @@
  */
 import { parseArgs } from 'node:util';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { createClientAdmin, type ClientAdmin } from '#src/auth/clients/client-admin.ts';
+import type { ClientAdmin } from '#src/auth/index.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
+import { composeClientAdmin } from '#src/compose/identity/client-admin.ts';
 import { hashingOf } from '#src/compose/identity/hashing.ts';
 import { loadConfig } from '#src/config/config.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
@@ -69,7 +70,9 @@ const readCommand = (): ((admin: ClientAdmin) => Promise<void>) => {
   if (command === 'revoke') {
     return async (admin) => {
       await admin.revoke(argument);
-      console.log(`Revoked: ${argument}. Its access tokens and API keys are refused within seconds.`);
+      console.log(
+        `Revoked: ${argument}. Its access tokens and API keys are refused within seconds. Its webhooks and calendar are removed.`,
+      );
     };
   }
   throw new UsageError(`unknown command: ${command}`);
@@ -81,7 +84,7 @@ await runOnCommandLine(usage, async () => {
     await migrator.up();
     const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
     const hasher = createSecretHasher(hashingOf(loadConfig()));
-    await command(createClientAdmin({ unitOfWork, reader, audit, clock, hasher }));
+    await command(composeClientAdmin({ unitOfWork, reader, audit, clock, hasher }));
     return 0;
   });
 });

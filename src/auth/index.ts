@@ -1,4 +1,5 @@
 export { createAuth, type Auth } from './auth.ts';
+export { createClientAdmin, type ClientAdmin, type ClientAdminDeps } from './clients/client-admin.ts';
 export { derivedSecret } from './keys/derived-secret.ts';
 export { loadKeyRing, type KeyRing } from './keys/key-ring.ts';
 export { actingSubjects } from './owners/acting-subjects.ts';

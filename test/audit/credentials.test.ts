@@ -5,7 +5,7 @@ import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { createApiKeys } from '#src/auth/api-keys/api-keys.ts';
 import { createKeyChanges } from '#src/auth/api-keys/key-changes.ts';
 import { createNewKeys } from '#src/auth/api-keys/new-key.ts';
-import { createClientAdmin } from '#src/auth/clients/client-admin.ts';
+import { composeClientAdmin } from '#src/compose/identity/client-admin.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
@@ -21,7 +21,7 @@ const setupCredentials = async (t: ExecutionContext) => {
   const { unitOfWork, reader } = made.database;
   const { audit } = made;
   const hasher = createSecretHasher({ memoryKib: 64, passes: 1, parallelism: 1, concurrency: 1, queue: 10 });
-  const clients = createClientAdmin({ unitOfWork, reader, hasher, audit, clock });
+  const clients = composeClientAdmin({ unitOfWork, reader, hasher, audit, clock });
   const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: undefined, cacheMs: 0 });
   const taggedSecrets = createTaggedSecrets(Buffer.from('tags'));
   const newKeys = createNewKeys({ audit, owners, clock, taggedSecrets, secret, maxPerOwner: 10 });
@@ -94,5 +94,33 @@ test('a scope, a revocation and an API key changed directly in the database are 
     'oauth_client differs from its events in scopes',
     'api_key differs from its events in revoked_at',
     'api_key is in the table but has no events',
+  ]);
+});
+
+test('the revocation of a client removes its webhooks and its calendar, and those of others stay', async (t) => {
+  const { clients, admin } = await setupCredentials(t);
+  const [revoked, kept] = [
+    await clients.create({ name: 'revoked', scopes: [] }),
+    await clients.create({ name: 'kept', scopes: [] }),
+  ];
+  for (const { id } of [revoked, kept]) {
+    await admin.query(
+      `insert into webhook (id, owner_kind, owner_id, url, events, created_at)
+       values (gen_random_uuid(), 'client', $1, 'http://127.0.0.1/', '{refresh.succeeded}', now())`,
+      [id],
+    );
+    await admin.query(
+      `insert into calendar_connection (id, owner_kind, owner_id, status, scopes, refresh_token, access_token,
+         access_expires_at, connected_at)
+       values (gen_random_uuid(), 'client', $1, 'connected', '{}', 'refresh of ' || $1, 'access', now(), now())`,
+      [id],
+    );
+  }
+  await clients.revoke(revoked.id);
+  const owners = [{ owner_id: kept.id }];
+  t.deepEqual(await admin.query('select owner_id from webhook'), owners);
+  t.deepEqual(await admin.query('select owner_id from calendar_connection'), owners);
+  t.deepEqual(await admin.query('select refresh_token from calendar_revocation'), [
+    { refresh_token: `refresh of ${revoked.id}` },
   ]);
 });

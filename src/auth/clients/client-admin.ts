@@ -1,5 +1,6 @@
 import { LockMode } from '@mikro-orm/core';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -17,6 +18,8 @@ export type ClientAdminDeps = ClientReadsDeps & {
   readonly hasher: SecretHasher;
   readonly audit: AuditTrail;
   readonly clock: Clock;
+  /** Removes webhooks, and the connected calendar with its tokens and events. */
+  readonly removeDataOf: (transaction: Transaction, owner: Owner, actor: AuditActor) => Promise<void>;
 };
 
 /** The secret is returned only here. Its hash is stored. */
@@ -26,7 +29,11 @@ export type ClientAdmin = Pick<ClientReads, 'list'> & {
   readonly create: (client: { readonly name: string; readonly scopes: readonly Scope[] }) => Promise<ClientSecret>;
   /** Replaces the secret at once, and ends the access tokens. API keys and webhooks stay. @throws AppError `resource_not_found` */
   readonly rotate: (id: string) => Promise<ClientSecret>;
-  /** The client gets no new tokens. Its access tokens and API keys are refused within seconds. @throws AppError `resource_not_found` */
+  /**
+   * The client gets no new tokens. Its access tokens and API keys are refused within seconds. Its webhooks and its calendar are removed,
+   * because a revoked client cannot come back and remove them.
+   * @throws AppError `resource_not_found`
+   */
   readonly revoke: (id: string) => Promise<void>;
 };
 
@@ -45,7 +52,7 @@ const findActive = async ({ em }: Transaction, id: string) => {
 
 /** The commands of operators on OAuth clients. */
 export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
-  const { unitOfWork, hasher, audit, clock } = deps;
+  const { unitOfWork, hasher, audit, clock, removeDataOf } = deps;
   const reads = createClientReads(deps);
 
   const newSecret = async (): Promise<{ readonly secret: string; readonly hash: string }> => {
@@ -109,6 +116,7 @@ export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
             target: id,
             data: { revoked_at: revoked.toISOString() },
           });
+          await removeDataOf(transaction, { kind: 'client', id }, operator);
         });
       }),
 
