@@ -20,10 +20,11 @@ const idOf = (ids: ReadonlyMap<string, number>, name: string): number => {
 
 /**
  * Writes only what differs, because a universe can have 10,000 assets, which rarely change. A universe of the API does not change what a
- * universe of UNIVERSES_FILE says about an asset, because only an operator may.
+ * universe of UNIVERSES_FILE says about an asset, because only an operator may. In the order of the symbols, because universes can share symbols and
+ * name them in different orders: their transactions would wait for each other.
  */
 const upsertAssets = `insert into asset (symbol, name, exchange, currency)
-  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) order by 1
   on conflict (symbol) do update set name = excluded.name, exchange = excluded.exchange, currency = excluded.currency
     where (asset.name, asset.exchange, asset.currency) is distinct from (excluded.name, excluded.exchange, excluded.currency)
     and (exists (select 1 from universe where universe.name = $5 and origin = 'file') or not exists (
@@ -32,6 +33,7 @@ const upsertAssets = `insert into asset (symbol, name, exchange, currency)
 
 const upsertIndexes = `insert into market_index (code, name, method, universe)
   select code, name, method, $4 from unnest($1::text[], $2::text[], $3::text[]) as definition (code, name, method)
+  order by code
   on conflict (code) do update set name = excluded.name, method = excluded.method, universe = excluded.universe
     where (market_index.name, market_index.method, market_index.universe)
       is distinct from (excluded.name, excluded.method, excluded.universe)`;
