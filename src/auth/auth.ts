@@ -159,6 +159,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   const places = createSignInPlaces({ key: secrets.places });
   const factors = createSecondFactors({
     ...shared,
+    revocations,
     assertRecentSignIn: createRecentSignIn(shared),
     cipher: createSecretCipher({
       keys: secrets.secondFactors,

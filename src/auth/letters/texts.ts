@@ -43,7 +43,7 @@ export const passwordReset: WithStep = (step) =>
 export const passwordChanged: Letter = letter(
   'Your password was changed',
   'The password of your account was changed, and your other sign-ins were ended.',
-  'If it was not you, reset your password, and end the API keys that you do not know.',
+  'If it was not you, reset your password, and end the API keys, webhooks and calendars that you do not know.',
 );
 
 export const emailChange: WithStep = (step) =>
@@ -84,7 +84,7 @@ export const removalCancelled: Letter = letter(
 export const secondFactorEnabled: Letter = letter(
   'A second factor was added',
   'Your account has a second factor now: a sign-in also needs a code of an authenticator, or a recovery code.',
-  `If it was not you, reset your password within ${newFactorDays} days: this removes the second factor too. Then end the API keys that you do not know.`,
+  `If it was not you, reset your password within ${newFactorDays} days: this removes the second factor too. Then end the API keys, webhooks and calendars that you do not know.`,
 );
 
 export const secondFactorRemoved: Letter = letter(

@@ -63,7 +63,7 @@ export type Passwords = {
   readonly requestReset: (email: string) => Promise<void>;
   /**
    * Sets a new password with a token. All sessions, refresh families and access tokens of the user end. The network of the
-   * request counts as one of an earlier sign-in, so that attempts of others do not keep the owner from signing in there. An authenticator that
+   * request is the only one that counts as one of an earlier sign-in, so that attempts of others do not keep the owner from signing in there. An authenticator that
    * wrong codes have locked can be used again. A planned removal of the account is cancelled, and a second factor that was added a few
    * days ago is removed, because the one who did it may have known the former password alone.
    * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `validation_failed` for the new password, `overloaded`
@@ -173,6 +173,8 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
           await removeNewSecondFactor(transaction, holder.userId, { audit, mail, actor, now: at });
         }
         await cancelRemoval(transaction, holder.userId, holder.email);
+        // Somebody who knew the former password may have signed in from one of them.
+        await places.forget(transaction, holder.userId);
         await places.remember(transaction, holder.userId, places.hashOf(holder.userId, clientIp), at);
         return tokensToAnnounce;
       });

@@ -21,7 +21,7 @@ export type SecondFactors = {
    */
   readonly begin: (caller: Principal) => Promise<{ readonly secret: string; readonly uri: string }>;
   /**
-   * Enables the second factor. @returns the recovery codes, which are shown only here
+   * Enables the second factor, and ends all other sign-ins of the user. @returns the recovery codes, which are shown only here
    * @throws AppError `resource_not_found` without `begin`, `second_factor_enabled`, `validation_failed` for a wrong code
    */
   readonly confirm: (caller: Principal, code: string) => Promise<readonly string[]>;

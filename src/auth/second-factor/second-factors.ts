@@ -13,7 +13,8 @@ import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { SecretCipher } from '#src/kernel/secrets/secret-cipher.ts';
 import { UserAccountEntity } from '../account-entities.ts';
-import { endSecondSteps } from '../sessions/end-sign-ins.ts';
+import { endLegacyTokens, endSecondSteps, endSignIns } from '../sessions/end-sign-ins.ts';
+import type { Revocations } from '../tokens/revocations.ts';
 import type { AssertRecentSignIn } from '../sign-in/recent-sign-in.ts';
 import { RecoveryCodeEntity, UserSecondFactorEntity } from './entities.ts';
 import { newRecoveryCodes, recoveryCodeDigest } from './recovery-codes.ts';
@@ -26,6 +27,7 @@ export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly mail: Mail;
+  readonly revocations: Pick<Revocations, 'announce'>;
   readonly metrics: Metrics;
   readonly cipher: SecretCipher;
   readonly assertRecentSignIn: AssertRecentSignIn;
@@ -117,6 +119,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     unitOfWork,
     audit,
     mail,
+    revocations,
     clock,
     metrics,
     cipher,
@@ -175,7 +178,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       const userId = userOf(caller);
       const codes = newRecoveryCodes();
       // The transaction must commit after a wrong code too, because it counts the failure.
-      const refusal = await unitOfWork.run({ operation }, async (transaction) => {
+      const { refusal, tokens } = await unitOfWork.run({ operation }, async (transaction) => {
         const { em } = transaction;
         const user = await lockFor(transaction, caller);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
@@ -188,16 +191,24 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
           const isLast = stored.failures >= maxSecondFactorFailures;
           if (isLast) em.remove(stored);
           count('totp', isLast ? 'locked' : 'refused');
-          return wrongCode(isLast);
+          return { refusal: wrongCode(isLast), tokens: [] };
         }
         count('totp', 'accepted');
-        Object.assign(stored, { confirmedAt: clock.now(), lastStep: step, failures: 0 });
+        const at = clock.now();
+        Object.assign(stored, { confirmedAt: at, lastStep: step, failures: 0 });
         for (const each of codes) em.create(RecoveryCodeEntity, { user, codeHash: recoveryCodeDigest(each) });
         await record(transaction, userId, 'user.second_factor_enabled');
         await mail.notify(transaction, { kind: 'second_factor_enabled', recipient: user.email, userId });
-        return undefined;
+        // SQL follows, which must see the second factor as confirmed.
+        await em.flush();
+        // They were begun with the password alone, and could remove the second factor.
+        const keep = { sessionId: caller.sessionId, tokenId: caller.tokenId };
+        const ended = await endSignIns(transaction, userId, { at, reason: 'second_factor_enabled', keep });
+        await endLegacyTokens(transaction, userId, caller, at);
+        return { refusal: undefined, tokens: ended.tokens };
       });
       if (refusal) throw refusal;
+      revocations.announce(tokens);
       return codes;
     },
 

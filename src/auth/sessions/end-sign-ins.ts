@@ -7,7 +7,13 @@ import type { EndedToken } from '../tokens/revocations.ts';
 export type EndSignInsOptions = {
   readonly at: Date;
   /** Stored with the refresh families. */
-  readonly reason: 'operator' | 'password_changed' | 'password_reset' | 'removal_requested' | 'signed_out';
+  readonly reason:
+    | 'operator'
+    | 'password_changed'
+    | 'password_reset'
+    | 'removal_requested'
+    | 'second_factor_enabled'
+    | 'signed_out';
   /** The session, or the access token with its refresh family, that stays. */
   readonly keep?: { readonly sessionId?: string | undefined; readonly tokenId?: string | undefined };
 };

@@ -23,6 +23,8 @@ export type SignInPlaces = {
   ) => Promise<boolean>;
   /** Stores that the user has signed in from this network. */
   readonly remember: (transaction: Transaction, userId: string, placeHash: Buffer, at: Date) => Promise<void>;
+  /** Forgets all networks of a user. */
+  readonly forget: (transaction: Transaction, userId: string) => Promise<void>;
 };
 
 /** Max networks per user. The network with the oldest use is removed first. */
@@ -76,6 +78,10 @@ export const createSignInPlaces = ({ key }: { readonly key: Uint8Array }): SignI
          (select place_hash from sign_in_place where user_id = $1 order by seen_at desc limit $2)`,
         [userId, maxPlaces],
       );
+    },
+
+    forget: async ({ query }, userId) => {
+      await query('delete from sign_in_place where user_id = $1', [userId]);
     },
   };
 };

@@ -216,3 +216,12 @@ test('the first proof of an address ends all that was made before it, also a sec
   t.is((await room.json('/auth/login', { ...ada, password: next })).status, 200);
   t.is((await room.me(bearer(access))).status, 401);
 });
+
+test('a reset forgets the networks of earlier sign-ins', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  await room.stored.query(`insert into sign_in_place select id, '\\x00', now() from user_account`);
+  t.is((await reset(room, await askedToken(room))).status, 204);
+  t.is((await room.stored.query('select 1 from sign_in_place')).length, 1);
+  t.deepEqual(await room.stored.query(`select 1 from sign_in_place where place_hash = '\\x00'`), []);
+});

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { signedInUser, startMailRoom, tokenFor, type MailRoom } from '#test/mail/mail-room.ts';
-import { ada, auditActions, bearer } from '../room.ts';
+import { ada, auditActions, bearer, openSession, refresh, signedIn } from '../room.ts';
 import { authenticator } from './second-factor-setup.ts';
 
 const next = 'a different long sentence';
@@ -51,4 +51,18 @@ test('the owner is told when a second factor is removed', async (t) => {
   await addFactor(room, access);
   t.is((await room.call('/account/totp', { method: 'DELETE', headers: bearer(access) })).status, 204);
   t.true((await subjects(room)).includes('Your second factor was removed'));
+});
+
+test('the addition of a second factor ends all other sign-ins', async (t) => {
+  const room = await startMailRoom(t);
+  const { access, refresh: own } = await signedInUser(room);
+  await room.stored.query('update user_account set email_verified_at = now()');
+  const other = await signedIn(room);
+  const { cookie } = await openSession(room);
+  t.is(await addFactor(room, access), 200);
+  t.is((await room.me(bearer(other.access))).status, 401);
+  t.is((await room.me({ Cookie: cookie })).status, 401);
+  t.is((await refresh(room, other.refresh)).status, 400);
+  t.is((await room.me(bearer(access))).status, 200);
+  t.is((await refresh(room, own)).status, 200);
 });

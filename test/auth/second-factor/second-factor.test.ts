@@ -201,7 +201,8 @@ test('clients and keys have no second factor; a disabled user cannot finish a si
     t.like((await room.call('/account/totp', { method, headers })).body, { code: 'resource_not_found' }, method);
   }
   const { token } = await firstStep(room);
-  await room.stored.query(`insert into owner_end select 'user', id::text, 'disabled', now() from user_account`);
+  // The addition of the second factor has made the row, because it ends the tokens of the earlier system.
+  await room.stored.query(`update owner_end set reason = 'disabled'`);
   t.like((await secondStep(room, token, code())).body, { code: 'second_factor_invalid' });
 });
 
