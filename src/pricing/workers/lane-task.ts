@@ -77,6 +77,29 @@ export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): Wo
   return { maxMs, handBackMs: shortWorkMs, keepsEstimate: true };
 };
 
+/**
+ * The first limits of a task. The work of a chunk of a job is known when a process has opened it. If it is not brief, the process returns
+ * it, so that `refusalOf` decides whether it gets a place.
+ */
+export const firstLimitsIn = (
+  lane: LaneName,
+  { kind, expectedMs }: Pick<LaneTask, 'kind' | 'expectedMs'>,
+  maxMs: number,
+  shortWorkMs: number,
+): WorkLimits =>
+  kind === 'job' && expectedMs <= briefMs
+    ? { maxMs, handBackMs: briefMs, keepsEstimate: true }
+    : limitsIn(lane, maxMs, shortWorkMs);
+
+/** The lane for a task that a process has returned, and whose work is known now. */
+export const laneOfReturned = (
+  { kind, lane, limits, expectedMs }: LaneTask & { readonly lane: LaneName },
+  shortWorkMs: number,
+): LaneName => {
+  const wasFirst = lane === 'short' || limits.handBackMs === briefMs;
+  return wasFirst && laneFor(kind, expectedMs, shortWorkMs) !== 'long' ? 'medium' : 'long';
+};
+
 /** How much an open task slows others down: a chunk of a job gets a turn in each fourth round. */
 const weightOf = ({ kind }: Pick<LaneTask, 'kind'>): number => (kind === 'job' ? 1 / jobRounds : 1);
 
@@ -85,14 +108,17 @@ export type Places = {
   readonly all: number;
   /** For tasks that are not brief. The other places are for brief tasks, so that these do not wait until a large one ends. */
   readonly large: number;
-  /** For chunks of jobs, which can take minutes, so that a client who waits for a batch does not wait for their end. */
+  /** For chunks of jobs that are not brief: they can take minutes, and a client who waits for a batch must not wait for their end. */
   readonly jobs: number;
 };
+
+/** Whether the task is a chunk of a job that is not brief. */
+export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !isBrief(task);
 
 /** Whether a process with these open tasks may get the task too. */
 export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places): boolean =>
   (isBrief(task) || opened.filter(isLarge).length < places.large) &&
-  (task.kind !== 'job' || opened.filter((each) => each.task.kind === 'job').length < places.jobs) &&
+  (!isLargeJob(task) || opened.filter((each) => each.task.kind === 'job' && isLarge(each)).length < places.jobs) &&
   opened.every((each) => each.task.caller !== task.caller) &&
   // One network can have many callers, and must not have all places.
   (task.network === undefined || opened.filter((each) => each.task.network === task.network).length < places.all / 2);
@@ -127,28 +153,44 @@ const keptBytes = 100 * 2 ** 20;
 /**
  * Two places of a process for short work are kept for small batches and single options. Chunks of jobs leave places for
  * work that somebody waits for. The event loop of the service comes first, because each request needs it, and short work
- * comes before long work. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0. An
+ * comes before long work. A process for medium work keeps a place for brief chunks of jobs. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0. An
  * idle process for long work ends, because such work is rare, and the start of a process is short beside it.
  */
 export const laneSettings = {
   short: { places: { all: 4, large: 2, jobs: 0 }, niceness: 5, keptBytes },
-  medium: { places: { all: 4, large: 4, jobs: 2 }, niceness: 10, keptBytes },
+  medium: { places: { all: 4, large: 3, jobs: 2 }, niceness: 10, keptBytes },
   long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 12, keptBytes: 0 },
 } as const;
 
+/** Why a task takes no place now. Undefined: it takes one, or waits for one in the queue of its lane. */
+export type RefusalDeps = {
+  /** That of the lane for long work. */
+  readonly minLoad: (weight: (task: LaneTask) => number) => number;
+  /** The large chunks of jobs that the lane for medium work has, waiting or open. */
+  readonly mediumJobs: ReadonlySet<unknown>;
+  /** The number of processes of that lane. */
+  readonly processes: number;
+};
+
+const noPlaceForJob = (): AppError => new AppError('overloaded', 'Other chunks take all places', { retryAfter: 1 });
+
 /**
- * Long work that would not end in time beside the other work takes no place, because it would be for nothing. A chunk of a job
- * takes one or none: it is tried again later, and small chunks need its place in the queue of jobs.
- * @param minLoad that of the lane for long work
+ * A chunk of a job that is not brief takes a place or none: it is tried again later, and small chunks need its place in the queue of
+ * jobs. Long work that would not end in time beside the other work takes no place, because it would be for nothing.
  */
-export const refusalOfLong = (
-  { kind, expectedMs, limits }: LaneTask,
-  minLoad: (weight: (task: LaneTask) => number) => number,
+export const refusalOf = (
+  task: LaneTask & { readonly lane: LaneName },
+  { minLoad, mediumJobs, processes }: RefusalDeps,
 ): AppError | undefined => {
+  const { kind, lane, expectedMs, limits } = task;
+  if (lane === 'medium') {
+    const isFull = isLargeJob(task) && mediumJobs.size >= processes * laneSettings.medium.places.jobs;
+    return isFull ? noPlaceForJob() : undefined;
+  }
+  if (lane === 'short') return undefined;
   if (kind === 'job') {
     const jobs = minLoad((other) => Number(other.kind === 'job'));
-    if (jobs < laneSettings.long.places.jobs) return undefined;
-    return new AppError('overloaded', 'Other chunks take all places', { retryAfter: 1 });
+    return jobs < laneSettings.long.places.jobs ? undefined : noPlaceForJob();
   }
   if (expectedMs * (1 + minLoad(weightOf)) <= limits.maxMs) return undefined;
   const detail = 'The work does not end in time beside the other long work: try again later, or send smaller parts';

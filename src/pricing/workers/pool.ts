@@ -17,7 +17,8 @@ import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents } from './lane.ts';
-import { laneFor, laneSettings, limitsIn, refusalOfLong, type LaneName, type LaneTask } from './lane-task.ts';
+import { briefMs, firstLimitsIn, isLargeJob, laneFor, laneOfReturned, laneSettings } from './lane-task.ts';
+import { limitsIn, refusalOf, type LaneName, type LaneTask } from './lane-task.ts';
 import type { BatchOutcome, TaskSummary } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
@@ -160,13 +161,17 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   // Starts the counter at 0, because an alert rule does not see an increase from no value to 1.
   metrics.count('volwatch_workers_restarts_total', {}, 0);
 
+  /** The large chunks of jobs that the lane for medium work has. */
+  const mediumJobs = new Set<PoolTask>();
   const enqueue = (task: PoolTask): void => {
-    const refusal = task.lane === 'long' ? refusalOfLong(task, lanes.long.minLoad) : undefined;
+    mediumJobs.delete(task);
+    const refusal = refusalOf(task, { minLoad: lanes.long.minLoad, mediumJobs, processes: longProcesses });
     if (refusal !== undefined) {
       task.reject(refusal);
       task.releaseBody();
       return;
     }
+    if (task.lane === 'medium' && isLargeJob(task)) mediumJobs.add(task);
     refuseDisplaced(lanes[task.lane].add(task));
     report();
   };
@@ -197,7 +202,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       network: kind === 'job' ? undefined : siteOfRequest(),
       kind,
       lane,
-      limits: limitsIn(lane, maxMs, shortWorkMs),
+      limits: firstLimitsIn(lane, { kind, expectedMs }, maxMs, shortWorkMs),
       tracer,
       logger,
       metrics,
@@ -209,8 +214,9 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onHandedBack: (task) => {
         if (task.lane === 'short' && (task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
         task.expectedMs = expectedTime(body.byteLength, task.summary);
-        const isShort = task.lane === 'short' && laneFor(kind, task.expectedMs, shortWorkMs) !== 'long';
-        task.lane = isShort ? 'medium' : 'long';
+        task.lane = laneOfReturned(task, shortWorkMs);
+        // It took longer than its estimate, so it is not brief.
+        if (kind === 'job') task.expectedMs = Math.max(task.expectedMs, briefMs + 1);
         task.limits = limitsIn(task.lane, maxMs, shortWorkMs);
         enqueue(task);
       },
@@ -232,6 +238,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       return await task.outcome;
     } finally {
       signal?.removeEventListener('abort', cancel);
+      mediumJobs.delete(task);
       if (task.summary !== undefined) options.onSummary?.(task.summary);
     }
   };

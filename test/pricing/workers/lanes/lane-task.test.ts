@@ -6,8 +6,10 @@ import {
   isLarge,
   laneFor,
   laneSettings,
+  firstLimitsIn,
+  laneOfReturned,
   limitsIn,
-  refusalOfLong,
+  refusalOf,
   type LaneTask,
   type OpenTask,
 } from '#src/pricing/workers/lane-task.ts';
@@ -107,7 +109,14 @@ test('a network has two of four places, and jobs leave some', (t) => {
 
 test('long work that does not end in time beside other work takes no place', (t) => {
   const refusal = (task: LaneTask, ...open: readonly LaneTask[]) =>
-    refusalOfLong(task, (weight) => open.reduce((sum, each) => sum + weight(each), 0))?.code;
+    refusalOf(
+      { ...task, lane: 'long' },
+      {
+        minLoad: (weight) => open.reduce((sum, each) => sum + weight(each), 0),
+        mediumJobs: new Set(),
+        processes: 1,
+      },
+    )?.code;
   const long = taskOf({ expectedMs: 14_000 });
   const job = taskOf({ kind: 'job', expectedMs: 45_000 });
   t.is(refusal(long), undefined);
@@ -116,4 +125,31 @@ test('long work that does not end in time beside other work takes no place', (t)
   t.is(refusal(long, job, job, job), undefined, 'jobs get fewer turns');
   t.is(refusal(job, long, long, job, job), undefined);
   t.is(refusal(job, job, job, job), 'overloaded');
+});
+
+test('a chunk that is not brief takes one of two places for medium work or none, and a brief one finds a place of its own', (t) => {
+  const slow = taskOf({ kind: 'job', expectedMs: 4_000 });
+  const brief = taskOf({ kind: 'job', expectedMs: 5, bytes: 2_000 });
+  const refusal = (task: LaneTask, chunks: number) =>
+    refusalOf(
+      { ...task, lane: 'medium' },
+      { minLoad: () => 0, mediumJobs: new Set(Array.from({ length: chunks }, (_, number) => number)), processes: 2 },
+    )?.code;
+  t.deepEqual([refusal(slow, 3), refusal(slow, 4), refusal(brief, 4)], [undefined, 'overloaded', undefined]);
+  t.is(refusal(taskOf({ expectedMs: 4_000 }), 4), undefined, 'a batch waits for its place');
+  const { places } = laneSettings.medium;
+  const open = openOf(...['a', 'b', 'c'].map((caller) => taskOf({ caller, expectedMs: 4_000 })));
+  t.false(fits(taskOf({ caller: 'd' }), open, places));
+  t.true(fits({ ...brief, caller: 'd' }, open, places));
+});
+
+test('a chunk of unknown work is opened first, and then goes to the lane of its work', (t) => {
+  const opened = firstLimitsIn('medium', { kind: 'job', expectedMs: 1 }, 9_000, 500);
+  t.deepEqual(opened, { maxMs: 9_000, handBackMs: 100, keepsEstimate: true });
+  const medium = limitsIn('medium', 9_000, 500);
+  t.deepEqual(firstLimitsIn('medium', { kind: 'job', expectedMs: 300 }, 9_000, 500), medium);
+  t.deepEqual(firstLimitsIn('medium', { kind: 'batch', expectedMs: 1 }, 9_000, 500), medium);
+  const returned = (limits: LaneTask['limits'], expectedMs: number) =>
+    laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs }), lane: 'medium' }, 500);
+  t.deepEqual([returned(opened, 4_000), returned(opened, 6_000), returned(medium, 4_000)], ['medium', 'long', 'long']);
 });
