@@ -2,6 +2,7 @@ import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { notConnected } from './connections.ts';
+import type { SearchPlaces } from './search-places.ts';
 
 export type StoredEvent = {
   readonly id: string;
@@ -22,7 +23,7 @@ export type Events = {
   /**
    * Events that take place on the days from `from` to `to` (UTC), by start.
    * @param symbol only events whose summary names this symbol
-   * @throws AppError `calendar_not_connected`
+   * @throws AppError `calendar_not_connected`; with a symbol also as `SearchPlaces.use`
    */
   readonly list: (owner: Owner, page: PageRequest, symbol?: string) => Promise<readonly StoredEvent[]>;
 };
@@ -57,14 +58,19 @@ const listSql = `select event_id as id, status, summary, location, starts_at, en
     and case when $7::text is null then true when strpos(summary, $7) > 0 then summary ~ $8 else false end
   order by starts_at, event_id limit $6`;
 
-export const createEvents = ({ reader }: { readonly reader: Reader }): Events => ({
+export type EventsDeps = { readonly reader: Reader; readonly searchPlaces: SearchPlaces };
+
+export const createEvents = ({ reader, searchPlaces }: EventsDeps): Events => ({
   list: async ({ kind, id }, { after, from, to, limit }, symbol) => {
     const [connection] = await reader.query<{ id: string }>(
       'select id from calendar_connection where owner_kind = $1 and owner_id = $2',
       [kind, id],
     );
     if (!connection) throw notConnected();
-    const named = symbol === undefined ? [null, null] : [symbol, namePattern(symbol)];
-    return reader.query<StoredEvent>(listSql, [connection.id, from, to, ...positionIn(after), limit, ...named]);
+    const read = (named: readonly (string | null)[]): Promise<StoredEvent[]> =>
+      reader.query<StoredEvent>(listSql, [connection.id, from, to, ...positionIn(after), limit, ...named]);
+    // Without a symbol an index ends the statement after `limit` rows.
+    if (symbol === undefined) return read([null, null]);
+    return searchPlaces.use(() => read([symbol, namePattern(symbol)]));
   },
 });

@@ -10,6 +10,7 @@ export { createGoogleOAuth } from './google/google-oauth.ts';
 export { createGooglePlaces } from './google/google-places.ts';
 export { removeCalendarOf, removeOldCalendarRows } from './retention.ts';
 export { createRevocations } from './revocations.ts';
+export { createSearchPlaces } from './search-places.ts';
 export {
   createEventBytesQuota,
   createEventQuota,

@@ -19,6 +19,7 @@ import {
   createGooglePlaces,
   createRevocations,
   createScheduledSync,
+  createSearchPlaces,
   createSync,
   createSyncMemory,
   createTokenCipher,
@@ -149,7 +150,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
     }),
     connections: createConnections({ unitOfWork, reader, audit, revocations }),
     sync,
-    events: createEvents({ reader }),
+    events: createEvents({ reader, searchPlaces: createSearchPlaces({ abuse }) }),
   };
   return {
     parts,
