@@ -13,17 +13,17 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { callerOf } from '#src/kernel/requests/caller.ts';
 import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
 import { mayTryAgain, tryTwice, type Again } from './again.ts';
 import { copyRows } from '../wire/copy-rows.ts';
-import { createCallerTurns } from './caller-turns.ts';
 import { breaksConnection, translate } from '../errors.ts';
 import { statementLabels } from '../statements/statement-labels.ts';
 import { clientOptions } from './client-options.ts';
 import { paceReads } from '../wire/paced-reads.ts';
 import type { PoolOptions } from './pool-options.ts';
 import { pinSql, sessionHook } from './session.ts';
+import { connectTimeout, isConnectTimeout } from './turns/connect-timeout.ts';
+import { createConnectionTurns } from './turns/connection-turns.ts';
 import { queryWithBlocks } from '../wire/statement-with-blocks.ts';
 
 export type PoolDeps = PoolOptions & {
@@ -91,10 +91,6 @@ export type Pool = {
 const defaultSilenceMarginMs = 1_000;
 /** Maintenance of the job queue that PostgreSQL refuses inside a transaction. */
 const refusesTransaction = /^\s*(?:vacuum|reindex|(?:create|drop)\b.*\bindex\s+concurrently)\b/is;
-/** Text of the error that pg-pool throws. */
-const connectTimeoutMessage = 'timeout exceeded when trying to connect';
-
-const isConnectTimeout = (error: unknown): boolean => error instanceof Error && error.message === connectTimeoutMessage;
 
 const keep = (value: string): string => value;
 const overrides = (parsers: Readonly<Record<number, (value: string) => unknown>>): CustomTypesConfig => {
@@ -141,17 +137,13 @@ export const createPool = (deps: PoolDeps): Pool => {
     logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost');
   });
 
-  const turns = createCallerTurns({
-    maxPerCaller: deps.maxPerCaller ?? Math.max(1, Math.floor(deps.poolMax / 2)),
-    timeoutMs: deps.acquireTimeoutMs,
-    onTimeout: () => deps.abuse?.refused('concurrency_by_caller', currentRequest()?.clientIp),
-  });
+  const turns = createConnectionTurns(deps);
   /** The pool has one timeout for all; a request that has waited for its turn has less time left. */
   const connectWithin = async (milliseconds: number): Promise<PoolClient> => {
     const connecting = pool.connect();
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      late.reject(new Error(connectTimeoutMessage));
+      late.reject(connectTimeout());
       connecting.then((client) => client.release()).catch(() => {});
     }, milliseconds);
     try {
@@ -173,9 +165,8 @@ export const createPool = (deps: PoolDeps): Pool => {
     const started = clock.monotonic();
     let endTurn = (): void => {};
     try {
-      // Work outside of requests (jobs, health checks, polls) has no caller, and the share does not limit it.
-      const request = share === 'caller' ? currentRequest() : undefined;
-      if (request !== undefined) endTurn = await turns.enter(callerOf(request), request.signal);
+      // Work outside of requests (jobs, health checks, polls) has no caller, and no share limits it.
+      endTurn = await turns.enter(share === 'caller' ? currentRequest() : undefined, timeoutMs);
       const left = timeoutMs - Math.floor(clock.monotonic() - started);
       const client = await tryTwice(
         (leftMs) => (leftMs === deps.acquireTimeoutMs ? pool.connect() : connectWithin(leftMs)),
@@ -288,7 +279,7 @@ export const createPool = (deps: PoolDeps): Pool => {
     collect: () => {
       metrics.set('db_client_connection_count', { ...labels, state: 'idle' }, pool.idleCount);
       metrics.set('db_client_connection_count', { ...labels, state: 'used' }, pool.totalCount - pool.idleCount);
-      metrics.set('db_client_connection_pending_requests', labels, pool.waitingCount);
+      metrics.set('db_client_connection_pending_requests', labels, pool.waitingCount + turns.waiting());
       metrics.set('db_client_connection_max', labels, deps.poolMax);
     },
     end: () => {

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest } from '#src/kernel/requests/request-context.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
-import { setup as setupDatabase } from './setup.ts';
+import { setup as setupDatabase } from '../setup.ts';
 
 const operation = 'refresh.apply';
 const live = AbortSignal.timeout(60_000);

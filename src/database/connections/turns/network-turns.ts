@@ -1,0 +1,154 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createRecentUse } from '#src/kernel/requests/callers/recent-use.ts';
+import { connectTimeout } from './connect-timeout.ts';
+
+export type NetworkTurnsOptions = {
+  readonly poolMax: number;
+  /** Max connections that the requests of one network hold at a time. */
+  readonly maxPerNetwork: number;
+  /** Called for each request that got no connection in time because its network holds as many as it may. */
+  readonly onTimeout: () => void;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: () => number;
+};
+
+type Member = { readonly network: string; readonly caller: string };
+
+export type NetworkTurns = {
+  /**
+   * Waits until a connection of the pool is free for this request.
+   * @param member undefined: work of the service itself
+   * @returns ends the turn; must be called once
+   * @throws AppError `database_pool_exhausted` if only the limit of the network was in the way; otherwise the error of a connect timeout
+   */
+  readonly enter: (member: Member | undefined, timeoutMs: number) => Promise<() => void>;
+  /** @returns how many wait */
+  readonly waiting: () => number;
+};
+
+/** What waits, first come first served. */
+type Queue = Set<() => void>;
+/** `callers`: the queues, in the order of their turns. */
+type Network = { held: number; readonly callers: Map<string, Queue> };
+
+/** Connections that two networks had on average: a smaller difference, as of one connection for 40 ms, is no reason to prefer one. */
+const minDifference = 0.001;
+
+/**
+ * Decides who gets the next connection of a pool. It is the network that holds and recently held the fewest, and its callers take turns.
+ * When work of the service waits too (jobs, polls, locks), it gets every other connection. See docs/decisions/0323.
+ */
+export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns => {
+  const { poolMax, maxPerNetwork, onTimeout, now = () => performance.now() } = options;
+  /** Those that hold or wait. */
+  const networks = new Map<string, Network>();
+  const service: Queue = new Set();
+  const recent = createRecentUse({ now });
+  let used = 0;
+  let waiting = 0;
+  let lastWasService = false;
+
+  const hold = (name: string, network: Network, change: 1 | -1): void => {
+    network.held += change;
+    recent.hold(name, network.held);
+  };
+
+  const forgetIfIdle = (name: string, network: Network): void => {
+    if (network.held === 0 && network.callers.size === 0 && networks.get(name) === network) networks.delete(name);
+  };
+
+  const nextNetwork = (): readonly [string, Network] | undefined => {
+    let next: readonly [string, Network] | undefined;
+    let fewest = Infinity;
+    for (const [name, network] of networks) {
+      if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
+      const load = network.held + recent.of(name);
+      if (load < fewest - minDifference) [next, fewest] = [[name, network], load];
+    }
+    return next;
+  };
+
+  const startOf = (name: string, network: Network): void => {
+    const [[caller, queue]] = network.callers as Iterable<[string, Queue]> as [[string, Queue]];
+    const [start] = queue as Iterable<() => void> as [() => void];
+    queue.delete(start);
+    // The caller goes behind the others of its network, and the network behind those with equal use.
+    network.callers.delete(caller);
+    if (queue.size > 0) network.callers.set(caller, queue);
+    networks.delete(name);
+    networks.set(name, network);
+    hold(name, network, 1);
+    start();
+  };
+
+  /** Is called after each end of a turn, so at most one request can start. */
+  const startNext = (): void => {
+    const next = nextNetwork();
+    const [start] = service;
+    lastWasService = start !== undefined && (next === undefined || !lastWasService);
+    if (start !== undefined && lastWasService) {
+      used += 1;
+      service.delete(start);
+      start();
+    } else if (next !== undefined) {
+      used += 1;
+      startOf(...next);
+    }
+  };
+
+  const wait = async (queue: Queue, timeoutMs: number, expired: () => Error): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    queue.add(resolve);
+    waiting += 1;
+    const timer = setTimeout(() => {
+      if (queue.delete(resolve)) reject(expired());
+    }, timeoutMs);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      waiting -= 1;
+    }
+  };
+
+  const enterService = async (timeoutMs: number): Promise<() => void> => {
+    if (used < poolMax) used += 1;
+    else await wait(service, timeoutMs, connectTimeout);
+    return () => {
+      used -= 1;
+      startNext();
+    };
+  };
+
+  const enterNetwork = async ({ network: name, caller }: Member, timeoutMs: number): Promise<() => void> => {
+    const network = networks.get(name) ?? { held: 0, callers: new Map<string, Queue>() };
+    networks.set(name, network);
+    // While a connection is free, only those wait whose network holds its max.
+    if (used < poolMax && network.held < maxPerNetwork) {
+      used += 1;
+      hold(name, network, 1);
+    } else {
+      const queue: Queue = network.callers.get(caller) ?? new Set();
+      network.callers.set(caller, queue);
+      await wait(queue, timeoutMs, () => {
+        if (queue.size === 0) network.callers.delete(caller);
+        if (network.held >= maxPerNetwork) onTimeout();
+        forgetIfIdle(name, network);
+        if (used >= poolMax) return connectTimeout();
+        const detail = 'Too many requests of this network use the database';
+        return new AppError('database_pool_exhausted', detail, { retryAfter: 1 });
+      });
+    }
+    return () => {
+      used -= 1;
+      hold(name, network, -1);
+      forgetIfIdle(name, network);
+      startNext();
+    };
+  };
+
+  return {
+    enter: (member, timeoutMs) => (member === undefined ? enterService(timeoutMs) : enterNetwork(member, timeoutMs)),
+    waiting: () => waiting,
+  };
+};

@@ -1,0 +1,52 @@
+import test from 'ava';
+import { createNetworkTurns } from '#src/database/connections/turns/network-turns.ts';
+
+const setup = () => {
+  const clock = { now: 0 };
+  const turns = createNetworkTurns({
+    poolMax: 2,
+    maxPerNetwork: 2,
+    onTimeout: () => {},
+    now: () => clock.now,
+  });
+  const order: string[] = [];
+  const open: (() => void)[] = [];
+  const enter = async (network: string, caller = network): Promise<void> => {
+    const leave = await turns.enter({ network, caller }, 60_000);
+    order.push(caller);
+    open.push(leave);
+  };
+  const next = async (): Promise<void> => {
+    open.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { clock, turns, order, enter, next };
+};
+
+test('the next connection is for the network that had the fewest recently', async (t) => {
+  const { clock, order, enter, next } = setup();
+  await Promise.all([enter('busy'), enter('busy')]);
+  clock.now = 10_000;
+  const waiting = [enter('other'), enter('other')];
+  await next();
+  await next();
+  clock.now = 11_000;
+  // Both networks hold nothing after the next two ends, and `busy` asked first.
+  waiting.push(enter('busy'), enter('busy'), enter('new'));
+  await next();
+  await next();
+  await next();
+  await Promise.all(waiting);
+  t.deepEqual(order, ['busy', 'busy', 'other', 'other', 'new', 'busy', 'busy']);
+});
+
+test('callers of one network take turns', async (t) => {
+  const { order, enter, next, turns } = setup();
+  await Promise.all([enter('a', 'a1'), enter('a', 'a1')]);
+  const waiting = [enter('a', 'a1'), enter('a', 'a1'), enter('a', 'a1'), enter('a', 'a2'), enter('a', 'a3')];
+  t.is(turns.waiting(), 5);
+  for (const _ of waiting) await next();
+  await Promise.all(waiting);
+  t.deepEqual(order, ['a1', 'a1', 'a1', 'a2', 'a3', 'a1', 'a1']);
+  t.is(turns.waiting(), 0);
+});
