@@ -62,7 +62,8 @@ export type UniverseChanges = {
   ) => Promise<{ readonly universe: StoredUniverse; readonly created: boolean }>;
   /**
    * Deletes a universe, its indexes, and the series that no other universe has.
-   * @throws AppError `resource_not_found`, `precondition_failed`, `universe_managed_by_file`, `refresh_in_progress`
+   * @throws AppError `resource_not_found`, `precondition_failed`, `universe_managed_by_file`, `refresh_in_progress`,
+   *   or `concurrency_limit_exceeded` while another change runs
    */
   readonly remove: (name: string, expected: readonly UniverseVersion[] | '*') => Promise<void>;
   /** A universe that UNIVERSES_FILE does not have any more can be changed through the API. */
@@ -219,6 +220,8 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
 
     remove: (name, expected) =>
       change(name, async (transaction) => {
+        // Two deletions at once would each see the symbols of the other, and leave a shared series.
+        await takeOwnerTurn(transaction.query, changesTurn);
         const before = await lockUniverse(transaction, name);
         if (!before) throw new AppError('resource_not_found', 'There is no such universe');
         assertExpected(before, expected);

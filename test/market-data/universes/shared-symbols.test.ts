@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { ensureAssets } from '#src/market-data/refresh/refresh-steps.ts';
+import { changesTurn } from '#src/market-data/universes/universe-rows.ts';
 import { pointers } from '../setup-http.ts';
 import { desk, errorOf, setupUniverses } from './setup.ts';
 
@@ -60,4 +63,20 @@ test('a universe of the API does not change the name, exchange and currency that
   await ensure('desk', of('file'));
   await ensure('other', of('poisoned'));
   t.deepEqual(await stored(), of('file'));
+});
+
+test('a deletion waits for one that runs, so a series that both universes shared is removed', async (t) => {
+  const { put, remove, admin, database } = await setupUniverses(t);
+  for (const name of ['desk', 'other']) t.is((await put(name, { ...desk(), indexes: [] })).status, 201);
+  await admin.query(`insert into asset (symbol, name, exchange, currency) values ('AAA', 'AAA', 'XNYS', 'USD')`);
+  let second: Promise<Response> | undefined;
+  await database.unitOfWork.run({ operation: 'universe.change' }, async ({ query }) => {
+    await takeOwnerTurn(query, changesTurn);
+    await query(`delete from universe where name = 'other'`);
+    second = remove('desk', { 'If-Match': '*' });
+    // Long enough for a deletion that does not wait.
+    await Promise.race([second, sleep(400)]);
+  });
+  t.is((await second)?.status, 204);
+  t.deepEqual(await admin.query(`select symbol from asset where symbol = 'AAA'`), []);
 });
