@@ -15,6 +15,7 @@ export const rowErrorCodes = [
   'invalid_number',
   'missing_value',
   'out_of_range',
+  'repeated_column',
   'split_already_applied',
   'too_many_rows',
   'unknown_column',

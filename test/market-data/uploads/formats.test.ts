@@ -181,3 +181,20 @@ test('dates: spellings with one meaning are read, others are refused', (t) => {
     t.is(dateOf(text), undefined, text);
   }
 });
+
+test('an NDJSON row that names a column twice is refused, by another name or by the same one', async (t) => {
+  const start = '{"symbol":"A:\\":","date":"2024-01-02"';
+  const lines = [
+    `${start},"close":1}`,
+    `${start},"close":30,"close" :31}`,
+    `${start},"close":30,"Close":3000}`,
+    `${start},"close":null,"Close":3000}`,
+    `${start},"close":30,"split_factor":1,"splits":2}`,
+  ];
+  const { refused, lines: accepted } = await readAll(readNdjson, lines.join('\n'), () => 0.5);
+  t.deepEqual(accepted, [1]);
+  t.deepEqual(
+    refused.map(({ line, code }) => [line, code]),
+    [2, 3, 4, 5].map((line) => [line, 'repeated_column']),
+  );
+});

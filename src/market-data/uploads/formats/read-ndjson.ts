@@ -5,6 +5,21 @@ import type { Cell, ReadRows } from './rows.ts';
 
 const positions = new Map(uploadColumns.map((column, index) => [column, index]));
 
+/** The number of members in the text of an object without nested ones. `JSON.parse` keeps only the last one of a name. */
+const countMembers = (text: string): number => {
+  let members = 0;
+  for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon !== undefined) members += 1;
+  return members;
+};
+
+/** The text must be an object that `JSON.parse` reads as `names` members, none of which is nested. */
+const hasRepeatedName = (text: string, names: number): boolean => {
+  let colons = 0;
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) colons += 1;
+  // Most lines have no colon in a text, so their members need not be counted.
+  return colons > names && countMembers(text) > names;
+};
+
 /** The cells of one line, in the order of `uploadColumns`. A text where a number must be is refused later. */
 const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
   // An error of `JSON.parse` costs about 5 microseconds, and this check almost nothing.
@@ -19,11 +34,17 @@ const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
     return { code: 'invalid_json', detail: 'The line is not JSON' };
   }
   const cells: Cell[] = uploadColumns.map(() => null);
-  for (const [name, member] of Object.entries(value as object)) {
+  const entries = Object.entries(value as object);
+  const named = new Set<string>();
+  for (const [name, member] of entries) {
     const column = columnOf(name);
     if (column === undefined) {
       return { code: 'unknown_column', detail: `A member is not known. Members are ${uploadColumns.join(', ')}` };
     }
+    if (named.has(column)) {
+      return { code: 'repeated_column', detail: `${column} comes twice in the row: remove one of them`, column };
+    }
+    named.add(column);
     if (member === null) continue;
     const isText = column === 'symbol' || column === 'date';
     if (typeof member !== (isText ? 'string' : 'number')) {
@@ -34,6 +55,9 @@ const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
       };
     }
     cells[positions.get(column)!] = member as string | number;
+  }
+  if (hasRepeatedName(text, entries.length)) {
+    return { code: 'repeated_column', detail: 'A member comes twice in the row: remove one of them' };
   }
   return cells;
 };
