@@ -46,7 +46,8 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);
 
 const tokenEndsOf = (row: Row | undefined): TokenEnds => ({
-  ...(row?.ended_at && { tokensEndedAt: unixSeconds(row.ended_at) }),
+  // The epoch stands for no end: it would end a token without a time of issue, which counts as issued then.
+  ...(row?.ended_at && row.ended_at.getTime() > 0 && { tokensEndedAt: unixSeconds(row.ended_at) }),
   ...(row?.legacy_ended_at && { legacyTokensEndedAt: unixSeconds(row.legacy_ended_at) }),
   ...(row?.legacy_kept_token_id && { legacyTokenKept: row.legacy_kept_token_id }),
 });

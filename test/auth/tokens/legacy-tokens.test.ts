@@ -230,3 +230,13 @@ test('the revocation of such a token is an event of the account', async (t) => {
   );
   t.deepEqual(events, [{ stream: `user:${id}`, actor_subject: id }]);
 });
+
+test('a token of the earlier system without a time of issue stays if it ends the other ones', async (t) => {
+  const room = await startRoom(t, strict);
+  const { email } = await userOf(room);
+  const [own, other] = [bare({ sub: email, id: 7, jti: 'own' }), bare({ sub: email, id: 7, jti: 'other' })];
+  const changes = { current_password: ada.password, new_password: 'a different long sentence' };
+  t.is((await room.json('/account/password', changes, own)).status, 204);
+  t.is((await room.me(own)).status, 200);
+  t.is((await room.me(other)).status, 401);
+});
