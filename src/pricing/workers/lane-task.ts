@@ -78,16 +78,16 @@ export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): Wo
 };
 
 /**
- * The first limits of a task. The work of a chunk of a job is known when a process has opened it. If it is not brief, the process returns
- * it, so that `refusalOf` decides whether it gets a place.
+ * The first limits of a task. The work of a small chunk of a job is known when a process has opened it. If it is not brief, the process
+ * returns it, so that `refusalOf` decides whether it gets a place. A large chunk is not brief, so it is not read twice.
  */
 export const firstLimitsIn = (
   lane: LaneName,
-  { kind, expectedMs }: Pick<LaneTask, 'kind' | 'expectedMs'>,
+  { kind, expectedMs, bytes }: Pick<LaneTask, 'kind' | 'expectedMs' | 'bytes'>,
   maxMs: number,
   shortWorkMs: number,
 ): WorkLimits =>
-  kind === 'job' && expectedMs <= briefMs
+  kind === 'job' && bytes <= briefBytes && expectedMs <= briefMs
     ? { maxMs, handBackMs: briefMs, keepsEstimate: true }
     : limitsIn(lane, maxMs, shortWorkMs);
 
@@ -172,6 +172,12 @@ export type RefusalDeps = {
   readonly processes: number;
 };
 
+/**
+ * Large chunks of jobs in the lane for medium work, as a multiple of their places: one waits for each that runs. The other places of the
+ * queue of jobs stay free for brief chunks.
+ */
+const mediumJobsFactor = 2;
+
 const noPlaceForJob = (): AppError => new AppError('overloaded', 'Other chunks take all places', { retryAfter: 1 });
 
 /**
@@ -184,7 +190,8 @@ export const refusalOf = (
 ): AppError | undefined => {
   const { kind, lane, expectedMs, limits } = task;
   if (lane === 'medium') {
-    const isFull = isLargeJob(task) && mediumJobs.size >= processes * laneSettings.medium.places.jobs;
+    const isFull =
+      isLargeJob(task) && mediumJobs.size >= processes * laneSettings.medium.places.jobs * mediumJobsFactor;
     return isFull ? noPlaceForJob() : undefined;
   }
   if (lane === 'short') return undefined;

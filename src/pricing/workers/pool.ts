@@ -202,7 +202,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       network: kind === 'job' ? undefined : siteOfRequest(),
       kind,
       lane,
-      limits: firstLimitsIn(lane, { kind, expectedMs }, maxMs, shortWorkMs),
+      limits: firstLimitsIn(lane, { kind, expectedMs, bytes: body.byteLength }, maxMs, shortWorkMs),
       tracer,
       logger,
       metrics,

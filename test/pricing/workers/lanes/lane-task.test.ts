@@ -127,7 +127,7 @@ test('long work that does not end in time beside other work takes no place', (t)
   t.is(refusal(job, job, job, job), 'overloaded');
 });
 
-test('a chunk that is not brief takes one of two places for medium work or none, and a brief one finds a place of its own', (t) => {
+test('a chunk that is not brief finds a place for medium work or is refused, and a brief one finds a place of its own', (t) => {
   const slow = taskOf({ kind: 'job', expectedMs: 4_000 });
   const brief = taskOf({ kind: 'job', expectedMs: 5, bytes: 2_000 });
   const refusal = (task: LaneTask, chunks: number) =>
@@ -135,8 +135,8 @@ test('a chunk that is not brief takes one of two places for medium work or none,
       { ...task, lane: 'medium' },
       { minLoad: () => 0, mediumJobs: new Set(Array.from({ length: chunks }, (_, number) => number)), processes: 2 },
     )?.code;
-  t.deepEqual([refusal(slow, 3), refusal(slow, 4), refusal(brief, 4)], [undefined, 'overloaded', undefined]);
-  t.is(refusal(taskOf({ expectedMs: 4_000 }), 4), undefined, 'a batch waits for its place');
+  t.deepEqual([refusal(slow, 7), refusal(slow, 8), refusal(brief, 8)], [undefined, 'overloaded', undefined]);
+  t.is(refusal(taskOf({ expectedMs: 4_000 }), 8), undefined, 'a batch waits for its place');
   const { places } = laneSettings.medium;
   const open = openOf(...['a', 'b', 'c'].map((caller) => taskOf({ caller, expectedMs: 4_000 })));
   t.false(fits(taskOf({ caller: 'd' }), open, places));
@@ -144,11 +144,11 @@ test('a chunk that is not brief takes one of two places for medium work or none,
 });
 
 test('a chunk of unknown work is opened first, and then goes to the lane of its work', (t) => {
-  const opened = firstLimitsIn('medium', { kind: 'job', expectedMs: 1 }, 9_000, 500);
+  const opened = firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 2_000 }, 9_000, 500);
   t.deepEqual(opened, { maxMs: 9_000, handBackMs: 100, keepsEstimate: true });
   const medium = limitsIn('medium', 9_000, 500);
-  t.deepEqual(firstLimitsIn('medium', { kind: 'job', expectedMs: 300 }, 9_000, 500), medium);
-  t.deepEqual(firstLimitsIn('medium', { kind: 'batch', expectedMs: 1 }, 9_000, 500), medium);
+  t.deepEqual(firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 1e6 }, 9_000, 500), medium);
+  t.deepEqual(firstLimitsIn('medium', { kind: 'batch', expectedMs: 1, bytes: 2_000 }, 9_000, 500), medium);
   const returned = (limits: LaneTask['limits'], expectedMs: number) =>
     laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs }), lane: 'medium' }, 500);
   t.deepEqual([returned(opened, 4_000), returned(opened, 6_000), returned(medium, 4_000)], ['medium', 'long', 'long']);
