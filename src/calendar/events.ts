@@ -2,7 +2,7 @@ import type { PageRequest } from '#src/kernel/lists/pages.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { notConnected } from './connections.ts';
-import type { SearchPlaces } from './search-places.ts';
+import type { SharedPlaces } from '#src/kernel/requests/callers/shared-places.ts';
 
 export type StoredEvent = {
   readonly id: string;
@@ -23,7 +23,7 @@ export type Events = {
   /**
    * Events that take place on the days from `from` to `to` (UTC), by start.
    * @param symbol only events whose summary names this symbol
-   * @throws AppError `calendar_not_connected`; with a symbol also as `SearchPlaces.use`
+   * @throws AppError `calendar_not_connected`; with a symbol also as `SharedPlaces.use`
    */
   readonly list: (owner: Owner, page: PageRequest, symbol?: string) => Promise<readonly StoredEvent[]>;
 };
@@ -58,7 +58,7 @@ const listSql = `select event_id as id, status, summary, location, starts_at, en
     and case when $7::text is null then true when strpos(summary, $7) > 0 then summary ~ $8 else false end
   order by starts_at, event_id limit $6`;
 
-export type EventsDeps = { readonly reader: Reader; readonly searchPlaces: SearchPlaces };
+export type EventsDeps = { readonly reader: Reader; readonly searchPlaces: SharedPlaces };
 
 export const createEvents = ({ reader, searchPlaces }: EventsDeps): Events => ({
   list: async ({ kind, id }, { after, from, to, limit }, symbol) => {

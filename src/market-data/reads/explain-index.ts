@@ -10,7 +10,7 @@ import type { IndexDefinition } from '../indexes/universes.ts';
 import { inSpan } from '../refresh/spans.ts';
 import { toUniverse, type UniverseDocument } from '../universes/universe-document.ts';
 import { explainedDay, type ExplainedDay } from './explained-day.ts';
-import type { ExplanationPlaces } from './explanation-places.ts';
+import type { SharedPlaces } from '#src/kernel/requests/callers/shared-places.ts';
 
 export type IndexExplanation = ExplainedDay & {
   readonly code: string;
@@ -93,7 +93,7 @@ const notCalculated = (what: string): AppError =>
   });
 
 /** Explains from one state of the database, because a refresh can commit between two statements. */
-export const createExplainIndex = ({ snapshot }: SnapshotReader, places: ExplanationPlaces): ExplainIndex => {
+export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedPlaces): ExplainIndex => {
   const explain = async (reader: Reader, code: string, date: string | null): Promise<IndexExplanation | undefined> => {
     const target = await targetOf(reader, code, date);
     if (!target) return undefined;

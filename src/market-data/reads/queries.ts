@@ -4,7 +4,7 @@ import type { PriceBar } from '../providers/provider.ts';
 import { adjustBars, adjustCloses, type Split } from '../series/adjust-bars.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
 import { createExplainIndex, type ExplainIndex } from './explain-index.ts';
-import type { ExplanationPlaces } from './explanation-places.ts';
+import type { SharedPlaces } from '#src/kernel/requests/callers/shared-places.ts';
 import { refreshColumns, toRefreshRecord } from '../refresh/refresh-records.ts';
 import type { RefreshRecord, RefreshRow } from '../refresh/refresh-records.ts';
 import { betweenDates } from '../sql.ts';
@@ -218,7 +218,7 @@ export type MarketDataQueriesDeps = {
   /** Reads refresh records from the primary, because a caller must find a new record immediately on every instance. */
   readonly primary: Reader;
   /** One for the process, because all explanations share its event loop. */
-  readonly explanationPlaces: ExplanationPlaces;
+  readonly explanationPlaces: SharedPlaces;
 };
 
 /** Read side of the market data. Never writes. */

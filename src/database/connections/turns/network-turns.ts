@@ -59,11 +59,11 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
 
   const nextNetwork = (): readonly [string, Network] | undefined => {
     let next: readonly [string, Network] | undefined;
-    let fewest = Infinity;
+    let minLoad = Infinity;
     for (const [name, network] of networks) {
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
       const load = network.held + recent.of(name);
-      if (load < fewest - minDifference) [next, fewest] = [[name, network], load];
+      if (load < minLoad - minDifference) [next, minLoad] = [[name, network], load];
     }
     return next;
   };

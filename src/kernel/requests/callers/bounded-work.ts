@@ -81,12 +81,12 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
   };
 
   /** The caller of this network who waits for most calls; among equal ones the one whose turn comes last. */
-  const longestOf = (network: string): readonly [caller: string, calls: number] => {
-    let longest: readonly [string, number] = ['', 0];
+  const maxWaitingOf = (network: string): readonly [caller: string, calls: number] => {
+    let max: readonly [string, number] = ['', 0];
     for (const [caller, own] of callers) {
-      if (own[0]?.network === network && own.length >= longest[1]) longest = [caller, own.length];
+      if (own[0]?.network === network && own.length >= max[1]) max = [caller, own.length];
     }
-    return longest;
+    return max;
   };
 
   /** @param newcomer the number of calls with which the newcomer would wait. @returns whether a place became free for the newcomer */
@@ -96,13 +96,13 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
       for (const call of own) calls.set(call.network, (calls.get(call.network) ?? 0) + 1);
     }
     const loadOf = (name: string): number => calls.get(name)! + recentPlaces.of(name);
-    let [largest, load] = [network, loadOf(network) + minDifference];
+    let [maxNetwork, maxLoad] = [network, loadOf(network) + minDifference];
     for (const name of calls.keys()) {
       const other = loadOf(name);
-      if (other > load) [largest, load] = [name, other];
+      if (other > maxLoad) [maxNetwork, maxLoad] = [name, other];
     }
-    const [caller, most] = longestOf(largest);
-    if (most === 0 || (largest === network && most <= newcomer)) return false;
+    const [caller, maxCalls] = maxWaitingOf(maxNetwork);
+    if (maxCalls === 0 || (maxNetwork === network && maxCalls <= newcomer)) return false;
     callers.get(caller)!.pop()!.refuse(overloaded());
     waitingCount -= 1;
     removeIfEmpty(caller);
@@ -145,10 +145,10 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
   /** The caller whose turn it is, among those of the network that had the fewest places recently. */
   const nextCaller = (): string | undefined => {
     let next: string | undefined;
-    let fewest = Infinity;
+    let minRecent = Infinity;
     for (const [caller, [call]] of callers as Iterable<[string, [Waiting]]>) {
       const recent = recentPlaces.of(call.network);
-      if (recent < fewest - minDifference) [next, fewest] = [caller, recent];
+      if (recent < minRecent - minDifference) [next, minRecent] = [caller, recent];
     }
     return next;
   };
