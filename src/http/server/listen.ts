@@ -5,10 +5,10 @@ import { isLocalHost } from '#src/kernel/connections/local-host.ts';
 
 /**
  * The event loop accepts one connection of each listening socket in a turn (libuv since 1.45). While it is busy a turn takes
- * tens of milliseconds, and with one socket the last of 100 new clients waits for 100 turns. The kernel divides new
- * connections among the sockets.
+ * 150 ms, and with one socket the last of 100 new clients waits for 100 turns. The kernel divides new connections among the
+ * sockets. More than 128 made no difference.
  */
-const listeningSockets = 32;
+const listeningSockets = 128;
 /** The other systems do not divide connections among the sockets of a port. */
 const canShare = process.platform === 'linux';
 

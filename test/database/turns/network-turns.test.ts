@@ -1,4 +1,5 @@
 import test from 'ava';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createNetworkTurns } from '#src/database/connections/turns/network-turns.ts';
 
 const setup = () => {
@@ -11,8 +12,8 @@ const setup = () => {
   });
   const order: string[] = [];
   const open: (() => void)[] = [];
-  const enter = async (network: string, caller = network): Promise<void> => {
-    const leave = await turns.enter({ network, caller }, 60_000);
+  const enter = async (network: string, caller = network, signal = new AbortController().signal): Promise<void> => {
+    const leave = await turns.enter({ network, caller, signal }, 60_000);
     order.push(caller);
     open.push(leave);
   };
@@ -48,5 +49,27 @@ test('callers of one network take turns', async (t) => {
   for (const _ of waiting) await next();
   await Promise.all(waiting);
   t.deepEqual(order, ['a1', 'a1', 'a1', 'a2', 'a3', 'a1', 'a1']);
+  t.is(turns.waiting(), 0);
+});
+
+test('a request that aborts gives up its place', async (t) => {
+  const { order, enter, next, turns } = setup();
+  await Promise.all([enter('a'), enter('a')]);
+  const controller = new AbortController();
+  const aborted = enter('b', 'b', controller.signal);
+  const waiting = enter('c');
+  controller.abort(new AppError('request_timeout'));
+  // The next turn comes before any other code can run.
+  await next();
+  await waiting;
+  await t.throwsAsync(aborted, { instanceOf: AppError, code: 'request_timeout' });
+  t.is(turns.waiting(), 0);
+  t.deepEqual(order, ['a', 'a', 'c']);
+});
+
+test('a request that has aborted before it waits has no place', async (t) => {
+  const { enter, turns } = setup();
+  await Promise.all([enter('a'), enter('a')]);
+  await t.throwsAsync(enter('b', 'b', AbortSignal.abort()), { instanceOf: AppError, code: 'database_pool_exhausted' });
   t.is(turns.waiting(), 0);
 });

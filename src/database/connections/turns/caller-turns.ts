@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { waitInQueue, type Queue } from './wait-in-queue.ts';
 
 export type CallerTurnsOptions = {
   /** Max connections that one caller holds at a time. */
@@ -18,7 +19,7 @@ export type CallerTurns = {
   readonly enter: (caller: string, signal: AbortSignal) => Promise<() => void>;
 };
 
-type Entry = { held: number; readonly waiting: Set<() => void> };
+type Entry = { held: number; readonly waiting: Queue };
 
 const exhausted = (): AppError =>
   new AppError('database_pool_exhausted', 'Too many requests of this caller use the database', { retryAfter: 1 });
@@ -42,27 +43,9 @@ export const createCallerTurns = ({ maxPerCaller, timeoutMs, onTimeout }: Caller
     if (entry.held === 0) callers.delete(caller);
   };
 
-  const wait = async (entry: Entry, signal: AbortSignal): Promise<void> => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const giveUp = (error: unknown): void => {
-      entry.waiting.delete(resolve);
-      reject(error);
-    };
-    const expire = (): void => {
-      onTimeout();
-      giveUp(exhausted());
-    };
-    const abort = (): void => giveUp(signal.reason instanceof AppError ? signal.reason : exhausted());
-    entry.waiting.add(resolve);
-    const timer = setTimeout(expire, timeoutMs);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-    }
+  const expired = (): AppError => {
+    onTimeout();
+    return exhausted();
   };
 
   return {
@@ -70,7 +53,7 @@ export const createCallerTurns = ({ maxPerCaller, timeoutMs, onTimeout }: Caller
       const entry = callers.get(caller) ?? { held: 0, waiting: new Set() };
       callers.set(caller, entry);
       if (entry.held < maxPerCaller) entry.held += 1;
-      else await wait(entry, signal);
+      else await waitInQueue(entry.waiting, { timeoutMs, signal, expired, aborted: exhausted });
       return () => leave(caller, entry);
     },
   };

@@ -45,7 +45,8 @@ export const createConnectionTurns = ({
       const leaveCaller = await callers.enter(caller, request.signal);
       try {
         const left = timeoutMs - (performance.now() - started);
-        const leaveNetwork = await networks.enter({ network: countedSite(request.clientIp), caller }, left);
+        const member = { network: countedSite(request.clientIp), caller, signal: request.signal };
+        const leaveNetwork = await networks.enter(member, left);
         return () => {
           leaveNetwork();
           leaveCaller();

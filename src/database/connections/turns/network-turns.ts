@@ -1,6 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createRecentUse } from '#src/kernel/requests/callers/recent-use.ts';
 import { connectTimeout } from './connect-timeout.ts';
+import { waitInQueue, type Queue, type QueueWait } from './wait-in-queue.ts';
 
 export type NetworkTurnsOptions = {
   readonly poolMax: number;
@@ -12,24 +13,33 @@ export type NetworkTurnsOptions = {
   readonly now?: () => number;
 };
 
-type Member = { readonly network: string; readonly caller: string };
+type Member = {
+  readonly network: string;
+  readonly caller: string;
+  /** Aborts when the request needs no connection any more. */
+  readonly signal: AbortSignal;
+};
 
 export type NetworkTurns = {
   /**
    * Waits until a connection of the pool is free for this request.
    * @param member undefined: work of the service itself
    * @returns ends the turn; must be called once
-   * @throws AppError `database_pool_exhausted` if only the limit of the network was in the way; otherwise the error of a connect timeout
+   * @throws AppError `database_pool_exhausted` if only the limit of the network was in the way; otherwise the error of a connect timeout.
+   *   When `signal` aborts, the AppError that it aborts with, or `database_pool_exhausted`
    */
   readonly enter: (member: Member | undefined, timeoutMs: number) => Promise<() => void>;
   /** @returns how many wait */
   readonly waiting: () => number;
 };
 
-/** What waits, first come first served. */
-type Queue = Set<() => void>;
 /** `callers`: the queues, in the order of their turns. */
 type Network = { held: number; readonly callers: Map<string, Queue> };
+
+const exhausted = (): AppError => {
+  const detail = 'Too many requests of this network use the database';
+  return new AppError('database_pool_exhausted', detail, { retryAfter: 1 });
+};
 
 /** Connections that two networks had on average: a smaller difference, as of one connection for 40 ms, is no reason to prefer one. */
 const minDifference = 0.001;
@@ -96,31 +106,25 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     }
   };
 
-  const wait = async (queue: Queue, timeoutMs: number, expired: () => Error): Promise<void> => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    queue.add(resolve);
+  const wait = async (queue: Queue, options: Omit<QueueWait, 'aborted'>): Promise<void> => {
     waiting += 1;
-    const timer = setTimeout(() => {
-      if (queue.delete(resolve)) reject(expired());
-    }, timeoutMs);
     try {
-      await promise;
+      await waitInQueue(queue, { ...options, aborted: exhausted });
     } finally {
-      clearTimeout(timer);
       waiting -= 1;
     }
   };
 
   const enterService = async (timeoutMs: number): Promise<() => void> => {
     if (used < poolMax) used += 1;
-    else await wait(service, timeoutMs, connectTimeout);
+    else await wait(service, { timeoutMs, signal: undefined, expired: connectTimeout });
     return () => {
       used -= 1;
       startNext();
     };
   };
 
-  const enterNetwork = async ({ network: name, caller }: Member, timeoutMs: number): Promise<() => void> => {
+  const enterNetwork = async ({ network: name, caller, signal }: Member, timeoutMs: number): Promise<() => void> => {
     const network = networks.get(name) ?? { held: 0, callers: new Map<string, Queue>() };
     networks.set(name, network);
     // While a connection is free, only those wait whose network holds its max.
@@ -130,14 +134,15 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     } else {
       const queue: Queue = network.callers.get(caller) ?? new Set();
       network.callers.set(caller, queue);
-      await wait(queue, timeoutMs, () => {
-        if (queue.size === 0) network.callers.delete(caller);
+      const expired = (): Error => {
         if (network.held >= maxPerNetwork) onTimeout();
+        return used >= poolMax ? connectTimeout() : exhausted();
+      };
+      const onGiveUp = (): void => {
+        if (queue.size === 0) network.callers.delete(caller);
         forgetIfIdle(name, network);
-        if (used >= poolMax) return connectTimeout();
-        const detail = 'Too many requests of this network use the database';
-        return new AppError('database_pool_exhausted', detail, { retryAfter: 1 });
-      });
+      };
+      await wait(queue, { timeoutMs, signal, expired, onGiveUp });
     }
     return () => {
       used -= 1;
