@@ -22,7 +22,14 @@ const setupCredentials = async (t: ExecutionContext) => {
   const { audit } = made;
   const hasher = createSecretHasher({ memoryKib: 64, passes: 1, parallelism: 1, concurrency: 1, queue: 10 });
   const clients = composeClientAdmin({ unitOfWork, reader, hasher, audit, clock });
-  const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: undefined, cacheMs: 0 });
+  const owners = createOwners({
+    reader,
+    clock,
+    roles: noRoles,
+    bootstrap: undefined,
+    cacheMs: 0,
+    verificationRequired: false,
+  });
   const taggedSecrets = createTaggedSecrets(Buffer.from('tags'));
   const newKeys = createNewKeys({ audit, owners, clock, taggedSecrets, secret, maxPerOwner: 10 });
   const keys = createApiKeys({

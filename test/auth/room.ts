@@ -136,6 +136,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
       roles: overriding.roles ?? settings.roles,
       bootstrap,
       cacheMs: ownerCacheMs,
+      verificationRequired: overriding.verificationRequired ?? settings.verificationRequired,
     }),
     mail: noMail,
     abuse: noAbuseReport,

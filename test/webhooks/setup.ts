@@ -76,7 +76,14 @@ export const startRoom = async (
     },
   };
   const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
-  const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: { id: 'desk' }, cacheMs: 0 });
+  const owners = createOwners({
+    reader,
+    clock,
+    roles: noRoles,
+    bootstrap: { id: 'desk' },
+    cacheMs: 0,
+    verificationRequired: false,
+  });
   const webhooks = createWebhooks({
     unitOfWork,
     reader,

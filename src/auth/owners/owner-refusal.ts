@@ -1,16 +1,22 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { TokenEnds } from '#src/kernel/ports/owners.ts';
+import type { OwnerStanding, TokenEnds } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 
-const detail = 'The user or client that this credential belongs to is deleted, disabled or revoked';
+const goneDetail = 'The user or client that this credential belongs to is deleted, disabled or revoked';
+const unverifiedDetail =
+  'The address of the user that this credential belongs to is not verified yet. The message of the registration has a token for it; POST /account/password-reset sends another one';
 
-export const ownerGone = (kind?: Principal['kind']): AppError =>
-  new AppError('credential_owner_gone', detail, {
+type Gone = Extract<OwnerStanding, { readonly state: 'gone' }>;
+
+export const ownerGone = (kind: Principal['kind'], { unverified }: Gone): AppError => {
+  const detail = unverified ? unverifiedDetail : goneDetail;
+  return new AppError('credential_owner_gone', detail, {
     headers: {
       'WWW-Authenticate':
         kind === 'api_key' ? 'ApiKey realm="volwatch"' : `Bearer error="invalid_token", error_description="${detail}"`,
     },
   });
+};
 
 /** Whether the access token of a caller was issued before all tokens of its owner were ended. */
 export const isTokenEnded = (

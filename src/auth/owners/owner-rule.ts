@@ -17,14 +17,14 @@ export type OwnerRuleDeps = {
 
 /**
  * The rule for each credential: it may use a scope only if the credential has the scope and the owner holds it now. A
- * deleted or disabled owner holds no scopes.
+ * deleted or disabled owner holds no scopes, and where addresses must be verified, a user without a verified one holds none.
  *
  * If tokens of foreign users are accepted, such a token keeps the scopes that it names itself. An API key of an unknown user is
  * always refused, because a key may use only scopes that its owner holds, and no scopes are stored for an unknown user.
  *
  * Side effects of `credential_owner_gone`: the refusal is counted as abuse, and the use of an API key is recorded in the audit.
  * @returns the principal with the remaining scopes
- * @throws AppError `credential_owner_gone` if the owner is deleted, disabled or revoked, or if an API key has an unknown owner
+ * @throws AppError `credential_owner_gone` if the owner is deleted, disabled or revoked, or must verify the address first, or if an API key has an unknown owner
  * @throws AppError `token_user_unknown` for a token of a foreign user, if such tokens are not accepted
  * @throws AppError `token_revoked` if an operator has ended all tokens of the owner
  * @throws AppError of category database if the owner is not cached and the database fails
@@ -42,7 +42,7 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
     if (standing.state !== 'present' && !isForeignUser) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
       if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
-      throw ownerGone(principal.kind);
+      throw ownerGone(principal.kind, standing.state === 'gone' ? standing : { state: 'gone' });
     }
     if (isTokenEnded(principal, standing)) throw tokenRefused('token_revoked');
     if (standing.state === 'unknown') return principal;

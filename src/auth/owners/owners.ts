@@ -24,9 +24,12 @@ export type OwnersDeps = {
   readonly bootstrap: { readonly id: string } | undefined;
   /** Lifetime of a cache entry. 0: each lookup reads the database. */
   readonly cacheMs: number;
+  /** Whether a user holds scopes only with a verified address. */
+  readonly verificationRequired: boolean;
 };
 
 type Row = {
+  readonly unverified: boolean | null;
   readonly scopes: Scope[] | null;
   readonly role: string | null;
   readonly reason: OwnerEndReason | null;
@@ -55,13 +58,14 @@ const tokenEndsOf = (row: Row | undefined): TokenEnds => ({
 /** One row, also for an owner without an end. */
 const endedSql = `reason, ended_at, legacy_ended_at, legacy_kept_token_id
   from (values (1)) as one left join owner_end on owner_kind = $1 and owner_id = $2::text`;
+// An account with an id of the earlier system was imported by an operator, so its tokens need no other proof (decision 0269).
 const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes,
-  (select role from user_account where id = $2::text::uuid) as role, ${endedSql}`;
+  (select role from user_account where id = $2::text::uuid) as role,
+  (select email_verified_at is null and legacy_id is null from user_account where id = $2::text::uuid) as unverified, ${endedSql}`;
 // Ids of accounts are UUIDs. Another id belongs to a foreign user, and PostgreSQL would refuse it in a UUID column.
-const foreignSql = `select null as scopes, null as role, ${endedSql}`;
+const foreignSql = `select null as scopes, null as role, null as unverified, ${endedSql}`;
 const clientSql = `select (select scopes from oauth_client where id = $2::text and revoked_at is null) as scopes,
-  null as role,
-  ${endedSql}`;
+  null as role, null as unverified, ${endedSql}`;
 
 const sqlFor = ({ kind, id }: Owner): string => {
   if (kind === 'client') return clientSql;
@@ -69,7 +73,8 @@ const sqlFor = ({ kind, id }: Owner): string => {
 };
 
 /** Looks up whether an owner exists, and the scopes that the owner holds now. All rooms use it. */
-export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: OwnersDeps): Owners => {
+export const createOwners = (deps: OwnersDeps): Owners => {
+  const { reader, clock, roles, bootstrap, cacheMs, verificationRequired } = deps;
   const cache = new Map<string, Entry>();
   const lookups = new Map<string, Promise<OwnerStanding>>();
 
@@ -86,6 +91,7 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
     const tokens = tokenEndsOf(row);
     const reason = row?.reason;
     if (reason === 'disabled' || reason === 'deleted') return { state: 'gone' };
+    if (verificationRequired && row?.unverified) return { state: 'gone', unverified: true };
     if (held !== null) return { state: 'present', scopes: held, ...tokens };
     return kind === 'client' ? { state: 'gone' } : { state: 'unknown', ...tokens };
   };
@@ -133,7 +139,7 @@ export const createOwners = ({ reader, clock, roles, bootstrap, cacheMs }: Owner
     assertMayStore: async (query, owner, caller) => {
       await shareOwnerTurn(query, credentialsTurn(owner));
       const found = await read(owner, query);
-      if (found.state === 'gone') throw ownerGone(caller.kind);
+      if (found.state === 'gone') throw ownerGone(caller.kind, found);
       if (isTokenEnded(caller, found)) throw tokenRefused('token_revoked');
       await assertCredentialLives(query, caller);
     },

@@ -26,6 +26,7 @@ export const composeOwners = ({ config, clock }: Base, { reader }: Database): Ow
     roles: config.ROLES,
     bootstrap: bootstrapClient(config),
     cacheMs: config.OWNER_CACHE_MS,
+    verificationRequired: config.EMAIL_VERIFICATION === 'required',
   });
   return {
     owners,

@@ -53,7 +53,7 @@ export const mailSections = {
     EMAIL_VERIFICATION: variable(
       oneOf(['optional', 'required']),
       'optional',
-      '`required`: a user can sign in only after the address was verified with the token of a message; needs SMTP_URL in production',
+      '`required`: a user can sign in, and use credentials from before, only after the address was verified with the token of a message; needs SMTP_URL in production',
     ),
     EMAIL_TOKEN_HOURS: variable(
       integer(1, 720),

@@ -16,12 +16,12 @@ export type TokenEnds = {
 /**
  * The current state of an owner.
  * - `present`: exists and is enabled.
- * - `gone`: deleted, disabled or revoked.
+ * - `gone`: deleted, disabled or revoked. `unverified`: a user whose address must be verified first.
  * - `unknown`: a user that never had an account here, for example of an earlier system whose tokens are accepted.
  */
 export type OwnerStanding =
   | (TokenEnds & { readonly state: 'present'; readonly scopes: readonly Scope[] })
-  | { readonly state: 'gone' }
+  | { readonly state: 'gone'; readonly unverified?: true }
   | (TokenEnds & { readonly state: 'unknown' });
 
 /** The credential with which a request asks to store something. */

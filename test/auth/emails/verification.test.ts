@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ada, signedIn, startRoom } from '../room.ts';
+import { ada, bearer, openSession, signedIn, startRoom } from '../room.ts';
 import { quickHashing } from '../setup.ts';
 import { startMailRoom, tokenFor, type MailRoom } from '#test/mail/mail-room.ts';
 
@@ -253,4 +253,25 @@ test('the account of a user of the earlier system keeps its password, whoever re
   await room.work();
   t.is((await confirm(room, tokenFor(room, ada.email))).body['code'], 'account_token_invalid');
   t.is(await hash(), imported);
+});
+
+test('where addresses must be verified from now on, what users without a verified one have works only after they verify it', async (t) => {
+  const before = await startMailRoom(t);
+  const { access } = await signedIn(before);
+  const { cookie } = await openSession(before);
+  const key = await before.json('/api-keys', { name: 'k', scopes: [] }, bearer(access));
+  const settings = { ownerCacheMs: 0, verificationRequired: true };
+  const room = await startRoom(t, { beside: before, settings });
+  const credentials = [bearer(access), { Cookie: cookie }, { 'X-API-Key': String(key.body['key']) }];
+  const ask = () => Promise.all(credentials.map((headers) => room.call('/auth/me', { headers })));
+  for (const { status, body } of await ask()) {
+    t.like({ status, code: body['code'] }, { status: 401, code: 'credential_owner_gone' });
+    t.regex(String(body['detail']), /not verified/);
+  }
+  await before.work();
+  t.deepEqual((await confirm(before, tokenFor(before, ada.email))).body, { status: 'verified' });
+  t.deepEqual(
+    (await ask()).map(({ status }) => status),
+    [200, 200, 200],
+  );
 });

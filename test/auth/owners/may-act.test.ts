@@ -9,7 +9,14 @@ import { bearer, signedIn, startRoom } from '../room.ts';
 test('work that a caller left behind is done while its owner is there', async (t) => {
   const room = await startRoom(t);
   const { reader } = room.database;
-  const owners = createOwners({ reader, clock, roles: noRoles, bootstrap: { id: 'desk' }, cacheMs: 0 });
+  const owners = createOwners({
+    reader,
+    clock,
+    roles: noRoles,
+    bootstrap: { id: 'desk' },
+    cacheMs: 0,
+    verificationRequired: false,
+  });
   const mayAct = createMayAct({ reader, owners, clock, foreignUsers: true });
   const strict = createMayAct({ reader, owners, clock, foreignUsers: false });
   const { access } = await signedIn(room);

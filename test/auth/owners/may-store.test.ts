@@ -76,7 +76,14 @@ test('a key that is revoked stores nothing, also if its request was authenticate
   const owner = await ownerIn(room);
   const { reader, unitOfWork } = room.database;
   const clock = { now: () => new Date(), monotonic: () => performance.now() };
-  const owners = createOwners({ reader, clock, roles: settings.roles, bootstrap: undefined, cacheMs: 60_000 });
+  const owners = createOwners({
+    reader,
+    clock,
+    roles: settings.roles,
+    bootstrap: undefined,
+    cacheMs: 60_000,
+    verificationRequired: false,
+  });
   const store = () =>
     unitOfWork.run({ operation: 'webhook.change' }, ({ query }) =>
       owners.assertMayStore(query, owner, { kind: 'api_key', subject: String(body['id']) }),
