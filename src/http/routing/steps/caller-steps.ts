@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { AppError, type ErrorCategory } from '#src/kernel/catalogue/errors.ts';
 import type { RefusalDelay } from '../../admission/refusal-delay.ts';
 import type { CompiledRoute } from '../compiled-route.ts';
@@ -42,14 +43,17 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
     }
   };
 
-  const againAfter =
-    (since: number, { req, state }: HttpContext, auth: Exclude<AuthPolicy, 'public'>) =>
-    async (): Promise<void> => {
+  const againAfter = (since: number, { req, state }: HttpContext, auth: Exclude<AuthPolicy, 'public'>) => {
+    // An upload is read in its transaction. A refusal is recorded in one of its own, which must stay when that of the upload is
+    // rolled back.
+    const asBefore = AsyncLocalStorage.snapshot();
+    return async (): Promise<void> => {
       if (performance.now() - since < maxIdentityMs) return;
-      const principal = await authenticate(req, auth);
+      const principal = await asBefore(authenticate, req, auth);
       if (!principal) throw new AppError('credentials_missing');
       state.request.principal = principal;
     };
+  };
 
   return {
     /** Authenticates the caller. Refused credentials count in the rate limit of the client address. */
