@@ -23,11 +23,12 @@ const streamedBody = ({ headers }: HttpContext['req']): readonly unknown[] => {
 };
 
 /** Canonical JSON, because the same body with its members in another order is the same body. */
-const fingerprintOf = (ctx: HttpContext, route: CompiledRoute, input: Input<RequestSchemas>): string => {
+const fingerprintOf = async (ctx: HttpContext, route: CompiledRoute, input: Input<RequestSchemas>): Promise<string> => {
   const { path, query } = input;
   const body = route.declaration.streamBody ? streamedBody(ctx.req) : input.body;
+  const named = await route.declaration.idempotentFor?.(input);
   return createHash('sha256')
-    .update(`${route.declaration.method} ${route.template}\n${canonicalJson([path, query, body])}`)
+    .update(`${route.declaration.method} ${route.template}\n${canonicalJson([path, query, body])}${named ?? ''}`)
     .digest('hex');
 };
 
@@ -58,8 +59,9 @@ export const handle = async (
   const { principal } = input.context;
   if (key === undefined || !idempotency || !principal) return declaration.handler(input);
   const subject = `${principal.kind}:${principal.subject}`;
+  const fingerprint = await fingerprintOf(ctx, route, input);
   const { reply, replayed } = await idempotency.run(
-    { subject, owner: ownerName(principal), key, fingerprint: fingerprintOf(ctx, route, input) },
+    { subject, owner: ownerName(principal), key, fingerprint },
     (claim) => {
       input.context.idempotency = claim;
       return declaration.handler(input);

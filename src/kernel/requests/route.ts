@@ -126,6 +126,11 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
    * stored.
    */
   readonly idempotency?: true;
+  /**
+   * The identity of what the path names, if another one can get the same name. With it, a key for the former one is refused as reused and
+   * does not repeat its answer. It is called only for requests with a key.
+   */
+  readonly idempotentFor?: (head: Omit<Input<NoInfer<R>>, 'body'>) => Promise<string>;
   /** `oauth`: errors are RFC 6749 `application/json` and also have the members of a problem. Default: `problem`. */
   readonly errorFormat?: 'problem' | 'oauth';
   /**
@@ -139,8 +144,12 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
 };
 
 /** A declared route without its specific types, as the http room uses it. */
-export type Route = Omit<RouteDeclaration<RequestSchemas, ResponseSchemas>, 'handler' | 'checkHead'> & {
+export type Route = Omit<
+  RouteDeclaration<RequestSchemas, ResponseSchemas>,
+  'handler' | 'checkHead' | 'idempotentFor'
+> & {
   readonly checkHead?: (head: Omit<Input<RequestSchemas>, 'body'>) => void;
+  readonly idempotentFor?: (head: Omit<Input<RequestSchemas>, 'body'>) => Promise<string>;
   readonly handler: (input: Input<RequestSchemas>) => Promise<{
     readonly status: number;
     readonly body: unknown;

@@ -88,6 +88,8 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
       load: 'write',
       streamBody: true,
       idempotency: true,
+      // The answer for a universe that was deleted says nothing about the new one of this name, which has no prices yet.
+      idempotentFor: async ({ path: { name } }) => (await universes.one(name))?.created_at ?? '',
       consumes: [...Object.keys(uploadFormats), 'multipart/form-data'],
       bodyHint: 'for example text/csv that begins with the line symbol,date,close',
       request: {

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import test from 'ava';
 import { eventually } from '#testkit/eventually.ts';
 import { base, type Item, type List } from '../setup-http.ts';
+import { desk } from '../universes/setup.ts';
 import { header, setupUploads, two } from './setup.ts';
 
 const keyed = (key: string, more: Record<string, string> = {}) => ({ headers: { 'Idempotency-Key': key, ...more } });
@@ -36,6 +37,23 @@ test.serial('a key with another file, other parameters or another digest is refu
     t.is(answer.body['code'], 'idempotency_key_reused');
   }
 });
+
+test.serial(
+  'a key of an upload to a universe that was deleted does not stand for the new one of its name',
+  async (t) => {
+    const { send, remove, put, closes } = await setupUploads(t);
+    t.is((await send(two, keyed('a'))).status, 200);
+    const changed = { ...desk(), title: 'Changed' };
+    t.is((await put('desk', changed, { 'If-Match': '*' })).status, 200);
+    t.is((await send(two, keyed('a'))).status, 200, 'the same universe');
+    t.is((await remove('desk')).status, 204);
+    t.is((await put('desk', desk())).status, 201);
+    const again = await send(two, keyed('a'));
+    t.like([again.status, again.body['code']], [422, 'idempotency_key_reused']);
+    t.is((await send(two, keyed('b'))).status, 200);
+    t.is((await closes()).length, 4);
+  },
+);
 
 test.serial('a form is the same upload with another boundary', async (t) => {
   const { send, get } = await setupUploads(t);
