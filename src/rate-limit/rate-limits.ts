@@ -1,7 +1,7 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { ownerName, type Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
@@ -32,7 +32,8 @@ export type RateLimits = {
   /**
    * Takes one point of the principal; for an API key it takes a point of its owner too. Without a principal the point
    * is of the address: of its sign-ins if the rule is `login`. With a principal and the rule `login` it takes both, and
-   * with the rule `calendar` also one of the calendar of the owner and one of the calendars of the address.
+   * with the rule `calendar` also one of the calendar of the owner and one of the calendars of the address. With the rules `login` and
+   * `recovery` a signed-in caller without points takes one of the policy `recovery`.
    * @returns the headers `RateLimit` and `RateLimit-Policy`
    * @throws AppError `rate_limit_exceeded` with the same headers and Retry-After
    */
@@ -116,12 +117,23 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
   const consumeForCaller = ({ kind, subject, owner }: Principal): Promise<Record<string, string>> =>
     kind === 'api_key' ? consumeForKey(subject, owner) : consume(kind, subject);
 
+  /**
+   * Above the limit of its owner, a signed-in caller has a small limit of its own at each address. Somebody with a stolen credential
+   * uses up the limit of the owner, and must not keep the owner from ending this credential. API keys end nothing this way.
+   */
+  const consumeOrRecover = (principal: Principal, address: string): Promise<Record<string, string>> =>
+    consumeForCaller(principal).catch((error: unknown) => {
+      if (principal.kind === 'api_key' || codeOf(error) !== 'rate_limit_exceeded') throw error;
+      return consume('recovery', `${ownerName(principal)} at ${address}`);
+    });
+
   return {
     limit: async ({ clientIp }, rule, principal) => {
       if (rule === 'none') return {};
       const address = countedAddress(clientIp);
       if (!principal) return consume(rule === 'login' ? 'login' : 'ip', address);
-      const ofCaller = await consumeForCaller(principal);
+      const mayRecover = rule === 'login' || rule === 'recovery';
+      const ofCaller = await (mayRecover ? consumeOrRecover(principal, address) : consumeForCaller(principal));
       if (rule === 'login') return joined(ofCaller, await consume('login', address));
       if (rule === 'calendar') {
         const ofCalendar = await consume('calendar', ownerName(principal));

@@ -120,3 +120,23 @@ test('beginnings of objects in different orders count, and objects in one order 
   t.is(shapes([...turned, ...turned], 101), undefined);
   t.is(shapes([...turned, ...turned], 100), 'shapes');
 });
+
+test('the memory of objects, lists and numbered members is counted, and empty ones too', (t) => {
+  const fits = (json: string, bytes: number): boolean =>
+    faultOf(json, { maxDepth: 5, maxStructureBytes: bytes }) === undefined;
+  const many = (element: string): string => `[${Array(100).fill(element).join()}]`;
+  // An object or list, and its place in the list around it.
+  for (const [element, each] of [
+    ['{}', 64],
+    ['[]', 40],
+    ['[{}]', 104],
+    ['{"a":1}', 72],
+    ['{"35":1}', 360],
+    [String.raw`{"\u0033":1}`, 360],
+    ['{"a":1,"b":1,"c":1,"d":1,"35":1}', 176],
+  ] as const) {
+    t.true(fits(many(element), 100 * each + 64), element);
+    t.false(fits(many(element), 99 * each), element);
+  }
+  t.true(fits('[1,2,3,"a"]', 40));
+});

@@ -21,6 +21,7 @@ const policies = {
   account: quota,
   calendar: quota,
   calendar_ip: quota,
+  recovery: quota,
   credentials: quota,
   account_new: { points: 100, windowSeconds: 86_400 },
   account_place: quota,
@@ -118,6 +119,23 @@ test('a known caller of a sign-in route takes a point of its own limit and of th
   }
   t.is((await refusalOf(limits.limit(context, 'login', user())))?.code, 'rate_limit_exceeded');
   t.falsy(await refusalOf(limits.limit(context, 'caller', user())));
+});
+
+test('above its limit, a signed-in caller can end credentials, and a key cannot', async (t) => {
+  const { limits, connected } = setup(t);
+  await connected;
+  const subject = randomUUID();
+  const ada: Principal = { kind: 'user', subject, scopes: [] };
+  const key: Principal = { kind: 'api_key', subject: randomUUID(), scopes: [], owner: { kind: 'user', id: subject } };
+  const [home, elsewhere] = [from(someAddress()), from(someAddress())];
+  for (let used = 0; used < quota.points; used += 1) await limits.limit(elsewhere, 'caller', key);
+  t.is((await refusalOf(limits.limit(home, 'caller', ada)))?.code, 'rate_limit_exceeded');
+  t.is((await refusalOf(limits.limit(elsewhere, 'recovery', key)))?.code, 'rate_limit_exceeded');
+  for (let used = 0; used < quota.points; used += 1) await limits.limit(elsewhere, 'recovery', ada);
+  t.regex((await refusalOf(limits.limit(elsewhere, 'recovery', ada)))?.message ?? '', /recovery/);
+  const headers = await limits.limit(home, 'recovery', ada);
+  t.is(headers['RateLimit'], '"recovery";r=4;t=60', 'each address has a limit of its own');
+  t.regex((await limits.limit(home, 'login', ada))['RateLimit'] ?? '', /^"recovery";r=3;t=\d+, "login";r=4/);
 });
 
 test('a calendar takes a point of its caller, of its owner and of its address', async (t) => {

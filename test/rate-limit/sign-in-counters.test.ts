@@ -42,6 +42,7 @@ const setup = async (t: ExecutionContext, { database }: { readonly database?: nu
       account: { points: 10_000, windowSeconds: 1 },
       calendar: quota,
       calendar_ip: quota,
+      recovery: quota,
       account_new: { points: maxNew, windowSeconds: 86_400 },
       account_place: { points: 5, windowSeconds: 900 },
     },

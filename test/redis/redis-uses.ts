@@ -36,6 +36,7 @@ export const startUses = (t: Pick<ExecutionContext, 'teardown'>, address: RedisA
       account: quota,
       calendar: quota,
       calendar_ip: quota,
+      recovery: quota,
       credentials: { points: 1, windowSeconds: 60 },
       account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 1, windowSeconds: 60 },

@@ -38,7 +38,7 @@ const created = (key: ShownKey) => ({
   body: { ...shownKey(key), key: key.key },
 });
 
-const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'caller' } as const;
+const own = { tag: 'API keys', auth: 'authenticated', rateLimit: 'recovery' } as const;
 
 const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (!principal) throw new AppError('auth_service_error');

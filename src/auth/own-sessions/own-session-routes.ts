@@ -40,7 +40,7 @@ const shown = (session: OwnSession): z.input<typeof sessionSchema> => ({
   expires_at: session.expiresAt.toISOString(),
 });
 
-const own = { tag: 'Account', auth: 'authenticated', rateLimit: 'caller' } as const;
+const own = { tag: 'Account', auth: 'authenticated', rateLimit: 'recovery' } as const;
 
 const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (!principal) throw new AppError('auth_service_error');

@@ -9,7 +9,7 @@ import type { SecondFactors } from './second-factor.ts';
 
 export type SecondFactorRoutesDeps = { readonly factors: SecondFactors; readonly measure: Measure };
 
-const own = { tag: 'Account', path: '/account/totp', auth: 'authenticated', rateLimit: 'caller' } as const;
+const own = { tag: 'Account', path: '/account/totp', auth: 'authenticated', rateLimit: 'recovery' } as const;
 
 /** Of each change. */
 const refusals = ['resource_not_found', 'reauthentication_required', 'scope_insufficient'] as const;

@@ -94,7 +94,7 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
     tag: 'Authentication',
     summary: 'End the session, or the access token with its refresh family',
     auth: 'authenticated',
-    rateLimit: 'caller',
+    rateLimit: 'recovery',
     request: {},
     responses: { 204: null },
     errors: [],

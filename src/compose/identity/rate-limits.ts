@@ -13,6 +13,7 @@ const policiesOf = (config: Config): Policies => {
     api_key: perMinute(config.RATE_LIMIT_API_KEY_PER_MINUTE),
     login: perMinute(config.RATE_LIMIT_LOGIN_PER_MINUTE),
     credentials: perMinute(config.RATE_LIMIT_CREDENTIALS_PER_MINUTE),
+    recovery: perMinute(config.RATE_LIMIT_RECOVERY_PER_MINUTE),
     calendar: perMinute(config.RATE_LIMIT_CALENDAR_SYNCS),
     calendar_ip: perMinute(config.RATE_LIMIT_CALENDAR_SYNCS_PER_ADDRESS),
     account: {

@@ -44,6 +44,11 @@ export const rateLimitSections = {
       '30',
       'Refused API keys, sessions, refresh tokens, client secrets, calendar states and tokens of messages of one address, in each process. Then only credentials that were accepted before, or that have the tag of this service, are looked up',
     ),
+    RATE_LIMIT_RECOVERY_PER_MINUTE: variable(
+      points,
+      '20',
+      'Max requests of a signed-in owner from one address, above the limit of the owner, on the routes that end or change credentials: somebody who uses a stolen one must not keep the owner from ending it',
+    ),
     RATE_LIMIT_CALENDAR_SYNCS: variable(
       points,
       '10',

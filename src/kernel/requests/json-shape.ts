@@ -10,12 +10,14 @@ export type JsonShapeLimits = {
   readonly maxItems?: number;
   /** Max members of one object. */
   readonly maxMembers?: number;
+  /** Max bytes of memory for the structure of the parsed text: see `structure` in `jsonShapeFault`. */
+  readonly maxStructureBytes?: number;
   /** Different names and shapes of objects in the whole text. */
   readonly names?: NameLimits;
 };
 
 export type JsonShapeFault = {
-  readonly limit: 'depth' | 'values' | 'items' | 'members' | 'names' | 'shapes';
+  readonly limit: 'depth' | 'values' | 'items' | 'members' | 'structure' | 'names' | 'shapes';
   readonly max: number;
   /** Number of arrays and objects around the position where the limit is exceeded. */
   readonly depth: number;
@@ -25,6 +27,18 @@ const quoteByte = 0x22;
 const backslashByte = 0x5c;
 const commaByte = 0x2c;
 const openArrayByte = 0x5b;
+
+/**
+ * Memory of parsed values, measured with Node 24: an empty object, an empty array, and the place of an element or member. An object with
+ * members whose names are whole numbers keeps these in a list of its own, which has room for up to 32 names that are left out.
+ */
+const objectBytes = 56;
+const arrayBytes = 32;
+const placeBytes = 8;
+const firstNumberedBytes = 288;
+const numberedBytes = 72;
+/** A numbered member after these needs no further list. */
+const firstMembers = 4;
 
 /** What a byte outside strings means; `skipped` is a part of a number or literal, a colon, or white space. */
 const skipped = 0;
@@ -44,6 +58,9 @@ for (const [text, kind] of [
 ] as const) {
   kinds[text.charCodeAt(0)] = kind;
 }
+/** An escape can stand for a digit. */
+const mayBeNumbered = (byte: number | undefined): boolean =>
+  byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || byte === backslashByte);
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 const asInt32 = (limit: number): number => Math.min(limit, 2 ** 31 - 1);
 
@@ -84,6 +101,7 @@ const endOfString = (json: Uint8Array, start: number): number => {
 // oxlint-disable-next-line complexity -- it runs for each byte of a body, and a call for each would cost too much
 export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonShapeFault | undefined => {
   const { maxDepth, maxValues = Infinity, maxItems = Infinity, maxMembers = Infinity } = limits;
+  const { maxStructureBytes = Infinity } = limits;
   const [valueLimit, itemLimit, memberLimit] = [asInt32(maxValues), asInt32(maxItems), asInt32(maxMembers)];
   const names = limits.names && createNameCounter(json, limits.names);
   const { length } = json;
@@ -101,6 +119,8 @@ export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonS
   const isArray = arrayLevels;
   let depth = 0;
   let values = 1;
+  /** Memory of objects and arrays without their places. */
+  let structure = 0;
   /** Of the innermost container. */
   let count = 0;
   let inArray = false;
@@ -130,6 +150,9 @@ export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonS
     const kind = kinds[byte]!;
     if (kind === skipped) continue;
     if (kind === quote) {
+      if (isNameNext && mayBeNumbered(json[index + 1])) {
+        structure += count <= firstMembers ? firstNumberedBytes : numberedBytes;
+      }
       if (isNameNext && names !== undefined) {
         index = names.read(index + 1, count, depth);
         const exceeded = names.exceeded();
@@ -155,6 +178,10 @@ export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonS
       count = 0;
       inArray = kind === openArray;
       isArray[depth] = inArray ? 1 : 0;
+      structure += inArray ? arrayBytes : objectBytes;
+      if (structure + placeBytes * values > maxStructureBytes) {
+        return { limit: 'structure', max: maxStructureBytes, depth };
+      }
       while (index + 1 < length && isSpace(json[index + 1])) index += 1;
       if (index + 1 < length && kinds[json[index + 1]!] === closeContainer) continue;
     }
@@ -176,6 +203,8 @@ const descriptions: Readonly<Record<JsonShapeFault['limit'], (max: number) => st
   values: (max) => `The body may have at most ${max} values`,
   items: (max) => `A list of the body may have at most ${max} elements`,
   members: (max) => `An object of the body may have at most ${max} members`,
+  structure: () =>
+    'The body has too many objects and lists for its size, or members with numbers as names: leave out members that the route does not know',
   names: (max) => `The body may have at most ${max} different member names`,
   shapes: (max) =>
     `The members of the objects come in too many different orders (more than ${max}): give all objects of a list their members in the same order`,

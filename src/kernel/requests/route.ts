@@ -18,7 +18,7 @@ export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly sc
  * the limit of sign-ins of its address (and of its caller, if the caller is known), or the limits of its caller and of the
  * calls to Google that its owner and its address begin. A limit is shared by all routes.
  */
-export type RateLimitRule = 'none' | 'caller' | 'login' | 'calendar';
+export type RateLimitRule = 'none' | 'caller' | 'login' | 'recovery' | 'calendar';
 
 /** Classes of routes. The requests of each class have a max number of their own that are worked on at once. */
 export const loadClasses = ['pricing', 'batch', 'read', 'write'] as const;

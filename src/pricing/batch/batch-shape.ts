@@ -28,6 +28,14 @@ const maxNames = 1_000;
 const maxShapes = 20_000;
 const namesMatterBytes = 262_144;
 
+/**
+ * Max memory of the structure of a parsed batch. A row of all inputs with four dividends has 780 bytes. A short text has a fixed limit, and
+ * of a longer one the memory must be in proportion to its bytes: a row of the two shortest inputs has 4 bytes for each of its own.
+ */
+const maxStructureBytes = 96 * 2 ** 20;
+const freeStructureBytes = 16 * 2 ** 20;
+const structureBytesPerByte = 4;
+
 /** Depth of the list `options`, a member of the body. The lists of columns are one level deeper. */
 const depthOfOptions = 2;
 
@@ -48,7 +56,7 @@ const tooManyItems = (kind: BatchRequest['kind'], depth: number): FieldError => 
 /**
  * Checks the size of a JSON batch on its bytes, before it is parsed, because parsed values need up to 60 times the
  * memory of their text.
- * @throws AppError `validation_failed` for too many rows, `malformed_body` for too many values, members or levels
+ * @throws AppError `validation_failed` for too many rows, `malformed_body` for too many values, members or levels, or too much structure
  */
 export const checkBatchShape = (bytes: Uint8Array, maxDepth: number, kind?: BatchRequest['kind']): void => {
   const fault = jsonShapeFault(bytes, {
@@ -56,6 +64,10 @@ export const checkBatchShape = (bytes: Uint8Array, maxDepth: number, kind?: Batc
     maxItems: maxBatchRows,
     maxMembers,
     maxValues,
+    maxStructureBytes: Math.min(
+      maxStructureBytes,
+      Math.max(freeStructureBytes, structureBytesPerByte * bytes.byteLength),
+    ),
     ...(bytes.byteLength >= namesMatterBytes && { names: { maxNames, maxShapes } }),
   });
   if (fault === undefined) return;

@@ -1,3 +1,4 @@
+import { createRecentWork } from '#src/kernel/requests/callers/recent-work.ts';
 import { createCallerTurns } from './caller-turns.ts';
 
 /** A client waits for a single option or a batch, and nobody waits for a job. */
@@ -20,6 +21,8 @@ export type FairQueue<T extends Waiting> = {
    * @returns the tasks that lost their place: other tasks, or the new task itself
    */
   readonly add: (task: T) => T[];
+  /** Returns the next task. While the first task of a caller is not `eligible`, its other tasks wait too. */
+  readonly first: (eligible: (task: T) => boolean) => T | undefined;
   /** Removes and returns the next task. While the first task of a caller is not `eligible`, its other tasks wait too. */
   readonly take: (eligible?: (task: T) => boolean) => T | undefined;
   readonly remove: (task: T) => boolean;
@@ -39,6 +42,8 @@ export type FairQueueOptions = {
   readonly maxTasks: number;
   /** Max bytes of the bodies of all waiting tasks. */
   readonly maxBytes: number;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: () => number;
 };
 
 /** The waiting tasks of one caller and kind, in the order of their arrival. `start` is the position of the first one. */
@@ -62,22 +67,41 @@ const keyOf = ({ kind, caller }: Waiting): string => `${kind} ${caller}`;
 const shareOf = ({ kind }: Pick<Waiting, 'kind'>): number => (kind === 'job' ? 0.25 : 1);
 /** How far `milliseconds` of work move the position of its caller. */
 const distance = (task: Waiting, milliseconds: number): number => milliseconds / shareOf(task);
+/**
+ * Max delay of a task because of the recent work for its network. A network that had all processes for minutes waits no longer than that when
+ * another one comes.
+ */
+const maxDelayMs = 1_000;
+/** A task counts as at least so much work of its network, because many short ones take the places of others. */
+const minCountedMs = 20;
 const compare = <T extends Waiting>(a: Place<T>, b: Place<T>): number => a.end - b.end;
 
 /**
  * A queue that shares time fairly among callers. Tasks of one caller and kind keep the order of their arrival. Between
  * callers, the task is next that would end first if all callers were served at once with their shares of the time. So
  * short tasks come before long ones, and a caller with many tasks does not delay the others. A waiting task keeps its
- * position while the common time passes it, so no task waits forever.
+ * position while the common time passes it, so no task waits forever. The recent work for a network delays the tasks of
+ * all its callers. So a new caller of a busy network does not come before others, and networks with little work come first when many are busy.
  */
-export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQueueOptions): FairQueue<T> => {
+export const createFairQueue = <T extends Waiting>({
+  maxTasks,
+  maxBytes,
+  now = () => performance.now(),
+}: FairQueueOptions): FairQueue<T> => {
   const flows = new Map<string, Flow<T>>();
   const turns = createCallerTurns();
+  const recent = createRecentWork({ now });
   let count = 0;
   let bytes = 0;
 
-  const placesOf = ({ tasks, start }: Flow<T>): Place<T>[] => {
-    let end = start;
+  const startOf = ({ tasks: [first], start }: Flow<T>): number =>
+    first?.network === undefined ? start : start + Math.min(maxDelayMs, recent.of(first.network));
+  const use = ({ network }: T, milliseconds: number): void => {
+    if (network !== undefined) recent.add(network, milliseconds);
+  };
+  const placesOf = (flow: Flow<T>): Place<T>[] => {
+    const { tasks } = flow;
+    let end = startOf(flow);
     return tasks.map((task) => ({ task, end: (end += distance(task, task.expectedMs)) }));
   };
   const flowOf = (task: T): Flow<T> => {
@@ -102,6 +126,16 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
     flows.delete(key);
     turns.set(key, start);
     return true;
+  };
+
+  const nextOf = (eligible: (task: T) => boolean): Place<T> | undefined => {
+    let next: Place<T> | undefined;
+    for (const flow of flows.values()) {
+      const [task] = flow.tasks as [T];
+      const place = { task, end: startOf(flow) + distance(task, task.expectedMs) };
+      if (eligible(place.task) && (next === undefined || compare(place, next) < 0)) next = place;
+    }
+    return next;
   };
 
   const isFullFor = (task: T): boolean => count >= maxTasks || bytes + task.bytes > maxBytes;
@@ -139,18 +173,15 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
       insert(task);
       return replaced;
     },
+    first: (eligible) => nextOf(eligible)?.task,
     take: (eligible = () => true) => {
-      let next: Place<T> | undefined;
-      let firstStart = Infinity;
-      for (const { tasks, start } of flows.values()) {
-        const place = { task: tasks[0]!, end: start + distance(tasks[0]!, tasks[0]!.expectedMs) };
-        firstStart = Math.min(firstStart, start);
-        if (eligible(place.task) && (next === undefined || compare(place, next) < 0)) next = place;
-      }
+      const next = nextOf(eligible);
       if (next === undefined) return undefined;
-      const { task, end } = next;
+      const firstStart = Math.min(...flows.values().map(({ start }) => start));
+      const { task } = next;
       turns.reach(firstStart);
-      flowOf(task).start = end;
+      flowOf(task).start += distance(task, task.expectedMs);
+      use(task, Math.max(minCountedMs, task.expectedMs));
       remove(task);
       return task;
     },
@@ -158,6 +189,7 @@ export const createFairQueue = <T extends Waiting>({ maxTasks, maxBytes }: FairQ
     charge: (task, milliseconds) => {
       const flow = flowOf(task);
       flow.start += distance(task, milliseconds);
+      use(task, milliseconds);
       if (flow.tasks.length === 0) turns.set(flow.key, flow.start);
     },
     pass: (milliseconds, open) => {

@@ -15,6 +15,8 @@ import {
 export type LaneTask = Waiting & {
   readonly head: TaskHead;
   readonly body: ByteBlocks;
+  /** Bytes of a text that a process parses as a whole. */
+  readonly parsedBytes: number;
   /** The limits are different in each lane. */
   limits: WorkLimits;
   summary?: TaskSummary;
@@ -115,6 +117,18 @@ export type Places = {
 /** Whether the task is a chunk of a job that is not brief. */
 export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !isBrief(task);
 
+/**
+ * Max bytes of the texts that a process has parsed at the same time, without small ones. A parsed text takes up to ten times its bytes. A longer
+ * one is alone.
+ */
+const maxParsedBytes = 12 * 2 ** 20;
+const isSmallText = ({ parsedBytes }: LaneTask): boolean => parsedBytes <= briefBytes;
+
+const hasRoom = (task: LaneTask, opened: readonly OpenTask[]): boolean => {
+  const others = opened.reduce((sum, each) => sum + (isSmallText(each.task) ? 0 : each.task.parsedBytes), 0);
+  return isSmallText(task) || others === 0 || others + task.parsedBytes <= maxParsedBytes;
+};
+
 /** Whether a process with these open tasks may get the task too. */
 export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places): boolean =>
   (isBrief(task) || opened.filter(isLarge).length < places.large) &&
@@ -122,6 +136,21 @@ export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places
   opened.every((each) => each.task.caller !== task.caller) &&
   // One network can have many callers, and must not have all places.
   (task.network === undefined || opened.filter((each) => each.task.network === task.network).length < places.all / 2);
+
+/**
+ * Takes the next task of the queue that a process with these open tasks may get. When the first large text has no room, no other large
+ * one comes before it, because it could wait for ever.
+ */
+export const takeNext = (
+  queue: Pick<FairQueue<LaneTask>, 'first' | 'take'>,
+  opened: readonly OpenTask[],
+  places: Places,
+): LaneTask | undefined => {
+  const mayTake = (task: LaneTask): boolean => fits(task, opened, places);
+  const largeText = queue.first((task) => !isSmallText(task) && mayTake(task));
+  const isFull = largeText !== undefined && !hasRoom(largeText, opened);
+  return queue.take((task) => mayTake(task) && !(isFull && !isSmallText(task)));
+};
 
 /** Counts the time of open tasks for their callers, in the order of `queue`. */
 export const createTaskTimes = (

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FairQueue } from './fair-queue.ts';
-import { coldMs, createTaskTimes, fits, rowMsOf, type LaneTask, type OpenTask, type Places } from './lane-task.ts';
+import { coldMs, createTaskTimes, rowMsOf, takeNext, type LaneTask, type OpenTask, type Places } from './lane-task.ts';
 import { usageOf } from './process-usage.ts';
 import type { FromWorker } from './protocol.ts';
 import { watchCancelled, watchForStall, type StallWatch } from './stall-watch.ts';
@@ -211,17 +211,12 @@ export const createLane = (options: LaneOptions): Lane => {
     return free.toSorted((a, b) => a.open.size - b.open.size);
   };
 
-  const takeFor = ({ open }: Member): LaneTask | undefined => {
-    const opened = [...open.values()];
-    return queue.take((task) => fits(task, opened, places));
-  };
-
   /** Sends waiting tasks to processes until no task or no process is free. */
   const pump = (): void => {
     while (queue.size() > 0) {
       const next = findMembers()
         .values()
-        .map((member) => ({ member, task: takeFor(member) }))
+        .map((member) => ({ member, task: takeNext(queue, [...member.open.values()], places) }))
         .find(({ task }) => task !== undefined);
       if (next?.task === undefined) return;
       const { member, task } = next;

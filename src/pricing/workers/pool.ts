@@ -197,6 +197,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },
       body,
+      parsedBytes: 'input' in rest && rest.input === 'json' ? body.byteLength : 0,
       caller,
       // Networks share the places of chunks before: see `src/jobs/turns.ts`.
       network: kind === 'job' ? undefined : siteOfRequest(),

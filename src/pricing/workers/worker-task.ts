@@ -27,7 +27,7 @@ export type PoolTask = LaneTask & {
 
 export type PoolTaskOptions = Pick<
   LaneTask,
-  'caller' | 'network' | 'kind' | 'body' | 'head' | 'limits' | 'expectedMs' | 'isUncertain'
+  'caller' | 'network' | 'kind' | 'body' | 'parsedBytes' | 'head' | 'limits' | 'expectedMs' | 'isUncertain'
 > &
   Pick<PoolTask, 'lane' | 'releaseBody'> & {
     readonly tracer: Tracer;
@@ -105,6 +105,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     lane: options.lane,
     releaseBody,
     bytes: body.byteLength,
+    parsedBytes: options.parsedBytes,
     expectedMs: options.expectedMs,
     isUncertain: options.isUncertain,
     losses: 0,

@@ -24,6 +24,7 @@ const throttleOf = (elsewhere: number) =>
       credentials: { points: 1_000, windowSeconds: 60 },
       calendar: quota,
       calendar_ip: quota,
+      recovery: quota,
       account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 3, windowSeconds: 900 },
     },

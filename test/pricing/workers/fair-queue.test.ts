@@ -3,8 +3,8 @@ import { createCallerTurns } from '#src/pricing/workers/caller-turns.ts';
 import { createFairQueue, type Waiting } from '#src/pricing/workers/fair-queue.ts';
 
 type Task = Waiting & { readonly name: string };
-const start = (maxTasks = 100, maxBytes = 1e9) => {
-  const queue = createFairQueue<Task>({ maxTasks, maxBytes });
+const start = (maxTasks = 100, maxBytes = 1e9, now = () => performance.now()) => {
+  const queue = createFairQueue<Task>({ maxTasks, maxBytes, now });
   const taskOf = (caller: string, name: string, facts: Partial<Task> = {}): Task => ({
     caller,
     name,
@@ -231,4 +231,37 @@ test('a large task of a network with few tasks frees as many bytes as it needs',
     add(`account ${caller}`, `a${caller}`, { network: 'one', expectedMs: caller });
   t.deepEqual(add('other', 'b1', { network: 'two', bytes: 4_500, expectedMs: 99 }), ['a8', 'a7', 'a6']);
   t.is(queue.size(), 6);
+});
+
+test('recent work for a network delays all its callers, so others come first, also in a full queue', (t) => {
+  const clock = { now: 0 };
+  const { queue, add, serve, takeAll } = start(3, 1e9, () => clock.now);
+  for (let number = 0; number < 20; number += 1) {
+    add(`busy ${number}`, 'busy', { network: 'busy', expectedMs: 100 });
+    serve();
+  }
+  for (const name of ['one', 'two', 'three']) add(name, name, { network: name, expectedMs: 60 });
+  t.deepEqual(add('busy 20', 'busy', { network: 'busy', expectedMs: 1 }), ['busy'], 'a new caller of the network');
+  t.deepEqual(takeAll(), ['one', 'two', 'three']);
+  // Half of 2,000 ms is left after 30 s, and the max delay is 1,000 ms. The time of the others passes meanwhile.
+  clock.now = 300_000;
+  add('four', 'four', { network: 'four', expectedMs: 60 });
+  add('busy 21', 'busy', { network: 'busy', expectedMs: 1 });
+  t.deepEqual(takeAll(), ['busy', 'four'], 'it is forgotten after some minutes');
+  t.is(queue.size(), 0);
+});
+
+test('a network that had all processes waits a limited time', (t) => {
+  const { add, serve } = start(100, 1e9, () => 0);
+  for (let number = 0; number < 1_000; number += 1) {
+    add('busy', 'busy', { network: 'busy', expectedMs: 100 });
+    serve();
+  }
+  add('busy', 'busy', { network: 'busy', expectedMs: 10 });
+  let others = 0;
+  for (let name = ''; name !== 'busy'; others += 1) {
+    add(`other ${others}`, 'other', { network: `other ${others}`, expectedMs: 10 });
+    ({ name } = serve());
+  }
+  t.true(others > 100 && others <= 210, `${others}`);
 });

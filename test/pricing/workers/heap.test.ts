@@ -14,9 +14,15 @@ const rows = 100_000;
 const bodies: Readonly<Record<string, () => string>> = {
   'rows whose member names are all different, which is refused': () =>
     `{"options":[${text(rows, (row) => `{${text(30, (member) => `"m${row}_${member}":1`)}}`)}]}`,
-  'rows of members that are short lists': () => `{"options":[${text(rows, () => `{"spot":[${'[],'.repeat(30)}[]]}`)}]}`,
-  'a row of 16 levels everywhere': () =>
+  'rows of members that are short lists, which is refused': () =>
+    `{"options":[${text(rows, () => `{"spot":[${'[],'.repeat(30)}[]]}`)}]}`,
+  'a row of 16 levels everywhere, which is refused': () =>
     `{"options":[${text(rows, () => `{"spot":${'['.repeat(16)}${']'.repeat(16)},"rate":[1,2,3,4,5,6,7,8]}`)}]}`,
+  'objects with a numbered member, which is refused': () =>
+    `{"options":[${text(40_000, () => `{"spot":[${'{"32":1},'.repeat(49)}{"32":1}]}`)}]}`,
+  'empty objects, which is refused': () => `{"options":[${text(rows, () => `{"spot":[${'{},'.repeat(39)}{}]}`)}]}`,
+  'short texts that are all different': () =>
+    `{"options":[${text(rows, (row) => `{"spot":[${text(40, (at) => `"${(row * 40 + at).toString(36)}"`)}]}`)}]}`,
   'dividends in every row': () =>
     `{"options":[${text(rows, () => `{${rowText},"dividends":[${text(4, (at) => `{"time":0.${at + 1},"amount":1e-9}`)}]}`)}]}`,
   'one long string, all of it escaped': () =>

@@ -41,8 +41,11 @@ const exhausted = (): AppError => {
   return new AppError('database_pool_exhausted', detail, { retryAfter: 1 });
 };
 
-/** Connections that two networks had on average: a smaller difference, as of one connection for 40 ms, is no reason to prefer one. */
-const minDifference = 0.001;
+/**
+ * Connections that two networks had on average: a smaller difference, as of one connection for 12 s, is no reason to prefer one. Otherwise a
+ * client with one slow request would wait behind 50 networks that have many short ones.
+ */
+const minDifference = 0.25;
 
 /**
  * Decides who gets the next connection of a pool. It is the network that holds and recently held the fewest, and its callers take turns.
@@ -61,6 +64,12 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   const hold = (name: string, network: Network, change: 1 | -1): void => {
     network.held += change;
     recent.hold(name, network.held);
+  };
+
+  /** Networks with equal use take turns: one comes after those that have waited since its last turn. */
+  const goBehind = (name: string, network: Network): void => {
+    networks.delete(name);
+    networks.set(name, network);
   };
 
   const forgetIfIdle = (name: string, network: Network): void => {
@@ -82,11 +91,10 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     const [[caller, queue]] = network.callers as Iterable<[string, Queue]> as [[string, Queue]];
     const [start] = queue as Iterable<() => void> as [() => void];
     queue.delete(start);
-    // The caller goes behind the others of its network, and the network behind those with equal use.
+    // The caller goes behind the others of its network.
     network.callers.delete(caller);
     if (queue.size > 0) network.callers.set(caller, queue);
-    networks.delete(name);
-    networks.set(name, network);
+    goBehind(name, network);
     hold(name, network, 1);
     start();
   };
@@ -147,6 +155,7 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     return () => {
       used -= 1;
       hold(name, network, -1);
+      goBehind(name, network);
       forgetIfIdle(name, network);
       startNext();
     };

@@ -73,7 +73,7 @@ export const requestMetrics = {
     type: 'counter',
     help: 'Rate limit decisions',
     labels: {
-      policy: ['ip', 'login', 'credentials', 'calendar', 'user', 'client', 'api_key'],
+      policy: ['ip', 'login', 'credentials', 'recovery', 'calendar', 'user', 'client', 'api_key'],
       subject: ['ip', 'user', 'client', 'api_key', 'owner'],
       outcome: ['allowed', 'limited'],
       backend: ['redis', 'memory'],

@@ -31,6 +31,7 @@ export const laneTask = (
     head: { id, request: { input: 'json', answer: ['json'], jsonDepth: 20 } },
     body,
     bytes: body.byteLength,
+    parsedBytes: body.byteLength,
     caller: 'a',
     kind: 'batch',
     isUncertain: false,

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import {
   createTaskTimes,
   fits,
@@ -10,6 +11,7 @@ import {
   laneOfReturned,
   limitsIn,
   refusalOf,
+  takeNext,
   type LaneTask,
   type OpenTask,
 } from '#src/pricing/workers/lane-task.ts';
@@ -152,4 +154,23 @@ test('a chunk of unknown work is opened first, and then goes to the lane of its 
   const returned = (limits: LaneTask['limits'], expectedMs: number) =>
     laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs }), lane: 'medium' }, 500);
   t.deepEqual([returned(opened, 4_000), returned(opened, 6_000), returned(medium, 4_000)], ['medium', 'long', 'long']);
+});
+
+test('texts that would take much memory together are read one after the other, and the next one waits for no later one', (t) => {
+  const { places } = laneSettings.short;
+  const text = (caller: string, parsedBytes: number) =>
+    taskOf({ caller, bytes: parsedBytes, parsedBytes, network: caller });
+  const next = (waiting: readonly LaneTask[], ...open: readonly LaneTask[]): string | undefined => {
+    const queue = createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity });
+    for (const task of waiting) queue.add(task);
+    return takeNext(queue, openOf(...open), places)?.caller;
+  };
+  t.is(next([text('a', 64e6)]), 'a', 'a long text is read alone');
+  t.is(next([text('a', 64e6)], text('b', 1e6)), undefined);
+  t.is(next([text('a', 1e6)], text('b', 64e6)), undefined);
+  t.is(next([text('a', 6e6)], text('b', 6e6)), 'a');
+  t.is(next([text('a', 64e6), text('c', 1e6)], text('b', 1e6)), undefined, 'the long one must not wait for ever');
+  const small = { ...text('d', 1_000), expectedMs: 1 };
+  t.is(next([text('a', 64e6), small], text('b', 1e6)), 'd');
+  t.is(next([{ ...text('a', 64e6), parsedBytes: 0 }], text('b', 64e6)), 'a', 'Arrow is not parsed as a whole');
 });
