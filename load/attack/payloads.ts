@@ -138,6 +138,40 @@ export const payloads = {
   unknownNames: once(() =>
     json({ options: Array.from({ length: 800 }, (_, row) => ({ [`q${row}_`.padEnd(64, 'zxpwspttimk')]: 1 })) }),
   ),
+  /** 18 MB, whose parsed values would take 800 MB. */
+  numberedMembers: once(() => {
+    const row = { spot: Array.from({ length: 50 }, () => ({ 35: 1 })) };
+    return json({ options: Array.from({ length: 40_000 }, () => row) });
+  }),
+  /** A small body with 4,000 greeks of an American option, about 48 s of work. */
+  largeGrid: once(() =>
+    json({
+      option: {
+        ...option,
+        model: 'andersen_lake',
+        exercise_style: 'american',
+        option_type: 'put',
+        dividend_yield: 0.02,
+      },
+      spot_shifts: Array.from({ length: 40 }, (_, step) => -0.2 + step * 0.01),
+      volatility_shifts: Array.from({ length: 100 }, (_, step) => step * 0.003),
+      outputs: ['delta', 'gamma', 'vega'],
+    }),
+  ),
+  /** Quotes that no parameters fit, so that the search does not converge. */
+  hardCalibration: once(() =>
+    json({
+      spot: 100,
+      rate: 0.02,
+      max_iterations: 500,
+      quotes: Array.from({ length: 20 }, (_, quote) => ({
+        strike: 70 + 3 * quote,
+        time_to_expiry: 0.1 + 0.1 * (quote % 10),
+        option_type: 'call',
+        implied_volatility: 0.1 + ((quote * 37) % 50) / 100,
+      })),
+    }),
+  ),
   /** 4 MB of valid rows. The numbers differ, so that the body is not a compression bomb. */
   jobChunk: once(() => {
     const column = (from: number, width: number): Float64Array =>

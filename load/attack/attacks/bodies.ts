@@ -23,6 +23,7 @@ const encoded = (encoding: string): Record<string, string> => ({ ...json, 'Conte
 export const structure: readonly [Attack, ...Attack[]] = [
   { name: 'JSON of 350,000 rows', run: batchOf(payloads.tooManyRows) },
   { name: 'JSON of many members', run: batchOf(payloads.manyMembers) },
+  { name: 'JSON of objects with numbered members', run: batchOf(payloads.numberedMembers) },
   { name: 'deep JSON', run: batchOf(payloads.deepJson) },
   { name: 'chunks of one byte', run: batchOf(payloads.tinyChunks, { ...json, 'Transfer-Encoding': 'chunked' }) },
 ];

@@ -25,8 +25,10 @@ import { idleBodies, leavingClients, manySlowReaders, slowReaders } from './sock
 import { jobStorage, manyPages } from './storage.ts';
 import { createUploadAttacks } from './uploads.ts';
 import {
+  hardCalibrations,
   hugeWork,
   impossibleVolatilities,
+  largeGrids,
   longWork,
   manyBatches,
   manySlowPrices,
@@ -54,7 +56,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   concurrency_by_caller: [manyBatches, uploads.parallel, largeHeads],
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],
-  work_estimate: [hugeWork],
+  work_estimate: [hugeWork, largeGrids],
   work_by_caller: [
     manySlowPrices,
     longWork,
@@ -64,6 +66,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
     slowRowsBehindFast,
     slowSearches,
     twoBoundaries,
+    hardCalibrations,
   ],
   arrow_invalid: [wrongLengthArrow],
   login_throttled: [wrongPasswords()],

@@ -34,6 +34,16 @@ export const longWork: Attack = {
   run: pricing('batch', payloads.americanPrices, 16),
 };
 
+/** They are refused when a process has read them, and had taken the places of others until then. */
+export const largeGrids: Attack = {
+  name: 'small grids that are too large to calculate',
+  orKinds: ['concurrency_by_caller', 'work_by_caller'],
+  run: pricing('grid', payloads.largeGrid, 32),
+};
+
+/** They take up to ten times their estimate. */
+export const hardCalibrations = manyOf('calibrations that do not converge', 'calibrate', payloads.hardCalibration, 32);
+
 export const manyBatches: Attack = {
   name: '64 slow batches at once',
   orKinds: ['work_by_caller'],
