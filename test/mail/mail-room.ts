@@ -30,7 +30,7 @@ export type MailRoomOptions = Omit<RoomOptions, 'make'> & {
 
 /** The auth room with the mail room and a real SMTP server. Messages are sent when a test says so. */
 export const startMailRoom = async (t: ExecutionContext, options: MailRoomOptions = {}): Promise<MailRoom> => {
-  const { limits = {}, timeoutMs = 1_000, make, ...roomOptions } = options;
+  const { limits = {}, timeoutMs = 30_000, make, ...roomOptions } = options;
   const smtp = await startSmtpServer(t);
   const lines: LogFields[] = [];
   const keep = (fields: LogFields, message: string): void => void lines.push({ ...fields, message });

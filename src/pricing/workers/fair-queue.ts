@@ -72,6 +72,8 @@ const distance = (task: Waiting, milliseconds: number): number => milliseconds /
  * another one comes.
  */
 const maxDelayMs = 1_000;
+/** Recent work that does not count: of a client with a batch every few seconds. Otherwise each network that is new would come before it. */
+const freeMs = 200;
 /** A task counts as at least so much work of its network, because many short ones take the places of others. */
 const minCountedMs = 20;
 const compare = <T extends Waiting>(a: Place<T>, b: Place<T>): number => a.end - b.end;
@@ -95,7 +97,7 @@ export const createFairQueue = <T extends Waiting>({
   let bytes = 0;
 
   const startOf = ({ tasks: [first], start }: Flow<T>): number =>
-    first?.network === undefined ? start : start + Math.min(maxDelayMs, recent.of(first.network));
+    first?.network === undefined ? start : start + Math.min(maxDelayMs, Math.max(0, recent.of(first.network) - freeMs));
   const use = ({ network }: T, milliseconds: number): void => {
     if (network !== undefined) recent.add(network, milliseconds);
   };
