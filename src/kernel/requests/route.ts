@@ -16,7 +16,8 @@ export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly sc
 /**
  * What a request takes a point of: nothing, the limit of its caller (of its address while the caller is not known),
  * the limit of sign-ins of its address (and of its caller, if the caller is known), or the limits of its caller and of the
- * calls to Google that its owner and its address begin. A limit is shared by all routes.
+ * calls to Google that its owner and its address begin. `recovery`, and `login` for a known caller: above the limit of a signed-in caller, a
+ * small limit of its owner at one address, so that it can end credentials that somebody else uses. A limit is shared by all routes.
  */
 export type RateLimitRule = 'none' | 'caller' | 'login' | 'recovery' | 'calendar';
 
