@@ -1,14 +1,17 @@
-import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { createSharedPlaces, type SharedPlaces } from '#src/kernel/requests/callers/shared-places.ts';
+import {
+  createSharedPlaces,
+  type SharedPlaces,
+  type SharedPlacesDeps,
+} from '#src/kernel/requests/callers/shared-places.ts';
 
 /**
  * Limits the searches of events by symbol that run at the same time, because each one holds a connection and a core of PostgreSQL: it reads
  * all events of a calendar, so a few accounts with full calendars could hold all connections. A search in a full calendar takes about 100 ms, so the
  * last one waits about 3 s.
  */
-export const createSearchPlaces = ({ abuse }: { readonly abuse: AbuseReport }): SharedPlaces =>
+export const createSearchPlaces = (deps: Pick<SharedPlacesDeps, 'abuse' | 'now'>): SharedPlaces =>
   createSharedPlaces({
-    abuse,
+    ...deps,
     maxRunning: 2,
     maxWaiting: 64,
     maxPerCaller: 8,

@@ -75,6 +75,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
     rateLimit: deps.rateLimit,
     csrf: deps.csrf,
     refusalDelay: deps.refusalDelay,
+    clock,
     idempotency: deps.idempotency,
     answers: deps.answers,
     loadShedding: deps.loadShedding,

@@ -1,12 +1,11 @@
 import test, { type ExecutionContext } from 'ava';
-import { noRoles } from '#src/kernel/ports/roles.ts';
 import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { createApiKeys } from '#src/auth/api-keys/api-keys.ts';
 import { createKeyChanges } from '#src/auth/api-keys/key-changes.ts';
 import { createNewKeys } from '#src/auth/api-keys/new-key.ts';
 import { composeClientAdmin } from '#src/compose/identity/client-admin.ts';
-import { createOwners } from '#src/auth/owners/owners.ts';
+import { ownersOf } from '#testkit/accounts/owners.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { unlimitedLookups } from '#src/kernel/credentials/credential-lookups.ts';
@@ -22,14 +21,7 @@ const setupCredentials = async (t: ExecutionContext) => {
   const { audit } = made;
   const hasher = createSecretHasher({ memoryKib: 64, passes: 1, parallelism: 1, concurrency: 1, queue: 10 });
   const clients = composeClientAdmin({ unitOfWork, reader, hasher, audit, clock });
-  const owners = createOwners({
-    reader,
-    clock,
-    roles: noRoles,
-    bootstrap: undefined,
-    cacheMs: 0,
-    verificationRequired: false,
-  });
+  const owners = ownersOf({ reader, bootstrap: undefined });
   const taggedSecrets = createTaggedSecrets(Buffer.from('tags'));
   const newKeys = createNewKeys({ audit, owners, clock, taggedSecrets, secret, maxPerOwner: 10 });
   const keys = createApiKeys({

@@ -7,7 +7,8 @@ import { createRequestStarts } from '#src/http/server/request-starts.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { jsonBody, recordingAbuse, serve } from './support.ts';
+import { jsonBody, serve } from './support.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
 
 const common = { tag: 'test', summary: 'A route', rateLimit: 'none', errors: [] } as const;
 const ok = { 200: z.strictObject({}) };
@@ -76,7 +77,7 @@ test('beyond its limit a class is refused at once; the others, health and auth g
     }),
     loadShedding: createLoadShedding(
       { limits, callerPercent: 100, lagMs: 60_000 },
-      { metrics, abuse: recordingAbuse().abuse, starts },
+      { metrics, abuse: recordAbuse(), starts },
     ),
   });
   const held = [1, 2].map(() => call('/api/v1/pricing/price', jsonBody({})));
@@ -109,7 +110,7 @@ test.serial('pricing that keeps the event loop busy is shed before reads suffer'
       routes: routes(busy),
       loadShedding: createLoadShedding(
         { limits: { ...limits, pricing: 1_000 }, callerPercent: 100, lagMs },
-        { metrics, abuse: recordingAbuse().abuse, starts },
+        { metrics, abuse: recordAbuse(), starts },
       ),
     });
     const over = new AbortController();
@@ -156,7 +157,7 @@ test.serial('a client whose requests do not wait is not refused while another on
     routes: routes(busy),
     loadShedding: createLoadShedding(
       { limits: { ...limits, pricing: 1_000 }, callerPercent: 100, lagMs: 50 },
-      { metrics, abuse: recordingAbuse().abuse, starts },
+      { metrics, abuse: recordAbuse(), starts },
     ),
   });
   const price = async (client: string): Promise<number> => {

@@ -8,7 +8,7 @@ import { createBodyAdmission, type BodyAdmissionOptions } from '#src/http/admiss
 import { createApp, type AppDeps } from '#src/http/app.ts';
 import { createClientIp, createIsTrustedProxy } from '#src/http/server/client-ip.ts';
 import { createHttpServer, type HttpServer } from '#src/http/server/server.ts';
-import type { AbuseKind, AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
 import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
@@ -90,18 +90,12 @@ const bodyAdmission = {
   graceMs: 60_000,
 };
 
-/** Keeps the kinds of abuse that are reported. */
-export const recordingAbuse = () => {
-  const kinds: AbuseKind[] = [];
-  const abuse: AbuseReport = { refused: (kind) => void kinds.push(kind) };
-  return { abuse, kinds };
-};
-
 /** The app on a real server, on a free port. */
 export const serve = async (t: ExecutionContext, options: Setup) => {
   const { metrics, reported } = recordingMetrics();
   const { logger, lines } = recordingLogger();
-  const { abuse, kinds } = recordingAbuse();
+  const abuse = recordAbuse();
+  const { kinds } = abuse;
   const {
     headersTimeoutMs = 10_000,
     requestTimeoutMs = 30_000,

@@ -11,7 +11,8 @@ import { createExplanationPlaces } from '#src/market-data/reads/explanation-plac
 import { createMarketNearNames } from '#src/market-data/reads/near-names.ts';
 import { createMarketDataQueries } from '#src/market-data/reads/queries.ts';
 import { createMarketDataRoutes } from '#src/market-data/reads/market-data-routes.ts';
-import { jsonBody, recordingAbuse, serve } from '#test/http/support.ts';
+import { jsonBody, serve } from '#test/http/support.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
 import { makeCache } from '#testkit/redis.ts';
 import type { UniverseChangesDeps } from '#src/market-data/universes/universe-changes.ts';
 import { createUniverseChanges } from '#src/market-data/universes/universe-changes.ts';
@@ -45,7 +46,8 @@ export const setupHttp = async (
     service: { committed: ({ name }) => cache.invalidate(name), ...overrides.service },
   });
   const { refreshes, database } = service;
-  const { abuse, kinds } = recordingAbuse();
+  const abuse = recordAbuse();
+  const { kinds } = abuse;
   const queries = createMarketDataQueries({
     reader: database.reader,
     primary: database.reader,

@@ -1,7 +1,6 @@
 import type { ExecutionContext } from 'ava';
-import { noRoles } from '#src/kernel/ports/roles.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { createOwners } from '#src/auth/owners/owners.ts';
+import { ownersOf } from '#testkit/accounts/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
@@ -76,14 +75,7 @@ export const startRoom = async (
     },
   };
   const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
-  const owners = createOwners({
-    reader,
-    clock,
-    roles: noRoles,
-    bootstrap: { id: 'desk' },
-    cacheMs: 0,
-    verificationRequired: false,
-  });
+  const owners = ownersOf({ reader });
   const webhooks = createWebhooks({
     unitOfWork,
     reader,

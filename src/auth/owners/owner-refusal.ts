@@ -6,10 +6,8 @@ const goneDetail = 'The user or client that this credential belongs to is delete
 const unverifiedDetail =
   'The address of the user that this credential belongs to is not verified yet. The message of the registration has a token for it; POST /account/password-reset sends another one';
 
-type Gone = Extract<OwnerStanding, { readonly state: 'gone' }>;
-
-export const ownerGone = (kind: Principal['kind'], { unverified }: Gone): AppError => {
-  const detail = unverified ? unverifiedDetail : goneDetail;
+export const ownerGone = (kind: Principal['kind'], standing: OwnerStanding): AppError => {
+  const detail = standing.state === 'gone' && standing.unverified ? unverifiedDetail : goneDetail;
   return new AppError('credential_owner_gone', detail, {
     headers: {
       'WWW-Authenticate':

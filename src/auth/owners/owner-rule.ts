@@ -42,7 +42,7 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
     if (standing.state !== 'present' && !isForeignUser) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
       if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
-      throw ownerGone(principal.kind, standing.state === 'gone' ? standing : { state: 'gone' });
+      throw ownerGone(principal.kind, standing);
     }
     if (isTokenEnded(principal, standing)) throw tokenRefused('token_revoked');
     if (standing.state === 'unknown') return principal;

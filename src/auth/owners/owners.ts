@@ -55,17 +55,16 @@ const tokenEndsOf = (row: Row | undefined): TokenEnds => ({
   ...(row?.legacy_kept_token_id && { legacyTokenKept: row.legacy_kept_token_id }),
 });
 
-/** One row, also for an owner without an end. */
-const endedSql = `reason, ended_at, legacy_ended_at, legacy_kept_token_id
-  from (values (1)) as one left join owner_end on owner_kind = $1 and owner_id = $2::text`;
+/** One row, also for an owner without an end, which is joined to `tables`. */
+const endedSql = (tables = ''): string => `reason, ended_at, legacy_ended_at, legacy_kept_token_id
+  from (values (1)) as one ${tables} left join owner_end on owner_kind = $1 and owner_id = $2::text`;
 // An account with an id of the earlier system was imported by an operator, so its tokens need no other proof (decision 0269).
-const userSql = `select (select scopes from user_account where id = $2::text::uuid) as scopes,
-  (select role from user_account where id = $2::text::uuid) as role,
-  (select email_verified_at is null and legacy_id is null from user_account where id = $2::text::uuid) as unverified, ${endedSql}`;
+const userSql = `select scopes, role, email_verified_at is null and legacy_id is null as unverified,
+  ${endedSql('left join user_account on id = $2::text::uuid')}`;
 // Ids of accounts are UUIDs. Another id belongs to a foreign user, and PostgreSQL would refuse it in a UUID column.
-const foreignSql = `select null as scopes, null as role, null as unverified, ${endedSql}`;
-const clientSql = `select (select scopes from oauth_client where id = $2::text and revoked_at is null) as scopes,
-  null as role, null as unverified, ${endedSql}`;
+const foreignSql = `select null as scopes, null as role, null as unverified, ${endedSql()}`;
+const clientSql = `select scopes, null as role, null as unverified,
+  ${endedSql('left join oauth_client on id = $2::text and revoked_at is null')}`;
 
 const sqlFor = ({ kind, id }: Owner): string => {
   if (kind === 'client') return clientSql;
@@ -91,7 +90,7 @@ export const createOwners = (deps: OwnersDeps): Owners => {
     const tokens = tokenEndsOf(row);
     const reason = row?.reason;
     if (reason === 'disabled' || reason === 'deleted') return { state: 'gone' };
-    if (verificationRequired && row?.unverified) return { state: 'gone', unverified: true };
+    if (held !== null && verificationRequired && row?.unverified) return { state: 'gone', unverified: true };
     if (held !== null) return { state: 'present', scopes: held, ...tokens };
     return kind === 'client' ? { state: 'gone' } : { state: 'unknown', ...tokens };
   };

@@ -37,7 +37,7 @@ const arrayBytes = 32;
 const placeBytes = 8;
 const firstNumberedBytes = 288;
 const numberedBytes = 72;
-/** A numbered member after these needs no further list. */
+/** Members of an object that may be the first numbered one. A later one only makes its list longer. */
 const firstMembers = 4;
 
 /** What a byte outside strings means; `skipped` is a part of a number or literal, a colon, or white space. */

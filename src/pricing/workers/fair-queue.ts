@@ -1,4 +1,4 @@
-import { createRecentWork } from '#src/kernel/requests/callers/recent-work.ts';
+import { createRecentUse } from '#src/kernel/requests/callers/recent-use.ts';
 import { createCallerTurns } from './caller-turns.ts';
 
 /** A client waits for a single option or a batch, and nobody waits for a job. */
@@ -92,7 +92,8 @@ export const createFairQueue = <T extends Waiting>({
 }: FairQueueOptions): FairQueue<T> => {
   const flows = new Map<string, Flow<T>>();
   const turns = createCallerTurns();
-  const recent = createRecentWork({ now });
+  /** In milliseconds. */
+  const recent = createRecentUse({ now });
   let count = 0;
   let bytes = 0;
 
@@ -130,14 +131,15 @@ export const createFairQueue = <T extends Waiting>({
     return true;
   };
 
-  const nextOf = (eligible: (task: T) => boolean): Place<T> | undefined => {
+  const first = (eligible: (task: T) => boolean): T | undefined => {
     let next: Place<T> | undefined;
     for (const flow of flows.values()) {
       const [task] = flow.tasks as [T];
+      if (!eligible(task)) continue;
       const place = { task, end: startOf(flow) + distance(task, task.expectedMs) };
-      if (eligible(place.task) && (next === undefined || compare(place, next) < 0)) next = place;
+      if (next === undefined || compare(place, next) < 0) next = place;
     }
-    return next;
+    return next?.task;
   };
 
   const isFullFor = (task: T): boolean => count >= maxTasks || bytes + task.bytes > maxBytes;
@@ -175,12 +177,11 @@ export const createFairQueue = <T extends Waiting>({
       insert(task);
       return replaced;
     },
-    first: (eligible) => nextOf(eligible)?.task,
+    first,
     take: (eligible = () => true) => {
-      const next = nextOf(eligible);
-      if (next === undefined) return undefined;
+      const task = first(eligible);
+      if (task === undefined) return undefined;
       const firstStart = Math.min(...flows.values().map(({ start }) => start));
-      const { task } = next;
       turns.reach(firstStart);
       flowOf(task).start += distance(task, task.expectedMs);
       use(task, Math.max(minCountedMs, task.expectedMs));

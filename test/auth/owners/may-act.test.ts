@@ -1,22 +1,14 @@
 import test from 'ava';
-import { noRoles } from '#src/kernel/ports/roles.ts';
 import { createEndedKeys } from '#src/auth/owners/ended-keys.ts';
 import { createMayAct } from '#src/auth/owners/may-act.ts';
-import { createOwners } from '#src/auth/owners/owners.ts';
+import { ownersOf } from '#testkit/accounts/owners.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import { bearer, signedIn, startRoom } from '../room.ts';
 
 test('work that a caller left behind is done while its owner is there', async (t) => {
   const room = await startRoom(t);
   const { reader } = room.database;
-  const owners = createOwners({
-    reader,
-    clock,
-    roles: noRoles,
-    bootstrap: { id: 'desk' },
-    cacheMs: 0,
-    verificationRequired: false,
-  });
+  const owners = ownersOf({ reader });
   const mayAct = createMayAct({ reader, owners, clock, foreignUsers: true });
   const strict = createMayAct({ reader, owners, clock, foreignUsers: false });
   const { access } = await signedIn(room);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createOwners } from '#src/auth/owners/owners.ts';
+import { ownersOf } from '#testkit/accounts/owners.ts';
 import { shareOwnerTurn, takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
@@ -75,15 +75,7 @@ test('a key that is revoked stores nothing, also if its request was authenticate
   const { body } = await room.json('/api-keys', wanted, bearer(access));
   const owner = await ownerIn(room);
   const { reader, unitOfWork } = room.database;
-  const clock = { now: () => new Date(), monotonic: () => performance.now() };
-  const owners = createOwners({
-    reader,
-    clock,
-    roles: settings.roles,
-    bootstrap: undefined,
-    cacheMs: 60_000,
-    verificationRequired: false,
-  });
+  const owners = ownersOf({ reader, roles: settings.roles, bootstrap: undefined, cacheMs: 60_000 });
   const store = () =>
     unitOfWork.run({ operation: 'webhook.change' }, ({ query }) =>
       owners.assertMayStore(query, owner, { kind: 'api_key', subject: String(body['id']) }),

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createEvents } from '#src/calendar/events.ts';
 import { createSearchPlaces } from '#src/calendar/search-places.ts';
@@ -6,28 +5,22 @@ import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import { runInRequest } from '#src/kernel/requests/request-context.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { createGates, turnOfLoop } from '#testkit/measures/gates.ts';
 
 /** Lists of events with statements that run until `drain`. */
 const setup = () => {
   const abuse = recordAbuse();
-  const state = { running: 0, max: 0 };
+  const { pass, drain, state } = createGates();
+  const clock = { now: 0 };
   const order: string[] = [];
-  const open: (() => void)[] = [];
   const query = async (text: string, [id]: readonly unknown[]): Promise<unknown[]> => {
     if (text.includes('calendar_connection')) return [{ id }];
-    state.running += 1;
-    state.max = Math.max(state.max, state.running);
-    const gate = Promise.withResolvers<void>();
-    open.push(gate.resolve);
-    await gate.promise;
-    state.running -= 1;
+    await pass();
     return [];
   };
   const events = createEvents({
     reader: { query } as unknown as Reader,
-    searchPlaces: createSearchPlaces({ abuse }),
+    searchPlaces: createSearchPlaces({ abuse, now: () => clock.now }),
   });
   const page = { after: null, from: null, to: null, limit: 1 };
   const list = (user: string, clientIp: string, symbol?: string): Promise<string> =>
@@ -46,19 +39,16 @@ const setup = () => {
         return outcome;
       },
     );
-  const drain = async (): Promise<void> => {
-    for (await turn(); open.length > 0; await turn()) open.shift()!();
-  };
-  return { list, drain, order, state, abuse };
+  return { list, drain, order, state, abuse, clock };
 };
 
 test('two searches by symbol run at once; lists without a symbol need no place', async (t) => {
   const { list, drain, state } = setup();
   const searches = Array.from({ length: 10 }, (_, index) => list(`user-${index}`, '192.0.2.1', 'AAPL'));
-  await turn();
+  await turnOfLoop();
   t.is(state.max, 2);
   const lists = Array.from({ length: 5 }, (_, index) => list(`user-${index}`, '192.0.2.1'));
-  await turn();
+  await turnOfLoop();
   t.is(state.max, 7);
   await drain();
   t.deepEqual(new Set(await Promise.all([...searches, ...lists])), new Set(['none']));
@@ -67,7 +57,7 @@ test('two searches by symbol run at once; lists without a symbol need no place',
 test('a caller has at most eight searches in progress', async (t) => {
   const { list, drain, abuse } = setup();
   const own = Array.from({ length: 8 }, () => list('user-1', '192.0.2.1', 'AAPL'));
-  await turn();
+  await turnOfLoop();
   t.is(await list('user-1', '192.0.2.1', 'AAPL'), 'concurrency_limit_exceeded');
   t.deepEqual(abuse.kinds, ['concurrency_by_caller']);
   const other = list('user-2', '192.0.2.1', 'AAPL');
@@ -76,12 +66,13 @@ test('a caller has at most eight searches in progress', async (t) => {
 });
 
 test('many accounts of one network, with five searches each, do not delay the search of another network', async (t) => {
-  const { list, drain, order } = setup();
+  const { list, drain, order, clock } = setup();
   const flood = Array.from({ length: 120 }, (_, index) => list(`user-${index % 24}`, '192.0.2.1', 'AAPL'));
   // Less than what two places are in this time is no difference between networks.
-  await sleep(200);
+  await turnOfLoop();
+  clock.now += 200;
   const other = list('victim', '198.51.100.1', 'AAPL');
-  await turn();
+  await turnOfLoop();
   // Those that found no place were refused at once.
   order.length = 0;
   await drain();

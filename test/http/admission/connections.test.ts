@@ -6,13 +6,15 @@ import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { floodBody, openSocket, openSockets } from '#testkit/raw-sockets.ts';
-import { jsonBody, recordingAbuse, serve } from '../support.ts';
+import { jsonBody, serve } from '../support.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
 import { bodyRoutes, idle, post } from './routes.ts';
 
 const limits = { pricing: 4, batch: 4, read: 4, write: 4 };
 const shedding = (overrides: Partial<Parameters<typeof createLoadShedding>[0]> = {}) => {
   const metrics = recordMetrics();
-  const { abuse, kinds } = recordingAbuse();
+  const abuse = recordAbuse();
+  const { kinds } = abuse;
   const loadShedding = createLoadShedding(
     { limits, callerPercent: 50, lagMs: 60_000, ...overrides },
     { metrics, abuse, starts: { afterWaiting: (done) => done() } },

@@ -6,7 +6,8 @@ import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
-import { recordingAbuse, serve } from '../support.ts';
+import { serve } from '../support.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
 
 const slots = 64;
 const workMs = 100;
@@ -53,7 +54,8 @@ test('callers from 50 addresses that come again and again leave slots for caller
       return { status: 200, body: {} };
     },
   });
-  const { abuse, kinds } = recordingAbuse();
+  const abuse = recordAbuse();
+  const { kinds } = abuse;
   const loadShedding = createLoadShedding(
     { limits: { pricing: 1, batch: slots, read: 1, write: 1 }, callerPercent: 50, lagMs: 60_000 },
     { metrics: recordMetrics(), abuse, starts: { afterWaiting: (done) => done() } },

@@ -2,37 +2,24 @@ import test from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest } from '#src/kernel/requests/request-context.ts';
 import { createExplanationPlaces } from '#src/market-data/reads/explanation-places.ts';
-import { recordingAbuse } from '#test/http/support.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
+import { createGates } from '#testkit/measures/gates.ts';
 
 const setup = () => {
-  const { abuse, kinds } = recordingAbuse();
+  const abuse = recordAbuse();
   const places = createExplanationPlaces({ abuse });
-  const state = { running: 0, max: 0 };
-  const open: (() => void)[] = [];
+  const { pass, drain, state } = createGates();
   const use = (clientIp: string, failure?: Error): Promise<string> =>
     runInRequest(
       { clientIp, requestId: 'r', traceId: 't', signal: new AbortController().signal, timings: {} },
       async () =>
         places.use(async () => {
-          state.running += 1;
-          state.max = Math.max(state.max, state.running);
-          const gate = Promise.withResolvers<void>();
-          open.push(gate.resolve);
-          await gate.promise;
-          state.running -= 1;
+          await pass();
           if (failure) throw failure;
           return clientIp;
         }),
     );
-  /** Ends what runs until nothing waits. */
-  const drain = async (): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve));
-    while (open.length > 0) {
-      open.shift()!();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  };
-  return { use, drain, state, kinds };
+  return { use, drain, state, kinds: abuse.kinds };
 };
 const refusal = (work: Promise<unknown>): Promise<string> =>
   work.then(

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { AppError, type ErrorCategory } from '#src/kernel/catalogue/errors.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { RefusalDelay } from '../../admission/refusal-delay.ts';
 import type { CompiledRoute } from '../compiled-route.ts';
 import type { AuthPolicy } from '#src/kernel/requests/route.ts';
@@ -10,6 +11,7 @@ export type CallerStepsDeps = {
   readonly rateLimit: RateLimit | undefined;
   readonly csrf: CheckCsrf | undefined;
   readonly refusalDelay: RefusalDelay | undefined;
+  readonly clock: Clock;
 };
 
 /** After this time the caller is checked again. A new request would be refused about as soon. */
@@ -23,7 +25,7 @@ const setHeaders = ({ res }: HttpContext, headers: Readonly<Record<string, strin
 };
 
 /** Who calls, and how often. */
-export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay }: CallerStepsDeps) => {
+export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay, clock }: CallerStepsDeps) => {
   /** The answer over a rate limit waits when the address was refused often. */
   const delayRefusal = async ({ state: { request } }: HttpContext, error: unknown): Promise<void> => {
     if (!(error instanceof AppError && error.code === 'rate_limit_exceeded')) return;
@@ -48,7 +50,7 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
     // rolled back.
     const asBefore = AsyncLocalStorage.snapshot();
     return async (): Promise<void> => {
-      if (performance.now() - since < maxIdentityMs) return;
+      if (clock.monotonic() - since < maxIdentityMs) return;
       const principal = await asBefore(authenticate, req, auth);
       if (!principal) throw new AppError('credentials_missing');
       state.request.principal = principal;
@@ -76,7 +78,7 @@ export const createCallerSteps = ({ authenticate, rateLimit, csrf, refusalDelay 
           }
           if (principal) {
             ctx.state.request.principal = principal;
-            ctx.state.request.assertCaller = againAfter(performance.now(), ctx, auth);
+            ctx.state.request.assertCaller = againAfter(clock.monotonic(), ctx, auth);
           }
         } catch (error) {
           if (error instanceof AppError && countedByAddress.has(error.definition.category)) await take(ctx, route);

@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { createCounts } from '#src/kernel/counts.ts';
 import { callerOf } from '../caller.ts';
 import { currentRequest } from '../request-context.ts';
 import { createRecentUse } from './recent-use.ts';
@@ -64,16 +65,14 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
   /** In the order of their turns. */
   const callers = new Map<string, Waiting[]>();
   /** The places that each network has now. */
-  const places = new Map<string, number>();
+  const places = createCounts();
   const recentPlaces = createRecentUse({ now });
   let waitingCount = 0;
   let running = 0;
 
   const hold = (network: string, change: 1 | -1): void => {
-    const held = (places.get(network) ?? 0) + change;
-    if (held > 0) places.set(network, held);
-    else places.delete(network);
-    recentPlaces.hold(network, held);
+    places.change(network, change);
+    recentPlaces.hold(network, places.of(network));
   };
 
   const removeIfEmpty = (caller: string): void => {

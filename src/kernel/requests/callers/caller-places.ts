@@ -1,5 +1,6 @@
 import type { AbuseReport } from '../../catalogue/abuse.ts';
 import { AppError } from '../../catalogue/errors.ts';
+import { createCounts } from '../../counts.ts';
 import { callerOf } from '../caller.ts';
 import { currentRequest } from '../request-context.ts';
 
@@ -23,27 +24,22 @@ export type CallerPlaces = {
 /** Limits the work of each caller in this process, so that one caller cannot hold the places of all. */
 export const createCallerPlaces = (deps: CallerPlacesDeps): CallerPlaces => {
   const { abuse, maxPerCaller, detail, retryAfter } = deps;
-  const byCaller = new Map<string, number>();
-  const addTo = (caller: string, change: 1 | -1): void => {
-    const count = (byCaller.get(caller) ?? 0) + change;
-    if (count > 0) byCaller.set(caller, count);
-    else byCaller.delete(caller);
-  };
+  const byCaller = createCounts();
   return {
     use: async (work) => {
       const request = currentRequest();
       // Work outside of a request comes from the service itself.
       if (request === undefined) return work();
       const caller = callerOf(request);
-      if ((byCaller.get(caller) ?? 0) >= maxPerCaller) {
+      if (byCaller.of(caller) >= maxPerCaller) {
         abuse.refused('concurrency_by_caller', request.clientIp);
         throw new AppError('concurrency_limit_exceeded', detail, { retryAfter });
       }
-      addTo(caller, 1);
+      byCaller.change(caller, 1);
       try {
         return await work();
       } finally {
-        addTo(caller, -1);
+        byCaller.change(caller, -1);
       }
     },
   };

@@ -1,14 +1,16 @@
 export type RecentUse = {
   /** Tells how much the caller holds from now on. */
   readonly hold: (caller: string, amount: number) => void;
-  /** @returns the average amount that the caller held recently; time that was `halfLifeMs` ago counts half */
+  /** Adds to the amount at once, for use that is known by its sum. It is never below 0. */
+  readonly add: (caller: string, amount: number) => void;
+  /** @returns what the caller held on average, and what was added; what was `halfLifeMs` ago counts half */
   readonly of: (caller: string) => number;
 };
 
 /** `now`: milliseconds of a clock that only goes forward. */
 export type RecentUseOptions = { readonly now: () => number };
 
-/** Time after which what a caller held counts half. */
+/** Time after which the use of a caller counts half. */
 const halfLifeMs = 30_000;
 
 type Entry = { average: number; held: number; at: number };
@@ -17,7 +19,7 @@ type Entry = { average: number; held: number; at: number };
 const maxCallers = 10_000;
 const forgottenBelow = 0.01;
 
-/** The average amount that each caller held, as an exponential moving average over time. */
+/** The recent use of each caller: the amount that it held, as an exponential moving average over time, and amounts that are added. */
 export const createRecentUse = ({ now }: RecentUseOptions): RecentUse => {
   const entries = new Map<string, Entry>();
   const averageAt = ({ average, held, at }: Entry, time: number): number => {
@@ -37,19 +39,28 @@ export const createRecentUse = ({ now }: RecentUseOptions): RecentUse => {
     for (const [caller] of oldest.slice(0, Math.ceil(excess))) entries.delete(caller);
   };
 
+  /** The entry of the caller, up to date. Its use runs several times for each request, so an entry is changed and not replaced. */
+  const entryOf = (caller: string): Entry => {
+    const at = now();
+    const known = entries.get(caller);
+    if (known !== undefined) {
+      known.average = averageAt(known, at);
+      known.at = at;
+      return known;
+    }
+    if (entries.size >= maxCallers) forget();
+    const entry: Entry = { average: 0, held: 0, at };
+    entries.set(caller, entry);
+    return entry;
+  };
+
   return {
     hold: (caller, amount) => {
-      const entry = entries.get(caller);
-      // It runs several times for each request, so an entry is changed and not replaced.
-      if (entry !== undefined) {
-        const at = now();
-        entry.average = averageAt(entry, at);
-        entry.held = amount;
-        entry.at = at;
-        return;
-      }
-      if (entries.size >= maxCallers) forget();
-      entries.set(caller, { average: 0, held: amount, at: now() });
+      entryOf(caller).held = amount;
+    },
+    add: (caller, amount) => {
+      const entry = entryOf(caller);
+      entry.average = Math.max(0, entry.average + amount);
     },
     of: (caller) => {
       const entry = entries.get(caller);

@@ -1,22 +1,16 @@
-import type { AbuseReport } from '../../catalogue/abuse.ts';
-import { createBoundedWork } from './bounded-work.ts';
-import { createCallerPlaces } from './caller-places.ts';
+import { createBoundedWork, type BoundedWorkOptions } from './bounded-work.ts';
+import { createCallerPlaces, type CallerPlacesDeps } from './caller-places.ts';
 
-export type SharedPlacesDeps = {
-  readonly abuse: AbuseReport;
-  /** Max works that run at once. */
-  readonly maxRunning: number;
-  /** Max works that wait. */
-  readonly maxWaiting: number;
-  /** Max works that one caller has running or waiting. */
-  readonly maxPerCaller: number;
-  /** Tells a caller with too many works why it is refused. */
-  readonly detailOfCaller: string;
-  /** Tells a caller that finds no place what the service is busy with. */
-  readonly detail: string;
-  /** Seconds until a refused caller may try again. */
-  readonly retryAfter: number;
-};
+/** `maxPerCaller`: running or waiting. `detail`: of the refusal when too many wait. */
+export type SharedPlacesDeps = Pick<CallerPlacesDeps, 'abuse' | 'maxPerCaller' | 'retryAfter'> &
+  Pick<BoundedWorkOptions, 'detail' | 'now'> & {
+    /** Max works that run at once. */
+    readonly maxRunning: number;
+    /** Max works that wait. */
+    readonly maxWaiting: number;
+    /** Tells a caller with too many works why it is refused. */
+    readonly detailOfCaller: string;
+  };
 
 export type SharedPlaces = {
   /**
@@ -28,8 +22,9 @@ export type SharedPlaces = {
 
 /** Places for work that is expensive for one request. A caller has a max of them, and networks and callers take turns. */
 export const createSharedPlaces = (deps: SharedPlacesDeps): SharedPlaces => {
-  const { abuse, maxRunning, maxWaiting, maxPerCaller, detailOfCaller, detail, retryAfter } = deps;
+  const { abuse, maxRunning, maxWaiting, maxPerCaller, detailOfCaller, ...bounds } = deps;
+  const { retryAfter } = bounds;
   const callers = createCallerPlaces({ abuse, maxPerCaller, detail: detailOfCaller, retryAfter });
-  const bounded = createBoundedWork({ concurrency: maxRunning, queue: maxWaiting, detail, retryAfter });
+  const bounded = createBoundedWork({ ...bounds, concurrency: maxRunning, queue: maxWaiting });
   return { use: (work) => callers.use(() => bounded.run(work)) };
 };
