@@ -6,6 +6,7 @@ import { maxDividends } from '../models/inputs.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { dividendExample, dividendNames, dividendShape, unknownMemberOf } from '../request/read-extras.ts';
 import { plainColumn } from './plain-column.ts';
+import type { CountText } from './text-memory.ts';
 
 type ListType = Extract<ColumnType, { readonly kind: 'list' }>;
 
@@ -52,6 +53,7 @@ export const dividendColumn = (
   { layout, members = [] }: ListType,
   chunks: readonly ColumnChunk[],
   size: number,
+  countText: CountText,
 ): Column => {
   const items = chunks.map((chunk) => chunk.items!);
   const total = items.reduce((sum, { item }) => sum + item.length, 0);
@@ -84,6 +86,7 @@ export const dividendColumn = (
       member.type,
       items.map((each) => each.members[position]!),
       total,
+      countText,
     ),
   }));
   const itemAt = (index: number): object | null => {

@@ -10,6 +10,7 @@ import { readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages
 import { readSchema, type ArrowSchema } from './read-schema.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
 import { dictionaryColumn, type DictionaryChunk } from './text-column.ts';
+import { createTextMemory, type CountText } from './text-memory.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { maxTextBytes } from '#src/kernel/arrow/texts.ts';
 
@@ -68,11 +69,12 @@ const columnOf = (
   chunks: readonly ColumnChunk[],
   dictionaryChunks: readonly DictionaryChunk[],
   size: number,
+  countText: CountText,
 ): Column => {
-  if (type.kind === 'list') return dividendColumn(name, type, chunks, size);
+  if (type.kind === 'list') return dividendColumn(name, type, chunks, size, countText);
   return type.kind === 'dictionary'
-    ? dictionaryColumn(type.layout, dictionaryChunks, size)
-    : plainColumn(type, chunks, size);
+    ? dictionaryColumn(type.layout, dictionaryChunks, size, countText)
+    : plainColumn(type, chunks, size, countText);
 };
 
 /** A longer text was cut when it was decoded, so it cannot be repeated in the answer. */
@@ -100,9 +102,10 @@ export const readColumnsArrow = (bytes: Uint8Array): ColumnRequest => {
   const schema = readSchema(first.value.header);
   const { size, chunks, dictionaryChunks } = readBatches(messages, schema);
   const columns = new Map<string, Column>();
+  const countTexts = createTextMemory();
   schema.fields.forEach(({ name, type }, index) => {
     if (type.kind === 'ignored') return;
-    columns.set(name, columnOf(name, type, chunks[index]!, dictionaryChunks[index]!, size));
+    columns.set(name, columnOf(name, type, chunks[index]!, dictionaryChunks[index]!, size, countTexts(name)));
   });
   const ids = columns.get(idMember);
   if (ids !== undefined) checkIds(ids, size);

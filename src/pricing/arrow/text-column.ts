@@ -3,6 +3,7 @@ import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { IndexArray, Layout } from '#src/kernel/arrow/read-type.ts';
 import { maxTextBytes } from '#src/kernel/arrow/texts.ts';
+import type { CountText } from './text-memory.ts';
 
 /**
  * Number of recently decoded texts to compare with the next one by their bytes, so that it need not be decoded again. A
@@ -22,7 +23,7 @@ const columnOf = ({ codes, texts }: Codes): Column => {
   return { at: textOf, only };
 };
 
-export const textColumn = (chunks: readonly ColumnChunk[], size: number): Column => {
+export const textColumn = (chunks: readonly ColumnChunk[], size: number, countText: CountText): Column => {
   const codes = new Int32Array(size).fill(-1);
   const texts: (string | undefined)[] = [];
   let next = 0;
@@ -48,7 +49,7 @@ export const textColumn = (chunks: readonly ColumnChunk[], size: number): Column
       // Views may all point to one long text. A comparison of such texts would take time without a bound.
       let code = length > maxTextBytes ? undefined : find(source, start, length);
       if (code === undefined) {
-        code = texts.push(textAt(chunk, row)) - 1;
+        code = texts.push(countText(textAt(chunk, row))) - 1;
         recent[decoded++ % recentTexts] = { source, start, length, code };
       }
       codes[next] = code;
@@ -64,6 +65,7 @@ export const dictionaryColumn = (
   layout: Layout<IndexArray>,
   chunks: readonly DictionaryChunk[],
   size: number,
+  countText: CountText,
 ): Column => {
   const codes = new Int32Array(size).fill(-1);
   const texts: (string | undefined)[] = [];
@@ -79,7 +81,7 @@ export const dictionaryColumn = (
       const index = Number(indices[row]);
       let code = known.get(index);
       if (code === undefined) {
-        code = texts.push(dictionary.text(index)) - 1;
+        code = texts.push(countText(dictionary.text(index))) - 1;
         known.set(index, code);
       }
       codes[next] = code;

@@ -16,8 +16,8 @@ export type Waiting = {
 
 export type FairQueue<T extends Waiting> = {
   /**
-   * Adds a task. In a full queue it replaces tasks of the network that waits for most; if that is its own network, tasks of
-   * other callers that come after it in the order.
+   * Adds a task. In a full queue it replaces tasks of the network that waits for most; if no network waits for more than its own, tasks of
+   * other callers that come after it in the order. If only the bytes are full, the network with most bytes waits for most.
    * @returns the tasks that lost their place: other tasks, or the new task itself
    */
   readonly add: (task: T) => T[];
@@ -53,10 +53,11 @@ type Place<T> = { readonly task: T; readonly end: number };
 
 /** Work without a network counts as work of one network: the service itself. */
 const networkOf = ({ network = 'service' }: Waiting): string => network;
-const countsOf = (names: readonly string[]): Map<string, number> => {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return counts;
+/** The size of what each network has. */
+const sumsOf = <T extends Waiting>(tasks: readonly T[], sizeOf: (task: T) => number): Map<string, number> => {
+  const sums = new Map<string, number>();
+  for (const task of tasks) sums.set(networkOf(task), (sums.get(networkOf(task)) ?? 0) + sizeOf(task));
+  return sums;
 };
 /** The single options of a caller do not wait for its batches. */
 const keyOf = ({ kind, caller }: Waiting): string => `${kind} ${caller}`;
@@ -73,7 +74,7 @@ const distance = (task: Waiting, milliseconds: number): number => milliseconds /
  */
 const maxDelayMs = 1_000;
 /** Recent work that does not count: of a client with a batch every few seconds. Otherwise each network that is new would come before it. */
-const freeMs = 200;
+const freeMs = 400;
 /** A task counts as at least so much work of its network, because many short ones take the places of others. */
 const minCountedMs = 20;
 const compare = <T extends Waiting>(a: Place<T>, b: Place<T>): number => a.end - b.end;
@@ -111,6 +112,10 @@ export const createFairQueue = <T extends Waiting>({
     const key = keyOf(task);
     return flows.get(key) ?? { key, tasks: [], start: turns.of(key) };
   };
+  const placeOfNew = (task: T): Place<T> => {
+    const flow = flowOf(task);
+    return placesOf({ ...flow, tasks: [...flow.tasks, task] }).at(-1)!;
+  };
   const insert = (task: T): void => {
     const flow = flowOf(task);
     flow.tasks.push(task);
@@ -143,30 +148,38 @@ export const createFairQueue = <T extends Waiting>({
   };
 
   const isFullFor = (task: T): boolean => count >= maxTasks || bytes + task.bytes > maxBytes;
+  /**
+   * Finds the place that `task` takes when `sizeOf` is the measure of what is full: the last one of the network with most, else one that
+   * comes after it in the order.
+   */
+  const replaceable = (task: T, places: readonly Place<T>[], sizeOf: (other: T) => number): number => {
+    const used = sumsOf(
+      places.map((each) => each.task),
+      sizeOf,
+    );
+    const before = used.get(networkOf(task)) ?? 0;
+    const max = Math.max(...used.values());
+    if (max > before + sizeOf(task)) return places.findLastIndex((other) => used.get(networkOf(other.task)) === max);
+    const place = placeOfNew(task);
+    return places.findLastIndex(
+      (other) =>
+        used.get(networkOf(other.task))! >= before && other.task.caller !== task.caller && compare(place, other) < 0,
+    );
+  };
   /** @returns the tasks that `task` replaces, or undefined if it must not replace enough of them */
   const replacedBy = (task: T): T[] | undefined => {
-    const flow = flowOf(task);
-    const place = placesOf({ ...flow, tasks: [...flow.tasks, task] }).at(-1)!;
     const places = [...flows.values()].flatMap(placesOf).toSorted(compare);
-    const waiting = countsOf(places.map((each) => networkOf(each.task)));
-    const own = waiting.get(networkOf(task)) ?? 0;
-    const mayReplace = (other: Place<T>): boolean => {
-      const others = waiting.get(networkOf(other.task))!;
-      if (others > own + 1) return others === Math.max(...waiting.values());
-      return others >= own && other.task.caller !== task.caller && compare(place, other) < 0;
-    };
     const replaced: T[] = [];
     let freedBytes = 0;
-    while (count - replaced.length >= maxTasks || bytes - freedBytes + task.bytes > maxBytes) {
-      const index = places.findLastIndex(mayReplace);
+    for (;;) {
+      const isFull = count - replaced.length >= maxTasks;
+      if (!isFull && bytes - freedBytes + task.bytes <= maxBytes) return replaced;
+      const index = replaceable(task, places, isFull ? () => 1 : (other) => other.bytes);
       if (index < 0) return undefined;
       const [last] = places.splice(index, 1) as [Place<T>];
-      const network = networkOf(last.task);
-      waiting.set(network, waiting.get(network)! - 1);
       replaced.push(last.task);
       freedBytes += last.task.bytes;
     }
-    return replaced;
   };
 
   return {

@@ -225,6 +225,34 @@ test('in a full queue a network with few tasks takes the last place of the netwo
   t.deepEqual(takeAll().toSorted(), ['a1', 'a2', 'a6', 'b1', 'b2', 'c1']);
 });
 
+test('in a full queue a network with one task keeps it while another network has more, whoever comes', (t) => {
+  const { add, serve } = start(6, 1e9, () => 0);
+  for (let number = 0; number < 5; number += 1) {
+    add('usual', 'earlier', { network: 'usual', expectedMs: 200 });
+    serve();
+  }
+  for (const network of ['one', 'two'])
+    for (const name of ['first', 'last']) add(network, `${name} of ${network}`, { network });
+  add('three', 'first of three', { network: 'three' });
+  t.deepEqual(
+    add('usual', 'usual', { network: 'usual' }),
+    [],
+    'it is the last in the order, because of its recent work',
+  );
+  t.deepEqual(add('four', 'first of four', { network: 'four' }), ['last of two']);
+  t.deepEqual(add('five', 'first of five', { network: 'five' }), ['last of one']);
+  t.deepEqual(add('six', 'first of six', { network: 'six' }), ['usual'], 'no network has more, so the order decides');
+});
+
+test('when only the bytes are full, the network with most bytes loses its place', (t) => {
+  const { add, queue } = start(100, 10_000);
+  for (let caller = 1; caller <= 8; caller += 1)
+    add(`small ${caller}`, `small ${caller}`, { network: 'small', bytes: 100, expectedMs: 900 });
+  add('large', 'large', { network: 'large', bytes: 9_000, expectedMs: 1 });
+  t.deepEqual(add('other', 'other', { network: 'other' }), ['large']);
+  t.is(queue.size(), 9);
+});
+
 test('a large task of a network with few tasks frees as many bytes as it needs', (t) => {
   const { add, queue } = start(100, 10_000);
   for (let caller = 1; caller <= 8; caller += 1)
