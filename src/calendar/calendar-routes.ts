@@ -214,6 +214,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       ...common,
       method: 'GET',
       load: 'read',
+      ownPlaces: true,
       path: '/assets/{symbol}/events',
       summary: 'The synced events of the caller that name the asset, by start',
       description:

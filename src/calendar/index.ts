@@ -18,6 +18,7 @@ export {
   createTotalEventBytesQuota,
 } from './sync/event-quota.ts';
 export { createFetchChanges } from './sync/fetch-changes.ts';
+export { createLongSyncPlaces } from './sync/long-sync-places.ts';
 export { createScheduledSync } from './sync/scheduled-sync.ts';
 export { createSyncMemory } from './sync/sync-memory.ts';
 export { createSync } from './sync/sync.ts';

@@ -19,6 +19,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 
 import { type NetworkOfJob, removeWaitingSql, takeTurn, turnsOf } from './turns.ts';
+import { startWorkers } from './workers.ts';
 import { createWork, type Execute } from './work.ts';
 
 export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
@@ -209,17 +210,8 @@ export const createJobs = (deps: JobsDeps): Jobs => {
         if (worker) {
           await setSchedules(boss, fixedQueues, schedules);
           for (const queue of jobQueues) {
-            const options = {
-              includeMetadata: true,
-              localConcurrency: settingsOf(queue).concurrency,
-              ...(settingsOf(queue).oneJobPerGroup && { localGroupConcurrency: 1 }),
-              pollingIntervalSeconds: deps.pollMs / 1_000,
-              // After a full batch the queue may contain further jobs, so the worker polls again immediately.
-              burstWhenBatchFull: true,
-            } as const;
-            await boss.work<Record<string, string>, void, typeof options>(queue, options, ([job]) =>
-              job ? work(queue, handlers[queue], job) : Promise.resolve(),
-            );
+            const options = { ...settingsOf(queue), pollMs: deps.pollMs };
+            await startWorkers(boss, queue, options, (job) => work(queue, handlers[queue], job));
           }
         }
         open = boss;

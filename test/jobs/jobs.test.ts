@@ -166,6 +166,18 @@ test('jobs are distributed over workers, and close waits for the running job and
   t.deepEqual([...jobsByWorker.values()].flat().sort(), keys, 'each job runs once');
 });
 
+test('after a job a worker takes the next one without waiting for a poll', async (t) => {
+  const { database, make } = await setup(t, { pollMs: 600_000, concurrency: 1 });
+  const [waiting, done] = [make({ worker: false }), [] as object[]];
+  await waiting.start(idle);
+  await database.unitOfWork.run({ operation }, async (transaction) => {
+    for (const key of 'abcdefgh') await waiting.enqueue(transaction, 'refresh', { key, data: {} });
+  });
+  await make().start({ ...idle, refresh: async (data) => void done.push(data) });
+  await eventually(() => done.length === 8, 'all jobs are done');
+  t.is(done.length, 8);
+});
+
 test('with oneJobPerGroup a slow group does not block the other groups', async (t) => {
   const { database, make } = await setup(t);
   const jobs = make({ queues: { refresh: { concurrency: 2, oneJobPerGroup: true } } });

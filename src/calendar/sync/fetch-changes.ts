@@ -8,8 +8,11 @@ import type { GoogleCalendar } from '../google/google-calendar.ts';
 import { badResponse } from '../google/google-http.ts';
 import type { AccessTokens } from '../tokens/access-tokens.ts';
 import { bytesOf, bytesOfId } from './event-bytes.ts';
+import type { LongSyncPlaces } from './long-sync-places.ts';
 import type { EventBytesQuota, EventQuota, SyncBytesQuota } from './event-quota.ts';
 import type { FetchedChanges } from './store-events.ts';
+
+type GooglePage = Awaited<ReturnType<GoogleCalendar['page']>>;
 
 export type FetchChangesDeps = {
   readonly google: Pick<GoogleCalendar, 'page'>;
@@ -20,6 +23,7 @@ export type FetchChangesDeps = {
   readonly assertEventBytes: EventBytesQuota;
   /** Days from now until which a full list has events. */
   readonly futureDays: number;
+  readonly longSyncs: LongSyncPlaces;
 };
 
 /**
@@ -39,7 +43,7 @@ const horizonShare = 0.25;
 
 /** Lists the changes since the last sync, or all events if there is no usable sync token. */
 export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
-  const { google, accessTokens, clock, assertQuota, assertBytes, assertEventBytes, futureDays } = deps;
+  const { google, accessTokens, clock, assertQuota, assertBytes, assertEventBytes, futureDays, longSyncs } = deps;
 
   const list = async (
     state: SyncState,
@@ -88,13 +92,13 @@ export const createFetchChanges = (deps: FetchChangesDeps): FetchChanges => {
 
     for (;;) {
       const used = access;
-      const page = await google
-        .page({ accessToken: used.token, syncToken, pageToken, before }, signal)
-        .catch(async (error: unknown) => {
-          // The consent lacks the calendar: the next sync must not ask Google again.
-          if (codeOf(error) === 'calendar_reauthorization_required') await accessTokens.refuse(state, used);
-          throw error;
-        });
+      const read = (): Promise<GooglePage> =>
+        google.page({ accessToken: used.token, syncToken, pageToken, before }, signal);
+      const page = await longSyncs.use(pageTokens.size, signal, read).catch(async (error: unknown) => {
+        // The consent lacks the calendar: the next sync must not ask Google again.
+        if (codeOf(error) === 'calendar_reauthorization_required') await accessTokens.refuse(state, used);
+        throw error;
+      });
       if (page === 'expired') {
         if (syncToken === undefined) throw badResponse('answered a full list of events with status 410');
         return 'expired';

@@ -7,6 +7,8 @@ export type SyncMemoryDeps = {
   /** Max bytes of the events that all syncs of requests keep at once. */
   readonly maxBytes: number;
   readonly abuse: AbuseReport;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: () => number;
 };
 
 /** The memory of one sync. */
@@ -18,17 +20,26 @@ export type KeptBytes = {
   readonly end: () => void;
 };
 
-export type SyncMemory = { readonly begin: () => KeptBytes };
+export type SyncMemory = {
+  /** @throws AppError `overloaded` if a sync of this network was ended a few seconds ago */
+  readonly begin: () => KeptBytes;
+};
 
 const retryAfter = 10;
+const overloaded = (): AppError =>
+  new AppError('overloaded', 'Too many large calendars are being synced', { retryAfter });
 
 /**
  * A sync keeps its events until all pages are there, because it stores all of them or none. So the events of all syncs together have a max. Beyond
  * it the largest sync of the network that keeps most is ended, so that many large calendars of one network cannot keep others from
- * syncing small ones. Syncs outside of a request do not count: their number is the number of jobs.
+ * syncing small ones. Its network waits before the next sync, because the pages that were read for the ended one were for nothing. Syncs outside of a request
+ * do not count: their number is the number of jobs.
  */
-export const createSyncMemory = ({ maxBytes, abuse }: SyncMemoryDeps): SyncMemory => {
+export const createSyncMemory = (deps: SyncMemoryDeps): SyncMemory => {
+  const { maxBytes, abuse, now = () => performance.now() } = deps;
   const networks = new Map<string, Map<AbortController, number>>();
+  /** When networks with an ended sync may begin another one, in the order of these times. */
+  const waitUntil = new Map<string, number>();
   let total = 0;
 
   const isFull = (): boolean => total > maxBytes;
@@ -54,7 +65,17 @@ export const createSyncMemory = ({ maxBytes, abuse }: SyncMemoryDeps): SyncMemor
     const sync = largest(networks.get(network)!)!;
     remove(network, sync);
     abuse.refused('sync_memory', clientIp);
-    sync.abort(new AppError('overloaded', 'Too many large calendars are being synced', { retryAfter }));
+    waitUntil.delete(network);
+    waitUntil.set(network, now() + retryAfter * 1_000);
+    sync.abort(overloaded());
+  };
+
+  const mustWait = (network: string): boolean => {
+    for (const [name, time] of waitUntil) {
+      if (time > now()) break;
+      waitUntil.delete(name);
+    }
+    return waitUntil.has(network);
   };
 
   return {
@@ -63,6 +84,10 @@ export const createSyncMemory = ({ maxBytes, abuse }: SyncMemoryDeps): SyncMemor
       const clientIp = currentRequest()?.clientIp;
       const network = siteOfRequest();
       if (clientIp === undefined || network === undefined) return { signal: sync.signal, set: () => {}, end: () => {} };
+      if (mustWait(network)) {
+        abuse.refused('sync_memory', clientIp);
+        throw overloaded();
+      }
       return {
         signal: sync.signal,
         set: (bytes) => {

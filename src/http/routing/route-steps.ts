@@ -48,7 +48,8 @@ const runHandler =
 /** Returns a function that makes the middleware of a route: the steps that the route needs, in order. */
 export const createRouteSteps = (deps: RouteStepsDeps): ((route: CompiledRoute) => HttpMiddleware[]) => {
   const { acceptType, validate } = createInputSteps(deps);
-  const { refuseUnderLoad, admitAnswer, refuseUnexpectedBody, checkShare, takeSlot } = createLoadSteps(deps);
+  const { refuseUnderLoad, admitAnswer, refuseUnexpectedBody, checkShare, takePlaceOfLargeWork, takeSlot } =
+    createLoadSteps(deps);
   const { identify, identifyAgain, limit, checkCsrf } = createCallerSteps(deps);
   const steps = [
     acceptType,
@@ -60,6 +61,7 @@ export const createRouteSteps = (deps: RouteStepsDeps): ((route: CompiledRoute) 
     refuseUnexpectedBody,
     checkShare,
     validate,
+    takePlaceOfLargeWork,
     takeSlot,
     identifyAgain,
     runHandler(deps),

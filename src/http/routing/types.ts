@@ -18,6 +18,8 @@ export type HttpState = {
   span: Span;
   /** See `callerIn`. */
   caller?: Caller;
+  /** Size of the body without compression; undefined for a stream and without a body. */
+  bodyBytes?: number;
   /** The validated input of the handler. */
   input: Input<RequestSchemas>;
   /** The handler has begun, so it may still use the body of the request after its answer. */

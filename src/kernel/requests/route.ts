@@ -83,6 +83,8 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
    * process must not look dead, and for sign-in and tokens, because no other route is of use without them.
    */
   readonly load: LoadClass | 'none';
+  /** The handler limits its expensive work with places of its own, so large pages and bodies of this route take no other place. */
+  readonly ownPlaces?: true;
   readonly request: R;
   /** Media types of the body that are accepted. Default: `application/json`. */
   readonly consumes?: readonly string[];

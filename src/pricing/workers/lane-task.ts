@@ -15,7 +15,7 @@ import {
 export type LaneTask = Waiting & {
   readonly head: TaskHead;
   readonly body: ByteBlocks;
-  /** Bytes of a text that a process parses as a whole. */
+  /** See `parsedBytesOf`. */
   readonly parsedBytes: number;
   /** The limits are different in each lane. */
   limits: WorkLimits;
@@ -117,8 +117,17 @@ export type Places = {
 /** Whether the task is a chunk of a job that is not brief. */
 export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !isBrief(task);
 
+/** Columns of Arrow are used where they are, and the memory of their texts has a max, so a stream takes less memory than JSON of its size. */
+const shareOfArrow = 0.25;
+
+/** The bytes that count for the memory of a body in a pricing process: those of a JSON text, and a quarter of those of an Arrow stream. */
+export const parsedBytesOf = (input: string, bytes: number): number => {
+  if (input === 'json') return bytes;
+  return input === 'arrow' ? bytes * shareOfArrow : 0;
+};
+
 /**
- * Max bytes of the texts that a process has parsed at the same time, without small ones. A parsed text takes up to ten times its bytes. A longer
+ * Max `parsedBytes` of the tasks that a process has at the same time, without small ones. A parsed text takes up to ten times its bytes. A larger
  * one is alone.
  */
 const maxParsedBytes = 12 * 2 ** 20;

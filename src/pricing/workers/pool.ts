@@ -18,7 +18,7 @@ import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents } from './lane.ts';
 import { briefMs, firstLimitsIn, isLargeJob, laneFor, laneOfReturned, laneSettings } from './lane-task.ts';
-import { limitsIn, refusalOf, type LaneName, type LaneTask } from './lane-task.ts';
+import { limitsIn, parsedBytesOf, refusalOf, type LaneName, type LaneTask } from './lane-task.ts';
 import type { BatchOutcome, TaskSummary } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
@@ -197,7 +197,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },
       body,
-      parsedBytes: 'input' in rest && rest.input === 'json' ? body.byteLength : 0,
+      parsedBytes: 'input' in rest ? parsedBytesOf(rest.input, body.byteLength) : 0,
       caller,
       // Networks share the places of chunks before: see `src/jobs/turns.ts`.
       network: kind === 'job' ? undefined : siteOfRequest(),

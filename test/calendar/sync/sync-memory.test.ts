@@ -5,9 +5,11 @@ import { createSyncMemory } from '#src/calendar/sync/sync-memory.ts';
 
 const setup = () => {
   const refused: string[] = [];
-  const memory = createSyncMemory({ maxBytes: 100, abuse: { refused: (kind) => void refused.push(kind) } });
+  const clock = { now: 0 };
+  const abuse = { refused: (kind: string) => void refused.push(kind) };
+  const memory = createSyncMemory({ maxBytes: 100, abuse, now: () => clock.now });
   const from = (clientIp: string) => runInRequest({ clientIp } as RequestContext, memory.begin);
-  return { refused, memory, from };
+  return { clock, refused, memory, from };
 };
 
 test('the largest sync of the network that keeps most is ended, and others go on', (t) => {
@@ -27,14 +29,25 @@ test('the largest sync of the network that keeps most is ended, and others go on
   t.throws(() => first.set(1), { message: /large calendars/ });
 });
 
+test('after a sync was ended, its network waits before the next one', (t) => {
+  const { clock, from, refused } = setup();
+  t.throws(() => from('192.0.2.1').set(101), { message: /large calendars/ });
+  t.is(codeOf(t.throws(() => from('192.0.2.1'))), 'overloaded');
+  t.deepEqual(refused, ['sync_memory', 'sync_memory']);
+  from('198.51.100.1').set(90);
+  clock.now = 10_000;
+  t.notThrows(() => from('192.0.2.1'));
+});
+
 test('a sync that is too large itself is refused, and what has ended counts no more', (t) => {
-  const { from } = setup();
+  const { clock, from } = setup();
   const small = from('192.0.2.1');
   small.set(10);
   const large = from('198.51.100.1');
   t.throws(() => large.set(95), { message: /large calendars/ });
   large.end();
   t.false(small.signal.aborted);
+  clock.now = 10_000;
   const next = from('198.51.100.1');
   next.set(90);
   next.end();

@@ -41,6 +41,25 @@ test('the next connection is for the network that had the fewest recently', asyn
   t.deepEqual(order, ['busy', 'busy', 'other', 'other', 'new', 'busy', 'busy']);
 });
 
+test('a network with little recent use comes before many that have a small share each', async (t) => {
+  const { clock, order, enter, next } = setup();
+  const names = Array.from({ length: 20 }, (_, number) => `many ${number}`);
+  await Promise.all([enter('many 0'), enter('many 1')]);
+  const waiting = names.map((name) => enter(name));
+  // Each has a tenth of a connection on average, and always a request that waits.
+  for (let turn = 0; turn < 40; turn += 1) {
+    clock.now += 500;
+    await next();
+    waiting.push(enter(order.at(-1)!));
+  }
+  waiting.push(enter('new'));
+  const before = order.length;
+  await next();
+  t.is(order[before], 'new');
+  while (order.length < waiting.length + 2) await next();
+  await Promise.all(waiting);
+});
+
 test('callers of one network take turns', async (t) => {
   const { order, enter, next, turns } = setup();
   await Promise.all([enter('a', 'a1'), enter('a', 'a1')]);

@@ -41,14 +41,17 @@ const exhausted = (): AppError => {
   return new AppError('database_pool_exhausted', detail, { retryAfter: 1 });
 };
 
+/** A network with at most this share of the mean recent use comes before those with more. */
+const smallShare = 0.5;
 /**
- * Connections that two networks had on average: a smaller difference, as of one connection for 12 s, is no reason to prefer one. Otherwise a
+ * Connections that two larger networks had on average: a smaller difference, as of one connection for 12 s, is no reason to prefer one. Otherwise a
  * client with one slow request would wait behind 50 networks that have many short ones.
  */
 const minDifference = 0.25;
 
 /**
- * Decides who gets the next connection of a pool. It is the network that holds and recently held the fewest, and its callers take turns.
+ * Decides who gets the next connection of a pool. It is a network with much less recent use than the others, otherwise the one that holds and recently held the
+ * fewest. Its callers take turns.
  * When work of the service waits too (jobs, polls, locks), it gets every other connection. See docs/decisions/0323.
  */
 export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns => {
@@ -57,13 +60,18 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   const networks = new Map<string, Network>();
   const service: Queue = new Set();
   const recent = createRecentUse({ now });
+  /** Of all networks, under one name. */
+  const total = createRecentUse({ now });
   let used = 0;
+  let heldByNetworks = 0;
   let waiting = 0;
   let lastWasService = false;
 
   const hold = (name: string, network: Network, change: 1 | -1): void => {
     network.held += change;
     recent.hold(name, network.held);
+    heldByNetworks += change;
+    total.hold('all', heldByNetworks);
   };
 
   /** Networks with equal use take turns: one comes after those that have waited since its last turn. */
@@ -79,9 +87,12 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   const nextNetwork = (): readonly [string, Network] | undefined => {
     let next: readonly [string, Network] | undefined;
     let minLoad = Infinity;
+    const smallLoad = (smallShare * total.of('all')) / networks.size;
     for (const [name, network] of networks) {
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
       const load = network.held + recent.of(name);
+      // They take turns too, because the first one in their order is the next.
+      if (load <= smallLoad) return [name, network];
       if (load < minLoad - minDifference) [next, minLoad] = [[name, network], load];
     }
     return next;

@@ -105,6 +105,8 @@ export type BodyReading = Pick<ReceiveOptions<unknown>, 'open' | 'ask'> & {
 
 export type ReadBody = {
   readonly value: unknown;
+  /** Its size without compression. */
+  readonly bytes: number;
   /** Ends the accounting of the memory of the body. Must be called. */
   readonly release: () => void;
 };
@@ -121,7 +123,7 @@ export const readBody = async (
 ): Promise<ReadBody> => {
   const { headers } = ctx.req;
   if (!hasBody(ctx.req)) {
-    if (route.bodyOptional) return { value: undefined, release: () => {} };
+    if (route.bodyOptional) return { value: undefined, bytes: 0, release: () => {} };
     throw noBody(route);
   }
   const type = checkMediaType(headers['content-type'], route);
@@ -148,7 +150,7 @@ export const readBody = async (
     return parseQuery(textOf(bytes), limits.queryParameters, 'body');
   };
   try {
-    return { value: await parse(), release };
+    return { value: await parse(), bytes: body.byteLength, release };
   } catch (error) {
     release();
     throw error;

@@ -52,6 +52,7 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
         };
         if (route.declaration.streamBody) return openStream(ctx, route, reading);
         const body = await readBody(ctx, route, reading);
+        ctx.state.bodyBytes = body.bytes;
         release = () => {
           body.release();
           // A refusal after the body: nobody has its bytes.

@@ -2,6 +2,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import type { Caller } from '../../admission/shares.ts';
+import { createLargeWorkPlaces, isLarge, largeWorkOf } from '../../admission/large-work.ts';
 import type { LoadShedding } from '../../admission/load-shedding.ts';
 import { hasUnexpectedBody } from '../../admission/unread-body.ts';
 import type { Answers } from '../../answers/answers.ts';
@@ -28,8 +29,9 @@ export const refuseBody = (abuse: AbuseReport, { state: { request } }: HttpConte
 };
 
 /** Whether there is capacity for the request. */
-export const createLoadSteps = ({ loadShedding, answers, abuse }: LoadStepsDeps) =>
-  ({
+export const createLoadSteps = ({ loadShedding, answers, abuse }: LoadStepsDeps) => {
+  const largeWork = createLargeWorkPlaces({ abuse });
+  return {
     /** Refuses a request while its class has no slot, before anything is spent on it. */
     refuseUnderLoad: ({ declaration }) => {
       if (loadShedding === undefined) return undefined;
@@ -66,6 +68,14 @@ export const createLoadSteps = ({ loadShedding, answers, abuse }: LoadStepsDeps)
       };
     },
 
+    /** A large page or body waits for a place, before the request takes a slot that others need. */
+    takePlaceOfLargeWork: ({ declaration }) => {
+      const work = largeWorkOf(declaration);
+      if (loadShedding === undefined || work === undefined) return undefined;
+      return ({ state: { input, bodyBytes = 0 } }, next) =>
+        isLarge[work]({ query: input.query, bodyBytes }) ? largeWork[work].use(next) : next();
+    },
+
     /**
      * Holds a slot while the handler works. The slot is taken after the body has arrived, so a client that does not send
      * its body holds no slot.
@@ -85,4 +95,5 @@ export const createLoadSteps = ({ loadShedding, answers, abuse }: LoadStepsDeps)
         }
       };
     },
-  }) satisfies Record<string, Step>;
+  } satisfies Record<string, Step>;
+};

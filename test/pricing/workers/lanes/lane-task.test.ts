@@ -10,6 +10,7 @@ import {
   firstLimitsIn,
   laneOfReturned,
   limitsIn,
+  parsedBytesOf,
   refusalOf,
   takeNext,
   type LaneTask,
@@ -172,5 +173,7 @@ test('texts that would take much memory together are read one after the other, a
   t.is(next([text('a', 64e6), text('c', 1e6)], text('b', 1e6)), undefined, 'the long one must not wait for ever');
   const small = { ...text('d', 1_000), expectedMs: 1 };
   t.is(next([text('a', 64e6), small], text('b', 1e6)), 'd');
-  t.is(next([{ ...text('a', 64e6), parsedBytes: 0 }], text('b', 64e6)), 'a', 'Arrow is not parsed as a whole');
+  const stream = (caller: string, bytes: number) => text(caller, parsedBytesOf('arrow', bytes));
+  t.is(next([stream('a', 16e6)], stream('b', 28e6)), 'a', 'Arrow takes less memory than JSON');
+  t.is(next([stream('a', 28e6)], stream('b', 28e6)), undefined);
 });

@@ -1,0 +1,70 @@
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { defaultLimit } from '#src/kernel/lists/pagination.ts';
+import {
+  createSharedPlaces,
+  type SharedPlaces,
+  type SharedPlacesDeps,
+} from '#src/kernel/requests/callers/shared-places.ts';
+import type { Route } from '#src/kernel/requests/route.ts';
+
+/** Requests that hold a database connection or the event loop longer than others. */
+export type LargeWork = 'page' | 'body';
+
+/** Pages with more rows than the default need a place. A page of 1,000 large rows takes up to 20 ms of the event loop. */
+const maxSmallPage = defaultLimit;
+/** Larger bodies that are stored need a place. PostgreSQL takes about 100 ms for a body of 4 MB. */
+const maxSmallBodyBytes = 262_144;
+
+const retryAfter = 1;
+/** A body that waits holds its memory, so fewer of them wait. */
+const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'now'>>> = {
+  page: {
+    maxRunning: 4,
+    maxWaiting: 256,
+    maxPerCaller: 32,
+    detailOfCaller: 'Too many large pages of this caller are being read',
+    detail: 'Other large pages are being read',
+    retryAfter,
+  },
+  body: {
+    maxRunning: 3,
+    maxWaiting: 32,
+    maxPerCaller: 8,
+    detailOfCaller: 'Too many large bodies of this caller are being stored',
+    detail: 'Other large bodies are being stored',
+    retryAfter,
+  },
+};
+
+/**
+ * Limits the large pages and bodies that are in progress at the same time, because each one holds a database connection, and some time of each turn of the
+ * event loop. Many clients with a fair share each would hold all connections together, and small requests would find none. Networks take turns. See
+ * docs/decisions/0330.
+ */
+export const createLargeWorkPlaces = ({
+  abuse,
+}: {
+  readonly abuse: AbuseReport;
+}): Readonly<Record<LargeWork, SharedPlaces>> => ({
+  page: createSharedPlaces({ abuse, ...bounds.page }),
+  body: createSharedPlaces({ abuse, ...bounds.body }),
+});
+
+type Declared = Pick<Route, 'load' | 'request' | 'ownPlaces' | 'streamBody' | 'bodyLimit'>;
+
+/** The large work that requests of the route can be. */
+export const largeWorkOf = ({ load, request, ownPlaces, streamBody, bodyLimit }: Declared): LargeWork | undefined => {
+  if (ownPlaces) return undefined;
+  if (load === 'read') return request.query?.shape['limit'] === undefined ? undefined : 'page';
+  // The chunks of jobs are stored too. Other batches are only calculated.
+  const isStored = load === 'write' || bodyLimit === 'chunk';
+  return isStored && request.body !== undefined && !streamBody ? 'body' : undefined;
+};
+
+/** Whether a request is large enough to need a place. `bodyBytes`: without compression. */
+export const isLarge: Readonly<
+  Record<LargeWork, (request: { readonly query: unknown; readonly bodyBytes: number }) => boolean>
+> = {
+  page: ({ query }) => Number(Object(query).limit) > maxSmallPage,
+  body: ({ bodyBytes }) => bodyBytes > maxSmallBodyBytes,
+};

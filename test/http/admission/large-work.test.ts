@@ -1,0 +1,53 @@
+import test from 'ava';
+import { z } from 'zod';
+import { createLargeWorkPlaces, isLarge, largeWorkOf } from '#src/http/admission/large-work.ts';
+import { pageQuery } from '#src/kernel/lists/pagination.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
+
+const list = { query: z.strictObject({ ...pageQuery }) };
+const body = { body: z.unknown() };
+
+test('lists have large pages, and routes that store bodies have large bodies', (t) => {
+  t.is(largeWorkOf({ load: 'read', request: list }), 'page');
+  t.is(largeWorkOf({ load: 'read', request: {} }), undefined);
+  t.is(largeWorkOf({ load: 'read', request: list, ownPlaces: true }), undefined);
+  t.is(largeWorkOf({ load: 'write', request: body }), 'body');
+  t.is(largeWorkOf({ load: 'batch', request: body, bodyLimit: 'chunk' }), 'body');
+  t.is(largeWorkOf({ load: 'batch', request: body, bodyLimit: 'batch' }), undefined, 'it is not stored');
+  t.is(largeWorkOf({ load: 'write', request: body, streamBody: true }), undefined, 'uploads have places of their own');
+});
+
+test('a page is large above the default limit, a body above 256 KB', (t) => {
+  const page = (limit: number) => isLarge.page({ query: { limit }, bodyBytes: 0 });
+  t.deepEqual([page(100), page(101)], [false, true]);
+  const stored = (bodyBytes: number) => isLarge.body({ query: undefined, bodyBytes });
+  t.deepEqual([stored(262_144), stored(262_145)], [false, true]);
+});
+
+test('large work beyond the places waits, and the networks take turns', async (t) => {
+  const refused: string[] = [];
+  const { body: places } = createLargeWorkPlaces({ abuse: { refused: (kind) => void refused.push(kind) } });
+  const running: string[] = [];
+  const ends: (() => void)[] = [];
+  const from = (clientIp: string): Promise<void> =>
+    runInRequest({ clientIp, signal: new AbortController().signal } as RequestContext, () =>
+      places.use(async () => {
+        running.push(clientIp);
+        await new Promise<void>((resolve) => void ends.push(resolve));
+      }),
+    );
+  const attacker = Array.from({ length: 8 }, () => from('192.0.2.1'));
+  const error = await t.throwsAsync(from('192.0.2.1'), { instanceOf: AppError });
+  t.is(error.code, 'concurrency_limit_exceeded');
+  t.deepEqual(refused, ['concurrency_by_caller']);
+  const other = from('198.51.100.1');
+  t.deepEqual(running, ['192.0.2.1', '192.0.2.1', '192.0.2.1']);
+  while (running.length < 9) {
+    ends.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.is(running.indexOf('198.51.100.1'), 4, 'after one more of the other network, before its other four');
+  for (const end of ends) end();
+  await Promise.all([...attacker, other]);
+});
