@@ -18,7 +18,7 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 
-import { type NetworkOfJob, removeWaitingSql, takeTurn, turnsOf } from './turns.ts';
+import { type NetworkOfJob, removeWaitingSql, takeTurn, turnCost, turnsOf } from './turns.ts';
 import { startWorkers } from './workers.ts';
 import { createWork, type Execute } from './work.ts';
 
@@ -223,16 +223,18 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
     isOpen: () => open !== undefined,
 
-    enqueue: async ({ query }, queue, { key, data, group, network }) => {
+    enqueue: async ({ query }, queue, { key, data, group, network, cost }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
       const traceparent = traceparentOf(context.active());
-      const taken = group === undefined ? undefined : await takeTurn(query, queue, group, networkOf(queue, network));
+      const turn = { network: networkOf(queue, network), cost };
+      const taken = group === undefined ? undefined : await takeTurn(query, queue, { group, ...turn });
       const id = await open.send(
         queue,
         {
           ...data,
           ...(traceparent !== undefined && { traceparent }),
           ...(group !== undefined && network !== undefined && { [turnsOf]: group }),
+          ...(cost !== undefined && { [turnCost]: String(cost) }),
         },
         {
           singletonKey: key,

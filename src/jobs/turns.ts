@@ -11,6 +11,9 @@ import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
  * groups of a network together have as many jobs started as one group of another network. Without a network each group has
  * the same weight. A network has a number of places, and pg-boss runs one job of a place at a time. A group has one of them.
  *
+ * A job can cost several turns. Then the jobs of other groups that cost less come before it, so a small job does not wait for a large one of each group. The cost
+ * is multiplied by a random number from 0.5 to 1.5, because the large jobs of many groups would otherwise have the same turn, and a small one would wait for all of them.
+ *
  * A hash stands for a group, because the name of a group contains the id of an owner or the hash of a network, and the rows are kept for a while
  * after his erasure. A group keeps its network and its place while it waits or runs, so that an owner cannot have several.
  */
@@ -22,25 +25,27 @@ const maxTurn = 2_147_483_647;
 
 /** The name in the data of a job that has a network: the group whose turn it takes. */
 export const turnsOf = 'turns_of';
+/** The name in the data of a job that costs more than one turn: their number. */
+export const turnCost = 'turn_cost';
 
 const startedSql =
   'select coalesce((select turn from job_turn where queue = $1 and group_hash = 0), 0)::bigint as turn';
 
-/** @param groups a query of rows with a `name` and, or null, the hash of a `network` and a `place`. $1 is the queue. */
+/** @param groups a query of rows with a `name`, the `cost`, and, or null, the hash of a `network` and a `place`. $1 is the queue. */
 const takeSql = (groups: string): string => `
   with started as (${startedSql}), share as (
-    select hashtextextended(name, 0) as hash, network, place, started.turn as started, 1 + (
+    select hashtextextended(name, 0) as hash, network, place, started.turn as started, (case when cost > 1 then ceil(cost * (0.5 + random()))::bigint else cost end) * (1 + (
       select count(*) from job_turn other
       where other.queue = $1 and other.network_hash = network and other.group_hash <> hashtextextended(name, 0) and other.turn > started.turn
-    ) as groups
+    )) as distance
     from (${groups}) as wanted, started
   )
   insert into job_turn as own (queue, group_hash, network_hash, place, turn)
-  select $1, hash, network, place, least(${maxTurn}, started + groups) from share
+  select $1, hash, network, place, least(${maxTurn}, started + distance) from share
   on conflict (queue, group_hash) do update set network_hash = excluded.network_hash, place = excluded.place,
-    turn = (select least(${maxTurn}, greatest(own.turn, started) + groups) from share)
+    turn = (select least(${maxTurn}, greatest(own.turn, started) + distance) from share)
   returning turn`;
-const takeForSql = takeSql('select $2 as name, $3::bigint as network, $4::int as place');
+const takeForSql = takeSql('select $2 as name, $3::bigint as network, $4::int as place, $5::int as cost');
 
 /** Two parts of the name of the group that pg-boss knows: the hash of the network, and the place. */
 const partsOfGroup = `split_part(group_id, '/', 1)::bigint as network, split_part(group_id, '/', 2)::int as place`;
@@ -79,6 +84,13 @@ export type NetworkOfJob = {
   readonly places: number;
 };
 
+/** `cost`: how many turns the job takes. */
+export type TurnOptions = {
+  readonly group: string;
+  readonly network?: NetworkOfJob | undefined;
+  readonly cost?: number | undefined;
+};
+
 /** The turn of a new job, and the group that pg-boss must know it by. */
 export type Turn = { readonly turn: number; readonly group: string };
 
@@ -86,11 +98,21 @@ export type Turn = { readonly turn: number; readonly group: string };
  * Returns the turn of a new job. The row of the group is locked until the end of the transaction, so a transaction with
  * jobs of several groups must enqueue them in the order of the groups.
  */
-export const takeTurn = async (query: Query, queue: JobQueue, group: string, network?: NetworkOfJob): Promise<Turn> => {
+export const takeTurn = async (
+  query: Query,
+  queue: JobQueue,
+  { group, network, cost = 1 }: TurnOptions,
+): Promise<Turn> => {
   const [own] = network
     ? await query<{ network: string; place: number }>(placeSql, [queue, group, network.name, network.places])
     : [];
-  const [row] = await query<{ turn: number }>(takeForSql, [queue, group, own?.network ?? null, own?.place ?? null]);
+  const [row] = await query<{ turn: number }>(takeForSql, [
+    queue,
+    group,
+    own?.network ?? null,
+    own?.place ?? null,
+    cost,
+  ]);
   return { turn: row!.turn, group: own ? `${own.network}/${own.place}` : group };
 };
 
@@ -99,11 +121,12 @@ export const startTurnSql = `
   insert into job_turn as own (queue, group_hash, turn) values ($1, 0, $2)
   on conflict (queue, group_hash) do update set turn = excluded.turn where own.turn < excluded.turn`;
 
+const costOfJob = `coalesce((data->>'${turnCost}')::int, 1) as cost`;
 /** Where a job has a network, its data name the group that takes turns. */
 const takeForJobSql = takeSql(`
-  select data->>'${turnsOf}' as name, ${partsOfGroup} from pgboss.job where name = $1 and id = $2 and data ? '${turnsOf}'
+  select data->>'${turnsOf}' as name, ${partsOfGroup}, ${costOfJob} from pgboss.job where name = $1 and id = $2 and data ? '${turnsOf}'
   union all
-  select group_id, null, null from pgboss.job where name = $1 and id = $2 and group_id is not null and not data ? '${turnsOf}'`);
+  select group_id, null, null, ${costOfJob} from pgboss.job where name = $1 and id = $2 and group_id is not null and not data ? '${turnsOf}'`);
 
 /** Gives a running job a new turn, for its retry. Parameters: queue, id. */
 export const renewTurnSql = `

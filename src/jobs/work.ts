@@ -4,7 +4,7 @@ import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { putBackSql, renewTurnSql, startTurnSql, turnsOf } from './turns.ts';
+import { putBackSql, renewTurnSql, startTurnSql, turnCost, turnsOf } from './turns.ts';
 import { contextOfTraceparent } from '#src/kernel/requests/trace-parent.ts';
 
 /**
@@ -24,13 +24,14 @@ type WorkDeps = {
 
 /**
  * Runs one job in a span of the trace that enqueued it, and counts the outcome.
+ * @returns whether the worker must wait for its next poll before it takes another job
  * @throws Error with an error code as its message, if the handler fails
  */
 export const createWork =
   ({ execute, metrics, logger, retries, finalFailureLevel, stopping }: WorkDeps) =>
-  async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<void> => {
+  async (queue: JobQueue, handle: JobHandler, job: JobWithMetadata<Record<string, string>>): Promise<boolean> => {
     // Jobs of earlier releases can hold `tracestate` and `baggage` too.
-    const { traceparent, tracestate: _, baggage: __, [turnsOf]: ___, ...data } = job.data;
+    const { traceparent, tracestate: _, baggage: __, [turnsOf]: ___, [turnCost]: ____, ...data } = job.data;
     const last = job.retryCount >= retries(queue);
     const parent = contextOfTraceparent(traceparent);
     const span = trace.getTracer('volwatch.jobs').startSpan(
@@ -51,6 +52,7 @@ export const createWork =
         span.setAttribute('volwatch.job.put_back_seconds', end.putBackSeconds);
       }
       metrics.count('volwatch_jobs_total', { queue, outcome: end ? 'put_back' : 'ok' });
+      return end?.rests ?? false;
     } catch (error) {
       const code = codeOf(error);
       metrics.count('volwatch_jobs_total', { queue, outcome: last ? 'dead' : 'failed' });

@@ -15,12 +15,13 @@ type Job = JobWithMetadata<Record<string, string>>;
 /**
  * Starts the workers of a queue. Each takes one job at a time. After a job it polls again at once, because the queue may contain further jobs: pg-boss
  * itself does so only for workers that take several jobs. It knows the workers of one call of `work` by the id of the first one, so each has its own call.
+ * @param run returns whether the worker must wait for its next poll
  */
 export const startWorkers = async (
   boss: PgBoss,
   queue: JobQueue,
   { concurrency, oneJobPerGroup, pollMs }: WorkersOptions,
-  run: (job: Job) => Promise<void>,
+  run: (job: Job) => Promise<boolean>,
 ): Promise<void> => {
   const options = {
     includeMetadata: true,
@@ -31,10 +32,11 @@ export const startWorkers = async (
     let id = '';
     id = await boss.work<Record<string, string>, void, typeof options>(queue, options, async ([job]) => {
       if (!job) return;
+      let rests = false;
       try {
-        await run(job);
+        rests = await run(job);
       } finally {
-        boss.notifyWorker(id);
+        if (!rests) boss.notifyWorker(id);
       }
     });
   }

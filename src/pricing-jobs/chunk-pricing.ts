@@ -31,6 +31,8 @@ export type ChunkPricingDeps = {
   /** Milliseconds between two checks whether a chunk that is being priced still exists; 1,000 by default. */
   readonly watchMs?: number;
   readonly clock: Pick<Clock, 'monotonic'>;
+  /** Max large chunks that this process reads and prices at a time. The other workers are for small ones. */
+  readonly maxLargeChunks: number;
   /**
    * Prices one Arrow stream.
    * @throws AppError
@@ -51,12 +53,37 @@ type ChunkRow = {
 
 const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 500 ? 'refused' : 'failed');
 
+/** Larger chunks are large. */
+const maxSmallBytes = 1_048_576;
+
+type LargeChunks = {
+  /** @returns the function that ends the work on a chunk of this size, or undefined while as many large ones as allowed are in progress */
+  readonly enter: (bytes: number) => (() => void) | undefined;
+};
+
+/** Limits the large chunks that a process reads and prices at a time, so that the other workers are free for small ones. */
+const createLargeChunks = (max: number): LargeChunks => {
+  let inProgress = 0;
+  return {
+    enter: (bytes) => {
+      if (bytes <= maxSmallBytes) return () => {};
+      if (inProgress >= max) return undefined;
+      inProgress += 1;
+      return () => {
+        inProgress -= 1;
+      };
+    },
+  };
+};
+const largeWaitSeconds = 1;
+
 /** The pricing processes have no room, because of the work of other callers or of other work of the same caller. */
 const noRoom: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'rate_limit_exceeded']);
 
 /** Returns the handler that prices one chunk. */
 export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
-  const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000, clock } = deps;
+  const { unitOfWork, reader, store, measure, mayAct, price, watchMs = 1_000, clock, maxLargeChunks } = deps;
+  const largeChunks = createLargeChunks(maxLargeChunks);
   const pauses = createOwnerPauses(clock);
 
   const isWaiting = async (jobId: string, number: number): Promise<boolean> => {
@@ -98,22 +125,25 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
         await failAsGone(jobId, number);
         return end('refused', 'credential_owner_gone');
       }
-      const { owner, length, subject, defaults } = chunk;
+      const { owner, subject, defaults } = chunk;
+      const length = chunk.length ?? 0;
       const caller = owner ?? subject;
-      const putBack = (seconds: number): PutBack => {
+      const putBack = (seconds: number, rest: Pick<PutBack, 'rests'> = {}): PutBack => {
         end('no_room');
-        return { putBackSeconds: seconds };
+        return { putBackSeconds: seconds, ...rest };
       };
       // The input has megabytes, so it is not read if its owner had no room just now.
       const pauseSeconds = pauses.left(caller);
       if (pauseSeconds > 0) return putBack(pauseSeconds);
+      const leave = largeChunks.enter(length);
+      if (!leave) return putBack(largeWaitSeconds, { rests: true });
       const watch = watchChunk({
         isWanted: async () => (await isWaiting(jobId, number)) && (await mayAct(chunk.subject)),
         everyMs: watchMs,
       });
       try {
         const whileWanted = AbortSignal.any([signal, watch.signal]);
-        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length: length ?? 0 });
+        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length });
         if (!input) return end('removed');
         const priced = await price(input, whileWanted, { caller, defaults: defaults ?? undefined });
         pauses.end(caller);
@@ -134,6 +164,7 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
         await failOrThrow({ jobId, number, last }, error);
       } finally {
         watch.stop();
+        leave();
       }
     });
 };

@@ -48,6 +48,10 @@ export type ChunkStore = {
 const otherRows = (): AppError =>
   new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
 
+/** A chunk takes one more turn of its owner for each of so many bytes, because large chunks keep the workers longer. */
+const bytesOfTurn = 262_144;
+const costOf = (bytes: number): number => 1 + Math.floor(bytes / bytesOfTurn);
+
 /** The statements on chunks are SQL, because an entity would hold megabytes of input and output in the identity map. */
 export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {
   /**
@@ -120,6 +124,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
             data,
             group,
             ...(network !== undefined && { network }),
+            cost: costOf(bytes.byteLength),
           });
         });
       } catch (error) {

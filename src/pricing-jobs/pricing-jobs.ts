@@ -30,7 +30,10 @@ type PricingJob = {
   readonly rows: { readonly priced: number; readonly failed: number };
 };
 
-export type PricingJobsDeps = Pick<ChunkPricingDeps, 'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs'> & {
+export type PricingJobsDeps = Pick<
+  ChunkPricingDeps,
+  'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs' | 'maxLargeChunks'
+> & {
   readonly jobs: JobEnqueuer & JobRemover;
   readonly ids: () => string;
   readonly assertCallerMayStore: AssertCallerMayStore;

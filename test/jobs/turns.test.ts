@@ -3,7 +3,7 @@ import { createDatabase } from '#src/database/database.ts';
 import { createJobs, type JobHandlers } from '#src/jobs/jobs.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { removeOldTurns, takeTurn } from '#src/jobs/turns.ts';
-import { jobQueues, type PutBack } from '#src/kernel/ports/jobs.ts';
+import { jobQueues, type JobData, type PutBack } from '#src/kernel/ports/jobs.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
@@ -123,7 +123,7 @@ test('a turn is one more than the last one of the group and than the one that wa
   // The table of jobs exists after the start.
   await jobs.start(none);
   const take = async (group: string): Promise<number> =>
-    (await change(({ query }) => takeTurn(query, 'mail', group))).turn;
+    (await change(({ query }) => takeTurn(query, 'mail', { group }))).turn;
   t.deepEqual([await take('a'), await take('a'), await take('b'), await take('a')], [1, 2, 1, 3]);
   await admin.query(`insert into job_turn values ('mail', 0, 2)`);
   t.deepEqual([await take('b'), await take('c'), await take('a')], [3, 3, 4]);
@@ -131,11 +131,45 @@ test('a turn is one more than the last one of the group and than the one that wa
   t.deepEqual([await take('a'), await take('a'), await take('d')], [2147483647, 2147483647, 2147483647]);
 });
 
+test('a job that costs more turns comes after cheap ones of other groups, also when it is put back', async (t) => {
+  const { admin, jobs, change } = await setup(t);
+  const order: string[] = [];
+  let putBack = true;
+  const enqueue = (group: string, cost?: number) =>
+    change((transaction) =>
+      jobs.enqueue(transaction, 'pricing', {
+        key: group,
+        group,
+        network: group,
+        data: { group },
+        ...(cost && { cost }),
+      }),
+    );
+  const pricing = async (data: JobData): Promise<PutBack | void> => {
+    t.deepEqual(Object.keys(data), ['group']);
+    order.push(data['group']!);
+    if (data['group'] !== 'large' || !putBack) return undefined;
+    putBack = false;
+    for (const group of ['b', 'c', 'd']) await enqueue(group);
+    return { putBackSeconds: 0 };
+  };
+  await jobs.start({ ...none, pricing });
+  await enqueue('large', 17);
+  await eventually(() => order.length === 5, 'all jobs run');
+  t.is(order[0], 'large');
+  t.is(order.at(-1), 'large', 'its turn is about 17 later');
+  const [row] = await admin.query(
+    `select max(turn)::int as turn from job_turn where queue = 'pricing' and group_hash <> 0`,
+  );
+  const turn = Number(row!['turn']);
+  t.true(turn >= 18 && turn <= 52, `${turn}`);
+});
+
 test('the groups of one network share the turns of one group, and some places', async (t) => {
   const { admin, jobs, change } = await setup(t);
   await jobs.start(none);
   const take = (group: string, name: string) =>
-    change(({ query }) => takeTurn(query, 'pricing', group, { name, places: 2 }));
+    change(({ query }) => takeTurn(query, 'pricing', { group, network: { name, places: 2 } }));
   const all = async (groups: string, network: string) => {
     const turns: { turn: number; group: string }[] = [];
     for (const group of groups) turns.push(await take(group, network));
@@ -150,7 +184,7 @@ test('the groups of one network share the turns of one group, and some places', 
   const other = await all('ee', 'two');
   t.deepEqual(other.turns, [1, 2], 'the first jobs of another network come before');
   t.is(
-    (await change(({ query }) => takeTurn(query, 'pricing', 'f'))).turn,
+    (await change(({ query }) => takeTurn(query, 'pricing', { group: 'f' }))).turn,
     1,
     'and those of a group without a network',
   );

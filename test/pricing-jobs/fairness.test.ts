@@ -3,6 +3,7 @@ import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { live, outcome, owner, reversed, setup } from './setup.ts';
 
 const large = { maxRowsPerOwner: 10_000_000, maxBytesPerOwner: 10_000_000, maxBytes: 10_000_000 };
@@ -85,6 +86,26 @@ test('a chunk that is cancelled while it is priced is not priced to the end, and
   await pricing.cancel(owner, id);
   await handled;
   t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
+});
+
+test('a large chunk is put back while the process prices its max of large ones, and a small one is priced', async (t) => {
+  const mayEnd = Promise.withResolvers<void>();
+  const price: PricingJobsDeps['price'] = async (bytes, ...rest) => {
+    if (bytes.byteLength > 1_048_576) await mayEnd.promise;
+    return reversed(bytes, ...rest);
+  };
+  const { pricing, queued } = await setup(t, price, permitted, large);
+  const { id } = await pricing.open({ subject: owner, owner });
+  const sizes = [1_048_577, 1_048_577, 1_048_576];
+  for (const [index, size] of sizes.entries()) await pricing.add(owner, id, index + 1, Buffer.alloc(size));
+  const handle = (chunk: number) => pricing.handle(queued[chunk]!, live, { last: false });
+  const first = handle(0);
+  await eventually(async () => (await handle(1)) !== undefined, 'the second one is put back');
+  t.deepEqual(await handle(1), { putBackSeconds: 1, rests: true });
+  t.is(await handle(2), undefined);
+  mayEnd.resolve();
+  t.is(await first, undefined);
+  t.is(await handle(1), undefined);
 });
 
 test('values of several parts come back as they were stored', async (t) => {

@@ -91,6 +91,7 @@ export const setup = async (
     assertStream,
     defaultsOfCaller: async () => undefined,
     watchMs: 20,
+    maxLargeChunks: 1,
   };
   const pricing = createPricingJobs(deps);
   const work = async (last = false): Promise<void> => {

@@ -134,6 +134,9 @@ const composeRetention = (
 const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'startup' | 'schedule' =>
   trigger === 'request' || trigger === 'change' || trigger === 'startup' ? trigger : 'schedule';
 
+/** They take no chunk of more than 1 MB, so that a small one does not wait until a large one ends. */
+const workersForSmallChunks = 2;
+
 const busySeconds = 1;
 
 /** A refresh of the universe that runs may have read the prices before the change, so the calculation waits for its end. */
@@ -228,6 +231,7 @@ export const composePricingJobs = async (
   const networkKey = await derivedSecret(keyRing.signing, 'networks of pricing jobs');
   return createPricingJobs({
     networkOfRequest: () => siteHashOfRequest(networkKey)?.toString('hex'),
+    maxLargeChunks: Math.max(1, config.PRICING_JOB_CONCURRENCY - workersForSmallChunks),
     clock,
     metrics,
     unitOfWork,

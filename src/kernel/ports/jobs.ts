@@ -24,13 +24,20 @@ export type JobEnqueuer = {
    * @param group in a queue with groups, a process runs one job of a group at a time, and the groups take turns. A
    * transaction with jobs of several groups must enqueue them in the order of the groups.
    * @param network the groups of a network share the turns of one group, and some places. Not an address, because a hash of it is stored
+   * @param cost a whole number, at least 1: how many turns of its group the job takes. Default: 1
    * @returns false if a job of this key waits or runs; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
   readonly enqueue: (
     transaction: Transaction,
     queue: JobQueue,
-    job: { readonly key: string; readonly data: JobData; readonly group?: string; readonly network?: string },
+    job: {
+      readonly key: string;
+      readonly data: JobData;
+      readonly group?: string;
+      readonly network?: string;
+      readonly cost?: number;
+    },
   ) => Promise<boolean>;
 };
 
@@ -42,8 +49,11 @@ export type JobRemover = {
 /** For outboxes, whose rows can be written before the queues are open. */
 export type OpenableJobs = JobEnqueuer & { readonly isOpen: () => boolean };
 
-/** A job cannot be done yet because of other work. It waits again for this time, and the attempt does not count. */
-export type PutBack = { readonly putBackSeconds: number };
+/**
+ * A job cannot be done yet because of other work. It waits again for this time, and the attempt does not count. `rests`: the next jobs of the queue are
+ * likely to have the same answer, so the worker waits for its next poll.
+ */
+export type PutBack = { readonly putBackSeconds: number; readonly rests?: true };
 
 /** Runs one job. After an error the job is retried with increasing delays, and after the last retry it is dead. */
 export type JobHandler = (
