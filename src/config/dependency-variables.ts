@@ -170,7 +170,7 @@ export const dependencySections = {
     ),
     PRICING_QUEUE_LIMIT: variable(
       integer(0, 10_000),
-      '64',
+      '32',
       'Max tasks that wait for a pricing process, then 503 `overloaded` for the callers with the most tasks',
     ),
     PRICING_QUEUE_BYTES: variable(
