@@ -4,6 +4,7 @@ import { mebibyte } from '#testkit/measures/processes.ts';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { streamFile } from '#testkit/arrow/streams.ts';
+import { dividendsOf, numbersOf, streamOf } from '#testkit/arrow/text-views.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
 
 /** The default limit of a batch body after decompression. */
@@ -185,6 +186,11 @@ export const payloads = {
       option_type: Array.from({ length: 100_000 }, () => 'call'),
     });
     return Buffer.from(tableToIPC(table, 'stream'));
+  }),
+  /** 16 MB: a million dividends whose date is a view of one text, which is longer than a date. */
+  arrowViews: once(() => {
+    const dividends = dividendsOf(1_000_000, 10, `\u0100${'a'.repeat(69)}`);
+    return Buffer.from(streamOf({ spot: numbersOf(10), strike: numbersOf(10), dividends }));
   }),
   /** Texts that repeat the start of a credential many times. */
   credentialPrefixes: once(() =>

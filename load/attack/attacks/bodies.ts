@@ -39,6 +39,12 @@ export const expansion: readonly [Attack, ...Attack[]] = [
   { name: 'brotli bomb of rows', orKinds: ['body_structure'], run: batchOf(payloads.brotliOfRows, encoded('br')) },
 ];
 
+export const arrowViews: Attack = {
+  name: 'Arrow streams of a million views of one text',
+  orKinds: ['body_backlog'],
+  run: batchOf(payloads.arrowViews, { 'Content-Type': 'application/vnd.apache.arrow.stream' }, 8),
+};
+
 export const wrongLengthArrow: Attack = {
   name: 'Arrow streams with a wrong length',
   run: (field) =>

@@ -1,6 +1,7 @@
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import type { Attack } from '../attack.ts';
 import {
+  arrowViews,
   expansion,
   heldBodies,
   redaction,
@@ -48,7 +49,7 @@ const uploads = createUploadAttacks();
  * without brackets, such as `structure`, is a list of attacks.
  */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
-  body_structure: [...structure, manySmallChunks],
+  body_structure: [...structure, arrowViews, manySmallChunks],
   body_expansion: [...expansion, uploads.decompressionBombs],
   body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],

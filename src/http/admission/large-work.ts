@@ -16,7 +16,7 @@ const maxSmallPage = defaultLimit;
 const maxSmallBodyBytes = 262_144;
 
 const retryAfter = 1;
-/** A body that waits holds its memory, so fewer of them wait. */
+/** More than the networks of an attack, so that each has a place in the queue. The memory of bodies that wait has limits of its own. */
 const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'now'>>> = {
   page: {
     maxRunning: 4,
@@ -28,7 +28,7 @@ const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'now'>
   },
   body: {
     maxRunning: 3,
-    maxWaiting: 32,
+    maxWaiting: 256,
     maxPerCaller: 8,
     detailOfCaller: 'Too many large bodies of this caller are being stored',
     detail: 'Other large bodies are being stored',
