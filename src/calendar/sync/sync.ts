@@ -119,9 +119,10 @@ export const createSync = (deps: SyncDeps): Sync => {
         () => timeout.abort(new AppError('external_api_timeout', 'The sync took too long')),
         timeoutMs,
       );
-      const kept = memory.begin();
-      const signal = AbortSignal.any([closing.signal, timeout.signal, kept.signal]);
+      let kept: KeptBytes | undefined;
       try {
+        kept = memory.begin();
+        const signal = AbortSignal.any([closing.signal, timeout.signal, kept.signal]);
         const { result, skipped } = await attempts(owner, signal, kept);
         span.setAttributes({
           'volwatch.calendar.full': result.full,
@@ -139,7 +140,7 @@ export const createSync = (deps: SyncDeps): Sync => {
         throw error;
       } finally {
         clearTimeout(timer);
-        kept.end();
+        kept?.end();
         span.end();
       }
     });
