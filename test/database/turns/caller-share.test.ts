@@ -32,6 +32,16 @@ const setup = async (t: ExecutionContext, acquireTimeoutMs: number) => {
   return { ...base, abuse, read, release: () => (gate.resolve(), Promise.all(held)) };
 };
 
+test('a request that holds a place does not wait for the connections of its caller', async (t) => {
+  const { read, release } = await setup(t, 3_000);
+  const request = { requestId: 'r', traceId: 't', clientIp: '192.0.2.1', signal: live, timings: {} };
+  const waiting = outcome(runInRequest(request, read));
+  await runInRequest({ ...request, holdsPlace: true }, read);
+  t.is(await Promise.race([waiting, sleep(50, 'waits')]), 'waits', 'the others still wait');
+  await release();
+  t.is(await waiting, 'none');
+});
+
 test('one caller holds half of the connections; its further requests end with database_pool_exhausted alone', async (t) => {
   const { read, release, abuse, metrics } = await setup(t, 3_000);
   const excess = Array.from({ length: 8 }, () => outcome(as('192.0.2.1', read)));

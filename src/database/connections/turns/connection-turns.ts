@@ -13,7 +13,7 @@ export type ConnectionTurnsDeps = Pick<PoolOptions, 'poolMax' | 'maxPerCaller' |
 export type ConnectionTurns = {
   /**
    * Waits until the pool has a free connection for this request.
-   * @param request undefined: work of the service itself, which no share limits
+   * @param request undefined: work of the service itself, which no share limits. The same holds for a request with a place, see `RequestContext`
    * @returns ends the turn; must be called once
    * @throws AppError `database_pool_exhausted` if a share was in the way, otherwise the error of a connect timeout
    */
@@ -39,7 +39,7 @@ export const createConnectionTurns = ({
   const networks = createNetworkTurns({ poolMax, maxPerNetwork, onTimeout });
   return {
     enter: async (request, timeoutMs) => {
-      if (request === undefined) return networks.enter(undefined, timeoutMs);
+      if (request === undefined || request.holdsPlace) return networks.enter(undefined, timeoutMs);
       const started = performance.now();
       const caller = callerOf(request);
       const leaveCaller = await callers.enter(caller, request.signal);

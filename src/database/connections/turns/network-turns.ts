@@ -43,6 +43,8 @@ const exhausted = (): AppError => {
 
 /** A network with at most this share of the mean recent use comes before those with more. */
 const smallShare = 0.5;
+/** Connections that such a network may hold and still come first, because a client has a few requests at a time. */
+const maxHeldOfSmall = 1;
 /**
  * Connections that two larger networks had on average: a smaller difference, as of one connection for 12 s, is no reason to prefer one. Otherwise a
  * client with one slow request would wait behind 50 networks that have many short ones.
@@ -90,9 +92,10 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     const smallLoad = (smallShare * total.of('all')) / networks.size;
     for (const [name, network] of networks) {
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
-      const load = network.held + recent.of(name);
+      const recentLoad = recent.of(name);
+      const load = network.held + recentLoad;
       // They take turns too, because the first one in their order is the next.
-      if (load <= smallLoad) return [name, network];
+      if (recentLoad <= smallLoad && network.held <= maxHeldOfSmall) return [name, network];
       if (load < minLoad - minDifference) [next, minLoad] = [[name, network], load];
     }
     return next;

@@ -72,8 +72,13 @@ export const createLoadSteps = ({ loadShedding, answers, abuse }: LoadStepsDeps)
     takePlaceOfLargeWork: ({ declaration }) => {
       const work = largeWorkOf(declaration);
       if (loadShedding === undefined || work === undefined) return undefined;
-      return ({ state: { input, bodyBytes = 0 } }, next) =>
-        isLarge[work]({ query: input.query, bodyBytes }) ? largeWork[work].use(next) : next();
+      return ({ state: { input, request, bodyBytes = 0 } }, next) => {
+        if (!isLarge[work]({ query: input.query, bodyBytes })) return next();
+        return largeWork[work].use(() => {
+          request.holdsPlace = true;
+          return next();
+        });
+      };
     },
 
     /**
