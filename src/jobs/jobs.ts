@@ -223,7 +223,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
     isOpen: () => open !== undefined,
 
-    enqueue: async ({ query }, queue, { key, data, group, network, cost }) => {
+    enqueue: async ({ query }, queue, { key, data, group, network, cost = 1 }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
       const traceparent = traceparentOf(context.active());
       const turn = { network: networkOf(queue, network), cost };
@@ -234,7 +234,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
           ...data,
           ...(traceparent !== undefined && { traceparent }),
           ...(group !== undefined && network !== undefined && { [turnsOf]: group }),
-          ...(cost !== undefined && { [turnCost]: String(cost) }),
+          ...(cost > 1 && { [turnCost]: String(cost) }),
         },
         {
           singletonKey: key,

@@ -53,7 +53,7 @@ type ChunkRow = {
 
 const outcomeOf = (code: ErrorCode): ChunkOutcome => (errorTable[code].status < 500 ? 'refused' : 'failed');
 
-/** Larger chunks are large. */
+/** Max bytes of a small chunk. */
 const maxSmallBytes = 1_048_576;
 
 type LargeChunks = {
@@ -75,6 +75,7 @@ const createLargeChunks = (max: number): LargeChunks => {
     },
   };
 };
+/** Time until a large chunk that found no room is tried again. */
 const largeWaitSeconds = 1;
 
 /** The pricing processes have no room, because of the work of other callers or of other work of the same caller. */
