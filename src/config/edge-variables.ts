@@ -137,7 +137,7 @@ export const edgeSections = {
     PIPELINE_LIMIT: variable(
       integer(1, 100_000),
       '1024',
-      'Max pipelined requests of a client that wait for earlier answers; twice as many of all clients, where a few of each do not count. Then a connection that sends more is closed',
+      'Max pipelined requests of a client that wait for earlier answers, each counted once for each 16 of its header fields; twice as many of all clients, where a few of each do not count. Then a connection that sends more is closed',
     ),
     JSON_DEPTH_LIMIT: variable(integer(1, 1_000), '20', 'Max nesting depth of a JSON body, then 400 `malformed_body`'),
     JSON_VALUES_LIMIT: variable(

@@ -1,7 +1,7 @@
 export type Counts = {
   /** The number of `key`, 0 if it was never changed. */
   readonly of: (key: string) => number;
-  readonly change: (key: string, by: 1 | -1) => void;
+  readonly change: (key: string, by: number) => void;
 };
 
 /** Counts what each of many callers holds. A key whose number is 0 takes no memory. */

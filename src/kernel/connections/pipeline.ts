@@ -6,7 +6,12 @@ import { createFairStarts, type FairStarts } from './fair-starts.ts';
 import { hasBody } from './has-body.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
-type Pending = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly client: string };
+type Pending = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly client: string;
+  readonly weight: number;
+};
 type Connection = { busy: boolean; paused: boolean; readonly waiting: Pending[] };
 
 export type PipelineOptions = {
@@ -32,6 +37,8 @@ const pauseEarlyAt = 1;
 const clientsAtMax = 2;
 const clientsWithFewAtMax = 8;
 const fewOfClient = 24;
+/** A request with more header fields than a usual one counts as several, because its parse and its memory grow with them. */
+const fieldsOfUsual = 16;
 
 /** Tells the parser of Node to leave the rest of a piece of data alone. */
 const restIsNotHttp = 2;
@@ -51,6 +58,10 @@ const pause = (socket: Socket, { paused }: Connection): void => {
   if (paused) socket.pause();
 };
 
+/** `rawHeaders` has the name and the value of each field. */
+const weightOf = ({ rawHeaders }: IncomingMessage): number =>
+  Math.max(1, Math.ceil(rawHeaders.length / 2 / fieldsOfUsual));
+
 const peerOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? '';
 
 /**
@@ -61,11 +72,11 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
   const { maxWaiting, onExcess, onAbandoned, starts = createFairStarts({ clientOf: peerOf }) } = options;
   const connections = new WeakMap<Socket, Connection>();
   const maxOfAll = maxWaiting * clientsAtMax;
-  /** Waiting requests of each client that has some. */
+  /** Weights of the waiting requests of each client that has some. */
   const ofClient = createCounts();
   let ofAll = 0;
 
-  const count = (client: string, change: 1 | -1): void => {
+  const count = (client: string, change: number): void => {
     ofAll += change;
     ofClient.change(client, change);
   };
@@ -101,12 +112,12 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
     // The connection is closed, so the waiting requests cannot be answered.
     if (socket.destroyed || socket.writableEnded) {
       if (waiting.length > 0) onAbandoned?.(waiting.length);
-      for (const { client } of waiting.splice(0)) count(client, -1);
+      for (const { client, weight } of waiting.splice(0)) count(client, -weight);
       return;
     }
     const next = waiting.shift();
     if (next === undefined) return;
-    count(next.client, -1);
+    count(next.client, -next.weight);
     if (connection.paused && waiting.length < pausesAt(next.client) && !waiting.some((each) => hasBody(each.request))) {
       connection.paused = false;
       socket.resume();
@@ -143,8 +154,9 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
       cutOff(socket);
       return;
     }
-    waiting.push({ request, response, client });
-    count(client, 1);
+    const weight = weightOf(request);
+    waiting.push({ request, response, client, weight });
+    count(client, weight);
     // The bodies of waiting requests are in memory and nobody reads them, so the client must wait before it sends more.
     if (waiting.length >= pausesAt(client) || hasBody(request)) {
       connection.paused = true;

@@ -102,6 +102,15 @@ test('the waiting requests of all connections of a client are bounded together',
   await Promise.race([Promise.all(closed), eventually(async () => (await get()) === 200, 'others are served')]);
 });
 
+test('a waiting request with many header fields counts as several', async (t) => {
+  const { send, made, answer } = await setup(t, 60);
+  const fields = Array.from({ length: 94 }, (_, number) => `X-${number}: y\r\n`).join('');
+  await send(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`.repeat(30));
+  // 95 fields count as 6 requests. One is served, 10 wait, one is too many, and the parser stops at the next.
+  t.is(made(), 13);
+  answer();
+});
+
 test('the waiting requests of all clients are bounded together, and each client may have a few', async (t) => {
   const { send, made, cut, answer } = await setup(t, 100);
   for (let client = 0; client < 30; client += 1) void send(requestOf(client).repeat(100));
