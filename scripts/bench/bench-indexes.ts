@@ -3,6 +3,7 @@
  * of a calculation from the first day, and of one new bar for each asset; the max time that the event loop was blocked;
  * and the time of an explanation that is not cached.
  */
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import pg from 'pg';
 import { createDatabase } from '#src/database/database.ts';
@@ -109,7 +110,10 @@ await withScope(async (scope) => {
     await measure('one new bar each', calculate(dayOf(day)));
   }
   await measure('nothing new', calculate(null));
-  const explain = createExplainIndex(database.reader, createExplanationPlaces({ abuse: { refused: () => {} } }));
+  const explain = createExplainIndex(
+    database.reader,
+    createExplanationPlaces({ abuse: { refused: () => {} }, metrics: noMetrics }),
+  );
   for (const date of [dayOf(barCount), dayOf(Math.floor(barCount / 64) * 32 - 1)]) {
     await measure(`explanation of ${date}`, async () => {
       const explained = await explain('CW', date);

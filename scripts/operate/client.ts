@@ -4,6 +4,7 @@
  * embedded database.
  */
 import { parseArgs } from 'node:util';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import type { ClientAdmin } from '#src/auth/index.ts';
 import { createSecretHasher } from '#src/auth/secrets/secret-hasher.ts';
@@ -83,7 +84,7 @@ await runOnCommandLine(usage, async () => {
   return withDatabase('volwatch-client', async ({ unitOfWork, reader, migrator }) => {
     await migrator.up();
     const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
-    const hasher = createSecretHasher(hashingOf(loadConfig()));
+    const hasher = createSecretHasher({ ...hashingOf(loadConfig()), metrics: noMetrics, work: 'client_secret' });
     await command(composeClientAdmin({ unitOfWork, reader, audit, clock, hasher }));
     return 0;
   });

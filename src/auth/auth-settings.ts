@@ -1,5 +1,5 @@
 import type { Roles } from '#src/kernel/ports/roles.ts';
-import type { SecretHasherOptions } from './secrets/secret-hasher.ts';
+import type { SecretHashing } from './secrets/secret-hasher.ts';
 import type { SameSite } from './sessions/cookies.ts';
 
 export type AuthSettings = {
@@ -29,7 +29,7 @@ export type AuthSettings = {
   /** Max number of active API keys of an owner. */
   readonly maxApiKeys: number;
   readonly keyRotationHours: number;
-  readonly hashing: SecretHasherOptions;
+  readonly hashing: SecretHashing;
   readonly roles: Roles;
   readonly revocationPollMs: number;
   /** Whether access tokens of users without an account here are accepted. */

@@ -169,7 +169,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
         }),
     }),
   });
-  const hasher = measuredHasher(createSecretHasher(hashing), measure);
+  const hasher = measuredHasher(createSecretHasher({ ...hashing, metrics, work: 'password' }), measure);
   const refusals = createSignInRefusals({ ...shared, notices: createLoggedNotices({ logger }) });
   const checkPassword = createPasswordCheck({ ...shared, hasher, places, refusals });
   const rules = createPasswordRules({ minCharacters: settings.minPasswordCharacters });
@@ -234,7 +234,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
     revocations,
   });
   // Clients have a separate queue, so that many wrong secrets of clients do not delay sign-ins of users, or the reverse.
-  const clientHasher = createSecretHasher({ ...hashing, concurrency: 1 });
+  const clientHasher = createSecretHasher({ ...hashing, metrics, work: 'client_secret', concurrency: 1 });
   const clients = createClientStore({ ...shared, hasher: measuredHasher(clientHasher, measure) });
   const ownerRule = createOwnerRule({ ...shared, noteKeyWithoutOwner: apiKeys.noteWithoutOwner });
   const resolveLegacyUser = createLegacyUsers(shared);

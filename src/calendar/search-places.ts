@@ -9,9 +9,10 @@ import {
  * all events of a calendar, so a few accounts with full calendars could hold all connections. A search in a full calendar takes about 100 ms, so the
  * last one waits about 3 s.
  */
-export const createSearchPlaces = (deps: Pick<SharedPlacesDeps, 'abuse' | 'now'>): SharedPlaces =>
+export const createSearchPlaces = (deps: Pick<SharedPlacesDeps, 'abuse' | 'metrics' | 'now'>): SharedPlaces =>
   createSharedPlaces({
     ...deps,
+    work: 'event_search',
     maxRunning: 2,
     maxWaiting: 64,
     maxPerCaller: 8,

@@ -76,6 +76,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
     csrf: deps.csrf,
     refusalDelay: deps.refusalDelay,
     clock,
+    metrics,
     idempotency: deps.idempotency,
     answers: deps.answers,
     loadShedding: deps.loadShedding,

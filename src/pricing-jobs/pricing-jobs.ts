@@ -161,6 +161,8 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
   const measure = createMeasureChunk(deps);
   const store = createChunkStore(deps);
   const readings = createBoundedWork({
+    work: 'job_result',
+    metrics: deps.metrics,
     concurrency: maxResultsAtOnce,
     queue: maxResultsWaiting,
     detail: 'Other results of pricing jobs are being read',

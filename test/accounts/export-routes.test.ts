@@ -50,6 +50,7 @@ const setup = async (t: ExecutionContext) => {
       maxBytes: 1_000_000,
       statementTimeoutMs: 5_000,
       abuse: { refused: (kind) => void refused.push(kind) },
+      metrics: noMetrics,
     }),
     authenticate: async ({ headers }) => {
       const subject = String(headers.authorization);

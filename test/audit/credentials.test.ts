@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { compareState, rebuildState } from '#src/audit/replay.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import { createApiKeys } from '#src/auth/api-keys/api-keys.ts';
@@ -19,7 +20,15 @@ const setupCredentials = async (t: ExecutionContext) => {
   const made = await setup(t);
   const { unitOfWork, reader } = made.database;
   const { audit } = made;
-  const hasher = createSecretHasher({ memoryKib: 64, passes: 1, parallelism: 1, concurrency: 1, queue: 10 });
+  const hasher = createSecretHasher({
+    metrics: noMetrics,
+    work: 'password',
+    memoryKib: 64,
+    passes: 1,
+    parallelism: 1,
+    concurrency: 1,
+    queue: 10,
+  });
   const clients = composeClientAdmin({ unitOfWork, reader, hasher, audit, clock });
   const owners = ownersOf({ reader, bootstrap: undefined });
   const taggedSecrets = createTaggedSecrets(Buffer.from('tags'));

@@ -1,3 +1,4 @@
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { createGoogleCalendar } from '#src/calendar/google/google-calendar.ts';
@@ -42,7 +43,7 @@ const setup = (bulkhead = { concurrent: 4, waiting: 16 }, failures = 100, timeou
         return 0;
       },
     },
-    places: createGooglePlaces(),
+    places: createGooglePlaces({ metrics: noMetrics }),
     timeoutMs,
     clock: systemClock,
   });

@@ -1,3 +1,4 @@
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import { createIdempotency } from '#src/idempotency/idempotency.ts';
@@ -51,7 +52,7 @@ export const setupHttp = async (
   const queries = createMarketDataQueries({
     reader: database.reader,
     primary: database.reader,
-    explanationPlaces: createExplanationPlaces({ abuse }),
+    explanationPlaces: createExplanationPlaces({ abuse, metrics: noMetrics }),
   });
   const cachedReads = createCachedReads({
     cache,

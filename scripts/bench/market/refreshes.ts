@@ -1,4 +1,5 @@
 /** A part of `bench-market.ts`: the first calculation, or daily refreshes. Arguments: URL, part, number of stored bars. */
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { collectWhenCalm, setHeapGrowth } from '#src/garbage-collection.ts';
@@ -80,7 +81,7 @@ const refresh = async (name: string): Promise<void> => {
 };
 
 const readIndexes = async (): Promise<void> => {
-  const explanationPlaces = createExplanationPlaces({ abuse: { refused: () => {} } });
+  const explanationPlaces = createExplanationPlaces({ abuse: { refused: () => {} }, metrics: noMetrics });
   const queries = createMarketDataQueries({ reader, primary: reader, explanationPlaces });
   const times: number[] = [];
   for (let read = 0; read < reads; read += 1) {

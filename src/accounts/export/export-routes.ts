@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
@@ -24,9 +25,13 @@ const maxWaiting = 64;
 const retryAfter = 5;
 
 /** The route `GET /account/export`. */
-export const createExportRoutes = (deps: AccountExportDeps & { readonly abuse: AbuseReport }): Route[] => {
+export const createExportRoutes = (
+  deps: AccountExportDeps & { readonly abuse: AbuseReport; readonly metrics: Metrics },
+): Route[] => {
   const exportAccount = createAccountExport(deps);
   const work = createBoundedWork({
+    work: 'account_export',
+    metrics: deps.metrics,
     concurrency: maxAtOnce,
     queue: maxWaiting,
     detail: 'Other exports are being made',

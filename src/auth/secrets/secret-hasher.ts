@@ -1,5 +1,6 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import type { BoundedWorkName } from '#src/kernel/catalogue/bounded-works.ts';
 import { createBoundedWork, type BoundedWorkOptions } from '#src/kernel/requests/callers/bounded-work.ts';
 
 /** Parameters of argon2id (RFC 9106). The OWASP minimum is 19 MiB, 2 passes and 1 lane. */
@@ -9,7 +10,11 @@ type HashParameters = {
   readonly parallelism: number;
 };
 
-export type SecretHasherOptions = HashParameters & Pick<BoundedWorkOptions, 'concurrency' | 'queue'>;
+/** How secrets are hashed, how many at once, and how many wait. */
+export type SecretHashing = HashParameters & Pick<BoundedWorkOptions, 'concurrency' | 'queue'>;
+
+export type SecretHasherOptions = SecretHashing &
+  Pick<BoundedWorkOptions, 'metrics'> & { readonly work: Extract<BoundedWorkName, 'password' | 'client_secret'> };
 
 export type SecretHasher = {
   /** @returns a PHC string with a new salt */
@@ -54,8 +59,8 @@ const parse = (text: string): Stored => {
  * @throws AppError `overloaded` from both functions when the queue is full
  */
 export const createSecretHasher = (options: SecretHasherOptions): SecretHasher => {
-  const { memoryKib, passes, parallelism, concurrency, queue } = options;
-  const work = createBoundedWork({ concurrency, queue, detail: 'Too many sign-ins are being checked', retryAfter: 1 });
+  const { memoryKib, passes, parallelism } = options;
+  const work = createBoundedWork({ ...options, detail: 'Too many sign-ins are being checked', retryAfter: 1 });
 
   const digest = (secret: string, salt: Buffer, using: HashParameters, length: number): Promise<Buffer> =>
     work.run(() =>

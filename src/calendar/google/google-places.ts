@@ -1,5 +1,10 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { createBoundedWork, currentNetwork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import {
+  createBoundedWork,
+  currentNetwork,
+  type BoundedWork,
+  type BoundedWorkOptions,
+} from '#src/kernel/requests/callers/bounded-work.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 export type GooglePlaces = {
@@ -12,18 +17,21 @@ export type GooglePlaces = {
 };
 
 /** Requests and jobs have places of their own, so that neither can take those of the other. */
-const ofRequests = { concurrency: 4, queue: 256 };
-const ofJobs = { concurrency: 2, queue: 256 };
+const ofRequests = { work: 'google_call_of_request', concurrency: 4, queue: 256 } as const;
+const ofJobs = { work: 'google_call_of_job', concurrency: 2, queue: 256 } as const;
 const retryAfter = 1;
 
 /**
  * The places of all calls to Google of this process. Networks take turns, because one address can have many accounts. `maxCalls`: twice the calls that have a place or wait for one, because
  * others wait for their next attempt meanwhile.
  */
-export const createGooglePlaces = (): GooglePlaces & { readonly maxCalls: number } => {
-  const placesOf = (size: typeof ofRequests): BoundedWork =>
+export const createGooglePlaces = ({
+  metrics,
+}: Pick<BoundedWorkOptions, 'metrics'>): GooglePlaces & { readonly maxCalls: number } => {
+  const placesOf = (size: typeof ofRequests | typeof ofJobs): BoundedWork =>
     createBoundedWork({
       ...size,
+      metrics,
       detail: 'Too many calls to Google wait for their turn',
       retryAfter,
       callerNow: currentNetwork,

@@ -1,4 +1,4 @@
-import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { createBoundedWork, type BoundedWorkOptions } from '#src/kernel/requests/callers/bounded-work.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 
 export type LongSyncPlaces = {
@@ -17,8 +17,10 @@ const freePages = 8;
  * share four places. So the first sync of a usual calendar would wait for the pages of many large ones at each of its own. Networks take turns. Syncs of jobs
  * have two places to Google of their own. See docs/decisions/0331.
  */
-export const createLongSyncPlaces = (): LongSyncPlaces => {
+export const createLongSyncPlaces = ({ metrics }: Pick<BoundedWorkOptions, 'metrics'>): LongSyncPlaces => {
   const places = createBoundedWork({
+    work: 'long_sync',
+    metrics,
     concurrency: 2,
     queue: 256,
     detail: 'Too many large calendars are being synced',

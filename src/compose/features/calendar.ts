@@ -83,7 +83,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
   const { config, clock, metrics, logger, abuse } = base;
   const { jobs, keyRing, mayAct, owners, audit, lookups, redis } = deps;
   const http = createGoogleHttp({ connectTimeoutMs, maxBodyBytes: config.CALENDAR_ANSWER_MAX_BYTES });
-  const places = createGooglePlaces();
+  const places = createGooglePlaces({ metrics });
   const google = createGoogleCalendar({
     oauth: createGoogleOAuth({
       http,
@@ -128,7 +128,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
       assertEventBytes,
       assertBytes: createSyncBytesQuota({ abuse, max: config.CALENDAR_SYNC_MAX_BYTES }),
       futureDays: config.CALENDAR_FUTURE_DAYS,
-      longSyncs: createLongSyncPlaces(),
+      longSyncs: createLongSyncPlaces({ metrics }),
     }),
     clock,
     metrics,
@@ -152,7 +152,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
     }),
     connections: createConnections({ unitOfWork, reader, audit, revocations }),
     sync,
-    events: createEvents({ reader, searchPlaces: createSearchPlaces({ abuse }) }),
+    events: createEvents({ reader, searchPlaces: createSearchPlaces({ abuse, metrics }) }),
   };
   return {
     parts,

@@ -1,4 +1,3 @@
-import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { defaultLimit } from '#src/kernel/lists/pagination.ts';
 import {
   createSharedPlaces,
@@ -17,8 +16,9 @@ const maxSmallBodyBytes = 262_144;
 
 const retryAfter = 1;
 /** More than the networks of an attack, so that each has a place in the queue. The memory of bodies that wait has limits of its own. */
-const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'now'>>> = {
+const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'metrics' | 'now'>>> = {
   page: {
+    work: 'large_page',
     maxRunning: 4,
     maxWaiting: 256,
     maxPerCaller: 32,
@@ -27,6 +27,7 @@ const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'now'>
     retryAfter,
   },
   body: {
+    work: 'large_body',
     maxRunning: 3,
     maxWaiting: 256,
     maxPerCaller: 8,
@@ -41,13 +42,11 @@ const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'now'>
  * event loop. Many clients with a fair share each would hold all connections together, and small requests would find none. Networks take turns. See
  * docs/decisions/0330.
  */
-export const createLargeWorkPlaces = ({
-  abuse,
-}: {
-  readonly abuse: AbuseReport;
-}): Readonly<Record<LargeWork, SharedPlaces>> => ({
-  page: createSharedPlaces({ abuse, ...bounds.page }),
-  body: createSharedPlaces({ abuse, ...bounds.body }),
+export const createLargeWorkPlaces = (
+  deps: Pick<SharedPlacesDeps, 'abuse' | 'metrics'>,
+): Readonly<Record<LargeWork, SharedPlaces>> => ({
+  page: createSharedPlaces({ ...deps, ...bounds.page }),
+  body: createSharedPlaces({ ...deps, ...bounds.body }),
 });
 
 type Declared = Pick<Route, 'load' | 'request' | 'ownPlaces' | 'streamBody' | 'bodyLimit'>;

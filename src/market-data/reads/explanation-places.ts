@@ -1,14 +1,18 @@
-import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { createSharedPlaces, type SharedPlaces } from '#src/kernel/requests/callers/shared-places.ts';
+import {
+  createSharedPlaces,
+  type SharedPlaces,
+  type SharedPlacesDeps,
+} from '#src/kernel/requests/callers/shared-places.ts';
 
 /**
  * Limits the explanations that are calculated at the same time, because each one adds a slice of work to each turn of the event loop. It repeats up
  * to 32 days of an index, and the route is public, so the callers of single prices must not wait for many of them. An explanation of a large index takes
  * about 100 ms, so the last one waits about 3 s.
  */
-export const createExplanationPlaces = ({ abuse }: { readonly abuse: AbuseReport }): SharedPlaces =>
+export const createExplanationPlaces = (deps: Pick<SharedPlacesDeps, 'abuse' | 'metrics'>): SharedPlaces =>
   createSharedPlaces({
-    abuse,
+    ...deps,
+    work: 'index_explanation',
     maxRunning: 2,
     maxWaiting: 64,
     maxPerCaller: 8,

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { createEvents } from '#src/calendar/events.ts';
 import { createSearchPlaces } from '#src/calendar/search-places.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
@@ -20,7 +21,7 @@ const setup = () => {
   };
   const events = createEvents({
     reader: { query } as unknown as Reader,
-    searchPlaces: createSearchPlaces({ abuse, now: () => clock.now }),
+    searchPlaces: createSearchPlaces({ abuse, metrics: noMetrics, now: () => clock.now }),
   });
   const page = { after: null, from: null, to: null, limit: 1 };
   const list = (user: string, clientIp: string, symbol?: string): Promise<string> =>

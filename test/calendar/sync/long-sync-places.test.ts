@@ -1,9 +1,10 @@
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import test from 'ava';
 import { createLongSyncPlaces } from '#src/calendar/sync/long-sync-places.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 
 const setup = () => {
-  const places = createLongSyncPlaces();
+  const places = createLongSyncPlaces({ metrics: noMetrics });
   const reading: string[] = [];
   const ends: (() => void)[] = [];
   const read = (name: string) => async (): Promise<string> => {
@@ -34,7 +35,7 @@ test('two long syncs of requests read a page at the same time, and first pages a
 });
 
 test('a sync that ends while it waits has no place', async (t) => {
-  const places = createLongSyncPlaces();
+  const places = createLongSyncPlaces({ metrics: noMetrics });
   const pending = (): Promise<never> => new Promise(() => {});
   const controller = new AbortController();
   const error = new Error('ended');

@@ -1,10 +1,19 @@
 import test from 'ava';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
 
 const workOf = (concurrency: number, queue: number) =>
-  createBoundedWork({ concurrency, queue, detail: 'Too many sign-ins are being checked', retryAfter: 1 });
+  createBoundedWork({
+    work: 'password',
+    metrics: noMetrics,
+    concurrency,
+    queue,
+    detail: 'Too many sign-ins are being checked',
+    retryAfter: 1,
+  });
 
 test('never more than so many at once, first come first served, and no more than the queue holds', async (t) => {
   const work = workOf(2, 3);
@@ -111,6 +120,8 @@ test('a request that ends right after its call was displaced takes no other call
 
 test('work that is not of one request waits until its own signal ends, and gives its place back once', async (t) => {
   const work = createBoundedWork({
+    work: 'password',
+    metrics: noMetrics,
     concurrency: 1,
     queue: 2,
     detail: 'Too many calls',
@@ -163,7 +174,15 @@ test('where each caller waits for one call, the network with most callers makes 
 
 test('the next call is of the network that had the fewest places recently, and it also finds room in a full queue', async (t) => {
   let now = 0;
-  const work = createBoundedWork({ concurrency: 1, queue: 2, detail: 'Too many calls', retryAfter: 1, now: () => now });
+  const work = createBoundedWork({
+    work: 'password',
+    metrics: noMetrics,
+    concurrency: 1,
+    queue: 2,
+    detail: 'Too many calls',
+    retryAfter: 1,
+    now: () => now,
+  });
   const order: string[] = [];
   const from = (clientIp: string, name: string, gate: Promise<void>) =>
     runInRequest({ clientIp } as RequestContext, () =>
@@ -192,4 +211,29 @@ test('the next call is of the network that had the fewest places recently, and i
   gate.resolve();
   await Promise.all([first, ...waiting]);
   t.deepEqual(order, ['192.0.2.1', '192.0.2.2', 'c', 'd', 'b']);
+});
+
+test('the time that works wait for a place is measured, and those that find no place are counted', async (t) => {
+  const metrics = recordMetrics();
+  const work = createBoundedWork({
+    work: 'large_page',
+    metrics,
+    concurrency: 1,
+    queue: 1,
+    detail: 'Other large pages are being read',
+    retryAfter: 1,
+  });
+  const places = { work: 'large_page' };
+  t.deepEqual(metrics.series('volwatch_places_refused_total'), [places], 'the series exists before the first refusal');
+  const gate = Promise.withResolvers<void>();
+  const [running, waiting] = [work.run(() => gate.promise), work.run(async () => {})];
+  t.is(metrics.value('volwatch_places_wait_duration_seconds', places), 1, 'the one that waits has not started');
+  await t.throwsAsync(
+    work.run(async () => {}),
+    { message: /Other large pages are being read/ },
+  );
+  t.is(metrics.value('volwatch_places_refused_total', places), 1);
+  gate.resolve();
+  await Promise.all([running, waiting]);
+  t.is(metrics.value('volwatch_places_wait_duration_seconds', places), 2);
 });

@@ -1,3 +1,4 @@
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import test from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest } from '#src/kernel/requests/request-context.ts';
@@ -7,7 +8,7 @@ import { createGates } from '#testkit/measures/gates.ts';
 
 const setup = () => {
   const abuse = recordAbuse();
-  const places = createExplanationPlaces({ abuse });
+  const places = createExplanationPlaces({ abuse, metrics: noMetrics });
   const { pass, drain, state } = createGates();
   const use = (clientIp: string, failure?: Error): Promise<string> =>
     runInRequest(

@@ -1,4 +1,4 @@
-import { of, quantiles, sumRate, type RowSpec } from '../spec.ts';
+import { of, quantile, quantiles, sumRate, type RowSpec } from '../spec.ts';
 
 /** The event loop, the garbage collector and the memory. */
 export const process: RowSpec = {
@@ -79,6 +79,30 @@ export const process: RowSpec = {
       unit: 'seconds',
       exemplars: true,
       queries: quantiles(of('volwatch_http_start_wait_duration_seconds_bucket')),
+    },
+    {
+      id: 65,
+      kind: 'timeseries',
+      title: 'Wait for places at p95',
+      description:
+        'How long works wait for one of the places that bound how many of them run at once: passwords, exports, large pages and bodies, searches, explanations, results of jobs, calls to Google, long syncs. Networks take turns, so a lasting wait means that many networks do this work.',
+      unit: 'seconds',
+      exemplars: true,
+      queries: [
+        {
+          expr: quantile(0.95, of('volwatch_places_wait_duration_seconds_bucket'), 'work'),
+          legend: '{{work}}',
+        },
+      ],
+    },
+    {
+      id: 66,
+      kind: 'timeseries',
+      title: 'Works without a place',
+      description:
+        'Works per second that are refused with 503, because too many wait for a place. A caller with too many of them is counted as concurrency_by_caller in the panel of abuse.',
+      unit: 'events/s',
+      queries: [{ expr: sumRate(of('volwatch_places_refused_total'), 'work'), legend: '{{work}}' }],
     },
     {
       id: 64,

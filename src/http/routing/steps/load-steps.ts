@@ -1,4 +1,5 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import type { Caller } from '../../admission/shares.ts';
@@ -13,6 +14,7 @@ export type LoadStepsDeps = {
   readonly loadShedding: LoadShedding | undefined;
   readonly answers: Pick<Answers, 'admit'> | undefined;
   readonly abuse: AbuseReport;
+  readonly metrics: Metrics;
 };
 
 /** The caller of a request. It is kept, so it must not be asked for before the caller is authenticated. */
@@ -29,8 +31,8 @@ export const refuseBody = (abuse: AbuseReport, { state: { request } }: HttpConte
 };
 
 /** Whether there is capacity for the request. */
-export const createLoadSteps = ({ loadShedding, answers, abuse }: LoadStepsDeps) => {
-  const largeWork = createLargeWorkPlaces({ abuse });
+export const createLoadSteps = ({ loadShedding, answers, abuse, metrics }: LoadStepsDeps) => {
+  const largeWork = createLargeWorkPlaces({ abuse, metrics });
   return {
     /** Refuses a request while its class has no slot, before anything is spent on it. */
     refuseUnderLoad: ({ declaration }) => {

@@ -1,4 +1,5 @@
 import { abuseKinds } from '../abuse.ts';
+import { boundedWorks } from '../bounded-works.ts';
 import { errorCategories, errorCodes, errorTable } from '../errors.ts';
 import { legacyOmissions, legacyShapes, tokenFormats } from '../../requests/principal.ts';
 import { authOperations, namesOf } from '../operations.ts';
@@ -105,6 +106,16 @@ export const requestMetrics = {
     type: 'histogram',
     help: 'Time for which requests waited to start, because many came in one turn of the event loop; others are not counted',
     labels: {},
+  },
+  volwatch_places_wait_duration_seconds: {
+    type: 'histogram',
+    help: 'Time for which works waited for one of the places that bound how many of them run at once; 0 if one was free',
+    labels: { work: boundedWorks },
+  },
+  volwatch_places_refused_total: {
+    type: 'counter',
+    help: 'Works refused with 503, because too many waited for a place',
+    labels: { work: boundedWorks },
   },
   volwatch_http_request_lines_omitted_total: {
     type: 'counter',

@@ -1,4 +1,6 @@
+import type { BoundedWorkName } from '#src/kernel/catalogue/bounded-works.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createCounts } from '#src/kernel/counts.ts';
 import { callerOf } from '../caller.ts';
 import { currentRequest } from '../request-context.ts';
@@ -6,6 +8,8 @@ import { createRecentUse } from './recent-use.ts';
 import { siteOfRequest } from './site-of-request.ts';
 
 export type BoundedWorkOptions = {
+  readonly work: BoundedWorkName;
+  readonly metrics: Pick<Metrics, 'count' | 'observe'>;
   /** Max number of tasks that run at once. */
   readonly concurrency: number;
   /** Max number of tasks that wait. */
@@ -60,8 +64,15 @@ const minDifference = 0.005;
  * recently. See docs/decisions/0321.
  */
 export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
-  const { concurrency, queue, detail, retryAfter, callerNow = currentCaller, now = () => performance.now() } = options;
-  const overloaded = (): AppError => new AppError('overloaded', detail, { retryAfter });
+  const { work: name, metrics, concurrency, queue, detail, retryAfter } = options;
+  const { callerNow = currentCaller, now = () => performance.now() } = options;
+  metrics.count('volwatch_places_refused_total', { work: name }, 0);
+  const overloaded = (): AppError => {
+    metrics.count('volwatch_places_refused_total', { work: name });
+    return new AppError('overloaded', detail, { retryAfter });
+  };
+  const started = (waitedMs: number): void =>
+    metrics.observe('volwatch_places_wait_duration_seconds', { work: name }, waitedMs / 1_000);
   /** In the order of their turns. */
   const callers = new Map<string, Waiting[]>();
   /** The places that each network has now. */
@@ -112,12 +123,14 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     if (running < concurrency) {
       running += 1;
       hold(network, 1);
+      started(0);
       return;
     }
     // Before the queue is changed, because a request that has ended must not displace another one.
     signal?.throwIfAborted();
     const caller = callerNow();
     if (waitingCount >= queue && !displace(network, (callers.get(caller)?.length ?? 0) + 1)) throw overloaded();
+    const since = performance.now();
     const own = callers.get(caller) ?? [];
     const place = Promise.withResolvers<void>();
     const call: Waiting = { network, start: place.resolve, refuse: place.reject };
@@ -136,6 +149,7 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     signal?.addEventListener('abort', leave, { once: true });
     try {
       await place.promise;
+      started(performance.now() - since);
     } finally {
       signal?.removeEventListener('abort', leave);
     }

@@ -3,7 +3,7 @@ import { createCallerPlaces, type CallerPlacesDeps } from './caller-places.ts';
 
 /** `maxPerCaller`: running or waiting. `detail`: of the refusal when too many wait. */
 export type SharedPlacesDeps = Pick<CallerPlacesDeps, 'abuse' | 'maxPerCaller' | 'retryAfter'> &
-  Pick<BoundedWorkOptions, 'detail' | 'now'> & {
+  Pick<BoundedWorkOptions, 'work' | 'metrics' | 'detail' | 'now'> & {
     /** Max works that run at once. */
     readonly maxRunning: number;
     /** Max works that wait. */

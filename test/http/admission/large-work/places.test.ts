@@ -1,5 +1,6 @@
 import test from 'ava';
 import { z } from 'zod';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { createLargeWorkPlaces, isLarge, largeWorkOf } from '#src/http/admission/large-work.ts';
 import { pageQuery } from '#src/kernel/lists/pagination.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
@@ -27,7 +28,10 @@ test('a page is large above the default limit, a body above 256 KB', (t) => {
 
 test('large work beyond the places waits, and the networks take turns', async (t) => {
   const refused: string[] = [];
-  const { body: places } = createLargeWorkPlaces({ abuse: { refused: (kind) => void refused.push(kind) } });
+  const { body: places } = createLargeWorkPlaces({
+    abuse: { refused: (kind) => void refused.push(kind) },
+    metrics: noMetrics,
+  });
   const running: string[] = [];
   const ends: (() => void)[] = [];
   const from = (clientIp: string): Promise<void> =>
