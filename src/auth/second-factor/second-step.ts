@@ -8,7 +8,7 @@ import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { NewSession, Sessions } from '../sessions/session.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import type { SignInRefusals } from '../sign-in/sign-in-refusals.ts';
-import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
+import type { PreparedPair, RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import { UserAccountEntity } from '../account-entities.ts';
 import type { Removal } from '../removal/removal.ts';
 import { lockUnchanged } from '../sign-in/password-unchanged.ts';
@@ -32,7 +32,8 @@ export type SecondStepDeps = SecondStepReadsDeps & {
   readonly secondStepSeconds: number;
 };
 
-type SignedIn = { readonly pair: TokenPair } | { readonly session: NewSession; readonly user: User };
+type SignedInBy<Pair> = { readonly pair: Pair } | { readonly session: NewSession; readonly user: User };
+type SignedIn = SignedInBy<TokenPair>;
 
 export type SecondStep = {
   /** Stores that the password was right. @returns the token of the second step */
@@ -76,32 +77,35 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
 
   /** @returns the reason if the code is refused. The transaction must commit then too, because it counts the failure. */
   const complete = (token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
-    unitOfWork.run({ operation: 'auth.login' }, async (transaction): Promise<SignedIn | keyof typeof codeRefused> => {
-      const found = await findChallenge(transaction.query, token, clock.now());
-      // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.
-      const locked = found && (await lockUnchanged(transaction, found));
-      if (!found || !locked) throw tokenRefused();
-      const checked = await factors.check(transaction, found.id, code);
-      if (checked !== 'accepted') return checked;
-      const challenge = await transaction.em.findOne(SignInChallengeEntity, { tokenHash: tokenDigest(token) });
-      // Another request may have finished this sign-in before the lock, or the password was changed.
-      if (!challenge) throw tokenRefused();
-      transaction.em.remove(challenge);
-      await audit.record(transaction, {
-        stream: `user:${found.id}`,
-        action: 'user.signed_in',
-        outcome: 'success',
-        actor: { kind: 'user', subject: found.id },
-        target: found.id,
-      });
-      if (locked.removal_planned) await cancelRemoval(transaction, found.id, locked.email);
-      await places.remember(transaction, found.id, placeHash, clock.now());
-      const user = { id: found.id, email: locked.email, role: found.role, scopes: heldScopes(roles, found) };
-      const origin = { agent: found.agent, placeHash: found.place_hash };
-      return found.wants_session
-        ? { session: await sessions.open(transaction, user, origin, previous), user }
-        : { pair: await refreshTokens.open(transaction, user, origin) };
-    });
+    unitOfWork.run(
+      { operation: 'auth.login' },
+      async (transaction): Promise<SignedInBy<PreparedPair> | keyof typeof codeRefused> => {
+        const found = await findChallenge(transaction.query, token, clock.now());
+        // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.
+        const locked = found && (await lockUnchanged(transaction, found));
+        if (!found || !locked) throw tokenRefused();
+        const checked = await factors.check(transaction, found.id, code);
+        if (checked !== 'accepted') return checked;
+        const challenge = await transaction.em.findOne(SignInChallengeEntity, { tokenHash: tokenDigest(token) });
+        // Another request may have finished this sign-in before the lock, or the password was changed.
+        if (!challenge) throw tokenRefused();
+        transaction.em.remove(challenge);
+        await audit.record(transaction, {
+          stream: `user:${found.id}`,
+          action: 'user.signed_in',
+          outcome: 'success',
+          actor: { kind: 'user', subject: found.id },
+          target: found.id,
+        });
+        if (locked.removal_planned) await cancelRemoval(transaction, found.id, locked.email);
+        await places.remember(transaction, found.id, placeHash, clock.now());
+        const user = { id: found.id, email: locked.email, role: found.role, scopes: heldScopes(roles, found) };
+        const origin = { agent: found.agent, placeHash: found.place_hash };
+        return found.wants_session
+          ? { session: await sessions.open(transaction, user, origin, previous), user }
+          : { pair: await refreshTokens.open(transaction, user, origin) };
+      },
+    );
 
   return {
     begin: async (transaction, userId, { agent, placeHash }, wantsSession) => {
@@ -148,7 +152,7 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
         throw codeRefused[done]();
       }
       await throttle.succeeded(attempt);
-      return done;
+      return 'pair' in done ? { pair: await done.pair.sign() } : done;
     },
   };
 };

@@ -1,6 +1,7 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { BoundedWorkName } from '#src/kernel/catalogue/bounded-works.ts';
+import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createBoundedWork, type BoundedWorkOptions } from '#src/kernel/requests/callers/bounded-work.ts';
 
 /** Parameters of argon2id (RFC 9106). The OWASP minimum is 19 MiB, 2 passes and 1 lane. */
@@ -62,8 +63,9 @@ export const createSecretHasher = (options: SecretHasherOptions): SecretHasher =
   const { memoryKib, passes, parallelism } = options;
   const work = createBoundedWork({ ...options, detail: 'Too many sign-ins are being checked', retryAfter: 1 });
 
-  const digest = (secret: string, salt: Buffer, using: HashParameters, length: number): Promise<Buffer> =>
-    work.run(() =>
+  const digest = async (secret: string, salt: Buffer, using: HashParameters, length: number): Promise<Buffer> => {
+    assertOutsideTransaction('The hash of a secret');
+    return work.run(() =>
       derive('argon2id', {
         message: secret.normalize('NFKC'),
         nonce: salt,
@@ -73,6 +75,7 @@ export const createSecretHasher = (options: SecretHasherOptions): SecretHasher =
         tagLength: length,
       }),
     );
+  };
 
   const noAccount: Stored = {
     memoryKib,

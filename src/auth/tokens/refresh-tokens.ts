@@ -9,19 +9,26 @@ import type { CredentialLookups } from '#src/kernel/credentials/credential-looku
 import { commonScopes } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
-import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../account-entities.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { endOldestFamilies } from '../sessions/end-sign-ins.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
+import {
+  createRefreshTokensReads,
+  findFamily,
+  hasSameClaims,
+  type FamilyRow,
+  type RefreshTokensReadsDeps,
+} from './refresh-tokens-reads.ts';
 import { keptAfterExpiry } from './revocation-reads.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
-import type { IssuedToken, TokenIssuer } from './token-issuer.ts';
-import { isDisabledSql, type User } from '../users/users.ts';
+import type { IssuedToken, PreparedToken, TokenIssuer } from './token-issuer.ts';
+import type { User } from '../users/users.ts';
 
-export type RefreshTokensDeps = {
+export type RefreshTokensDeps = RefreshTokensReadsDeps & {
   readonly unitOfWork: UnitOfWork;
   readonly tokens: TokenIssuer;
   readonly revocations: Revocations;
@@ -40,13 +47,18 @@ export type RefreshTokensDeps = {
 };
 
 export type TokenPair = IssuedToken & { readonly refreshToken: string };
+/** A pair that is stored. It must be signed after the commit, because signatures wait for a thread. */
+export type PreparedPair = Omit<PreparedToken, 'sign'> & {
+  readonly refreshToken: string;
+  readonly sign: () => Promise<TokenPair>;
+};
 
 export type RefreshTokens = {
   /**
    * Creates a family for a user who has just signed in. It ends the oldest family of a user who has the max number. The account must
    * be locked.
    */
-  readonly open: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<TokenPair>;
+  readonly open: (transaction: Transaction, user: User, origin: SignInOrigin) => Promise<PreparedPair>;
   /**
    * Exchanges a refresh token for a new pair. A token that was used before this request arrived may be stolen, so the whole
    * family is revoked with its access tokens. Of several concurrent requests with an unused token exactly one succeeds; the
@@ -67,47 +79,24 @@ export type RefreshTokens = {
 const prefix = 'vwr_';
 const form = /^vwr_[\w-]{43}$/;
 
-type FamilyRow = {
-  readonly family_id: string;
-  readonly scopes: Scope[];
-  readonly used_at: Date | null;
-  readonly live: boolean;
-  readonly id: string;
-  readonly email: string;
-  readonly role: string;
-  readonly held: Scope[];
-};
-
 const grantRefused = (): AppError =>
   new AppError('oauth_request_invalid', 'The refresh token is unknown, spent, revoked or expired', {
     oauthError: 'invalid_grant',
   });
 
-/** SQL, because one statement joins three tables and locks the row of the family, so that requests with tokens of one family run one after the other. */
-const findFamily = async (query: Query, refreshToken: string, now: Date): Promise<FamilyRow | undefined> => {
-  const [row] = await query<FamilyRow>(
-    `select token.family_id, token.scopes, token.used_at,
-       family.revoked_at is null and family.expires_at > $2 and not (${isDisabledSql}) as live,
-       account.id, account.email, account.role, account.scopes as held
-     from refresh_token as token
-     join refresh_family as family on family.id = token.family_id
-     join user_account as account on account.id = family.user_id
-     where token.token_hash = $1 for update of family`,
-    [tokenDigest(refreshToken), now],
-  );
-  return row;
-};
-
 export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
-  const { unitOfWork, tokens, revocations, roles, audit, lookups, taggedSecrets, clock, lifetimeSeconds } = deps;
-  const { abuse, maxTokensPerSignIn, maxFamiliesPerUser } = deps;
+  const { unitOfWork, tokens, revocations, roles, audit, lookups, taggedSecrets, clock } = deps;
+  const findSeen = createRefreshTokensReads(deps);
+  const { lifetimeSeconds, abuse, maxTokensPerSignIn, maxFamiliesPerUser } = deps;
 
-  const sign = async ({ id: subject, email, role }: User, scopes: readonly Scope[]): Promise<TokenPair> => ({
-    ...(await tokens.issue({ kind: 'user', subject, email, role }, scopes)),
-    refreshToken: taggedSecrets.create(prefix),
-  });
+  const prepare = ({ id: subject, email, role }: User, scopes: readonly Scope[]): PreparedPair => {
+    const token = tokens.prepare({ kind: 'user', subject, email, role }, scopes);
+    const refreshToken = taggedSecrets.create(prefix);
+    return { ...token, refreshToken, sign: async () => ({ ...(await token.sign()), refreshToken }) };
+  };
 
-  const store = ({ em }: Transaction, familyId: string, pair: TokenPair, scopes: readonly Scope[]): void => {
+  type Stored = Pick<TokenPair, 'refreshToken' | 'tokenId' | 'expiresAt'>;
+  const store = ({ em }: Transaction, familyId: string, pair: Stored, scopes: readonly Scope[]): void => {
     em.create(RefreshTokenEntity, {
       tokenHash: tokenDigest(pair.refreshToken),
       family: em.getReference(RefreshFamilyEntity, familyId),
@@ -153,10 +142,27 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     });
   };
 
-  /** @returns undefined for a token that is not valid */
-  const exchange = async (refreshToken: string, requested: string | undefined): Promise<TokenPair | undefined> => {
+  /** The scopes of the token that the owner still holds. */
+  const keptScopes = ({ scopes, role, held }: FamilyRow): readonly Scope[] =>
+    commonScopes(scopes, heldScopes(roles, { role, scopes: held }));
+
+  /**
+   * The signature waits for a thread, so it is made before the transaction, of what is stored then. If that has changed, it is made again.
+   * @returns undefined for a token that is not valid
+   */
+  const exchange = async (
+    refreshToken: string,
+    requested: string | undefined,
+    isRepeated = false,
+  ): Promise<TokenPair | undefined> => {
     const arrivedAt = clock.now();
-    const { pair, ended = [] } = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
+    const seen = await findSeen(refreshToken, arrivedAt);
+    if (!seen) return undefined;
+    const signed =
+      seen.live && !seen.used_at
+        ? await prepare({ ...seen, scopes: seen.held }, narrowed(keptScopes(seen), requested)).sign()
+        : undefined;
+    const result = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
       const { em, query } = transaction;
       const found = await findFamily(query, refreshToken, arrivedAt);
       if (!found?.live) return {};
@@ -172,23 +178,23 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         return { ended: await endFamily(transaction, familyId, 'reused') };
       }
       await assertTokenQuota(transaction, familyId);
-      const kept = commonScopes(found.scopes, heldScopes(roles, { role: found.role, scopes: found.held }));
-      // Signing takes time, so it comes first. The token counts as used from then on, and a request that arrived before
-      // that time is a concurrent request, not a reuse. The family is locked, so `findFamily` may have waited: only this
-      // search sees whether the request before it has used the token.
-      const signed = await sign({ ...found, scopes: found.held }, narrowed(kept, requested));
+      // The token counts as used from now on, and a request that arrived before that time is a concurrent request, not a reuse. The
+      // family is locked, so `findFamily` may have waited: only this search sees whether the request before it has used the token.
       const unused = await em.findOne(
         RefreshTokenEntity,
         { tokenHash: tokenDigest(refreshToken), usedAt: null },
         { lockMode: LockMode.PESSIMISTIC_WRITE },
       );
       if (!unused) return {};
+      if (!signed || !hasSameClaims(seen, found)) return { isOutdated: true };
       unused.usedAt = clock.now();
-      store(transaction, familyId, signed, kept);
+      store(transaction, familyId, signed, keptScopes(found));
       return { pair: signed };
     });
-    revocations.announce(ended);
-    return pair;
+    revocations.announce(result.ended ?? []);
+    if (!result.isOutdated) return result.pair;
+    if (isRepeated) throw new AppError('database_conflict', 'The account changed during the refresh: try again');
+    return exchange(refreshToken, requested, true);
   };
 
   /** @returns undefined for an unknown token */
@@ -239,7 +245,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
         expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
         ...origin,
       });
-      const pair = await sign(user, user.scopes);
+      const pair = prepare(user, user.scopes);
       store(transaction, id, pair, user.scopes);
       return pair;
     },

@@ -71,7 +71,7 @@ export const tokenRoute = ({ clients, tokens, refreshTokens, measure }: TokenEnd
       const forClient = () =>
         measure('issue_token', async () => {
           const client = await authenticateClient(clients, credentials);
-          return tokens.issue({ kind: 'client', subject: client.id }, narrowed(client.scopes, body.scope));
+          return tokens.prepare({ kind: 'client', subject: client.id }, narrowed(client.scopes, body.scope)).sign();
         });
 
       const forUser = () =>

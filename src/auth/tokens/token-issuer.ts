@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { Scope } from '#src/kernel/requests/principal.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
@@ -26,13 +27,16 @@ export type IssuedToken = {
   readonly scope: string;
 };
 
+/** A token whose signature is still to be made. Signatures wait for a thread, so they must not be made in a transaction. */
+export type PreparedToken = Omit<IssuedToken, 'accessToken'> & { readonly sign: () => Promise<IssuedToken> };
+
 export type TokenIssuer = {
-  /** Issues an access token (RFC 9068, `typ: at+jwt`), signed with the signing key of the ring. */
-  readonly issue: (subject: TokenSubject, scopes: readonly Scope[]) => Promise<IssuedToken>;
+  /** Prepares an access token (RFC 9068, `typ: at+jwt`). `sign` signs it with the present signing key of the ring. */
+  readonly prepare: (subject: TokenSubject, scopes: readonly Scope[]) => PreparedToken;
 };
 
 export const createTokenIssuer = (deps: TokenIssuerDeps): TokenIssuer => ({
-  issue: async (subject, scopes) => {
+  prepare: (subject, scopes) => {
     const { id, algorithm, privateKey } = deps.keyRing.signing;
     const now = deps.clock.now();
     const issuedAt = Math.floor(now.getTime() / 1000);
@@ -41,7 +45,9 @@ export const createTokenIssuer = (deps: TokenIssuerDeps): TokenIssuer => ({
     const subjectClaims =
       subject.kind === 'user' ? { email: subject.email, role: subject.role } : { client_id: subject.subject };
     const expiresAtSeconds = issuedAt + deps.lifetimeSeconds;
-    const accessToken = await new SignJWT({ scope, ...subjectClaims })
+    const expiresAt = new Date(expiresAtSeconds * 1000);
+    const token = { tokenId, expiresInSeconds: deps.lifetimeSeconds, expiresAt, scope };
+    const unsigned = new SignJWT({ scope, ...subjectClaims })
       .setProtectedHeader({ alg: algorithm, kid: id, typ: 'at+jwt' })
       .setIssuer(deps.issuer)
       .setAudience(deps.audience)
@@ -49,9 +55,11 @@ export const createTokenIssuer = (deps: TokenIssuerDeps): TokenIssuer => ({
       .setJti(tokenId)
       .setIssuedAt(issuedAt)
       .setNotBefore(issuedAt)
-      .setExpirationTime(expiresAtSeconds)
-      .sign(privateKey);
-    const expiresAt = new Date(expiresAtSeconds * 1000);
-    return { accessToken, tokenId, expiresInSeconds: deps.lifetimeSeconds, expiresAt, scope };
+      .setExpirationTime(expiresAtSeconds);
+    const sign = async (): Promise<IssuedToken> => {
+      assertOutsideTransaction('The signature of a token');
+      return { ...token, accessToken: await unsigned.sign(privateKey) };
+    };
+    return { ...token, sign };
   },
 });

@@ -157,7 +157,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       }
     },
 
-    login: (request) => signIn(request, false, refreshTokens.open),
+    login: async (request) => (await signIn(request, false, refreshTokens.open)).sign(),
 
     openSession: (request, previous) =>
       signIn(request, true, async (transaction, user, origin) => ({

@@ -9,8 +9,10 @@ import type { Route } from '#src/kernel/requests/route.ts';
 /** Requests that hold a database connection or the event loop longer than others. */
 export type LargeWork = 'page' | 'body';
 
+/** The parameters that say how many rows an answer has. */
+export const rowParameters = ['limit', 'latest'] as const;
 /** Pages with more rows than the default need a place. A page of 1,000 large rows takes up to 20 ms of the event loop. */
-const maxSmallPage = defaultLimit;
+export const maxSmallPage = defaultLimit;
 /** Larger bodies that are stored need a place. PostgreSQL takes about 100 ms for a body of 4 MB. */
 const maxSmallBodyBytes = 262_144;
 
@@ -54,7 +56,8 @@ type Declared = Pick<Route, 'load' | 'request' | 'ownPlaces' | 'streamBody' | 'b
 /** The large work that requests of the route can be. */
 export const largeWorkOf = ({ load, request, ownPlaces, streamBody, bodyLimit }: Declared): LargeWork | undefined => {
   if (ownPlaces) return undefined;
-  if (load === 'read') return request.query?.shape['limit'] === undefined ? undefined : 'page';
+  if (load === 'read')
+    return rowParameters.some((name) => request.query?.shape[name] !== undefined) ? 'page' : undefined;
   // The chunks of jobs are stored too. Other batches are only calculated.
   const isStored = load === 'write' || bodyLimit === 'chunk';
   return isStored && request.body !== undefined && !streamBody ? 'body' : undefined;
@@ -64,6 +67,6 @@ export const largeWorkOf = ({ load, request, ownPlaces, streamBody, bodyLimit }:
 export const isLarge: Readonly<
   Record<LargeWork, (request: { readonly query: unknown; readonly bodyBytes: number }) => boolean>
 > = {
-  page: ({ query }) => Number(Object(query).limit) > maxSmallPage,
+  page: ({ query }) => rowParameters.some((name) => Number(Object(query)[name]) > maxSmallPage),
   body: ({ bodyBytes }) => bodyBytes > maxSmallBodyBytes,
 };

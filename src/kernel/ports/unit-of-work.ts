@@ -145,8 +145,8 @@ export const currentTransaction = (): Transaction | undefined => {
 };
 
 /**
- * Must be called before each call over the network, because a transaction that is open during a remote call holds its
- * locks and its connection for an unknown time.
+ * Must be called before each call over the network, and before work on another thread that many callers share, because a transaction
+ * that is open meanwhile holds its locks and its connection for an unknown time.
  * @throws Error (a mistake in the code, so `internal_error`) inside a unit of work
  */
 export const assertOutsideTransaction = (call: string): void => {

@@ -1,4 +1,6 @@
-import test from 'ava';
+import { pbkdf2 } from 'node:crypto';
+import { promisify } from 'node:util';
+import test, { type ExecutionContext } from 'ava';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { Client } from 'pg';
@@ -98,6 +100,51 @@ test('losing a race ends nothing: every request arrived before the token was spe
   t.is((await room.me(bearer(body['access_token']))).status, 200);
   t.is((await refresh(room, String(body['refresh_token']))).status, 200);
   t.false((await auditActions(room)).includes('refresh_token.reused'));
+});
+
+/** A connection that is open before the threads are busy, because a new one would wait for a thread too. */
+const connected = async (t: ExecutionContext, { stored }: Room): Promise<Client> => {
+  const client = new Client({ connectionString: stored.url });
+  client.on('error', () => {});
+  await client.connect();
+  t.teardown(() => client.end());
+  return client;
+};
+
+/** Work for the threads of this process, for about two seconds. */
+const busyThreads = (): Promise<unknown> =>
+  Promise.all(Array.from({ length: 40 }, () => promisify(pbkdf2)('secret', 'salt', 300_000, 32, 'sha256')));
+
+test('signatures wait for a thread without a transaction, so a busy thread pool takes no database connections', async (t) => {
+  const room = await startRoom(t);
+  const sessions = [await signedIn(room), await signedIn(room), await signedIn(room)];
+  const looking = await connected(t, room);
+  const ended = new AbortController();
+  const busy = busyThreads().finally(() => ended.abort());
+  const answers = Promise.all(sessions.map(({ refresh: token }) => refresh(room, token)));
+  const idle = `select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction'
+    and now() - state_change > interval '100 milliseconds'`;
+  let looks = 0;
+  for (; !ended.signal.aborted; looks += 1) t.deepEqual((await looking.query(idle)).rows, [], 'no transaction waits');
+  await busy;
+  t.true(looks > 5);
+  t.deepEqual(
+    (await answers).map(({ status }) => status),
+    [200, 200, 200],
+  );
+});
+
+test('a refresh whose owner changes while the signature waits is signed again', async (t) => {
+  const room = await startRoom(t);
+  const { refresh: token } = await signedIn(room);
+  const changing = await connected(t, room);
+  const busy = busyThreads();
+  const refreshed = refresh(room, token);
+  const seen = `select 1 from pg_stat_activity where datname = current_database() and query like '%token.token_hash = $1%'`;
+  await eventually(async () => (await changing.query(seen)).rows.length > 1, 'the token is read');
+  await changing.query(`update user_account set scopes = '{}'`);
+  t.like(await refreshed, { status: 200, body: { scope: '' } });
+  await busy;
 });
 
 test('a scope narrows the access token, not the family; one that is not held spends nothing', async (t) => {

@@ -1,10 +1,11 @@
 import test from 'ava';
+import { maxSmallPage, rowParameters } from '#src/http/admission/large-work.ts';
 import { recordedExamples } from '#src/http/pages/openapi/recorded-examples.ts';
 import { scopes } from '#src/kernel/requests/principal.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { call, serve } from '#testkit/running-service.ts';
 
-type Parameter = { readonly name?: string; readonly schema?: { readonly maximum?: number } };
+type Parameter = { readonly name?: string; readonly in?: string; readonly schema?: { readonly maximum?: number } };
 type Operation = {
   readonly responses: Readonly<Record<string, unknown>>;
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
@@ -67,8 +68,14 @@ test('each route of the service lets in those whom the security page names, and 
     for (const scope of new Set(security.flatMap((scheme) => Object.values(scheme).flat()))) {
       (found[scope] ??= []).push(name);
     }
-    for (const { schema } of (operation.parameters ?? []).filter((parameter) => parameter.name === 'limit')) {
-      t.true((schema?.maximum ?? Infinity) <= 1_000, `${name}: limit`);
+    const numbers = (operation.parameters ?? []).filter(
+      (parameter) => name.startsWith('get ') && parameter.in === 'query' && parameter.schema?.maximum !== undefined,
+    );
+    for (const { name: parameter = '', schema } of numbers) {
+      t.true(schema!.maximum! <= 1_000, `${name}: ${parameter}`);
+      // A large answer needs a place, so that many callers do not hold all database connections with such answers.
+      const isCounted = schema!.maximum! <= maxSmallPage || rowParameters.some((each) => each === parameter);
+      t.true(isCounted, `${name}: add ${parameter} to rowParameters in src/http/admission/large-work.ts`);
     }
   }
   t.deepEqual(

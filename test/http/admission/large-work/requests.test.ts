@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
 import { createClientIp } from '#src/http/server/client-ip.ts';
 import { createRequestStarts } from '#src/http/server/request-starts.ts';
-import { pageQuery } from '#src/kernel/lists/pagination.ts';
+import { integerParameter, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -21,10 +21,10 @@ const routes = (handle: (size: number) => Promise<void>): Route[] => [
     method: 'GET',
     path: '/assets',
     load: 'read',
-    request: { query: z.strictObject({ ...pageQuery }) },
+    request: { query: z.strictObject({ ...pageQuery, latest: integerParameter(1, 1_000).optional() }) },
     responses: { 200: z.strictObject({}) },
-    handler: async ({ query: { limit } }) => {
-      await handle(limit);
+    handler: async ({ query: { limit, latest } }) => {
+      await handle(latest ?? limit);
       return done;
     },
   }),
@@ -47,6 +47,7 @@ const routes = (handle: (size: number) => Promise<void>): Route[] => [
 
 for (const [kind, places, path, options] of [
   ['page', 4, (size: number) => `/api/v1/assets?limit=${size}`, () => ({})],
+  ['page of the latest rows', 4, (size: number) => `/api/v1/assets?latest=${size}`, () => ({})],
   [
     'body',
     3,
@@ -74,7 +75,7 @@ for (const [kind, places, path, options] of [
         { metrics: recordMetrics(), abuse: recordAbuse(), starts },
       ),
     });
-    const small = kind === 'page' ? 100 : maxSmallBytes;
+    const small = kind === 'body' ? maxSmallBytes : 100;
     const send = (size: number) => call(path(size), options(size));
     const large = Array.from({ length: places + 1 }, () => send(small + 1));
     await eventually(() => handled.length === places, 'the places are taken');
