@@ -17,6 +17,7 @@ import {
 } from '#src/kernel/ports/unit-of-work.ts';
 import { translate } from './errors.ts';
 import { startOn } from './connections/start-on.ts';
+import { createOneAtATime } from './connections/turns/one-at-a-time.ts';
 import { kyselyOn } from './connections/kysely-on.ts';
 import { ormTypes, type Connection, type Pool } from './connections/pool.ts';
 
@@ -191,6 +192,8 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
     }
   };
 
+  const oneAtATime = createOneAtATime(metrics);
+
   return {
     run: async (options, work) => {
       const surrounding = currentTransaction();
@@ -200,7 +203,8 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
       }
       return trace.getTracer('volwatch').startActiveSpan(`db.transaction ${options.operation}`, async (span) => {
         try {
-          return await withRetries(span, options, work);
+          const run = (): ReturnType<typeof work> => withRetries(span, options, work);
+          return await (options.alone === undefined ? run() : oneAtATime(options.alone, run));
         } finally {
           span.end();
         }

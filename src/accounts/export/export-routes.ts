@@ -68,6 +68,8 @@ export const createExportRoutes = (
         open.add(userId);
         try {
           const document = await work.run(async () => {
+            // With one of the few places it must not wait for connections behind the requests of its network too.
+            context.holdsPlace = true;
             // An export can wait for many others.
             await context.assertCaller?.();
             return exportAccount(userId);

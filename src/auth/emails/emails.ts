@@ -140,7 +140,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
       // The password was right, also if a limit of messages refuses the request.
       await throttle.succeeded(attempt);
       const newEmail = normalizedEmail(given);
-      await unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
+      await unitOfWork.run({ operation: 'account.email', alone: `address ${newEmail}` }, async (transaction) => {
         // A change of the password ends waiting changes, so none may be stored after it with the former password.
         if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
         if (newEmail === email) {

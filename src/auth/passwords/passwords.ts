@@ -134,7 +134,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
 
     requestReset: async (email) => {
       const recipient = normalizedEmail(email);
-      await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
+      await unitOfWork.run({ operation: 'account.password', alone: `address ${recipient}` }, async (transaction) => {
         const isStored = await mail.request(transaction, { kind: 'password_reset', recipient });
         // Not the stream of a user, because the account is not looked up here. Requests without a message have no limit of
         // messages, and events stay for good, so they count as refusals, whose number is limited.

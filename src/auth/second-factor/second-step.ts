@@ -76,9 +76,9 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
   const reads = createSecondStepReads(deps);
 
   /** @returns the reason if the code is refused. The transaction must commit then too, because it counts the failure. */
-  const complete = (token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
+  const complete = (userId: string, token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
     unitOfWork.run(
-      { operation: 'auth.login' },
+      { operation: 'auth.login', alone: `account ${userId}` },
       async (transaction): Promise<SignedInBy<PreparedPair> | keyof typeof codeRefused> => {
         const found = await findChallenge(transaction.query, token, clock.now());
         // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.
@@ -146,7 +146,7 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
       const account = `second factor of ${found.id}`;
       const attempt = { account, clientIp, knownPlace: await reads.knowsPlace(found, clientIp) };
       await refusals.assertNotThrottled(attempt, found.id);
-      const done = await complete(token, code, previous, placeHash);
+      const done = await complete(found.id, token, code, previous, placeHash);
       if (typeof done === 'string') {
         await refusals.record({ action: 'user.second_factor_refused', reason: 'second_factor_invalid' }, found.id);
         throw codeRefused[done]();

@@ -76,6 +76,8 @@ export type RefreshTokens = {
   readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
 };
 
+const nameOf = ({ family_id: id }: FamilyRow): string => `refresh family ${id}`;
+
 const prefix = 'vwr_';
 const form = /^vwr_[\w-]{43}$/;
 
@@ -157,12 +159,12 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   ): Promise<TokenPair | undefined> => {
     const arrivedAt = clock.now();
     const seen = await findSeen(refreshToken, arrivedAt);
-    if (!seen) return undefined;
+    if (!seen?.live) return undefined;
     const signed =
-      seen.live && !seen.used_at
+      seen.used_at === null
         ? await prepare({ ...seen, scopes: seen.held }, narrowed(keptScopes(seen), requested)).sign()
         : undefined;
-    const result = await unitOfWork.run({ operation: 'auth.refresh' }, async (transaction) => {
+    const result = await unitOfWork.run({ operation: 'auth.refresh', alone: nameOf(seen) }, async (transaction) => {
       const { em, query } = transaction;
       const found = await findFamily(query, refreshToken, arrivedAt);
       if (!found?.live) return {};
@@ -199,7 +201,9 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
 
   /** @returns undefined for an unknown token */
   const revoke = async (refreshToken: string): Promise<true | undefined> => {
-    const result = await unitOfWork.run({ operation: 'auth.revoke' }, async (transaction) => {
+    const seen = await findSeen(refreshToken, clock.now());
+    if (!seen) return undefined;
+    const result = await unitOfWork.run({ operation: 'auth.revoke', alone: nameOf(seen) }, async (transaction) => {
       const found = await findFamily(transaction.query, refreshToken, clock.now());
       if (!found) return undefined;
       // The last access token of an expired family may live.

@@ -83,26 +83,29 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
   ): Promise<Result> => {
     const { user, attempt, placeHash, outdated } = await checkPassword(request, 'sign_in');
     const newHash = outdated ? await hasher.hash(request.password) : undefined;
-    const result = await unitOfWork.run({ operation: 'auth.login' }, async (transaction) => {
-      const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
-      const locked = await lockUnchanged(transaction, user);
-      if (!locked) return undefined;
-      if (newHash !== undefined) {
-        await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
-        await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
-      }
-      const origin = { agent: agentFamily(request.userAgent), placeHash };
-      if (locked.second_factor) {
-        return { secondFactorToken: await secondStep.begin(transaction, user.id, origin, wantsSession) };
-      }
-      const actor = { kind: 'user', subject: user.id } as const;
-      await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
-      if (locked.removal_planned) await cancelRemoval(transaction, user.id, locked.email);
-      await places.remember(transaction, user.id, placeHash, clock.now());
-      return {
-        begun: await begin(transaction, { ...user, email: locked.email, scopes: heldScopes(roles, user) }, origin),
-      };
-    });
+    const result = await unitOfWork.run(
+      { operation: 'auth.login', alone: `account ${user.id}` },
+      async (transaction) => {
+        const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
+        const locked = await lockUnchanged(transaction, user);
+        if (!locked) return undefined;
+        if (newHash !== undefined) {
+          await replacePasswordHash(transaction, user.id, { before: user.password_hash, after: newHash });
+          await audit.record(transaction, { ...event, action: 'user.password_rehashed' });
+        }
+        const origin = { agent: agentFamily(request.userAgent), placeHash };
+        if (locked.second_factor) {
+          return { secondFactorToken: await secondStep.begin(transaction, user.id, origin, wantsSession) };
+        }
+        const actor = { kind: 'user', subject: user.id } as const;
+        await audit.record(transaction, { ...event, action: 'user.signed_in', actor });
+        if (locked.removal_planned) await cancelRemoval(transaction, user.id, locked.email);
+        await places.remember(transaction, user.id, placeHash, clock.now());
+        return {
+          begun: await begin(transaction, { ...user, email: locked.email, scopes: heldScopes(roles, user) }, origin),
+        };
+      },
+    );
     // Another sign-in has renewed the hash, or the password was changed meanwhile: check it again.
     if (!result && isRepeated) throw passwordRefused('sign_in');
     if (!result) return signIn(request, wantsSession, begin, true);
@@ -119,7 +122,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
   ): Promise<boolean> => {
     const id = uuidv7();
     const createdAt = clock.now();
-    return unitOfWork.run({ operation: 'auth.register' }, async (transaction) => {
+    return unitOfWork.run({ operation: 'auth.register', alone: `address ${account}` }, async (transaction) => {
       const user = { ...newUser, id, email: account, password_hash: hash };
       const replacesPending = deps.verificationRequired;
       const bucket = deps.bucketOfRequest() ?? unknownBucket;

@@ -11,5 +11,6 @@ export const boundedWorks = [
   'google_call_of_request',
   'google_call_of_job',
   'long_sync',
+  'same_lock',
 ] as const;
 export type BoundedWorkName = (typeof boundedWorks)[number];

@@ -94,6 +94,11 @@ export type UnitOfWorkOptions = {
   readonly statementTimeoutMs?: number;
   /** False: `work` reads what cannot be read again, so it runs once. Default: true. */
   readonly mayRepeat?: boolean;
+  /**
+   * Names the row or lock that `work` locks first. Transactions of this process with the same name run one after another, and those that wait hold no
+   * connection. For requests that anybody can make from many networks at once.
+   */
+  readonly alone?: string;
 };
 
 export type UnitOfWork = {

@@ -60,6 +60,30 @@ test('a network with little recent use comes before many that have a small share
   await Promise.all(waiting);
 });
 
+test('networks that begin to use many connections do not count as small, also after others that have left', async (t) => {
+  const { clock, order, enter, next } = setup();
+  const waiting: Promise<void>[] = [];
+  /** Networks that have a request that waits, for so many turns of 50 ms. */
+  const flood = async (group: string, turns: number): Promise<void> => {
+    for (let number = 0; number < 20; number += 1) waiting.push(enter(`${group} ${number}`));
+    for (let turn = 0; turn < turns; turn += 1) {
+      clock.now += 50;
+      await next();
+      const last = order.at(-1)!;
+      if (last.startsWith(group)) waiting.push(enter(last));
+    }
+  };
+  await Promise.all([enter('first 0'), enter('first 1')]);
+  await flood('first', 300);
+  await flood('second', 80);
+  waiting.push(enter('new'));
+  const before = order.length;
+  await next();
+  t.is(order[before], 'new');
+  while (order.length < waiting.length + 2) await next();
+  await Promise.all(waiting);
+});
+
 test('callers of one network take turns', async (t) => {
   const { order, enter, next, turns } = setup();
   await Promise.all([enter('a', 'a1'), enter('a', 'a1')]);

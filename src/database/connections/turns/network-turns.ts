@@ -41,7 +41,7 @@ const exhausted = (): AppError => {
   return new AppError('database_pool_exhausted', detail, { retryAfter: 1 });
 };
 
-/** A network with at most this share of the mean recent use comes before those with more. */
+/** A network with at most this share of the mean recent use of those that hold or wait comes before those with more. */
 const smallShare = 0.5;
 /** Connections that such a network may hold and still come first, because a client has a few requests at a time. */
 const maxHeldOfSmall = 1;
@@ -62,18 +62,13 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   const networks = new Map<string, Network>();
   const service: Queue = new Set();
   const recent = createRecentUse({ now });
-  /** Of all networks, under one name. */
-  const total = createRecentUse({ now });
   let used = 0;
-  let heldByNetworks = 0;
   let waiting = 0;
   let lastWasService = false;
 
   const hold = (name: string, network: Network, change: 1 | -1): void => {
     network.held += change;
     recent.hold(name, network.held);
-    heldByNetworks += change;
-    total.hold('all', heldByNetworks);
   };
 
   /** Networks with equal use take turns: one comes after those that have waited since its last turn. */
@@ -89,10 +84,17 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   const nextNetwork = (): readonly [string, Network] | undefined => {
     let next: readonly [string, Network] | undefined;
     let minLoad = Infinity;
-    const smallLoad = (smallShare * total.of('all')) / networks.size;
+    const loads = new Map<string, number>();
+    let sum = 0;
+    for (const name of networks.keys()) {
+      const load = recent.sinceKnown(name);
+      loads.set(name, load);
+      sum += load;
+    }
+    const smallLoad = (smallShare * sum) / networks.size;
     for (const [name, network] of networks) {
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
-      const recentLoad = recent.of(name);
+      const recentLoad = loads.get(name)!;
       const load = network.held + recentLoad;
       // They take turns too, because the first one in their order is the next.
       if (recentLoad <= smallLoad && network.held <= maxHeldOfSmall) return [name, network];

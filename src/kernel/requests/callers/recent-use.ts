@@ -5,6 +5,11 @@ export type RecentUse = {
   readonly add: (caller: string, amount: number) => void;
   /** @returns what the caller held on average, and what was added; what was `halfLifeMs` ago counts half */
   readonly of: (caller: string) => number;
+  /**
+   * Like `of`, but a caller who was not known before counts with what it held since then, and not with the time before it. So callers with much use are
+   * known after some seconds, and not after the half-life.
+   */
+  readonly sinceKnown: (caller: string) => number;
 };
 
 /** `now`: milliseconds of a clock that only goes forward. */
@@ -13,7 +18,11 @@ export type RecentUseOptions = { readonly now: () => number };
 /** Time after which the use of a caller counts half. */
 const halfLifeMs = 30_000;
 
-type Entry = { average: number; held: number; at: number };
+/** A shorter time would make one short use of a new caller look like much. */
+const minKnownMs = 5_000;
+
+/** `since`: the caller is known. */
+type Entry = { average: number; held: number; at: number; since: number };
 
 /** Limits the memory that an attack from many addresses can use. */
 const maxCallers = 10_000;
@@ -22,7 +31,7 @@ const forgottenBelow = 0.01;
 /** The recent use of each caller: the amount that it held, as an exponential moving average over time, and amounts that are added. */
 export const createRecentUse = ({ now }: RecentUseOptions): RecentUse => {
   const entries = new Map<string, Entry>();
-  const averageAt = ({ average, held, at }: Entry, time: number): number => {
+  const averageAt = ({ average, held, at }: Omit<Entry, 'since'>, time: number): number => {
     const past = 0.5 ** ((time - at) / halfLifeMs);
     return average * past + held * (1 - past);
   };
@@ -46,10 +55,11 @@ export const createRecentUse = ({ now }: RecentUseOptions): RecentUse => {
     if (known !== undefined) {
       known.average = averageAt(known, at);
       known.at = at;
+      if (known.held === 0 && known.average < forgottenBelow) known.since = at;
       return known;
     }
     if (entries.size >= maxCallers) forget();
-    const entry: Entry = { average: 0, held: 0, at };
+    const entry: Entry = { average: 0, held: 0, at, since: at };
     entries.set(caller, entry);
     return entry;
   };
@@ -65,6 +75,11 @@ export const createRecentUse = ({ now }: RecentUseOptions): RecentUse => {
     of: (caller) => {
       const entry = entries.get(caller);
       return entry === undefined ? 0 : current(entry);
+    },
+    sinceKnown: (caller) => {
+      const entry = entries.get(caller);
+      if (entry === undefined) return 0;
+      return current(entry) / (1 - 0.5 ** (Math.max(minKnownMs, now() - entry.since) / halfLifeMs));
     },
   };
 };
