@@ -84,6 +84,18 @@ test('networks that begin to use many connections do not count as small, also af
   await Promise.all(waiting);
 });
 
+test('in the first moment of a burst, a network that waits for one connection comes before those that wait for several', async (t) => {
+  const { order, enter, next } = setup();
+  const names = Array.from({ length: 20 }, (_, number) => `many ${number}`);
+  await Promise.all([enter('many 0'), enter('many 1')]);
+  const waiting = names.flatMap((name) => [enter(name), enter(name)]);
+  waiting.push(enter('one'));
+  await next();
+  t.is(order.at(-1), 'one');
+  while (order.length < waiting.length + 2) await next();
+  await Promise.all(waiting);
+});
+
 test('callers of one network take turns', async (t) => {
   const { order, enter, next, turns } = setup();
   await Promise.all([enter('a', 'a1'), enter('a', 'a1')]);

@@ -34,7 +34,7 @@ export type NetworkTurns = {
 };
 
 /** `callers`: the queues, in the order of their turns. */
-type Network = { held: number; readonly callers: Map<string, Queue> };
+type Network = { held: number; waiting: number; readonly callers: Map<string, Queue> };
 
 const exhausted = (): AppError => {
   const detail = 'Too many requests of this network use the database';
@@ -50,6 +50,11 @@ const maxHeldOfSmall = 1;
  * client with one slow request would wait behind 50 networks that have many short ones.
  */
 const minDifference = 0.25;
+/**
+ * Counts as held for a network that waits for several connections. It is more than `minDifference`, so one that waits for a single connection comes first, as in the
+ * first seconds of a burst, when no network has much recent use.
+ */
+const heldOfSeveral = 0.3;
 
 /**
  * Decides who gets the next connection of a pool. It is a network with much less recent use than the others, otherwise the one that holds and recently held the
@@ -95,7 +100,7 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     for (const [name, network] of networks) {
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
       const recentLoad = loads.get(name)!;
-      const load = network.held + recentLoad;
+      const load = network.held + recentLoad + (network.waiting > 1 ? heldOfSeveral : 0);
       // They take turns too, because the first one in their order is the next.
       if (recentLoad <= smallLoad && network.held <= maxHeldOfSmall) return [name, network];
       if (load < minLoad - minDifference) [next, minLoad] = [[name, network], load];
@@ -107,6 +112,7 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     const [[caller, queue]] = network.callers as Iterable<[string, Queue]> as [[string, Queue]];
     const [start] = queue as Iterable<() => void> as [() => void];
     queue.delete(start);
+    network.waiting -= 1;
     // The caller goes behind the others of its network.
     network.callers.delete(caller);
     if (queue.size > 0) network.callers.set(caller, queue);
@@ -149,7 +155,7 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   };
 
   const enterNetwork = async ({ network: name, caller, signal }: Member, timeoutMs: number): Promise<() => void> => {
-    const network = networks.get(name) ?? { held: 0, callers: new Map<string, Queue>() };
+    const network = networks.get(name) ?? { held: 0, waiting: 0, callers: new Map<string, Queue>() };
     networks.set(name, network);
     // While a connection is free, only those wait whose network holds its max.
     if (used < poolMax && network.held < maxPerNetwork) {
@@ -158,11 +164,13 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     } else {
       const queue: Queue = network.callers.get(caller) ?? new Set();
       network.callers.set(caller, queue);
+      network.waiting += 1;
       const expired = (): Error => {
         if (network.held >= maxPerNetwork) onTimeout();
         return used >= poolMax ? connectTimeout() : exhausted();
       };
       const onGiveUp = (): void => {
+        network.waiting -= 1;
         if (queue.size === 0) network.callers.delete(caller);
         forgetIfIdle(name, network);
       };
