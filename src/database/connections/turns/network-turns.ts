@@ -100,9 +100,11 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     for (const [name, network] of networks) {
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
       const recentLoad = loads.get(name)!;
-      const load = network.held + recentLoad + (network.waiting > 1 ? heldOfSeveral : 0);
+      const isSmall = recentLoad <= smallLoad && network.held <= maxHeldOfSmall;
       // They take turns too, because the first one in their order is the next.
-      if (recentLoad <= smallLoad && network.held <= maxHeldOfSmall) return [name, network];
+      if (isSmall && network.waiting === 1) return [name, network];
+      const several = network.waiting > 1 ? heldOfSeveral : 0;
+      const load = isSmall ? several - 1 : network.held + recentLoad + several;
       if (load < minLoad - minDifference) [next, minLoad] = [[name, network], load];
     }
     return next;
