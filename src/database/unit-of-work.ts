@@ -182,10 +182,7 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
         return result;
       } catch (error) {
         const conflict = error instanceof AppError && error.code === 'database_conflict';
-        if (!conflict || options.mayRepeat === false || retries >= deps.maxTransactionRetries) {
-          describeFailure(span, error);
-          throw error;
-        }
+        if (!conflict || options.mayRepeat === false || retries >= deps.maxTransactionRetries) throw error;
         span.addEvent('transaction.retry', { 'volwatch.transaction.retry': retries + 1 });
         await sleep(backOff(retries));
       }
@@ -205,6 +202,9 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
         try {
           const run = (): ReturnType<typeof work> => withRetries(span, options, work);
           return await (options.alone === undefined ? run() : oneAtATime(options.alone, run));
+        } catch (error) {
+          describeFailure(span, error);
+          throw error;
         } finally {
           span.end();
         }
