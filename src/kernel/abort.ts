@@ -13,3 +13,25 @@ export const orAbort = async <T>(work: Promise<T>, signal: AbortSignal): Promise
     signal.removeEventListener('abort', abort);
   }
 };
+
+export type Timeout = {
+  readonly timeoutMs: number;
+  /** @returns the reason of the signal after the timeout */
+  readonly reason: () => Error;
+  /** Undefined: only the timeout aborts. */
+  readonly outer: AbortSignal | undefined;
+};
+
+/** Runs `work` with a signal that aborts after `timeoutMs`, or when `outer` aborts. What `work` returns or throws is given on. */
+export const withTimeout = async <T>(
+  { timeoutMs, reason, outer }: Timeout,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> => {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(reason()), timeoutMs);
+  try {
+    return await work(outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+};

@@ -1,3 +1,4 @@
+import { withTimeout } from '#src/kernel/abort.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trace } from '@opentelemetry/api';
 import { bulkhead, BulkheadRejectedError } from 'cockatiel';
@@ -61,23 +62,21 @@ export const createPolicy = (deps: PolicyDeps): Policy => {
     return new AppError('external_api_unavailable', detail, { retryAfter: retryAfterSeconds });
   };
 
-  const timed = async <T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  const timed = <T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const startedAt = clock.monotonic();
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(new AppError('external_api_timeout')), attemptTimeoutMs);
-    const signal = AbortSignal.any([outer, timeout.signal]);
-    try {
-      signal.throwIfAborted();
-      const value = await work(signal);
-      observe('ok', startedAt);
-      return value;
-    } catch (error) {
-      observe(signal.aborted || codeOf(error) === 'external_api_timeout' ? 'timeout' : 'error', startedAt);
-      // After an abort, the reason of the abort is more useful than the error of the attempt.
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      clearTimeout(timer);
-    }
+    const reason = (): AppError => new AppError('external_api_timeout');
+    return withTimeout({ timeoutMs: attemptTimeoutMs, reason, outer }, async (signal) => {
+      try {
+        signal.throwIfAborted();
+        const value = await work(signal);
+        observe('ok', startedAt);
+        return value;
+      } catch (error) {
+        observe(signal.aborted || codeOf(error) === 'external_api_timeout' ? 'timeout' : 'error', startedAt);
+        // After an abort, the reason of the abort is more useful than the error of the attempt.
+        throw signal.aborted ? signal.reason : error;
+      }
+    });
   };
 
   /** Milliseconds until the next attempt; undefined if there must be no further attempt. */

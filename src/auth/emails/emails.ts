@@ -5,6 +5,7 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { lockNames } from '../lock-names.ts';
 import { EmailChangeEntity, UserAccountEntity, type AccountTokenPurpose } from '../account-entities.ts';
 import { accountTokenInvalid, type TokenHolder } from '../letters/account-token-reads.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
@@ -140,7 +141,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
       // The password was right, also if a limit of messages refuses the request.
       await throttle.succeeded(attempt);
       const newEmail = normalizedEmail(given);
-      await unitOfWork.run({ operation: 'account.email', alone: `address ${newEmail}` }, async (transaction) => {
+      await unitOfWork.run({ operation: 'account.email', alone: lockNames.address(newEmail) }, async (transaction) => {
         // A change of the password ends waiting changes, so none may be stored after it with the former password.
         if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
         if (newEmail === email) {

@@ -5,6 +5,7 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { lockNames } from '../lock-names.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeNewSecondFactor, removeSecondFactor, unlockSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
@@ -134,19 +135,22 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
 
     requestReset: async (email) => {
       const recipient = normalizedEmail(email);
-      await unitOfWork.run({ operation: 'account.password', alone: `address ${recipient}` }, async (transaction) => {
-        const isStored = await mail.request(transaction, { kind: 'password_reset', recipient });
-        // Not the stream of a user, because the account is not looked up here. Requests without a message have no limit of
-        // messages, and events stay for good, so they count as refusals, whose number is limited.
-        await audit.record(transaction, {
-          stream: anonymousStream(),
-          action: 'user.password_reset_requested',
-          ...(isStored
-            ? { outcome: 'success' as const }
-            : { outcome: 'refused' as const, reason: 'rate_limit_exceeded' as const }),
-          target: 'unknown',
-        });
-      });
+      await unitOfWork.run(
+        { operation: 'account.password', alone: lockNames.address(recipient) },
+        async (transaction) => {
+          const isStored = await mail.request(transaction, { kind: 'password_reset', recipient });
+          // Not the stream of a user, because the account is not looked up here. Requests without a message have no limit of
+          // messages, and events stay for good, so they count as refusals, whose number is limited.
+          await audit.record(transaction, {
+            stream: anonymousStream(),
+            action: 'user.password_reset_requested',
+            ...(isStored
+              ? { outcome: 'success' as const }
+              : { outcome: 'refused' as const, reason: 'rate_limit_exceeded' as const }),
+            target: 'unknown',
+          });
+        },
+      );
     },
 
     reset: async (token, next, clientIp) => {

@@ -3,6 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { lockNames } from '../lock-names.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { NewSession, Sessions } from '../sessions/session.ts';
@@ -78,7 +79,7 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
   /** @returns the reason if the code is refused. The transaction must commit then too, because it counts the failure. */
   const complete = (userId: string, token: string, code: string, previous: string | undefined, placeHash: Buffer) =>
     unitOfWork.run(
-      { operation: 'auth.login', alone: `account ${userId}` },
+      { operation: 'auth.login', alone: lockNames.account(userId) },
       async (transaction): Promise<SignedInBy<PreparedPair> | keyof typeof codeRefused> => {
         const found = await findChallenge(transaction.query, token, clock.now());
         // This locks the account. A change of the password has deleted the challenge, or waits for this sign-in and ends it.

@@ -11,6 +11,7 @@ import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
+import { lockNames } from '../lock-names.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../account-entities.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { endOldestFamilies } from '../sessions/end-sign-ins.ts';
@@ -75,8 +76,6 @@ export type RefreshTokens = {
   /** Revokes the family of an access token, if there is one. @returns the tokens to announce after the commit */
   readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
 };
-
-const nameOf = ({ family_id: id }: FamilyRow): string => `refresh family ${id}`;
 
 const prefix = 'vwr_';
 const form = /^vwr_[\w-]{43}$/;
@@ -164,35 +163,38 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
       seen.used_at === null
         ? await prepare({ ...seen, scopes: seen.held }, narrowed(keptScopes(seen), requested)).sign()
         : undefined;
-    const result = await unitOfWork.run({ operation: 'auth.refresh', alone: nameOf(seen) }, async (transaction) => {
-      const { em, query } = transaction;
-      const found = await findFamily(query, refreshToken, arrivedAt);
-      if (!found?.live) return {};
-      const { family_id: familyId, id: user } = found;
-      if (found.used_at && found.used_at < arrivedAt) {
-        await audit.record(transaction, {
-          stream: `user:${user}`,
-          action: 'refresh_token.reused',
-          outcome: 'failure',
-          target: familyId,
-          reason: 'oauth_request_invalid',
-        });
-        return { ended: await endFamily(transaction, familyId, 'reused') };
-      }
-      await assertTokenQuota(transaction, familyId);
-      // The token counts as used from now on, and a request that arrived before that time is a concurrent request, not a reuse. The
-      // family is locked, so `findFamily` may have waited: only this search sees whether the request before it has used the token.
-      const unused = await em.findOne(
-        RefreshTokenEntity,
-        { tokenHash: tokenDigest(refreshToken), usedAt: null },
-        { lockMode: LockMode.PESSIMISTIC_WRITE },
-      );
-      if (!unused) return {};
-      if (!signed || !hasSameClaims(seen, found)) return { isOutdated: true };
-      unused.usedAt = clock.now();
-      store(transaction, familyId, signed, keptScopes(found));
-      return { pair: signed };
-    });
+    const result = await unitOfWork.run(
+      { operation: 'auth.refresh', alone: lockNames.refreshFamily(seen.family_id) },
+      async (transaction) => {
+        const { em, query } = transaction;
+        const found = await findFamily(query, refreshToken, arrivedAt);
+        if (!found?.live) return {};
+        const { family_id: familyId, id: user } = found;
+        if (found.used_at && found.used_at < arrivedAt) {
+          await audit.record(transaction, {
+            stream: `user:${user}`,
+            action: 'refresh_token.reused',
+            outcome: 'failure',
+            target: familyId,
+            reason: 'oauth_request_invalid',
+          });
+          return { ended: await endFamily(transaction, familyId, 'reused') };
+        }
+        await assertTokenQuota(transaction, familyId);
+        // The token counts as used from now on, and a request that arrived before that time is a concurrent request, not a reuse. The
+        // family is locked, so `findFamily` may have waited: only this search sees whether the request before it has used the token.
+        const unused = await em.findOne(
+          RefreshTokenEntity,
+          { tokenHash: tokenDigest(refreshToken), usedAt: null },
+          { lockMode: LockMode.PESSIMISTIC_WRITE },
+        );
+        if (!unused) return {};
+        if (!signed || !hasSameClaims(seen, found)) return { isOutdated: true };
+        unused.usedAt = clock.now();
+        store(transaction, familyId, signed, keptScopes(found));
+        return { pair: signed };
+      },
+    );
     revocations.announce(result.ended ?? []);
     if (!result.isOutdated) return result.pair;
     if (isRepeated) throw new AppError('database_conflict', 'The account changed during the refresh: try again');
@@ -203,20 +205,23 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   const revoke = async (refreshToken: string): Promise<true | undefined> => {
     const seen = await findSeen(refreshToken, clock.now());
     if (!seen) return undefined;
-    const result = await unitOfWork.run({ operation: 'auth.revoke', alone: nameOf(seen) }, async (transaction) => {
-      const found = await findFamily(transaction.query, refreshToken, clock.now());
-      if (!found) return undefined;
-      // The last access token of an expired family may live.
-      if (!found.live) return endFamily(transaction, found.family_id, 'revoked');
-      await audit.record(transaction, {
-        stream: `user:${found.id}`,
-        action: 'token.revoked',
-        outcome: 'success',
-        actor: { kind: 'user', subject: found.id },
-        target: found.family_id,
-      });
-      return endFamily(transaction, found.family_id, 'revoked');
-    });
+    const result = await unitOfWork.run(
+      { operation: 'auth.revoke', alone: lockNames.refreshFamily(seen.family_id) },
+      async (transaction) => {
+        const found = await findFamily(transaction.query, refreshToken, clock.now());
+        if (!found) return undefined;
+        // The last access token of an expired family may live.
+        if (!found.live) return endFamily(transaction, found.family_id, 'revoked');
+        await audit.record(transaction, {
+          stream: `user:${found.id}`,
+          action: 'token.revoked',
+          outcome: 'success',
+          actor: { kind: 'user', subject: found.id },
+          target: found.family_id,
+        });
+        return endFamily(transaction, found.family_id, 'revoked');
+      },
+    );
     revocations.announce(result ?? []);
     return result && true;
   };

@@ -7,6 +7,7 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { PasswordRules } from './password-rules.ts';
+import { lockNames } from '../lock-names.ts';
 import type { Removal } from '../removal/removal.ts';
 import type { RefreshTokens, TokenPair } from '../tokens/refresh-tokens.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
@@ -84,7 +85,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
     const { user, attempt, placeHash, outdated } = await checkPassword(request, 'sign_in');
     const newHash = outdated ? await hasher.hash(request.password) : undefined;
     const result = await unitOfWork.run(
-      { operation: 'auth.login', alone: `account ${user.id}` },
+      { operation: 'auth.login', alone: lockNames.account(user.id) },
       async (transaction) => {
         const event = { stream: `user:${user.id}`, outcome: 'success', target: user.id } as const;
         const locked = await lockUnchanged(transaction, user);
@@ -122,7 +123,7 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
   ): Promise<boolean> => {
     const id = uuidv7();
     const createdAt = clock.now();
-    return unitOfWork.run({ operation: 'auth.register', alone: `address ${account}` }, async (transaction) => {
+    return unitOfWork.run({ operation: 'auth.register', alone: lockNames.address(account) }, async (transaction) => {
       const user = { ...newUser, id, email: account, password_hash: hash };
       const replacesPending = deps.verificationRequired;
       const bucket = deps.bucketOfRequest() ?? unknownBucket;

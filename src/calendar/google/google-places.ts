@@ -1,3 +1,4 @@
+import { withTimeout } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import {
   createBoundedWork,
@@ -39,19 +40,11 @@ export const createGooglePlaces = ({
   const [requests, jobs] = [placesOf(ofRequests), placesOf(ofJobs)];
   return {
     maxCalls: 2 * [ofRequests, ofJobs].reduce((sum, { concurrency, queue }) => sum + concurrency + queue, 0),
-    enter: async (signal, timeoutMs) => {
-      const late = new AbortController();
-      const timer = setTimeout(
-        () =>
-          late.abort(new AppError('external_api_unavailable', 'Other calls to Google took too long', { retryAfter })),
-        timeoutMs,
-      );
-      try {
-        const places = currentRequest() === undefined ? jobs : requests;
-        return await places.enter(AbortSignal.any([signal, late.signal]));
-      } finally {
-        clearTimeout(timer);
-      }
+    enter: (outer, timeoutMs) => {
+      const reason = (): AppError =>
+        new AppError('external_api_unavailable', 'Other calls to Google took too long', { retryAfter });
+      const places = currentRequest() === undefined ? jobs : requests;
+      return withTimeout({ timeoutMs, reason, outer }, (signal) => places.enter(signal));
     },
   };
 };

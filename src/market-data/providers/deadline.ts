@@ -1,3 +1,4 @@
+import { withTimeout } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { ErrorCode } from '#src/kernel/catalogue/errors.ts';
 
@@ -9,19 +10,15 @@ const abortError = ({ reason }: AbortSignal): AppError =>
  * is replaced by the reason of the abort.
  * @throws AppError `code` after the timeout; the AppError of `outer`, or `shutting_down` if its reason is no AppError
  */
-export const withDeadline = async <T>(
+export const withDeadline = <T>(
   { timeoutMs, code, outer }: { readonly timeoutMs: number; readonly code: ErrorCode; readonly outer: AbortSignal },
   work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> => {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(new AppError(code)), timeoutMs);
-  const signal = AbortSignal.any([outer, deadline.signal]);
-  try {
-    signal.throwIfAborted();
-    return await work(signal);
-  } catch (error) {
-    throw signal.aborted ? abortError(signal) : error;
-  } finally {
-    clearTimeout(timer);
-  }
-};
+): Promise<T> =>
+  withTimeout({ timeoutMs, outer, reason: () => new AppError(code) }, async (signal) => {
+    try {
+      signal.throwIfAborted();
+      return await work(signal);
+    } catch (error) {
+      throw signal.aborted ? abortError(signal) : error;
+    }
+  });

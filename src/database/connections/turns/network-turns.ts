@@ -34,7 +34,13 @@ export type NetworkTurns = {
 };
 
 /** `callers`: the queues, in the order of their turns. */
-type Network = { held: number; waiting: number; readonly callers: Map<string, Queue> };
+type Network = { held: number; readonly callers: Map<string, Queue> };
+
+/** The network must have a caller who waits. */
+const waitsForSeveral = ({ callers }: Network): boolean => {
+  const [queue] = callers.values();
+  return callers.size > 1 || queue!.size > 1;
+};
 
 const exhausted = (): AppError => {
   const detail = 'Too many requests of this network use the database';
@@ -58,7 +64,7 @@ const heldOfSeveral = 0.3;
 
 /**
  * Decides who gets the next connection of a pool. It is a network with much less recent use than the others, otherwise the one that holds and recently held the
- * fewest. Its callers take turns.
+ * fewest. One that waits for a single connection comes before one that waits for several. The callers of a network take turns.
  * When work of the service waits too (jobs, polls, locks), it gets every other connection. See docs/decisions/0323.
  */
 export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns => {
@@ -101,9 +107,10 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
       const recentLoad = loads.get(name)!;
       const isSmall = recentLoad <= smallLoad && network.held <= maxHeldOfSmall;
+      const several = waitsForSeveral(network) ? heldOfSeveral : 0;
       // They take turns too, because the first one in their order is the next.
-      if (isSmall && network.waiting === 1) return [name, network];
-      const several = network.waiting > 1 ? heldOfSeveral : 0;
+      if (isSmall && several === 0) return [name, network];
+      // A small one that waits for several comes before each larger one, whose load is at least 0.
       const load = isSmall ? several - 1 : network.held + recentLoad + several;
       if (load < minLoad - minDifference) [next, minLoad] = [[name, network], load];
     }
@@ -114,7 +121,6 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     const [[caller, queue]] = network.callers as Iterable<[string, Queue]> as [[string, Queue]];
     const [start] = queue as Iterable<() => void> as [() => void];
     queue.delete(start);
-    network.waiting -= 1;
     // The caller goes behind the others of its network.
     network.callers.delete(caller);
     if (queue.size > 0) network.callers.set(caller, queue);
@@ -157,7 +163,7 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   };
 
   const enterNetwork = async ({ network: name, caller, signal }: Member, timeoutMs: number): Promise<() => void> => {
-    const network = networks.get(name) ?? { held: 0, waiting: 0, callers: new Map<string, Queue>() };
+    const network = networks.get(name) ?? { held: 0, callers: new Map<string, Queue>() };
     networks.set(name, network);
     // While a connection is free, only those wait whose network holds its max.
     if (used < poolMax && network.held < maxPerNetwork) {
@@ -166,13 +172,11 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     } else {
       const queue: Queue = network.callers.get(caller) ?? new Set();
       network.callers.set(caller, queue);
-      network.waiting += 1;
       const expired = (): Error => {
         if (network.held >= maxPerNetwork) onTimeout();
         return used >= poolMax ? connectTimeout() : exhausted();
       };
       const onGiveUp = (): void => {
-        network.waiting -= 1;
         if (queue.size === 0) network.callers.delete(caller);
         forgetIfIdle(name, network);
       };

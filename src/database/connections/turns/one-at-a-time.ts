@@ -1,3 +1,4 @@
+import { withTimeout } from '#src/kernel/abort.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createBoundedWork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
@@ -31,22 +32,14 @@ export const createOneAtATime = (metrics: Pick<Metrics, 'count' | 'observe'>): O
     return made;
   };
 
-  const enter = async (bounded: BoundedWork): Promise<() => void> => {
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new AppError('database_conflict', detail, { retryAfter })), timeoutMs);
-    const signal = currentRequest()?.signal;
-    try {
-      return await bounded.enter(signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]));
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  const late = (): AppError => new AppError('database_conflict', detail, { retryAfter });
 
   return async (name, work) => {
     const ofName = worksOf(name);
     ofName.uses += 1;
     try {
-      const leave = await enter(ofName.bounded);
+      const outer = currentRequest()?.signal;
+      const leave = await withTimeout({ timeoutMs, reason: late, outer }, (signal) => ofName.bounded.enter(signal));
       try {
         return await work();
       } finally {
