@@ -21,7 +21,18 @@ const setup = () => {
     open.shift()!();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { clock, turns, order, enter, next };
+  /** Ends turns until all requests have had theirs. */
+  const finish = async (waiting: readonly Promise<void>[], before: number): Promise<void> => {
+    while (order.length < before + waiting.length) await next();
+    await Promise.all(waiting);
+  };
+  /** @returns the caller who gets the next connection */
+  const nextCaller = async (): Promise<string | undefined> => {
+    const at = order.length;
+    await next();
+    return order[at];
+  };
+  return { clock, turns, order, enter, next, nextCaller, finish };
 };
 
 test('the next connection is for the network that had the fewest recently', async (t) => {
@@ -42,7 +53,7 @@ test('the next connection is for the network that had the fewest recently', asyn
 });
 
 test('a network with little recent use comes before many that have a small share each', async (t) => {
-  const { clock, order, enter, next } = setup();
+  const { clock, order, enter, next, nextCaller, finish } = setup();
   const names = Array.from({ length: 20 }, (_, number) => `many ${number}`);
   await Promise.all([enter('many 0'), enter('many 1')]);
   const waiting = names.map((name) => enter(name));
@@ -53,15 +64,12 @@ test('a network with little recent use comes before many that have a small share
     waiting.push(enter(order.at(-1)!));
   }
   waiting.push(enter('new'));
-  const before = order.length;
-  await next();
-  t.is(order[before], 'new');
-  while (order.length < waiting.length + 2) await next();
-  await Promise.all(waiting);
+  t.is(await nextCaller(), 'new');
+  await finish(waiting, 2);
 });
 
 test('networks that begin to use many connections do not count as small, also after others that have left', async (t) => {
-  const { clock, order, enter, next } = setup();
+  const { clock, order, enter, next, nextCaller, finish } = setup();
   const waiting: Promise<void>[] = [];
   /** Networks that have a request that waits, for so many turns of 50 ms. */
   const flood = async (group: string, turns: number): Promise<void> => {
@@ -77,23 +85,18 @@ test('networks that begin to use many connections do not count as small, also af
   await flood('first', 300);
   await flood('second', 80);
   waiting.push(enter('new'));
-  const before = order.length;
-  await next();
-  t.is(order[before], 'new');
-  while (order.length < waiting.length + 2) await next();
-  await Promise.all(waiting);
+  t.is(await nextCaller(), 'new');
+  await finish(waiting, 2);
 });
 
 test('in the first moment of a burst, a network that waits for one connection comes before those that wait for several', async (t) => {
-  const { order, enter, next } = setup();
+  const { enter, nextCaller, finish } = setup();
   const names = Array.from({ length: 20 }, (_, number) => `many ${number}`);
   await Promise.all([enter('many 0'), enter('many 1')]);
   const waiting = names.flatMap((name) => [enter(name), enter(name)]);
   waiting.push(enter('one'));
-  await next();
-  t.is(order.at(-1), 'one');
-  while (order.length < waiting.length + 2) await next();
-  await Promise.all(waiting);
+  t.is(await nextCaller(), 'one');
+  await finish(waiting, 2);
 });
 
 test('callers of one network take turns', async (t) => {

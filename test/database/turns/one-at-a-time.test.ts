@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
@@ -14,7 +14,8 @@ test('works of one name run one after another in their order, and those of other
   const run = (name: string, label: string) =>
     oneAtATime(name, async () => {
       order.push(`${label} begins`);
-      await sleep(10);
+      // The others could begin meanwhile.
+      await nextTurn();
       order.push(`${label} ends`);
       return label;
     });
@@ -29,15 +30,14 @@ test('the next work runs after one that fails, and one whose request has ended d
   const oneAtATime = createOneAtATime(noMetrics);
   const leaving = new AbortController();
   const gone = new AppError('overloaded', 'The client has left');
-  const failing = oneAtATime('a', async () => {
-    await sleep(10);
-    throw new Error('broken');
-  });
+  const gate = Promise.withResolvers<void>();
+  const failing = oneAtATime('a', () => gate.promise);
   const left = inRequest(leaving.signal, () => oneAtATime('a', async () => t.fail()));
   const last = oneAtATime('a', async () => 'done');
   leaving.abort(gone);
-  await t.throwsAsync(failing, { message: 'broken' });
   t.is(await t.throwsAsync(left), gone);
+  gate.reject(new Error('broken'));
+  await t.throwsAsync(failing, { message: 'broken' });
   t.is(await last, 'done');
 });
 

@@ -1,11 +1,11 @@
 import test from 'ava';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { createBoundedWork, type BoundedWorkOptions } from '#src/kernel/requests/callers/bounded-work.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
-const workOf = (concurrency: number, queue: number) =>
+const workOf = (concurrency: number, queue: number, changes: Partial<BoundedWorkOptions> = {}) =>
   createBoundedWork({
     work: 'password',
     metrics: noMetrics,
@@ -13,6 +13,7 @@ const workOf = (concurrency: number, queue: number) =>
     queue,
     detail: 'Too many sign-ins are being checked',
     retryAfter: 1,
+    ...changes,
   });
 
 test('never more than so many at once, first come first served, and no more than the queue holds', async (t) => {
@@ -119,15 +120,7 @@ test('a request that ends right after its call was displaced takes no other call
 });
 
 test('work that is not of one request waits until its own signal ends, and gives its place back once', async (t) => {
-  const work = createBoundedWork({
-    work: 'password',
-    metrics: noMetrics,
-    concurrency: 1,
-    queue: 2,
-    detail: 'Too many calls',
-    retryAfter: 1,
-    callerNow: () => 'network',
-  });
+  const work = workOf(1, 2, { detail: 'Too many calls', callerNow: () => 'network' });
   const open = new AbortController();
   const leave = await work.enter(open.signal);
   const ended = new AbortController();
@@ -174,15 +167,7 @@ test('where each caller waits for one call, the network with most callers makes 
 
 test('the next call is of the network that had the fewest places recently, and it also finds room in a full queue', async (t) => {
   let now = 0;
-  const work = createBoundedWork({
-    work: 'password',
-    metrics: noMetrics,
-    concurrency: 1,
-    queue: 2,
-    detail: 'Too many calls',
-    retryAfter: 1,
-    now: () => now,
-  });
+  const work = workOf(1, 2, { detail: 'Too many calls', now: () => now });
   const order: string[] = [];
   const from = (clientIp: string, name: string, gate: Promise<void>) =>
     runInRequest({ clientIp } as RequestContext, () =>
@@ -215,14 +200,7 @@ test('the next call is of the network that had the fewest places recently, and i
 
 test('the time that works wait for a place is measured, and those that find no place are counted', async (t) => {
   const metrics = recordMetrics();
-  const work = createBoundedWork({
-    work: 'large_page',
-    metrics,
-    concurrency: 1,
-    queue: 1,
-    detail: 'Other large pages are being read',
-    retryAfter: 1,
-  });
+  const work = workOf(1, 1, { work: 'large_page', metrics, detail: 'Other large pages are being read' });
   const places = { work: 'large_page' };
   t.deepEqual(metrics.series('volwatch_places_refused_total'), [places], 'the series exists before the first refusal');
   const gate = Promise.withResolvers<void>();
