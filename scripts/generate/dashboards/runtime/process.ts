@@ -1,4 +1,4 @@
-import { of, quantile, quantiles, sumRate, type RowSpec } from '../spec.ts';
+import { highest, of, quantile, quantiles, sumRate, type RowSpec } from '../spec.ts';
 
 /** The event loop, the garbage collector and the memory. */
 export const process: RowSpec = {
@@ -90,7 +90,7 @@ export const process: RowSpec = {
       exemplars: true,
       queries: [
         {
-          expr: quantile(0.95, of('volwatch_places_wait_duration_seconds_bucket'), 'work'),
+          expr: highest(quantile(0.95, of('volwatch_places_wait_duration_seconds_bucket'), 'work'), 'work'),
           legend: '{{work}}',
         },
       ],
@@ -102,7 +102,7 @@ export const process: RowSpec = {
       description:
         'Works per second that are refused with 503, because too many wait for a place. A caller with too many of them is counted as concurrency_by_caller in the panel of abuse.',
       unit: 'events/s',
-      queries: [{ expr: sumRate(of('volwatch_places_refused_total'), 'work'), legend: '{{work}}' }],
+      queries: [{ expr: highest(sumRate(of('volwatch_places_refused_total'), 'work'), 'work'), legend: '{{work}}' }],
     },
     {
       id: 64,
