@@ -78,7 +78,7 @@ export type Database = {
 /** A read changes nothing, so it runs once more on another connection if its connection turns out to be broken. */
 const createReader = (pool: Pool): SnapshotReader => ({
   query: (async (text: string, parameters?: readonly unknown[]) => {
-    const { connection, value } = await startOn(pool, (acquired) => acquired.run(text, parameters));
+    const { connection, value } = await startOn(pool, 'statement', (acquired) => acquired.run(text, parameters));
     connection.release();
     return value.rows;
   }) as Query,

@@ -109,7 +109,7 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
     { operation, isolation, statementTimeoutMs }: UnitOfWorkOptions,
     work: (transaction: Transaction) => Promise<T>,
   ): Promise<T> => {
-    const { connection } = await startOn(deps.pool, (acquired) => acquired.begin(isolation));
+    const { connection } = await startOn(deps.pool, 'transaction', (acquired) => acquired.begin(isolation));
     try {
       try {
         if (statementTimeoutMs !== undefined) await connection.setStatementTimeout(statementTimeoutMs);

@@ -23,7 +23,7 @@ import { paceReads } from '../wire/paced-reads.ts';
 import type { PoolOptions } from './pool-options.ts';
 import { pinSql, sessionHook } from './session.ts';
 import { connectTimeout, isConnectTimeout } from './turns/connect-timeout.ts';
-import { createConnectionTurns } from './turns/connection-turns.ts';
+import { createConnectionTurns, maxTransactionsOf, type ConnectionUse } from './turns/connection-turns.ts';
 import { queryWithBlocks } from '../wire/statement-with-blocks.ts';
 
 export type PoolDeps = PoolOptions & {
@@ -73,6 +73,8 @@ type AcquireOptions = {
   readonly share?: 'caller' | 'none';
   /** Default: the acquire timeout of the pool. */
   readonly timeoutMs?: number;
+  /** Default: `statement`. */
+  readonly use?: ConnectionUse;
 };
 
 export type Pool = {
@@ -161,12 +163,13 @@ export const createPool = (deps: PoolDeps): Pool => {
   const connect = async ({
     share = 'caller',
     timeoutMs = deps.acquireTimeoutMs,
+    use = 'statement',
   }: AcquireOptions): Promise<{ client: PoolClient; endTurn: () => void }> => {
     const started = clock.monotonic();
     let endTurn = (): void => {};
     try {
       // Work outside of requests (jobs, health checks, polls) has no caller, and no share limits it.
-      endTurn = await turns.enter(share === 'caller' ? currentRequest() : undefined, timeoutMs);
+      endTurn = await turns.enter(share === 'caller' ? currentRequest() : undefined, timeoutMs, use);
       const left = timeoutMs - Math.floor(clock.monotonic() - started);
       const client = await tryTwice(
         (leftMs) => (leftMs === deps.acquireTimeoutMs ? pool.connect() : connectWithin(leftMs)),
@@ -178,10 +181,14 @@ export const createPool = (deps: PoolDeps): Pool => {
       endTurn();
       if (!isConnectTimeout(error)) throw translate(error);
       metrics.count('db_client_connection_timeouts_total', labels);
-      // If not all connections are in use, the pool is full of attempts that cannot connect: the server is down.
-      throw new AppError(used >= deps.poolMax ? 'database_pool_exhausted' : 'database_unavailable', undefined, {
-        cause: error,
-      });
+      // If fewer connections are in use, the pool is full of attempts that cannot connect: the server is down.
+      throw new AppError(
+        used >= maxTransactionsOf(deps.poolMax) ? 'database_pool_exhausted' : 'database_unavailable',
+        undefined,
+        {
+          cause: error,
+        },
+      );
     } finally {
       const waitedMs = clock.monotonic() - started;
       metrics.observe('db_client_connection_wait_time_seconds', labels, waitedMs / 1_000);

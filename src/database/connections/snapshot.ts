@@ -4,7 +4,7 @@ import { startOn } from './start-on.ts';
 
 /** Runs the statements of `work` on one connection, in a transaction that sees one state of the database and writes nothing. */
 export const inSnapshot = async <T>(pool: Pool, work: (reader: Reader) => Promise<T>): Promise<T> => {
-  const { connection } = await startOn(pool, (acquired) => acquired.begin('repeatable read read only'));
+  const { connection } = await startOn(pool, 'transaction', (acquired) => acquired.begin('repeatable read read only'));
   try {
     const value = await work({
       query: (async (text: string, parameters?: readonly unknown[]) =>

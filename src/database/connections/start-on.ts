@@ -1,4 +1,5 @@
 import { mayTryAgain, tryTwice } from './again.ts';
+import type { ConnectionUse } from './turns/connection-turns.ts';
 import type { Connection, Pool } from './pool.ts';
 
 /**
@@ -8,13 +9,14 @@ import type { Connection, Pool } from './pool.ts';
  */
 export const startOn = async <T>(
   pool: Pool,
+  use: ConnectionUse,
   start: (connection: Connection) => Promise<T>,
 ): Promise<{ readonly connection: Connection; readonly value: T }> => {
   let isBroken = false;
   return tryTwice(
     async (timeoutMs) => {
       isBroken = false;
-      const connection = await pool.acquire({ timeoutMs });
+      const connection = await pool.acquire({ timeoutMs, use });
       try {
         return { connection, value: await start(connection) };
       } catch (error) {

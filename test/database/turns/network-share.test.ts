@@ -22,9 +22,9 @@ const as = <T>(user: string, clientIp: string, work: () => Promise<T>): Promise<
   );
 
 /** A pool of four connections, of which a caller holds at most two, and a network three. */
-const setup = async (t: ExecutionContext, acquireTimeoutMs: number) => {
+const setup = async (t: ExecutionContext, acquireTimeoutMs: number, poolMax = 4) => {
   const abuse = recordAbuse();
-  const base = await setupDatabase(t, { poolMax: 4, maxPerCaller: 2, acquireTimeoutMs, abuse });
+  const base = await setupDatabase(t, { poolMax, maxPerCaller: 2, acquireTimeoutMs, abuse });
   const { unitOfWork, reader } = base.database;
   const read = (): Promise<unknown> => reader.query('select 1');
   /** Holds one connection. @returns releases it */
@@ -121,4 +121,22 @@ test('work outside of requests holds all connections, and has the timeout of the
   gate.resolve();
   await Promise.all(held);
   t.is(await outcome(as('user', '192.0.2.1', read)), 'none');
+});
+
+test('transactions of requests leave connections for single statements, and those that find none are refused as by a full pool', async (t) => {
+  const { read, hold, waiting, metrics, database } = await setup(t, 500, 10);
+  const held = await Promise.all(Array.from({ length: 8 }, (_, index) => hold(`holder-${index}`, `192.0.2.${index}`)));
+  const begin = (): Promise<void> =>
+    database.unitOfWork.run({ operation }, async ({ query }) => void (await query('select 1')));
+  const late = outcome(as('late', '198.51.100.1', begin));
+  await waiting(1);
+  t.is(await outcome(as('victim', '198.51.100.2', read)), 'none');
+  t.is(await outcome(begin()), 'none', 'the service may use all connections');
+  t.is(await late, 'database_pool_exhausted');
+  t.is(metrics.value('db_client_connection_timeouts_total', { pool: 'primary' }), 1);
+  const next = as('late', '198.51.100.1', begin);
+  await waiting(1);
+  await held[0]!();
+  await next;
+  await Promise.all(held.slice(1).map((release) => release()));
 });

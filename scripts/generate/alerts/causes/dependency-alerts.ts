@@ -69,22 +69,23 @@ export const dependencyAlerts: readonly CauseAlert[] = [
   },
   {
     alert: 'PoolSaturated',
-    expr: `sum by (instance, pool) (${pool}_count{job="volwatch",state="used"}) / sum by (instance, pool) (${pool}_max{job="volwatch"}) > 0.9`,
+    expr: `sum by (instance, pool) (${pool}_count{job="volwatch",state="used"}) / sum by (instance, pool) (${pool}_max{job="volwatch"}) > 0.75`,
     for: '2m',
     severity: 'ticket',
     summary:
       '{{ $value | humanizePercentage }} of the connections of pool {{ $labels.pool }} on {{ $labels.instance }} are in use',
-    description: 'The next request waits for a connection, and gives up after DATABASE_ACQUIRE_TIMEOUT_MS with 503.',
+    description:
+      'Transactions of requests hold at most four of five. The next one waits, and gives up after DATABASE_ACQUIRE_TIMEOUT_MS with 503.',
     proof: {
       series: {
-        [`${pool}_count{${i1},pool="primary",state="used"}`]: '3x10 10x10 3x20',
+        [`${pool}_count{${i1},pool="primary",state="used"}`]: '3x10 8x10 3x20',
         [`${pool}_max{${i1},pool="primary"}`]: '10x40',
       },
       quiet: 5,
       fires: 15,
       over: 22,
       labels: { instance: 'a:9464', pool: 'primary' },
-      summary: '100% of the connections of pool primary on a:9464 are in use',
+      summary: '80% of the connections of pool primary on a:9464 are in use',
     },
   },
   {

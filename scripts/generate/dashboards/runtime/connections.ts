@@ -11,7 +11,8 @@ export const connections: RowSpec = {
       id: 10,
       kind: 'timeseries',
       title: 'Connection pool use',
-      description: 'Used share by pool and instance. Near 1 the next request waits.',
+      description:
+        'Used share by pool and instance. Transactions of requests hold at most 0.8 of a pool of ten: from there on the next one waits.',
       unit: 'share',
       queries: [
         {
@@ -19,7 +20,7 @@ export const connections: RowSpec = {
           legend: '{{pool}} {{instance}}',
         },
       ],
-      thresholds: [{ value: 0.9, color: 'red' }],
+      thresholds: [{ value: 0.75, color: 'red' }],
       ...fromCauses,
       alerts: ['PoolSaturated'],
     },

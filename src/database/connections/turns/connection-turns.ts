@@ -4,20 +4,28 @@ import { countedSite } from '#src/kernel/requests/counted-address.ts';
 import { currentRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { PoolOptions } from '../pool-options.ts';
 import { createCallerTurns } from './caller-turns.ts';
-import { createNetworkTurns } from './network-turns.ts';
+import { createNetworkTurns, type NetworkTurns } from './network-turns.ts';
 
 export type ConnectionTurnsDeps = Pick<PoolOptions, 'poolMax' | 'maxPerCaller' | 'acquireTimeoutMs'> & {
   readonly abuse?: AbuseReport;
 };
 
+export type ConnectionUse = 'statement' | 'transaction';
+
+/** Of ten connections, two are not for transactions of requests, see docs/decisions/0335. */
+const othersPerReserved = 5;
+/** @returns max connections that transactions of requests hold at a time */
+export const maxTransactionsOf = (poolMax: number): number => poolMax - Math.floor(poolMax / othersPerReserved);
+
 export type ConnectionTurns = {
   /**
    * Waits until the pool has a free connection for this request.
    * @param request undefined: work of the service itself, which no share limits. The same holds for a request with a place, see `RequestContext`
+   * @param use a request holds a connection for one statement, or for all those of a transaction
    * @returns ends the turn; must be called once
    * @throws AppError `database_pool_exhausted` if a share was in the way, otherwise the error of a connect timeout
    */
-  readonly enter: (request: RequestContext | undefined, timeoutMs: number) => Promise<() => void>;
+  readonly enter: (request: RequestContext | undefined, timeoutMs: number, use: ConnectionUse) => Promise<() => void>;
   /** @returns how many wait for a connection, without those that wait for the share of their caller */
   readonly waiting: () => number;
 };
@@ -35,27 +43,32 @@ export const createConnectionTurns = ({
   const onTimeout = (): void => abuse?.refused('concurrency_by_caller', currentRequest()?.clientIp);
   const callers = createCallerTurns({ maxPerCaller, timeoutMs: acquireTimeoutMs, onTimeout });
   // A quarter is for other networks. A caller can have more where the limits of callers are lifted.
-  const maxPerNetwork = Math.max(maxPerCaller, poolMax - Math.floor(poolMax / 4));
-  const networks = createNetworkTurns({ poolMax, maxPerNetwork, onTimeout });
+  const turnsOf = (max: number): NetworkTurns => {
+    const maxPerNetwork = Math.min(max, Math.max(maxPerCaller, max - Math.floor(max / 4)));
+    return createNetworkTurns({ poolMax: max, maxPerNetwork, onTimeout });
+  };
+  const connections = turnsOf(poolMax);
+  const transactions = turnsOf(maxTransactionsOf(poolMax));
   return {
-    enter: async (request, timeoutMs) => {
-      if (request === undefined || request.holdsPlace) return networks.enter(undefined, timeoutMs);
+    enter: async (request, timeoutMs, use) => {
+      if (request === undefined || request.holdsPlace) return connections.enter(undefined, timeoutMs);
       const started = performance.now();
       const caller = callerOf(request);
-      const leaveCaller = await callers.enter(caller, request.signal);
+      const member = { network: countedSite(request.clientIp), caller, signal: request.signal };
+      const leaves = [await callers.enter(caller, request.signal)];
+      const leave = (): void => {
+        for (const each of leaves.splice(0).toReversed()) each();
+      };
       try {
-        const left = timeoutMs - (performance.now() - started);
-        const member = { network: countedSite(request.clientIp), caller, signal: request.signal };
-        const leaveNetwork = await networks.enter(member, left);
-        return () => {
-          leaveNetwork();
-          leaveCaller();
-        };
+        for (const turns of use === 'transaction' ? [transactions, connections] : [connections]) {
+          leaves.push(await turns.enter(member, timeoutMs - (performance.now() - started)));
+        }
+        return leave;
       } catch (error) {
-        leaveCaller();
+        leave();
         throw error;
       }
     },
-    waiting: networks.waiting,
+    waiting: () => transactions.waiting() + connections.waiting(),
   };
 };
