@@ -19,12 +19,13 @@ const columns = [
   'single prices 200 %',
   'p99 ms',
   'batches in time %',
+  'account requests in time %',
   'refused by kind',
   'verdict',
 ] as const;
 
 const rowOf = (result: AttackResult): string[] => {
-  const { singlesShare, singlesP99Ms, batchesShare } = callerFigures(result.caller);
+  const { singlesShare, singlesP99Ms, batchesShare, accountShare } = callerFigures(result.caller);
   const refused = Object.entries(result.refused).map(([kind, count]) => `${kind}: ${count}`);
   const faults = allFaults(result);
   return [
@@ -39,6 +40,7 @@ const rowOf = (result: AttackResult): string[] => {
     percent(singlesShare),
     Number.isNaN(singlesP99Ms) ? '-' : String(Math.round(singlesP99Ms)),
     percent(batchesShare),
+    percent(accountShare),
     refused.join(', ') || 'none',
     faults.length === 0 ? 'passed' : `FAILED: ${faults.join('; ')}`,
   ];
@@ -71,14 +73,16 @@ export const reportOf = (results: readonly AttackResult[], requests: number, con
   const all = results.flatMap(({ caller }) => caller);
   const wholeRun = callerFaults(all, true);
   const failed = results.filter((result) => allFaults(result).length > 0).length + (wholeRun.length > 0 ? 1 : 0);
-  const { singles, singlesShare, singlesP99Ms, batches, batchesShare } = callerFigures(all);
+  const figures = callerFigures(all);
+  const { singles, singlesShare, singlesP99Ms, batches, batchesShare } = figures;
   const verdict =
     failed === 0
       ? `All ${results.length} runs passed.`
       : `${results.filter((result) => allFaults(result).length > 0).length} of ${results.length} runs failed.`;
   const whole =
     `The good caller over the whole run: ${percent(singlesShare)} % of ${singles} single prices were 200, p99 ` +
-    `${Math.round(singlesP99Ms)} ms; ${percent(batchesShare)} % of ${batches} batches were 200 within 2 s.` +
+    `${Math.round(singlesP99Ms)} ms; ${percent(batchesShare)} % of ${batches} batches were 200 within 2 s; ${percent(figures.accountShare)} % ` +
+    `of ${figures.accountRequests} account requests were 200 within 5 s.` +
     (wholeRun.length > 0 ? ` FAILED: ${wholeRun.join('; ')}.` : '');
   const table = [columns, columns.map(() => '---'), ...results.map((result) => rowOf(result).map(cell))]
     .map((cells) => `| ${cells.join(' | ')} |`)
@@ -101,6 +105,8 @@ An attack has passed when
   part of it) stays below ${mebibytes(limits.maxResidentBytes)} MiB, and is below ${mebibytes(limits.maxResidentAfterBytes)} MiB within a minute after it;
 - the well-behaved caller gets at least ${limits.minSinglesShare * 100} % of the single prices with 200 and a p99 below ${limits.maxSinglesP99Ms} ms, and at
   least ${limits.minBatchesShare * 100} % of the batches with 200 within ${limits.maxBatchMs / 1_000} s;
+- people with accounts, at addresses of their own, who sign in and read their profile, settings, sessions and keys, get at least ${limits.minAccountShare * 100} % of
+  the answers with 200 within ${limits.maxAccountMs / 1_000} s;
 - \`volwatch_abuse_refused_total\` counts it under the expected kind, where there is one.
 
 In the column of answers, \`cut\` is a connection that the service closed before a whole answer, \`held\` one that was still open

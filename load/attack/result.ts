@@ -33,6 +33,8 @@ export type CallerFigures = {
   readonly singlesP99Ms: number;
   readonly batches: number;
   readonly batchesShare: number;
+  readonly accountRequests: number;
+  readonly accountShare: number;
 };
 
 export const limits = {
@@ -42,6 +44,8 @@ export const limits = {
   maxSinglesP99Ms: 250,
   minBatchesShare: 0.95,
   maxBatchMs: 2_000,
+  minAccountShare: 0.99,
+  maxAccountMs: 5_000,
   /** With fewer samples a percentile is not reliable. The samples still count in the figure of the whole run. */
   minSamplesForP99: 100,
 } as const;
@@ -52,6 +56,8 @@ export const callerFigures = (samples: readonly CallerSample[]): CallerFigures =
   const batches = samples.filter(({ kind }) => kind === 'batch');
   const served = singles.filter(({ status }) => status === 200);
   const inTime = batches.filter(({ status, ms }) => status === 200 && ms <= limits.maxBatchMs);
+  const account = samples.filter(({ kind }) => kind === 'account');
+  const accountServed = account.filter(({ status, ms }) => status === 200 && ms <= limits.maxAccountMs);
   // All samples count, because a request without an answer must not improve the latency.
   const sorted = singles.map(({ ms }) => ms).toSorted((a, b) => a - b);
   return {
@@ -60,5 +66,7 @@ export const callerFigures = (samples: readonly CallerSample[]): CallerFigures =
     singlesP99Ms: sorted[Math.ceil(sorted.length * 0.99) - 1] ?? Number.NaN,
     batches: batches.length,
     batchesShare: inTime.length / batches.length,
+    accountRequests: account.length,
+    accountShare: accountServed.length / account.length,
   };
 };

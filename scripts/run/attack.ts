@@ -37,6 +37,8 @@ const settings: RunSettings = {
 };
 /** Slow attacks get their refusal only after the grace times of the service. */
 const mixedSettings: RunSettings = { ...settings, maxAttackMs: short ? 25_000 : 90_000, memoryWaitMs: 60_000 };
+/** People of the good caller. With so many, none of them reaches a limit of sign-ins. */
+const accounts = 12;
 /** A value far above the limit. The service is killed before the machine runs out of memory. */
 const guardBytes = 6_144 * mebibyte;
 
@@ -78,7 +80,7 @@ const results: AttackResult[] = [];
 try {
   // In the short form, the service must refuse a slow body within the short duration of the attack.
   const world = await startWorld(scope, short ? { BODY_GRACE_MS: '2500', ANSWER_GRACE_MS: '5000' } : {});
-  const caller = startGoodCaller(world.url);
+  const caller = startGoodCaller(world.url, await world.people.make(accounts));
   scope.teardown(caller.close);
   // Real attackers run on other machines, so these must not take processor time from the service.
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL);

@@ -18,7 +18,7 @@ const passed: AttackResult = {
   lostBy: '',
   maxResidentBytes: 400 * 1_048_576,
   residentAfter: { root: 200 * 1_048_576, descendants: [100 * 1_048_576] },
-  caller: [...samples('single', 200), ...samples('batch', 40)],
+  caller: [...samples('single', 200), ...samples('batch', 40), ...samples('account', 100)],
   expectedKinds: [['body_expansion', 'body_structure']],
   refused: { body_structure: 1_000 },
   fault: undefined,
@@ -70,6 +70,18 @@ const failed: readonly (readonly [Partial<AttackResult>, RegExp])[] = [
     },
     /within 2 s \(1 with 503 Too many bodies are being read\)/,
   ],
+  [
+    {
+      caller: [
+        ...samples('single', 100),
+        ...samples('batch', 10),
+        ...samples('account', 98),
+        ...samples('account', 1, 200, 5_001),
+        ...samples('account', 1, 503),
+      ],
+    },
+    /98\.0 % of the account requests were 200 within 5 s \(1 slow, 1 with 503\)/,
+  ],
   [{ caller: samples('single', 100) }, /NaN % of the batches/],
   [{ caller: [] }, /NaN % of the single/],
 ];
@@ -91,7 +103,7 @@ test('every group of kinds must have been counted', (t) => {
 test('a percentile of few samples is no fault of one attack, and one of the whole run', (t) => {
   const few = [...samples('single', 50, 200, 400), ...samples('batch', 10)];
   t.deepEqual(callerFaults(few, false), []);
-  t.deepEqual(callerFaults(few, true), ['p99 of the single prices was 400 ms']);
+  t.deepEqual(callerFaults([...few, ...samples('account', 9)], true), ['p99 of the single prices was 400 ms']);
 });
 
 test('a request without an answer counts in the percentile', (t) => {
