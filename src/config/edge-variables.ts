@@ -194,7 +194,7 @@ export const edgeSections = {
     ANSWER_BACKLOG_BYTES: variable(
       integer(65_536, 2 ** 40),
       '268435456',
-      'Max bytes of answers that wait to be read. Above it an answer of the caller with the most bytes is cut, or the request gets 503 `overloaded`',
+      'Max bytes of answers that wait to be read; each compression of one counts as 768 KB more. Above it an answer of the caller with the most bytes is cut, or the request gets 503 `overloaded`',
     ),
     ANSWER_BACKLOG_BYTES_BY_CALLER: variable(
       integer(65_536, 2 ** 40),

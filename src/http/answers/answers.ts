@@ -43,6 +43,12 @@ const largeBytes = 65_536;
 const piecesBytes = 262_144;
 
 /**
+ * The state of a compression and its output that waits, until its client has read all. Measured with answers of 70 to 600 KB: 0.4 to 0.7 MB
+ * for zstd, 0.4 to 1.2 MB for br, 0.4 MB for gzip.
+ */
+const compressionBytes = 786_432;
+
+/**
  * Lists, results and batches may be large. Root routes are excluded, because their answers are in shared memory and
  * health checks must never be refused.
  */
@@ -68,9 +74,10 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
     },
   });
 
-  const holdPieces = (ctx: HttpContext, pieces: AnswerPieces): void => {
-    const required = pieces.byteLength < largeBytes;
-    pieces.onReleased = backlog.hold(ctx.state.request, ctx.res, pieces.byteLength, required);
+  const holdPieces = (ctx: HttpContext, pieces: AnswerPieces, isCompressed: boolean): void => {
+    // A piece is released when the compression has taken it, and the compression when the response closes.
+    const bytes = pieces.byteLength + (isCompressed ? compressionBytes : 0);
+    pieces.onReleased = backlog.hold(ctx.state.request, ctx.res, bytes, bytes < largeBytes);
   };
 
   const holdWhole = (ctx: HttpContext, body: string | Buffer): void => {
@@ -82,7 +89,7 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
       return;
     }
     const pieces = new AnswerPieces([typeof body === 'string' ? Buffer.from(body) : body]);
-    holdPieces(ctx, pieces);
+    holdPieces(ctx, pieces, false);
     ctx.body = pieces;
     ctx.length = length;
   };
@@ -98,7 +105,8 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
       const { body } = ctx;
       if (ctx.method === 'HEAD' || ctx.res.closed) return;
       if (typeof body === 'string' || Buffer.isBuffer(body)) holdWhole(ctx, body);
-      else if (body instanceof Readable && ctx.state.pieces !== undefined) holdPieces(ctx, ctx.state.pieces);
+      const { pieces } = ctx.state;
+      if (body instanceof Readable && pieces !== undefined) holdPieces(ctx, pieces, body !== pieces);
     },
   };
 };

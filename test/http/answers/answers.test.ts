@@ -29,6 +29,12 @@ const common = {
 } as const;
 const bytes = z.custom<Buffer | AnswerPieces>();
 
+const openBytes = 100_000;
+/** An answer of which nothing is ever sent. */
+class OpenPieces extends AnswerPieces {
+  override _read(): void {}
+}
+
 const start = async (t: ExecutionContext, options: Partial<AnswersDeps> = {}) => {
   const metrics = recordMetrics();
   const refused: [AbuseKind, string | undefined][] = [];
@@ -64,6 +70,7 @@ const start = async (t: ExecutionContext, options: Partial<AnswersDeps> = {}) =>
       get('/whole', () => Buffer.alloc(largeBytes, 'x')),
       get('/pieces', () => new AnswerPieces(pieces(() => 'x'.repeat(65_536)))),
       get('/random', () => new AnswerPieces(pieces(() => randomBytes(49_152).toString('base64')))),
+      get('/open', () => new OpenPieces([Buffer.alloc(openBytes, 'x')])),
       get('/page', () => Buffer.alloc(150_000, 'x')),
       get('/small', () => Buffer.from('small')),
       get('/small', () => Buffer.from('small'), { method: 'POST' }),
@@ -121,6 +128,22 @@ for (const encoding of ['zstd', 'br', 'gzip']) {
     await eventually(() => outstanding() === 0, 'its bytes are not counted any more');
   });
 }
+
+test('the memory of a compression counts until its response closes, as the bytes of the answer do', async (t) => {
+  const { port, from, outstanding } = await start(t);
+  const ask = (headers: string): Socket => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(from('192.0.2.1', '/open', headers)));
+    t.teardown(() => socket.destroy());
+    return socket;
+  };
+  const plain = ask('');
+  await eventually(() => outstanding() === openBytes, 'the answer counts');
+  const compressed = ask('Accept-Encoding: zstd\r\n');
+  await eventually(() => outstanding() > 2 * openBytes + megabyte / 2, 'the second one counts with its compression');
+  plain.destroy();
+  compressed.destroy();
+  await t.notThrowsAsync(eventually(() => outstanding() === 0, 'nothing counts any more'));
+});
 
 test('a client that reads at more than the min rate gets its whole answer, however long that takes', async (t) => {
   const { slow, metrics, outstanding } = await start(t, { graceMs: 4_000, minBytesPerSecond: 200_000 });
