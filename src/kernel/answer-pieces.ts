@@ -6,13 +6,17 @@ import { createTurns } from './streams/turns.ts';
 const sliceBytes = 65_536;
 /** A slice keeps the memory of its whole piece until it is sent. So slices of pieces larger than this are copied. */
 const copyAboveBytes = 1_048_576;
+/** Slices that wait in this stream and in the response. */
+const waitingSlices = 2;
 
 /**
- * The bytes of a large answer as a stream. It releases each piece when the client has received it, so that the memory
+ * The bytes of a large answer as a stream. It releases each piece when its last slice waits to be sent, so that the memory
  * is free while the rest is sent. The creator must not keep references to the pieces.
  */
 export class AnswerPieces extends Readable {
   readonly byteLength: number;
+  /** Max bytes that are in memory after their release, because slices of them wait to be sent. */
+  readonly maxUnsentBytes: number;
   /** Is called with the size in bytes of each piece that is released. */
   onReleased: ((bytes: number) => void) | undefined;
   /** In reverse order: the next piece is the last. */
@@ -25,6 +29,8 @@ export class AnswerPieces extends Readable {
     super({ highWaterMark: sliceBytes });
     this.#pieces = pieces.toReversed();
     this.byteLength = byteLengthOf(pieces);
+    const held = pieces.map(({ byteLength }) => (byteLength > copyAboveBytes ? sliceBytes : byteLength));
+    this.maxUnsentBytes = Math.min(this.byteLength, Math.max(0, ...held) + waitingSlices * sliceBytes);
   }
 
   override _read(): void {

@@ -41,6 +41,11 @@ export type ChunkStore = {
    * `concurrency_limit_exceeded` while another request writes the same chunk, or after its write failed
    */
   readonly write: (chunk: Reserved & ChunkTurn, bytes: ByteBlocks) => Promise<void>;
+  /**
+   * Locks the chunks of a job, or those whose bytes are not written yet, without a wait.
+   * @returns false if another transaction writes one of them
+   */
+  readonly lock: (query: Query, jobId: string, which: 'all' | 'reserved') => Promise<boolean>;
   /** Replaces the input of a chunk with its result. @throws AppError `quota_exceeded` */
   readonly finish: (priced: Priced) => Promise<void>;
 };
@@ -131,6 +136,16 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
         if (!(error instanceof AppError && error.code === 'concurrency_limit_exceeded')) await release(chunk);
         throw error;
       }
+    },
+
+    lock: async (query, jobId, which) => {
+      const condition = `job_id = $1 and ($2 = 'all' or status = 'storing')`;
+      const [row] = await query<{ is_free: boolean }>(
+        `select (select count(*) from pricing_chunk where ${condition})
+           = (select count(*) from (select from pricing_chunk where ${condition} for update skip locked) free) as is_free`,
+        [jobId, which],
+      );
+      return row!.is_free;
     },
 
     finish: async ({ jobId, number, owner, output, rows, failed }) => {

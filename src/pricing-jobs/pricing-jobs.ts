@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LockMode } from '@mikro-orm/core';
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -8,8 +9,10 @@ import type { JobEnqueuer, JobHandler, JobRemover } from '#src/kernel/ports/jobs
 import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
+import { digestInTurns } from '#src/kernel/streams/digest-in-turns.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { createChunkPricing, type ChunkPricingDeps } from './chunk-pricing.ts';
 import { chunkKey, createChunkStore } from './chunk-store.ts';
@@ -63,7 +66,7 @@ export type PricingJobs = {
    * @throws AppError `resource_not_found`, `precondition_failed`, `quota_exceeded`
    */
   readonly add: (subject: string, id: string, number: number, bytes: Uint8Array | ByteBlocks) => Promise<PricingJob>;
-  /** Closes the job for further chunks. */
+  /** Closes the job for further chunks. @throws AppError `database_conflict` if one of them is being written for 5 s */
   readonly submit: (subject: string, id: string) => Promise<PricingJob>;
   readonly find: (subject: string, id: string) => Promise<PricingJob>;
   /**
@@ -72,7 +75,7 @@ export type PricingJobs = {
    * throws `resource_not_found` if the job was cancelled meanwhile, and `overloaded` if too many other results are being read
    */
   readonly result: (subject: string, id: string, number: number) => Promise<UnreadBlocks>;
-  /** Removes all chunks. Waiting chunks are not priced any more. */
+  /** Removes all chunks. Waiting chunks are not priced any more. @throws as `submit` */
   readonly cancel: (subject: string, id: string) => Promise<void>;
   /** Prices one chunk. */
   readonly handle: JobHandler;
@@ -122,21 +125,7 @@ const toJob = (row: JobRow): PricingJob => {
 /** The schema of a chunk, which is its first message, must be within so many bytes. */
 const maxSchemaBytes = 1_048_576;
 
-/** Bytes between two turns of the event loop. `crypto.subtle.digest` would copy all bytes in one step. */
-const digestPartBytes = 131_072;
-
-const digestOf = async ({ blocks }: ByteBlocks): Promise<string> => {
-  const hash = createHash('sha256');
-  const turns = createTurns();
-  for (const block of blocks) {
-    for (let start = 0; start < block.length; start += digestPartBytes) {
-      hash.update(block.subarray(start, start + digestPartBytes));
-      const turn = turns.give();
-      if (turn) await turn;
-    }
-  }
-  return hash.digest('hex');
-};
+const chunkDigest = { algorithm: 'sha256', encoding: 'hex' } as const;
 
 const failureOf = (reason: ErrorCode): AppError =>
   new AppError(
@@ -150,6 +139,13 @@ const failureOf = (reason: ErrorCode): AppError =>
 const maxResultsAtOnce = 4;
 /** Results that wait for their turn. */
 const maxResultsWaiting = 256;
+
+/** Max wait for a chunk of a job that is being written: a large one takes about a second while the database is busy. */
+const maxWriteWaitMs = 5_000;
+const writePauseMs = 100;
+
+const beingWritten = (): AppError =>
+  new AppError('database_conflict', 'A chunk of this job is being stored: try again', { retryAfter: 1 });
 
 const noResult = (): AppError =>
   new AppError('resource_not_found', 'This chunk has no result yet: GET /pricing/jobs/ID says when it is done');
@@ -182,6 +178,26 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     return job;
   };
 
+  /** Changes of one job run one after another, and those that wait hold no connection. */
+  const changeOf = (id: string) => ({ operation: 'pricing_job.change', alone: lockNames.pricingJob(id) }) as const;
+
+  /** Changes a job and the chunks that it locks. While one of them is being written, the change waits without a connection. */
+  const changeWithChunks = async <T>(
+    { subject, id, which }: { readonly subject: string; readonly id: string; readonly which: 'all' | 'reserved' },
+    change: (transaction: Transaction, job: Awaited<ReturnType<typeof findLocked>>) => Promise<T>,
+  ): Promise<T> => {
+    for (const until = clock.monotonic() + maxWriteWaitMs; ; await sleep(writePauseMs)) {
+      currentRequest()?.signal.throwIfAborted();
+      const changed = await unitOfWork.run(changeOf(id), async (transaction) => {
+        const job = await findLocked(transaction, subject, id);
+        if (!(await store.lock(transaction.query, id, which))) return undefined;
+        return { value: await change(transaction, job) };
+      });
+      if (changed) return changed.value;
+      if (clock.monotonic() >= until) throw beingWritten();
+    }
+  };
+
   return {
     open: async ({ subject, owner }, alsoInTransaction) => {
       const defaults = (await defaultsOfCaller()) ?? null;
@@ -203,9 +219,9 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       measure('store', async () => {
         const bytes = ByteBlocks.of(given);
         assertStream(bytes.start(maxSchemaBytes));
-        const digest = await digestOf(bytes);
+        const digest = await digestInTurns(bytes.blocks, chunkDigest, createTurns());
         const network = networkOfRequest();
-        const { owner, isNew } = await unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+        const { owner, isNew } = await unitOfWork.run(changeOf(jobId), async (transaction) => {
           const job = await findLocked(transaction, subject, jobId);
           if (job.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
           const chunk = {
@@ -224,9 +240,7 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       }),
 
     submit: (subject, id) =>
-      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
-        const { em, query } = transaction;
-        const job = await findLocked(transaction, subject, id);
+      changeWithChunks({ subject, id, which: 'reserved' }, async ({ em, query }, job) => {
         if (job.status === 'open') {
           job.status = 'submitted';
           job.submittedAt = clock.now();
@@ -258,8 +272,8 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     },
 
     cancel: (subject, id) =>
-      unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
-        (await findLocked(transaction, subject, id)).status = 'cancelled';
+      changeWithChunks({ subject, id, which: 'all' }, async (transaction, job) => {
+        job.status = 'cancelled';
         const chunks = await transaction.query<{ number: number }>(
           'delete from pricing_chunk where job_id = $1 returning number',
           [id],

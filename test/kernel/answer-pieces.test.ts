@@ -83,3 +83,11 @@ for (const size of [65_536, 2_000_000]) {
     t.true(collected.size >= count - kept, `${collected.size} of ${count} pieces were collected`);
   });
 }
+
+test('what waits to be sent counts, although its pieces are released', (t) => {
+  const of = (...sizes: number[]): number => new AnswerPieces(sizes.map((size) => Buffer.alloc(size))).maxUnsentBytes;
+  t.is(of(200_000), 200_000);
+  t.is(of(2 ** 20, 2 ** 20, 10), 2 ** 20 + 131_072, 'a slice keeps its piece');
+  t.is(of(16 * 2 ** 20), 196_608, 'slices of a larger piece are copied');
+  t.is(of(), 0);
+});

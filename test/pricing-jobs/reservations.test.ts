@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { Client } from 'pg';
 import { createChunkStore } from '#src/pricing-jobs/chunk-store.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { outcome, owner, setup } from './setup.ts';
@@ -22,7 +23,7 @@ const setupChunk = async (t: ExecutionContext, status?: 'storing' | 'waiting') =
       ),
     );
   const chunks = () => admin.query('select status, digest from pricing_chunk');
-  return { id, pricing, write, chunks };
+  return { id, admin, pricing, write, chunks };
 };
 
 for (const status of ['storing', 'waiting'] as const) {
@@ -45,3 +46,44 @@ test('the same rows that another request has stored are stored once', async (t) 
   t.is(await write('other'), 'none');
   t.deepEqual(await chunks(), [{ status: 'waiting', digest: 'other' }]);
 });
+
+test('a job whose chunk is being written is submitted or cancelled after it, and waits without a connection', async (t) => {
+  const { pricing, hooks, database, metrics, admin } = await setup(t);
+  const { id } = await pricing.open({ subject: owner, owner });
+  const writing = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
+  t.teardown(end.resolve);
+  hooks.onEnqueue = async () => {
+    writing.resolve();
+    await end.promise;
+  };
+  const added = pricing.add(owner, id, 1, Buffer.from('abc'));
+  await writing.promise;
+  const changes = [pricing.submit(owner, id), ...Array.from({ length: 30 }, () => pricing.cancel(owner, id))];
+  const locked = `select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+  const used: number[] = [];
+  for (let sample = 0; sample < 20; sample += 1) {
+    t.deepEqual(await admin.query(locked), [{ count: 0 }]);
+    database.collect();
+    used.push(metrics.value('db_client_connection_count', { pool: 'primary', state: 'used' }));
+  }
+  t.true(Math.max(...used) <= 2, `the write and at most one change have a connection: ${used.join(' ')}`);
+  end.resolve();
+  await Promise.all([added, ...changes]);
+  t.is((await pricing.find(owner, id)).status, 'cancelled');
+  t.deepEqual(await admin.query('select number from pricing_chunk'), []);
+});
+
+for (const change of ['submit', 'cancel'] as const) {
+  test(`a job is not changed while one of its chunks is locked for five seconds: ${change}`, async (t) => {
+    const { id, pricing, admin, chunks } = await setupChunk(t, 'storing');
+    const writer = new Client({ connectionString: admin.url });
+    await writer.connect();
+    t.teardown(() => writer.end());
+    await writer.query('begin; select from pricing_chunk for update');
+    t.is(await outcome(pricing[change](owner, id)), 'database_conflict');
+    await writer.query('rollback');
+    t.is((await pricing.find(owner, id)).status, 'open');
+    t.is((await chunks()).length, 1);
+  });
+}

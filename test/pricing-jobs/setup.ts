@@ -42,7 +42,8 @@ export const setup = async (
   clock: Clock = systemClock,
 ) => {
   const admin = await setupDatabase(t);
-  const database = await createDatabase({ ...databaseSettings(admin.url), entities: pricingJobEntities });
+  const metrics = recordMetrics();
+  const database = await createDatabase({ ...databaseSettings(admin.url), metrics, entities: pricingJobEntities });
   t.teardown(() => database.close());
   const queued: JobData[] = [];
   const groups: (string | undefined)[] = [];
@@ -75,7 +76,6 @@ export const setup = async (
   const assertStream = (bytes: Uint8Array): void => {
     if (bytes[0] === 0xff) throw new AppError('malformed_body');
   };
-  const metrics = recordMetrics();
   const deps = {
     networkOfRequest: () => hooks.network,
     clock,

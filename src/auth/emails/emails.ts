@@ -5,7 +5,7 @@ import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { lockNames } from '../lock-names.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import { EmailChangeEntity, UserAccountEntity, type AccountTokenPurpose } from '../account-entities.ts';
 import { accountTokenInvalid, type TokenHolder } from '../letters/account-token-reads.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';

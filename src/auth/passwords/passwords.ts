@@ -5,7 +5,7 @@ import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { lockNames } from '../lock-names.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeNewSecondFactor, removeSecondFactor, unlockSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';

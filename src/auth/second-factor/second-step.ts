@@ -3,7 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { lockNames } from '../lock-names.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
 import { newOpaqueToken, tokenDigest } from '../secrets/opaque-token.ts';
 import type { NewSession, Sessions } from '../sessions/session.ts';

@@ -1,13 +1,10 @@
 import { defaultLimit } from '#src/kernel/lists/pagination.ts';
-import {
-  createSharedPlaces,
-  type SharedPlaces,
-  type SharedPlacesDeps,
-} from '#src/kernel/requests/callers/shared-places.ts';
+import { createSharedPlaces, type SharedPlacesDeps } from '#src/kernel/requests/callers/shared-places.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 
 /** Requests that hold a database connection or the event loop longer than others. */
 export type LargeWork = 'page' | 'body';
+type LargeWorkPlace = LargeWork | 'veryLargeBody';
 
 /** The parameters that say how many rows an answer has. */
 export const rowParameters = ['limit', 'latest'] as const;
@@ -15,10 +12,15 @@ export const rowParameters = ['limit', 'latest'] as const;
 export const maxSmallPage = defaultLimit;
 /** Larger bodies that are stored need a place. PostgreSQL takes about 100 ms for a body of 4 MB. */
 const maxSmallBodyBytes = 262_144;
+/**
+ * While PostgreSQL writes a larger body, which takes up to a second for 16 MB, other writes of the table wait for it, each with a connection.
+ * So these are written one at a time, and smaller ones have the other places.
+ */
+const maxLargeBodyBytes = 2_097_152;
 
 const retryAfter = 1;
 /** More than the networks of an attack, so that each has a place in the queue. The memory of bodies that wait has limits of its own. */
-const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'metrics' | 'now'>>> = {
+const bounds: Readonly<Record<LargeWorkPlace, Omit<SharedPlacesDeps, 'abuse' | 'metrics' | 'now'>>> = {
   page: {
     work: 'large_page',
     maxRunning: 4,
@@ -37,6 +39,23 @@ const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'metri
     detail: 'Other large bodies are being stored',
     retryAfter,
   },
+  veryLargeBody: {
+    work: 'very_large_body',
+    maxRunning: 1,
+    maxWaiting: 256,
+    maxPerCaller: 8,
+    detailOfCaller: 'Too many large bodies of this caller are being stored',
+    detail: 'Other large bodies are being stored',
+    retryAfter,
+  },
+};
+
+export type LargeWorkPlaces = {
+  /**
+   * Runs the work when it has all these places. They are taken in this order.
+   * @throws as `SharedPlaces`
+   */
+  readonly use: <T>(names: readonly LargeWorkPlace[], work: () => Promise<T>) => Promise<T>;
 };
 
 /**
@@ -44,12 +63,16 @@ const bounds: Readonly<Record<LargeWork, Omit<SharedPlacesDeps, 'abuse' | 'metri
  * event loop. Many clients with a fair share each would hold all connections together, and small requests would find none. Networks take turns. See
  * docs/decisions/0330.
  */
-export const createLargeWorkPlaces = (
-  deps: Pick<SharedPlacesDeps, 'abuse' | 'metrics'>,
-): Readonly<Record<LargeWork, SharedPlaces>> => ({
-  page: createSharedPlaces({ ...deps, ...bounds.page }),
-  body: createSharedPlaces({ ...deps, ...bounds.body }),
-});
+export const createLargeWorkPlaces = (deps: Pick<SharedPlacesDeps, 'abuse' | 'metrics'>): LargeWorkPlaces => {
+  const places = {
+    page: createSharedPlaces({ ...deps, ...bounds.page }),
+    body: createSharedPlaces({ ...deps, ...bounds.body }),
+    veryLargeBody: createSharedPlaces({ ...deps, ...bounds.veryLargeBody }),
+  };
+  return {
+    use: (names, work) => names.reduceRight((next, each) => () => places[each].use(next), work)(),
+  };
+};
 
 type Declared = Pick<Route, 'load' | 'request' | 'ownPlaces' | 'streamBody' | 'bodyLimit'>;
 
@@ -63,10 +86,16 @@ export const largeWorkOf = ({ load, request, ownPlaces, streamBody, bodyLimit }:
   return isStored && request.body !== undefined && !streamBody ? 'body' : undefined;
 };
 
-/** Whether a request is large enough to need a place. `bodyBytes`: without compression. */
-export const isLarge: Readonly<
-  Record<LargeWork, (request: { readonly query: unknown; readonly bodyBytes: number }) => boolean>
-> = {
-  page: ({ query }) => rowParameters.some((name) => Number(Object(query)[name]) > maxSmallPage),
-  body: ({ bodyBytes }) => bodyBytes > maxSmallBodyBytes,
+type LargeWorkSize = { readonly query: unknown; /** Without compression. */ readonly bodyBytes: number };
+
+const placesOf: Readonly<Record<LargeWork, (size: LargeWorkSize) => readonly LargeWorkPlace[]>> = {
+  page: ({ query }) => (rowParameters.some((name) => Number(Object(query)[name]) > maxSmallPage) ? ['page'] : []),
+  body: ({ bodyBytes }) => {
+    // The place that few can have comes first, so that those that wait for it hold no other place.
+    if (bodyBytes > maxLargeBodyBytes) return ['veryLargeBody', 'body'];
+    return bodyBytes > maxSmallBodyBytes ? ['body'] : [];
+  },
 };
+
+/** @returns the places that a request must have; none if it is small */
+export const placesFor = (work: LargeWork, size: LargeWorkSize): readonly LargeWorkPlace[] => placesOf[work](size);

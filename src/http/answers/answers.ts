@@ -75,9 +75,15 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
   });
 
   const holdPieces = (ctx: HttpContext, pieces: AnswerPieces, isCompressed: boolean): void => {
-    // A piece is released when the compression has taken it, and the compression when the response closes.
     const bytes = pieces.byteLength + (isCompressed ? compressionBytes : 0);
-    pieces.onReleased = backlog.hold(ctx.state.request, ctx.res, bytes, bytes < largeBytes);
+    const giveUp = backlog.hold(ctx.state.request, ctx.res, bytes, bytes < largeBytes);
+    // The compression, and what waits to be sent, count until the response closes.
+    let releasable = pieces.byteLength - pieces.maxUnsentBytes;
+    pieces.onReleased = (released) => {
+      const given = Math.min(released, releasable);
+      releasable -= given;
+      giveUp(given);
+    };
   };
 
   const holdWhole = (ctx: HttpContext, body: string | Buffer): void => {

@@ -7,7 +7,8 @@ import { versionTag } from '#src/kernel/requests/conditional/expected-versions.t
 import { matchesIfNoneMatch } from '#src/kernel/requests/entity-tags.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
-import { createTurns, nextTurnOfLoop, type Turns } from '#src/kernel/streams/turns.ts';
+import { digestInTurns } from '#src/kernel/streams/digest-in-turns.ts';
+import { createTurns, nextTurnOfLoop } from '#src/kernel/streams/turns.ts';
 import { isJsonType, type CompiledRoute } from './compiled-route.ts';
 import { isLargeAnswer, largeJson } from './large-answer.ts';
 import type { HttpContext } from './types.ts';
@@ -107,17 +108,7 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
 const contentOf = (route: CompiledRoute, body: unknown, produces: string): string | Buffer =>
   Buffer.isBuffer(body) || (typeof body === 'string' && !isJsonType(produces)) ? body : jsonOf(route, body);
 
-/** Bytes between two turns of the event loop, about 0.5 ms. */
-const digestPartBytes = 262_144;
-
-const digestInTurns = async (content: Buffer, turns: Turns): Promise<string> => {
-  const hash = createHash('sha1');
-  for (let start = 0; start < content.length; start += digestPartBytes) {
-    await turns.give();
-    hash.update(content.subarray(start, start + digestPartBytes));
-  }
-  return hash.digest('base64url');
-};
+const bodyTag = { algorithm: 'sha1', encoding: 'base64url' } as const;
 
 const sendLarge = async (
   ctx: HttpContext,
@@ -127,7 +118,7 @@ const sendLarge = async (
 ): Promise<void> => {
   const { signal } = ctx.state.request;
   const content = await largeJson(reply.body, (pointer) => refuseNumber(route, pointer), { signal });
-  if (isOfBody(route)) digests.set(content, await digestInTurns(content, createTurns({ signal })));
+  if (isOfBody(route)) digests.set(content, await digestInTurns([content], bodyTag, createTurns({ signal })));
   // The answer is sent in slices of its own, and the turn of the digest must not be longer for the first of them.
   await nextTurnOfLoop();
   sendContent(ctx, route, reply, content, produces);

@@ -5,6 +5,7 @@ export const boundedWorks = [
   'account_export',
   'large_page',
   'large_body',
+  'very_large_body',
   'event_search',
   'index_explanation',
   'job_result',

@@ -85,7 +85,7 @@ export const process: RowSpec = {
       kind: 'timeseries',
       title: 'Wait for places at p95',
       description:
-        'How long works wait for one of the places that bound how many of them run at once: passwords, exports, large pages and bodies, searches, explanations, results of jobs, calls to Google, long syncs. Networks take turns, so a lasting wait means that many networks do this work.',
+        'How long works wait for one of the places that bound how many of them run at once: passwords, exports, large pages and bodies (those above 2 MB one at a time), searches, explanations, results of jobs, calls to Google, long syncs. Networks take turns, so a lasting wait means that many networks do this work.',
       unit: 'seconds',
       exemplars: true,
       queries: [

@@ -3,7 +3,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import type { Caller } from '../../admission/shares.ts';
-import { createLargeWorkPlaces, isLarge, largeWorkOf } from '../../admission/large-work.ts';
+import { createLargeWorkPlaces, largeWorkOf, placesFor } from '../../admission/large-work.ts';
 import type { LoadShedding } from '../../admission/load-shedding.ts';
 import { hasUnexpectedBody } from '../../admission/unread-body.ts';
 import type { Answers } from '../../answers/answers.ts';
@@ -75,8 +75,9 @@ export const createLoadSteps = ({ loadShedding, answers, abuse, metrics }: LoadS
       const work = largeWorkOf(declaration);
       if (loadShedding === undefined || work === undefined) return undefined;
       return ({ state: { input, request, bodyBytes = 0 } }, next) => {
-        if (!isLarge[work]({ query: input.query, bodyBytes })) return next();
-        return largeWork[work].use(() => {
+        const places = placesFor(work, { query: input.query, bodyBytes });
+        if (places.length === 0) return next();
+        return largeWork.use(places, () => {
           request.holdsPlace = true;
           return next();
         });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
-import { createLargeWorkPlaces, isLarge, largeWorkOf } from '#src/http/admission/large-work.ts';
+import { createLargeWorkPlaces, largeWorkOf, placesFor } from '#src/http/admission/large-work.ts';
 import { pageQuery } from '#src/kernel/lists/pagination.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
@@ -19,28 +19,47 @@ test('lists have large pages, and routes that store bodies have large bodies', (
   t.is(largeWorkOf({ load: 'write', request: body, streamBody: true }), undefined, 'uploads have places of their own');
 });
 
-test('a page is large above the default limit, a body above 256 KB', (t) => {
-  const page = (limit: number) => isLarge.page({ query: { limit }, bodyBytes: 0 });
-  t.deepEqual([page(100), page(101)], [false, true]);
-  const stored = (bodyBytes: number) => isLarge.body({ query: undefined, bodyBytes });
-  t.deepEqual([stored(262_144), stored(262_145)], [false, true]);
+test('a page is large above the default limit, a body above 256 KB and very large above 2 MB', (t) => {
+  const page = (limit: number) => placesFor('page', { query: { limit }, bodyBytes: 0 });
+  t.deepEqual([page(100), page(101)], [[], ['page']]);
+  const stored = (bodyBytes: number) => placesFor('body', { query: undefined, bodyBytes });
+  t.deepEqual([stored(262_144), stored(262_145), stored(2_097_152)], [[], ['body'], ['body']]);
+  t.deepEqual(stored(2_097_153), ['veryLargeBody', 'body']);
 });
 
-test('large work beyond the places waits, and the networks take turns', async (t) => {
+/** Work that waits for its end, in places of `names`. */
+const setup = (...names: Parameters<ReturnType<typeof createLargeWorkPlaces>['use']>[0]) => {
   const refused: string[] = [];
-  const { body: places } = createLargeWorkPlaces({
-    abuse: { refused: (kind) => void refused.push(kind) },
-    metrics: noMetrics,
-  });
+  const places = createLargeWorkPlaces({ abuse: { refused: (kind) => void refused.push(kind) }, metrics: noMetrics });
   const running: string[] = [];
   const ends: (() => void)[] = [];
-  const from = (clientIp: string): Promise<void> =>
+  const from = (clientIp: string, its = names): Promise<void> =>
     runInRequest({ clientIp, signal: new AbortController().signal } as RequestContext, () =>
-      places.use(async () => {
+      places.use(its, async () => {
         running.push(clientIp);
         await new Promise<void>((resolve) => void ends.push(resolve));
       }),
     );
+  const endNext = async (): Promise<void> => {
+    ends.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { refused, running, ends, from, endNext };
+};
+
+test('one very large body is stored at a time, and leaves places for large ones', async (t) => {
+  const { running, ends, from, endNext } = setup('veryLargeBody', 'body');
+  const waiting = [1, 2, 3, 4].map((number) => from(`192.0.2.${number}`));
+  waiting.push(from('198.51.100.1', ['body']), from('198.51.100.2', ['body']));
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(running.toSorted(), ['192.0.2.1', '198.51.100.1', '198.51.100.2']);
+  while (ends.length > 0) await endNext();
+  t.deepEqual(running.slice(3), ['192.0.2.2', '192.0.2.3', '192.0.2.4']);
+  await Promise.all(waiting);
+});
+
+test('large work beyond the places waits, and the networks take turns', async (t) => {
+  const { refused, running, ends, from, endNext } = setup('body');
   const attacker = Array.from({ length: 8 }, () => from('192.0.2.1'));
   const error = await t.throwsAsync(from('192.0.2.1'), { instanceOf: AppError });
   t.is(error.code, 'concurrency_limit_exceeded');
@@ -48,8 +67,7 @@ test('large work beyond the places waits, and the networks take turns', async (t
   const other = from('198.51.100.1');
   t.deepEqual(running, ['192.0.2.1', '192.0.2.1', '192.0.2.1']);
   while (running.length < 9) {
-    ends.shift()!();
-    await new Promise((resolve) => setImmediate(resolve));
+    await endNext();
   }
   t.is(running.indexOf('198.51.100.1'), 4, 'after one more of the other network, before its other four');
   for (const end of ends) end();

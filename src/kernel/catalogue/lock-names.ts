@@ -2,5 +2,6 @@
 export const lockNames = {
   account: (id: string): string => `account ${id}`,
   address: (email: string): string => `address ${email}`,
+  pricingJob: (id: string): string => `pricing job ${id}`,
   refreshFamily: (id: string): string => `refresh family ${id}`,
 };
