@@ -75,7 +75,7 @@ export const RefreshFamilyEntity = defineEntity({
 export const RefreshTokenEntity = defineEntity({
   name: 'RefreshToken',
   tableName: 'refresh_token',
-  indexes: [{ name: 'refresh_token_family_index', properties: ['family'] }],
+  indexes: [{ name: 'refresh_token_family_time_index', properties: ['family', 'createdAt'] }],
   properties: {
     tokenHash: p.blob().primary(),
     family: () => p.manyToOne(RefreshFamilyEntity).updateRule('no action').deleteRule('cascade'),

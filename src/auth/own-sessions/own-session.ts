@@ -56,7 +56,7 @@ export const liveOwnSessionsSql = `
   union all
   select id, 'tokens', agent, place_hash, created_at,
     (select max(created_at) from refresh_token where family_id = family.id), expires_at,
-    exists (select 1 from refresh_token where family_id = family.id and access_token_id = $4)
+    id = (select family_id from refresh_token where access_token_id = $4) is true
   from refresh_family as family where user_id = $1 and revoked_at is null and expires_at > $2`;
 
 /**

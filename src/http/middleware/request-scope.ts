@@ -43,6 +43,11 @@ type MethodLabel = LabelsOf<'http_server_active_requests'>['http_request_method'
 const methodLabels: ReadonlyMap<string, MethodLabel> = new Map(tracedMethods.map((method) => [method, method]));
 const methodLabel = (method: string): MethodLabel => methodLabels.get(method) ?? '_OTHER';
 
+const hasLeft = (): AppError => new AppError('request_timeout', 'The client has left before the answer');
+const refuseLeft = async (): Promise<void> => {
+  throw hasLeft();
+};
+
 class RequestScope implements RequestContext {
   readonly requestId: string;
   readonly traceId: string;
@@ -52,7 +57,11 @@ class RequestScope implements RequestContext {
   principal?: Principal;
   assertCaller?: () => Promise<void>;
   idempotency?: IdempotencyClaim;
-  readonly #response: ServerResponse;
+  /**
+   * Undefined when it has closed. The timeout of an idle connection, and everything else that is made while a request runs, keeps its
+   * context, and must not keep its body and answer with it.
+   */
+  #response: ServerResponse | undefined;
   readonly #deadlineMs: number;
   #controller: AbortController | undefined;
 
@@ -63,7 +72,15 @@ class RequestScope implements RequestContext {
     this.noCache = request.headers['cache-control']?.includes('no-cache') ?? false;
     this.#response = response;
     this.#deadlineMs = deadlineMs;
+    response.once('close', this.#forget);
   }
+
+  readonly #forget = (): void => {
+    this.#response = undefined;
+    // They know the request too.
+    delete this.idempotency;
+    if (this.assertCaller) this.assertCaller = refuseLeft;
+  };
 
   /** Created at its first use, because most requests never need it. */
   get signal(): AbortSignal {
@@ -71,13 +88,17 @@ class RequestScope implements RequestContext {
     const controller = new AbortController();
     this.#controller = controller;
     // An AppError of status 408, because nobody may cause errors of the service by leaving.
-    const onLeft = () => controller.abort(new AppError('request_timeout', 'The client has left before the answer'));
-    if (this.#response.closed) onLeft();
+    const onLeft = () => controller.abort(hasLeft());
+    const response = this.#response;
+    if (response === undefined || response.closed) {
+      onLeft();
+      return controller.signal;
+    }
     const onDeadline = () => controller.abort(new AppError('overloaded', 'The work took too long', { retryAfter: 1 }));
     const timer = setTimeout(onDeadline, this.#deadlineMs);
-    this.#response.once('close', () => {
+    response.once('close', () => {
       clearTimeout(timer);
-      if (!this.#response.writableFinished) onLeft();
+      if (!response.writableFinished) onLeft();
     });
     return controller.signal;
   }

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { agentFamily } from '#src/kernel/requests/callers/agent-family.ts';
+import { liveOwnSessionsSql } from '#src/auth/own-sessions/own-session.ts';
 import { eventually } from '#testkit/eventually.ts';
 import {
   ada,
@@ -51,6 +52,34 @@ test('a user sees own sign-ins of both kinds, with program and network but no ad
   for (const secret of ['203.0.113', 'secret-extension', 'Gecko']) t.false(rows.includes(secret), secret);
   const page = await room.call('/account/sessions?limit=1&fields=id', { headers: bearer(refreshed) });
   t.deepEqual(page.body['data'], [{ id: mine[0]!.id }]);
+});
+
+test('the list of sign-ins reads a few pages of each sign-in, however many tokens it has', async (t) => {
+  const room = await startRoom(t, quickCaches);
+  const { access } = await signedIn(room);
+  const [{ user_id: user, id }] = (await room.stored.query('select user_id, id from refresh_family')) as [
+    { readonly user_id: string; readonly id: string },
+  ];
+  await room.stored.query(
+    `insert into refresh_family select (jsonb_populate_record(family, jsonb_build_object('id', gen_random_uuid()))).*
+     from refresh_family as family, generate_series(1, 100)`,
+  );
+  await room.stored.query(
+    `insert into refresh_token select (jsonb_populate_record(token, jsonb_build_object(
+       'token_hash', '\\x' || encode(sha256((family.id::text || number)::bytea), 'hex'),
+       'family_id', family.id, 'access_token_id', gen_random_uuid()))).*
+     from refresh_token as token, refresh_family as family, generate_series(1, 1000) as number where family.id <> $1`,
+    [id],
+  );
+  await room.stored.query('analyze refresh_token, refresh_family');
+  const [{ 'QUERY PLAN': plans }] = (await room.stored.query(
+    `explain (analyze, buffers, format json) ${liveOwnSessionsSql}`,
+    [user, new Date(), null, 'other', 3_600],
+  )) as [{ readonly 'QUERY PLAN': readonly [{ readonly Plan: Record<string, number> }] }];
+  const { 'Actual Rows': rows, 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = plans[0].Plan;
+  t.is(rows, 101);
+  t.true(hit + read < 1_500, `${hit + read} pages; all tokens have more than 2,000`);
+  t.is((await list(room, bearer(access))).length, 100);
 });
 
 test('one sign-in ends with its tokens, the others stay; of another user it is not there', async (t) => {
