@@ -77,8 +77,7 @@ class RequestScope implements RequestContext {
 
   readonly #forget = (): void => {
     this.#response = undefined;
-    // They know the request too.
-    delete this.idempotency;
+    // The check knows the request too. Work can go on after the answer, such as an upload, but it checks no caller.
     if (this.assertCaller) this.assertCaller = refuseLeft;
   };
 
