@@ -46,7 +46,11 @@ export const edgeSections = {
     ),
   },
   'The edge': {
-    BODY_LIMIT_BYTES: variable(integer(1, 2 ** 30), '65536', 'Max size of a request body after decompression'),
+    BODY_LIMIT_BYTES: variable(
+      integer(1, 2 ** 30),
+      '65536',
+      'Max size of a request body after decompression. Sign-ins, tokens and changes of passwords have at most 16 KB',
+    ),
     DOCUMENT_BODY_LIMIT_BYTES: variable(
       integer(1, 2 ** 26),
       '524288',

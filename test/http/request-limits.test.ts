@@ -14,7 +14,7 @@ const common = {
   summary: 'For tests',
   auth: 'public',
   rateLimit: 'none',
-  load: 'none',
+  load: 'write',
   errors: [],
 } as const;
 const routes = [
@@ -25,6 +25,15 @@ const routes = [
     request: { body: z.looseObject({}), query: z.object({ n: z.string().optional() }) },
     responses: { 200: z.looseObject({}) },
     handler: async ({ body }) => ({ status: 200, body }),
+  }),
+  defineRoute({
+    ...common,
+    load: 'none',
+    method: 'POST',
+    path: '/sign-in',
+    request: { body: z.looseObject({}) },
+    responses: { 200: z.strictObject({}) },
+    handler: async () => ({ status: 200, body: {} }),
   }),
   defineRoute({
     ...common,
@@ -136,6 +145,16 @@ test('too many names in a query or a form are one fault, found before any is dec
   t.is((await call('/api/v1/form', { method: 'POST', body: form })).status, 422);
   form.delete('n0');
   t.is((await call('/api/v1/form', { method: 'POST', body: form })).status, 200);
+});
+
+test('a route without a slot takes small bodies only', async (t) => {
+  const { call } = await serve(t, { routes, limits: { bodyLimitBytes: 65_536 } });
+  const send = (path: string, bytes: number) => call(path, jsonBody(`{"a":"${'x'.repeat(bytes - 8)}"}`));
+  t.is((await send('/api/v1/sign-in', 16_384)).status, 200);
+  const refused = await send('/api/v1/sign-in', 16_385);
+  t.is(refused.status, 413);
+  t.like(await refused.json(), { code: 'payload_too_large', detail: 'The body may have at most 16384 bytes' });
+  t.is((await send('/api/v1/echo', 65_536)).status, 200);
 });
 
 test('a chunk has a limit of its own, between that of a body and that of a batch', async (t) => {

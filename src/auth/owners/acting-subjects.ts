@@ -11,7 +11,8 @@ export const actingSubjects: ActingSubjects = async (query, { kind, subject }, n
       : [{ kind, id: subject }];
   if (!owner) return undefined;
   const keys = await query<{ id: string }>(
-    `select id from api_key where owner_kind = $1 and owner_id = $2 and (revoked_at is null or revoked_at > $3)`,
+    `select id from api_key where owner_kind = $1 and owner_id = $2 and (revoked_at is null or revoked_at > $3)
+       and (expires_at is null or expires_at > $3)`,
     [owner.kind, owner.id, new Date(now.getTime() - dayMs)],
   );
   return { kinds: [owner.kind, 'api_key'], subjects: [owner.id, ...keys.map(({ id }) => id)] };

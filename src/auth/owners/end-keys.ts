@@ -13,11 +13,12 @@ export type EndKeysOptions = {
 /** SQL conditions on `api_key`, with the parameters from `$2` on. */
 const conditions = {
   id: 'id = $2::text::uuid',
-  owner: 'owner_kind = $2 and owner_id = $3',
+  // An expired key cannot be used or changed again. An owner can have thousands, and each end is recorded.
+  owner: 'owner_kind = $2 and owner_id = $3 and (expires_at is null or expires_at > $1)',
 } as const;
 
 /**
- * Revokes API keys with one statement, because an owner can have many, and records each.
+ * Revokes API keys with one statement, and records each. Of an owner, those that can still be used.
  * @returns the number of keys that were revoked
  */
 export const endKeys = async (

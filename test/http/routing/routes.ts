@@ -8,7 +8,7 @@ const common = {
   summary: 'For tests',
   auth: 'public',
   rateLimit: 'none',
-  load: 'none',
+  load: 'write',
   errors: [],
 } as const;
 const item = z.strictObject({ symbol: z.string(), name: z.string() });
@@ -84,7 +84,7 @@ export const routes = [
     path: '/secret',
     auth: { scope: 'ml:read' },
     rateLimit: 'caller',
-    load: 'none',
+    load: 'write',
     request: {},
     responses: { 204: null },
     handler: async () => ({ status: 204, body: null }),
