@@ -1,12 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
+import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+const collectGarbage = createCollectGarbage();
 
 const read = async (pieces: AnswerPieces): Promise<Buffer> => {
   const chunks: Buffer[] = [];

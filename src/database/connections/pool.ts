@@ -182,13 +182,8 @@ export const createPool = (deps: PoolDeps): Pool => {
       if (!isConnectTimeout(error)) throw translate(error);
       metrics.count('db_client_connection_timeouts_total', labels);
       // If fewer connections are in use, the pool is full of attempts that cannot connect: the server is down.
-      throw new AppError(
-        used >= maxTransactionsOf(deps.poolMax) ? 'database_pool_exhausted' : 'database_unavailable',
-        undefined,
-        {
-          cause: error,
-        },
-      );
+      const isReached = used >= maxTransactionsOf(deps.poolMax);
+      throw new AppError(isReached ? 'database_pool_exhausted' : 'database_unavailable', undefined, { cause: error });
     } finally {
       const waitedMs = clock.monotonic() - started;
       metrics.observe('db_client_connection_wait_time_seconds', labels, waitedMs / 1_000);

@@ -18,36 +18,27 @@ const maxSmallBodyBytes = 262_144;
  */
 const maxLargeBodyBytes = 2_097_152;
 
-const retryAfter = 1;
+type Bounds = Omit<SharedPlacesDeps, 'abuse' | 'metrics' | 'now'>;
+
 /** More than the networks of an attack, so that each has a place in the queue. The memory of bodies that wait has limits of its own. */
-const bounds: Readonly<Record<LargeWorkPlace, Omit<SharedPlacesDeps, 'abuse' | 'metrics' | 'now'>>> = {
+const waits = { maxWaiting: 256, retryAfter: 1 } as const;
+const ofBodies = {
+  ...waits,
+  maxPerCaller: 8,
+  detailOfCaller: 'Too many large bodies of this caller are being stored',
+  detail: 'Other large bodies are being stored',
+} as const;
+const bounds: Readonly<Record<LargeWorkPlace, Bounds>> = {
   page: {
+    ...waits,
     work: 'large_page',
     maxRunning: 4,
-    maxWaiting: 256,
     maxPerCaller: 32,
     detailOfCaller: 'Too many large pages of this caller are being read',
     detail: 'Other large pages are being read',
-    retryAfter,
   },
-  body: {
-    work: 'large_body',
-    maxRunning: 3,
-    maxWaiting: 256,
-    maxPerCaller: 8,
-    detailOfCaller: 'Too many large bodies of this caller are being stored',
-    detail: 'Other large bodies are being stored',
-    retryAfter,
-  },
-  veryLargeBody: {
-    work: 'very_large_body',
-    maxRunning: 1,
-    maxWaiting: 256,
-    maxPerCaller: 8,
-    detailOfCaller: 'Too many large bodies of this caller are being stored',
-    detail: 'Other large bodies are being stored',
-    retryAfter,
-  },
+  body: { ...ofBodies, work: 'large_body', maxRunning: 3 },
+  veryLargeBody: { ...ofBodies, work: 'very_large_body', maxRunning: 1 },
 };
 
 export type LargeWorkPlaces = {

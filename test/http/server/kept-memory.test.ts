@@ -1,23 +1,24 @@
-import { subscribe } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { z } from 'zod';
 import { AnswerPieces } from '#src/kernel/answer-pieces.ts';
+import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { openSocket } from '#testkit/raw-sockets.ts';
 import { serve } from '../support.ts';
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+const collectGarbage = createCollectGarbage();
 
 test('an open connection does not keep its last request and answer, with all that belongs to them', async (t) => {
   const responses: WeakRef<ServerResponse>[] = [];
-  subscribe('http.server.request.start', (message) => {
+  const start = 'http.server.request.start';
+  const keep = (message: unknown): void => {
     responses.push(new WeakRef((message as { readonly response: ServerResponse }).response));
-  });
+  };
+  subscribe(start, keep);
+  t.teardown(() => unsubscribe(start, keep));
   const { port } = await serve(t, {
     routes: [
       defineRoute({

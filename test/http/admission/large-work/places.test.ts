@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
@@ -42,7 +43,7 @@ const setup = (...names: Parameters<ReturnType<typeof createLargeWorkPlaces>['us
     );
   const endNext = async (): Promise<void> => {
     ends.shift()!();
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   };
   return { refused, running, ends, from, endNext };
 };
@@ -51,7 +52,7 @@ test('one very large body is stored at a time, and leaves places for large ones'
   const { running, ends, from, endNext } = setup('veryLargeBody', 'body');
   const waiting = [1, 2, 3, 4].map((number) => from(`192.0.2.${number}`));
   waiting.push(from('198.51.100.1', ['body']), from('198.51.100.2', ['body']));
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   t.deepEqual(running.toSorted(), ['192.0.2.1', '198.51.100.1', '198.51.100.2']);
   while (ends.length > 0) await endNext();
   t.deepEqual(running.slice(3), ['192.0.2.2', '192.0.2.3', '192.0.2.4']);
