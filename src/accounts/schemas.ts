@@ -1,17 +1,11 @@
 import { z } from 'zod';
 import { defaultModel, modelNames } from '#src/kernel/catalogue/pricing-models.ts';
 import { singleLinePattern } from '#src/kernel/single-line.ts';
+import { isTimeZoneOrOffset } from '#src/kernel/time/time-zones.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 
 const singleLineText = z.string().trim().min(1).max(100).regex(singleLinePattern, 'Must have no control characters');
 
-const isTimeZone = (name: string): boolean => {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-};
 const isLocale = (name: string): boolean => {
   try {
     return Intl.getCanonicalLocales(name).length === 1;
@@ -51,7 +45,7 @@ export const profileFields = {
     description: 'Organization, up to 100 characters on one line',
   }),
   time_zone: field({
-    schema: z.string().max(64).refine(isTimeZone, 'Must be a name of the IANA database such as Europe/London'),
+    schema: z.string().max(64).refine(isTimeZoneOrOffset, 'Must be a name of the IANA database such as Europe/London'),
     default: 'UTC',
     column: 'text',
     description: 'IANA time zone',

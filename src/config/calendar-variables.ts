@@ -39,7 +39,7 @@ export const calendarSections = {
     GOOGLE_REQUESTS_PER_MINUTE: variable(
       integer(1, 1_000_000),
       '6000',
-      'Max requests per minute to Google, for all processes together and with all retries; the default quota of a Google project is 10,000',
+      'Max requests per minute to Google, for all processes together and with all retries, in equal parts of some seconds; the default quota of a Google project is 10,000',
     ),
     CALENDAR_SYNC_SCHEDULE: variable(
       cron,

@@ -11,12 +11,18 @@ export type CreditsDeps = {
   readonly max: number;
   /** The credits are renewed when the Unix time is a multiple of it. */
   readonly period: CreditPeriod;
+  /**
+   * Renews the credits in equal parts of the period, so that those who wait in turns get some after a short time and not after the
+   * period. Default: the whole period has its credits at once.
+   */
+  readonly isPaced?: boolean;
   /** If undefined, the credits are counted in this process only. */
   readonly redis: SharedRedis | undefined;
   readonly clock: Clock;
 };
 
 export type Credits = {
+  /** Max credits of one call. */
   readonly max: number;
   /**
    * Takes `count` credits or none. Never rejects.
@@ -26,6 +32,17 @@ export type Credits = {
 };
 
 const prefix = 'volwatch:credits';
+/** A part of a period has so many credits or more, because a burst of one client is not a flood. */
+const minPart = 50;
+
+/** The shortest part of the period that divides it and has enough credits. */
+const partOf = (max: number, seconds: number): { readonly seconds: number; readonly max: number } => {
+  for (let part = 1; part < seconds; part += 1) {
+    const credits = Math.floor((max * part) / seconds);
+    if (seconds % part === 0 && credits >= minPart) return { seconds: part, max: credits };
+  }
+  return { seconds, max };
+};
 
 /**
  * The script uses the clock of the server, so that processes with different clocks share the same period. It has one key,
@@ -43,9 +60,10 @@ const takeScript = `
   redis.call('PEXPIREAT', KEYS[1], next_period)
   return 0`;
 
-/** Credits that are renewed at every full minute or hour. Without a Redis connection they are counted in this process only. */
-export const createCredits = ({ name, max, period, redis, clock }: CreditsDeps): Credits => {
-  const seconds = periodSeconds[period];
+/** Credits that are renewed at every full minute or hour, or part of it. Without a Redis connection they are counted in this process only. */
+export const createCredits = ({ name, period, isPaced = false, redis, clock, ...deps }: CreditsDeps): Credits => {
+  const whole = { seconds: periodSeconds[period], max: deps.max };
+  const { seconds, max } = isPaced ? partOf(whole.max, whole.seconds) : whole;
   const periodMs = seconds * 1_000;
   let current = 0;
   let spent = 0;

@@ -72,3 +72,24 @@ test('credits are renewed at the next full minute', async (t) => {
   now += 10_000;
   t.is(await credits.take(2), 0);
 });
+
+test('paced credits come in parts of the period, which are large enough for a burst', async (t) => {
+  const start = Date.UTC(2026, 10, 30, 12);
+  for (const [max, seconds, part] of [
+    [6_000, 1, 100],
+    [1_000, 3, 50],
+    [60, 60, 60],
+  ] as const) {
+    let now = start;
+    const clock = { ...systemClock, now: () => new Date(now) };
+    const credits = createCredits({ name: 'paced', max, period: 'minute', isPaced: true, redis: undefined, clock });
+    let taken = 0;
+    for (let second = 0; second < 60; second += 1) {
+      while ((await credits.take(1)) === 0) taken += 1;
+      t.is(await credits.take(1), (seconds - (second % seconds)) * 1_000);
+      if (second === 0) t.is(taken, part);
+      now += 1_000;
+    }
+    t.is(taken, max);
+  }
+});

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dayMs, isCalendarDate } from '#src/kernel/calendar.ts';
 import { googleText } from './google-text.ts';
 import type { SkipReason } from '#src/kernel/catalogue/metrics/calendar-metrics.ts';
-import type { createLocalTimes } from './zoned-time.ts';
+import { utcOf } from '#src/kernel/time/time-zones.ts';
 
 /** Longer than each instant with nanoseconds. The text of the first start of a repeated event is stored. */
 const maxInstantCharacters = 64;
@@ -19,12 +19,6 @@ export const pointSchema = z.union([
   }),
 ]);
 type Point = z.output<typeof pointSchema>;
-
-/** What the times of the events of one page need. */
-export type Zones = {
-  readonly calendarZone: string | undefined;
-  readonly utcOf: ReturnType<typeof createLocalTimes>['utcOf'];
-};
 
 /** The time of an event that cannot be stored. */
 export class UnreadableTime extends Error {
@@ -48,7 +42,7 @@ export const storableInstant = (milliseconds: number): string => {
   return new Date(milliseconds).toISOString();
 };
 
-const localInstant = (local: string, timeZone: string, { utcOf }: Zones): number => {
+const localInstant = (local: string, timeZone: string): number => {
   try {
     return utcOf(local, timeZone);
   } catch (error) {
@@ -57,12 +51,12 @@ const localInstant = (local: string, timeZone: string, { utcOf }: Zones): number
   }
 };
 
-const instantOf = (point: Point, zones: Zones): number => {
+const instantOf = (point: Point, calendarZone: string | undefined): number => {
   if ('date' in point) return Date.parse(point.date);
   // Before the offset of a zone is looked up, because that needs a year of four digits.
   storableInstant(Date.parse(`${point.dateTime.slice(0, 19)}Z`));
   if (/(?:Z|[+-]\d{2}:?\d{2})$/i.test(point.dateTime)) return Date.parse(point.dateTime);
-  return localInstant(point.dateTime, point.timeZone ?? zones.calendarZone ?? 'UTC', zones);
+  return localInstant(point.dateTime, point.timeZone ?? calendarZone ?? 'UTC');
 };
 
 export const textOf = (point: Point): string => ('date' in point ? point.date : point.dateTime);
@@ -70,10 +64,10 @@ export const textOf = (point: Point): string => ('date' in point ? point.date : 
 type Span = { readonly start: Point; readonly end?: Point | undefined };
 
 /** @throws UnreadableTime for times that contradict each other, or cannot be stored */
-export const timesOf = ({ start, end = start }: Span, zones: Zones) => {
+export const timesOf = ({ start, end = start }: Span, calendarZone: string | undefined) => {
   const allDay = 'date' in start;
-  const startsAt = instantOf(start, zones);
-  const endsAt = instantOf(end, zones);
+  const startsAt = instantOf(start, calendarZone);
+  const endsAt = instantOf(end, calendarZone);
   // All-day at one end only, or an end before the start.
   if (allDay !== 'date' in end || !(endsAt >= startsAt)) throw new UnreadableTime('time');
   const ownZone = 'timeZone' in start ? start.timeZone : undefined;
@@ -82,6 +76,6 @@ export const timesOf = ({ start, end = start }: Span, zones: Zones) => {
     // The end of an all-day event is the day after it. Without an end it is one day long.
     ends_at: storableInstant(allDay && endsAt === startsAt ? startsAt + dayMs : endsAt),
     all_day: allDay,
-    time_zone: ownZone ?? (allDay ? undefined : zones.calendarZone) ?? null,
+    time_zone: ownZone ?? (allDay ? undefined : calendarZone) ?? null,
   };
 };

@@ -3,10 +3,9 @@ import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { SkipReason } from '#src/kernel/catalogue/metrics/calendar-metrics.ts';
 import { placeOfFault } from '#src/kernel/http-answers.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
-import { pointSchema, storableInstant, textOf, timesOf, UnreadableTime, type Zones } from './event-times.ts';
+import { pointSchema, storableInstant, textOf, timesOf, UnreadableTime } from './event-times.ts';
 import { badResponse } from './google-http.ts';
 import { googleText } from './google-text.ts';
-import { createLocalTimes } from './zoned-time.ts';
 
 /** An event as it is stored. Times are ISO 8601 in UTC. */
 export type CalendarEvent = {
@@ -84,13 +83,13 @@ const pageSchema = z.object({
   nextSyncToken: token.optional(),
 });
 
-const toStored = (event: z.output<typeof eventSchema>, zones: Zones): CalendarEvent => {
+const toStored = (event: z.output<typeof eventSchema>, calendarZone: string | undefined): CalendarEvent => {
   return {
     event_id: event.id,
     status: event.status,
     summary: event.summary ?? null,
     location: event.location ?? null,
-    ...timesOf(event, zones),
+    ...timesOf(event, calendarZone),
     recurring_event_id: event.recurringEventId ?? null,
     original_start: event.originalStartTime ? textOf(event.originalStartTime) : null,
     link: event.htmlLink ?? null,
@@ -131,7 +130,6 @@ export const readEventPage = async (body: unknown, signal: AbortSignal): Promise
     const known = idSchema.safeParse(item);
     if (known.success) cancelled.push(known.data.id);
   };
-  const zones: Zones = { calendarZone: timeZone, utcOf: createLocalTimes().utcOf };
   const { give } = createTurns({ signal });
   for (const [index, given] of items.entries()) {
     const turn = give();
@@ -141,7 +139,7 @@ export const readEventPage = async (body: unknown, signal: AbortSignal): Promise
     else if (item.data.status === 'cancelled') cancelled.push(item.data.id);
     else {
       try {
-        events.push(toStored(item.data, zones));
+        events.push(toStored(item.data, timeZone));
       } catch (error) {
         if (!(error instanceof UnreadableTime)) throw error;
         skip(given, error.reason, `/items/${index}`);

@@ -28,8 +28,9 @@ export type GoogleAnswer = {
 export type GoogleHttp = {
   /**
    * Sends one request, without retries and without redirects.
-   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (5xx, incomplete or
-   *   too large body, or 200 with JSON beyond the limits), or the reason of `signal`
+   * @throws AccountRefused for a request with an access token: the body is too large, or it is JSON beyond the limits with status 200
+   * @throws AppError `external_api_unavailable` (no connection), `external_api_bad_response` (5xx, incomplete body; without
+   *   an access token also a body beyond the limits), or the reason of `signal`
    */
   readonly send: (request: GoogleRequest, signal: AbortSignal) => Promise<GoogleAnswer>;
   readonly close: () => Promise<void>;
@@ -60,12 +61,22 @@ export const throttled = (retryAfter: number): AppError =>
 /** A page has up to 2,500 events at Google, and an event with 200 attendees has about 1,500 values. */
 const shape = { maxDepth: 16, maxItems: 2_500, maxMembers: 500, maxValues: 1_000_000 } as const;
 
+/**
+ * Error for an answer beyond the limits. With an access token it holds the data of one account, whose user may have written them, so it is
+ * no fault of Google.
+ */
+const beyondLimits = ({ accessToken }: GoogleRequest, problem: string): AppError | AccountRefused => {
+  const error = badResponse(problem);
+  return accessToken === undefined ? error : new AccountRefused(error);
+};
+
 /** An answer other than 200 can come from a proxy, with any text. Its status says enough, so its body is never a fault. */
-const parse = (bytes: Buffer, status: number): unknown => {
+const parse = (bytes: Buffer, status: number, wanted: GoogleRequest): unknown => {
   try {
-    return parseLimitedJson(bytes, shape, () => badResponse('answered with JSON beyond its limits'));
+    return parseLimitedJson(bytes, shape, () => beyondLimits(wanted, 'answered with JSON beyond its limits'));
   } catch (error) {
-    if (status === 200 && error instanceof AppError) throw error;
+    // Text that is not JSON is a fault that the reader of the answer names.
+    if (status === 200 && !(error instanceof SyntaxError)) throw error;
     return undefined;
   }
 };
@@ -105,15 +116,18 @@ export const createGoogleHttp = ({ connectTimeoutMs, maxBodyBytes }: GoogleHttpS
       const { statusCode: status, headers, body } = await open(wanted, signal);
       let bytes: Buffer;
       try {
-        bytes = await readLimitedBytes(body, maxBodyBytes, () => badResponse('answered with a body that is too large'));
+        bytes = await readLimitedBytes(body, maxBodyBytes, () =>
+          beyondLimits(wanted, 'answered with a body that is too large'),
+        );
       } catch (cause) {
         signal.throwIfAborted();
-        throw cause instanceof AppError ? cause : badResponse('answered with an incomplete body', cause);
+        if (cause instanceof AppError || cause instanceof AccountRefused) throw cause;
+        throw badResponse('answered with an incomplete body', cause);
       }
       const retryAfter = retryAfterSeconds(headers);
       if (status === 429) throw throttled(retryAfter ?? secondsToNextMinute(Date.now()));
       if (status >= 500) throw badResponse(`answered with status ${status}`);
-      return { status, body: parse(bytes, status), bytes: bytes.length, retryAfter };
+      return { status, body: parse(bytes, status, wanted), bytes: bytes.length, retryAfter };
     },
     close: () => agent.destroy(),
   };

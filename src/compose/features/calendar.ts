@@ -101,6 +101,7 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
       name: 'google_calendar',
       max: config.GOOGLE_REQUESTS_PER_MINUTE,
       period: 'minute',
+      isPaced: true,
       redis,
       clock,
     }),

@@ -56,13 +56,3 @@ export const runsEachMonth = (cron: string): boolean => {
   }
   return true;
 };
-
-/** True for a name of the IANA database. Offsets such as `+01:00` are none. */
-export const isTimeZone = (name: string): boolean => {
-  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-};

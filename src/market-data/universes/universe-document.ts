@@ -7,7 +7,8 @@ import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
-import { isCron, isTimeZone, runsEachMonth } from '#src/kernel/time/schedules.ts';
+import { isCron, runsEachMonth } from '#src/kernel/time/schedules.ts';
+import { isTimeZone } from '#src/kernel/time/time-zones.ts';
 import { singleLinePattern } from '#src/kernel/single-line.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 

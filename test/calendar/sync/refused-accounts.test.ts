@@ -59,3 +59,22 @@ test('a redirect URL that Google does not know, and other refused token requests
   t.is((await connect(stage, other)).status, 200);
   t.is((await ask(service, 'GET', '/connection', other.authorization)).body['status'], 'connected');
 });
+
+test('pages of one account beyond the limits open no circuit, and are not asked for again', async (t) => {
+  const stage = t.context;
+  const { service, google } = stage;
+  const person = await connectedPerson(stage);
+  const deep = JSON.parse('['.repeat(30) + ']'.repeat(30)) as unknown;
+  const beyond = { deep, large: 'x'.repeat(17 * 2 ** 20) };
+  for (const [name, summary] of Object.entries(beyond)) {
+    google.faults = { events: { kind: 'change', change: (body) => ({ ...body, summary }) } };
+    for (let round = 0; round < 6; round += 1) {
+      const before = google.callsOf('events');
+      t.is((await syncNow(service, person)).body['code'], 'external_api_bad_response', name);
+      t.is(google.callsOf('events'), before + 1, 'no further attempt');
+    }
+    t.regex(await scrape(service), /volwatch_circuit_breaker_state\{[^}]*dependency="google_calendar"[^}]*\} 0/);
+    google.faults = {};
+    t.is((await syncNow(service, person)).status, 200);
+  }
+});

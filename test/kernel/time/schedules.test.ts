@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isCron, isTimeZone, nextRun, periodMs, runsEachMonth } from '#src/kernel/time/schedules.ts';
+import { isCron, nextRun, periodMs, runsEachMonth } from '#src/kernel/time/schedules.ts';
 
 const at = (instant: string): Date => new Date(instant);
 
@@ -32,14 +32,12 @@ test('the period is the time between two runs', (t) => {
   t.is(hours('0 5 * * 1', '2024-01-10T12:00:00Z'), 168);
 });
 
-test('expressions of five fields, and names of zones', (t) => {
+test('expressions of five fields', (t) => {
   for (const cron of ['* * * * *', '0 5 * * 1-5', '*/15 9-17 * * MON-FRI']) t.true(isCron(cron), cron);
   for (const cron of ['', '* * * *', '0 0 5 * * *', '61 * * * *', '@daily', '0 0 30 2 *', 'a b c d e']) {
     t.false(isCron(cron), cron);
   }
   for (const cron of ['H 5 * * *', '0 h * * *', '0 H/6 * * *']) t.false(isCron(cron), `${cron} is random`);
-  for (const zone of ['UTC', 'Europe/London', 'America/Argentina/Buenos_Aires']) t.true(isTimeZone(zone), zone);
-  for (const zone of ['', '+01:00', 'Mars/Olympus', 'Europe/London\n', "x'y"]) t.false(isTimeZone(zone), zone);
 });
 
 test('an expression that does not run in each month is found, because a search for its runs steps through all days', (t) => {
