@@ -6,19 +6,27 @@ const helperName = 'libuv-worker';
 const helperNiceness = 10;
 
 /**
- * Gives the helper threads of this process a lower priority than its event loop. Four of them decompress bodies at the same
- * time, and on two processors the event loop, which serves every client, would wait for its turn as often as it works.
- * The threads exist after the first file was read. Only Linux has priorities of threads; elsewhere nothing changes. See
- * docs/decisions/0240.
+ * Sets the niceness of those threads of this process that exist now and have a wanted name. `os.setPriority` changes one thread only. Only Linux
+ * has priorities of threads; elsewhere nothing changes.
  */
-export const lowerHelperThreads = (): void => {
+const setThreadsPriority = (niceness: number, isWanted: (name: string) => boolean): void => {
   if (process.platform !== 'linux') return;
   for (const thread of readdirSync('/proc/self/task')) {
     try {
       const name = readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim();
-      if (name === helperName) setPriority(Number(thread), helperNiceness);
+      if (isWanted(name)) setPriority(Number(thread), niceness);
     } catch {
       // The thread has ended, or the system does not allow it.
     }
   }
 };
+
+/**
+ * Gives the helper threads of this process a lower priority than its event loop. Four of them decompress bodies at the same
+ * time, and on two processors the event loop, which serves every client, would wait for its turn as often as it works.
+ * The threads exist after the first file was read. See docs/decisions/0240.
+ */
+export const lowerHelperThreads = (): void => setThreadsPriority(helperNiceness, (name) => name === helperName);
+
+/** Lowers the priority of all threads of this process. Later threads begin with the priority of the thread that makes them. */
+export const lowerAllThreads = (niceness: number): void => setThreadsPriority(niceness, () => true);

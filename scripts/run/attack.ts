@@ -7,7 +7,7 @@
  * the speed of CI machines differs. The exit status is 1 if a run is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, constants, loadavg, setPriority } from 'node:os';
+import { availableParallelism, constants, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attacks, type ListedAttack } from '#load/attack/attacks/list.ts';
 import { startGoodCaller } from '#load/attack/good-caller.ts';
@@ -17,6 +17,7 @@ import { lineOf, reportOf } from '#load/attack/report.ts';
 import type { AttackResult } from '#load/attack/result.ts';
 import { runAttacks, type Run, type RunSettings } from '#load/attack/run-attack.ts';
 import { startWorld } from '#load/attack/world.ts';
+import { lowerAllThreads } from '#src/helper-threads.ts';
 import { createScope } from '#testkit/scope.ts';
 
 const flags = process.argv.slice(2);
@@ -82,8 +83,9 @@ try {
   const world = await startWorld(scope, short ? { BODY_GRACE_MS: '2500', ANSWER_GRACE_MS: '5000' } : {});
   const caller = startGoodCaller(world.url, await world.people.make(accounts));
   scope.teardown(caller.close);
-  // Real attackers run on other machines, so these must not take processor time from the service.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  // Real attackers run on other machines, so these must not take processor time from the service. Their helper threads compress
+  // bodies and collect garbage.
+  lowerAllThreads(constants.priority.PRIORITY_BELOW_NORMAL);
   // Code that has not run yet is slow without an attack, so the first samples do not count.
   const warmUp = (): Promise<unknown> => caller.during(() => sleep(short ? 2_000 : 5_000));
   await warmUp();
