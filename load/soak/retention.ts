@@ -37,6 +37,11 @@ export const retentionsOf = (old: string): Readonly<Record<string, Retention>> =
       select ${digest}, ${user}, 'soak', 'soak@example.org', now() - interval '9 days', now() - interval '8 days' ${three}`,
     expired: 'expires_at < now()',
   },
+  api_key: {
+    put: `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, revoked_at)
+      select gen_random_uuid(), ${digest}, '', 'soak', 'user', ${text}, '{}', now() - interval '402 days', now() - interval '401 days' ${three}`,
+    expired: `least(revoked_at, expires_at) < now() - interval '400 days'`,
+  },
   audit_refusal_window: {
     put: `insert into audit_refusal_window (stream, started_at, recorded, omitted)
       select ${text}, date_trunc('hour', now()) - interval '1 hour', 1, 0 ${three}`,

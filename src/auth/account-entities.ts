@@ -125,7 +125,11 @@ export const UserSessionEntity = defineEntity({
 export const ApiKeyEntity = defineEntity({
   name: 'ApiKey',
   tableName: 'api_key',
-  indexes: [{ name: 'api_key_owner_index', properties: ['ownerKind', 'ownerId', 'id'] }],
+  indexes: [
+    { name: 'api_key_owner_index', properties: ['ownerKind', 'ownerId', 'id'] },
+    { name: 'api_key_revoked_index', properties: ['revokedAt'] },
+    { name: 'api_key_expires_index', properties: ['expiresAt'] },
+  ],
   properties: {
     id: p.uuid().primary(),
     keyHash: p.blob().unique('api_key_key_hash_unique'),

@@ -36,6 +36,12 @@ export type Maintenance = {
 };
 
 /**
+ * An ended key stays for so many days, because pricing jobs name the key that stored them for up to 8,760 hours, and an account exports them
+ * by its keys.
+ */
+const endedKeyDays = 400;
+
+/**
  * A revoked family can be deleted, because its access tokens are in `revoked_token`, and its refresh tokens are refused as unknown tokens.
  * An expired one stays until its last access token has expired, because an end of sign-ins finds this token by the family.
  */
@@ -58,6 +64,11 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
     { sql: 'delete from sign_in_challenge where expires_at < $1 returning 1', parameters: (now) => [now] },
     { sql: 'delete from account_token where expires_at < $1 returning 1', parameters: (now) => [now] },
     { sql: 'delete from email_change where expires_at < $1 returning 1', parameters: (now) => [now] },
+    {
+      sql: `delete from api_key where revoked_at < $1::timestamptz - interval '${endedKeyDays} days'
+        or expires_at < $1::timestamptz - interval '${endedKeyDays} days' returning 1`,
+      parameters: (now) => [now],
+    },
     { sql: removeOldRegistrationCountsSql, parameters: (now) => [now] },
     { sql: removeOldPlacesSql, parameters: (now) => [now] },
   ];
