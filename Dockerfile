@@ -46,4 +46,4 @@ EXPOSE 3000 9464
 # Node itself, so that signals reach it; no build step: it runs the TypeScript as it is.
 # The young generation of the heap has at most 8 MiB in each half (default: 16), because its collection stops the event loop
 # (docs/decisions/0271).
-CMD ["node", "--max-semi-space-size=8", "--import", "./src/telemetry/preload.ts", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=8", "--v8-pool-size=0", "--import", "./src/telemetry/preload.ts", "src/main.ts"]

@@ -3,7 +3,8 @@ import { setPriority } from 'node:os';
 
 /** The name that libuv gives to the threads that decompress bodies, hash passwords and read files. */
 const helperName = 'libuv-worker';
-const helperNiceness = 10;
+/** The event loop gets 28 times the time of such a thread when all processors are busy. */
+const helperNiceness = 15;
 
 /**
  * Sets the niceness of those threads of this process that exist now and have a wanted name. `os.setPriority` changes one thread only. Only Linux
@@ -24,7 +25,7 @@ const setThreadsPriority = (niceness: number, isWanted: (name: string) => boolea
 /**
  * Gives the helper threads of this process a lower priority than its event loop. Four of them decompress bodies at the same
  * time, and on two processors the event loop, which serves every client, would wait for its turn as often as it works.
- * The threads exist after the first file was read. See docs/decisions/0240.
+ * The threads exist after the first file was read. See docs/decisions/0240 and 0337.
  */
 export const lowerHelperThreads = (): void => setThreadsPriority(helperNiceness, (name) => name === helperName);
 

@@ -41,7 +41,13 @@ export const allocatorSettings = {
 };
 
 /** As in `npm start` and the image: short collections of the young generation. See docs/decisions/0271. */
-export const startArguments = ['--max-semi-space-size=8', '--import', './src/telemetry/preload.ts', 'src/main.ts'];
+export const startArguments = [
+  '--max-semi-space-size=8',
+  '--v8-pool-size=0',
+  '--import',
+  './src/telemetry/preload.ts',
+  'src/main.ts',
+];
 
 const defaults = { NODE_ENV: 'test', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'info', RATE_LIMIT_ENABLED: 'false' };
 

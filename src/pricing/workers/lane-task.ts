@@ -192,13 +192,13 @@ const keptBytes = 100 * 2 ** 20;
  * Most places of a process for short work are kept for small batches and single options. They are many, because on a busy host a task waits longer for its
  * turn on the way to the process and back than for the processor. Chunks of jobs leave places for
  * work that somebody waits for. The event loop of the service comes first, because each request needs it, and short work
- * comes before long work. A process for medium work keeps a place for brief chunks of jobs. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0. An
+ * comes before long work. A process for medium work keeps a place for brief chunks of jobs. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0, and with 13 an 18th. An
  * idle process for long work ends, because such work is rare, and the start of a process is short beside it.
  */
 export const laneSettings = {
   short: { places: { all: 8, large: 2, jobs: 0 }, niceness: 5, keptBytes },
-  medium: { places: { all: 4, large: 3, jobs: 2 }, niceness: 10, keptBytes },
-  long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 12, keptBytes: 0 },
+  medium: { places: { all: 4, large: 3, jobs: 2 }, niceness: 13, keptBytes },
+  long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 15, keptBytes: 0 },
 } as const;
 
 /** Why a task takes no place now. Undefined: it takes one, or waits for one in the queue of its lane. */

@@ -51,6 +51,8 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
       // The live heap is about 10 MB, and by default V8 marks it again after each 20 MB of requests. With this flag it marks
       // when the heap has doubled: a fifth less processor time per batch. See docs/decisions/0156.
       '--heap-growing-percent=100',
+      // By default V8 has four threads for the garbage of this small heap. See docs/decisions/0337.
+      '--v8-pool-size=1',
       fileURLToPath(filename),
     ],
     {

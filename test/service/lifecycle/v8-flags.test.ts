@@ -9,7 +9,7 @@ const optionsIn = (text: string, option: RegExp): readonly string[] =>
 
 // `setFlagsFromString` throws no error for a name that V8 does not know.
 test('V8 or Node knows each flag that the start, the service and its pricing processes set', async (t) => {
-  const calls = /setFlagsFromString\('--(?:no-)?([a-z-]+)/g;
+  const calls = /setFlagsFromString\('--(?:no-)?([a-z0-9-]+)/g;
   const texts = await Promise.all(globSync('src/**/*.ts').map((file) => readFile(file, 'utf8')));
   const pricingProcess = await readFile('src/pricing/workers/worker-process.ts', 'utf8');
   const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as {
@@ -17,8 +17,8 @@ test('V8 or Node knows each flag that the start, the service and its pricing pro
   };
   const names = new Set([
     ...texts.flatMap((text) => optionsIn(text, calls)),
-    ...optionsIn(pricingProcess, /['`]--([a-z-]+)/g),
-    ...optionsIn(scripts.start, / --([a-z-]+)/g),
+    ...optionsIn(pricingProcess, /['`]--([a-z0-9-]+)/g),
+    ...optionsIn(scripts.start, / --([a-z0-9-]+)/g),
   ]);
   for (const name of ['external-memory-accounted-in-global-limit', 'heap-growing-percent', 'max-old-space-size']) {
     t.true(names.has(name), name);
