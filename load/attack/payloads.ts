@@ -1,7 +1,7 @@
 import { deepCall } from '#testkit/american/deep-call.ts';
 import { nearlyNoRate } from '#testkit/american/hidden-costs.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { streamFile } from '#testkit/arrow/streams.ts';
 import { dividendsOf, numbersOf, streamOf } from '#testkit/arrow/text-views.ts';
@@ -55,6 +55,8 @@ export const payloads = {
       level: 9,
       finishFlush: constants.Z_SYNC_FLUSH,
     }),
+  /** 0.5 KB of zstd that decompress to 16 MiB of blanks, the max size whose ratio does not count. */
+  zstdOfBlanks: once(() => zstdCompressSync(Buffer.alloc(2 ** 24, ' '))),
   /** 4 MB of rows that a universe refuses, because it does not contain the symbols. */
   uploadOfUnknownSymbols: once(() =>
     Buffer.from(

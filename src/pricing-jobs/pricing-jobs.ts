@@ -235,7 +235,7 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
           return { owner: chunk.owner, isNew: await store.reserve(transaction.query, chunk) };
         });
         if (isNew) await store.write({ jobId, number, digest, group: owner ?? subject, network }, bytes);
-        if (given instanceof ByteBlocks) void given.release();
+        if (given instanceof ByteBlocks) given.release();
         return read(reader.query, subject, jobId);
       }),
 

@@ -126,6 +126,26 @@ export const heldBodies: Attack = {
   },
 };
 
+/** The bodies take the memory of each other, so each of them is decompressed for nothing. Their messages do not end. */
+export const displacingBodies: Attack = {
+  name: 'zstd bodies that displace each other',
+  orKinds: ['body_slow'],
+  run: (field) => {
+    const body = chunkOf(payloads.zstdOfBlanks());
+    return each(field, { parallel: 450 }, (_, address) =>
+      rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: batch,
+        headers: { ...encoded('zstd'), 'Transfer-Encoding': 'chunked' },
+        body,
+        timeoutMs: 27_500,
+      }),
+    );
+  },
+};
+
 /** The maximum number of bytes that all attackers of one run send together. */
 const maxUnexpectedBytes = 50 * 1_048_576;
 

@@ -3,6 +3,7 @@ import type { Attack } from '../attack.ts';
 import {
   arrowViews,
   expansion,
+  displacingBodies,
   heldBodies,
   redaction,
   slowBodies,
@@ -53,7 +54,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_expansion: [...expansion, uploads.decompressionBombs],
   body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],
-  body_backlog: [...idleBodies, heldBodies],
+  body_backlog: [...idleBodies, heldBodies, displacingBodies],
   concurrency_by_caller: [manyBatches, uploads.parallel, largeHeads],
   answer_slow: [slowReaders],
   answer_backlog: [manySlowReaders],

@@ -1,6 +1,5 @@
 import { byteLengthOf } from './byte-length.ts';
-import { freeBytes } from './free-bytes.ts';
-import { createTurns, nextTurnOfLoop, type TurnsOptions } from './turns.ts';
+import { freeBytes, freeLater } from './free-bytes.ts';
 
 /**
  * Max bytes of a block. The system gives and takes memory in proportion to its size: for one buffer of 64 MB that is a step
@@ -12,9 +11,12 @@ const maxBlockBytes = 1_048_576;
 export class ByteBlocks {
   readonly blocks: readonly Uint8Array[];
   readonly byteLength: number;
+  readonly #memory: readonly Uint8Array[];
 
-  constructor(blocks: readonly Uint8Array[]) {
+  /** @param memory what `release` releases, if the blocks are parts of it */
+  constructor(blocks: readonly Uint8Array[], memory = blocks) {
     this.blocks = blocks;
+    this.#memory = memory;
     this.byteLength = byteLengthOf(blocks);
   }
 
@@ -39,18 +41,11 @@ export class ByteBlocks {
   }
 
   /**
-   * Releases the memory, with turns of the event loop. Nobody may read the bytes any more, also no write that waits. Without it
+   * Releases the memory in the next turns of the event loop. Nobody may read the bytes any more, also no write that waits. Without it
    * the memory stays until a collection of the whole heap, which 64 MB of bytes cause.
    */
-  async release(options: TurnsOptions = {}): Promise<void> {
-    // The present turn has other work: an answer has just arrived, or a body has just been stored.
-    await (options.nextTurn ?? nextTurnOfLoop)();
-    const turns = createTurns(options);
-    for (const block of this.blocks) {
-      const turn = turns.give();
-      if (turn) await turn;
-      freeBytes(block);
-    }
+  release(): void {
+    freeLater(this.#memory);
   }
 
   /** All bytes, joined in one step, so only for few of them. */
@@ -93,6 +88,9 @@ export const createBlockWriter = (): BlockWriter => {
       freeBytes(piece);
     },
     end: () =>
-      new ByteBlocks(blocks.map((block, index) => (index < blocks.length - 1 ? block : block.subarray(0, used)))),
+      new ByteBlocks(
+        blocks.map((block, index) => (index < blocks.length - 1 ? block : block.subarray(0, used))),
+        blocks,
+      ),
   };
 };

@@ -211,7 +211,9 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       isUncertain: estimate?.isUncertain ?? false,
       isClosed: () => closed,
       // A caller that gives blocks leaves them to the pool.
-      releaseBody: () => void (bytes instanceof ByteBlocks && bytes.release()),
+      releaseBody: () => {
+        if (bytes instanceof ByteBlocks) bytes.release();
+      },
       onHandedBack: (task) => {
         if (task.lane === 'short' && (task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
         task.expectedMs = expectedTime(body.byteLength, task.summary);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import { ByteBlocks, createBlockWriter } from '#src/kernel/streams/byte-blocks.ts';
+import { nextTurnOfLoop } from '#src/kernel/streams/turns.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 
 test('pieces become blocks of at most 1 MB with the same bytes, and each piece is released', (t) => {
@@ -34,12 +35,30 @@ test('the start of bytes is read across blocks', (t) => {
   t.is(String(bytes.joined()), 'abcdef');
 });
 
-test('the blocks are released with turns of the event loop between them', async (t) => {
-  let now = 0;
-  let turns = 0;
-  const bytes = new ByteBlocks([1, 2, 3].map((fill) => Buffer.alloc(mebibyte, fill)));
-  await bytes.release({ monotonic: () => (now += 10), nextTurn: async () => void (turns += 1) });
-  // One before the first block, and one before each of them by this clock.
-  t.is(turns, 4);
-  t.true(bytes.blocks.every(({ byteLength }) => byteLength === 0));
+test.serial('each turn of the event loop releases half of all that waits, or more', async (t) => {
+  const bodies = Array.from({ length: 20 }, () => {
+    const writer = createBlockWriter();
+    for (let piece = 0; piece < 80; piece += 1) writer.write(Buffer.alloc(65_536));
+    return writer.end();
+  });
+  const left = (): number => bodies.flatMap(({ blocks }) => blocks).filter(({ byteLength }) => byteLength > 0).length;
+  const all = left();
+  for (const body of bodies) body.release();
+  t.is(left(), all, 'the present turn has other work');
+  for (let most = all / 2; left() > 0; most /= 2) {
+    await nextTurnOfLoop();
+    t.true(left() <= most, `${left()} of ${all}`);
+  }
+});
+
+test.serial('a last block that is not full is released too', async (t) => {
+  const writer = createBlockWriter();
+  writer.write(Buffer.alloc(65_536));
+  writer.write(Buffer.alloc(10));
+  const bytes = writer.end();
+  const [, last] = bytes.blocks;
+  t.is(last!.byteLength, 10);
+  bytes.release();
+  await nextTurnOfLoop();
+  t.is(last!.buffer.byteLength, 0);
 });

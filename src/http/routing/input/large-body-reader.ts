@@ -21,7 +21,7 @@ export const createLargeBodyReader =
       if (hasEnded) return;
       hasEnded = true;
       // The bytes of a refused body would stay until a collection of the whole heap.
-      void blocks.end().release();
+      blocks.end().release();
       reject(error);
     };
     let turnBegan = 0;

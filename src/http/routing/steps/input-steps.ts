@@ -56,7 +56,7 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
         release = () => {
           body.release();
           // A refusal after the body: nobody has its bytes.
-          if (body.value instanceof ByteBlocks && ctx.state.isHandled === undefined) void body.value.release();
+          if (body.value instanceof ByteBlocks && ctx.state.isHandled === undefined) body.value.release();
         };
         return body.value;
       };
