@@ -4,6 +4,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createBodyMemory, type HeldBytes } from './body-memory.ts';
 import { createShares, type Caller, type Refusal } from './shares.ts';
+import { createWastedBytes } from './wasted-bytes.ts';
 
 export type BodyAdmissionOptions = {
   /** Max bodies that are read at once. */
@@ -74,6 +75,8 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   const memory = createBodyMemory({ limit: maxTotalBytes, callerPercent, minAmount: maxTotalBytes * minPart });
   // Apart, so that bodies with large windows take no memory from bodies that have none.
   const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxWindowBytes });
+  const wasted = createWastedBytes({ maxBytes: maxTotalBytes * minPart });
+  const isScarce = (): boolean => memory.total() > maxTotalBytes / 2;
   const watched = new Set<Watched>();
   const minBytesPerGrace = (minBytesPerSecond * graceMs) / 1_000;
 
@@ -126,6 +129,8 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
       });
       const kept = memory.open(caller, displaced);
       const window = windows.open(caller, displaced);
+      /** Bytes as they arrive, and after decompression. */
+      let arrived = 0;
       let size = 0;
       let counted = 0;
       let reading = true;
@@ -145,17 +150,22 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
         reportBytes();
       };
       const release = (): void => {
+        if (reading) wasted.add(caller.clientIp, size - arrived);
         close();
         kept.release();
         reportBytes();
       };
       return {
-        arrived: (bytes) => (body.bytes += bytes),
+        arrived: (bytes) => {
+          body.bytes += bytes;
+          arrived += bytes;
+        },
         awaited: (isAwaited) => (body.isAwaited = isAwaited),
         keep: (bytes) => {
           size += bytes;
           const more = Math.max(0, size - uncountedBytes) - counted;
           if (more === 0) return;
+          if (size > arrived && isScarce() && wasted.isMuch(caller.clientIp)) refuse('caller', caller);
           take(kept, more);
           counted += more;
         },
