@@ -26,6 +26,19 @@ const maxSetUpMs = 30_000;
 
 type Answer = { readonly status: number; readonly body: Record<string, unknown> };
 
+/** Repeats a step of a set-up until it has this status, because the service sheds load during an attack. */
+export const mustAnswer = async <Given extends { readonly status: number }>(
+  status: number,
+  attempt: () => Promise<Given>,
+): Promise<Given> => {
+  let answer: Given | undefined;
+  for (const end = Date.now() + maxSetUpMs; Date.now() < end; await sleep(500)) {
+    answer = await attempt().catch(() => undefined);
+    if (answer?.status === status) return answer;
+  }
+  throw new Error(`the set-up of an attack failed: ${answer === undefined ? 'no answer' : JSON.stringify(answer)}`);
+};
+
 /** Creates ordinary users, each with its own address, for attacks that need an account. */
 export const createPeople = (api: string): People => {
   let made = 0;
@@ -42,15 +55,8 @@ export const createPeople = (api: string): People => {
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
-  /** Retries the set-up, because the service sheds load during an attack. */
-  const must = async (status: number, attempt: () => Promise<Answer>): Promise<Record<string, unknown>> => {
-    let answer: Answer | undefined;
-    for (const end = Date.now() + maxSetUpMs; Date.now() < end; await sleep(500)) {
-      answer = await attempt().catch(() => undefined);
-      if (answer?.status === status) return answer.body;
-    }
-    throw new Error(`the set-up of an attack failed: ${answer?.status} ${JSON.stringify(answer?.body)}`);
-  };
+  const must = async (status: number, attempt: () => Promise<Answer>): Promise<Record<string, unknown>> =>
+    (await mustAnswer(status, attempt)).body;
   const signIn = ({ email, password }: Pick<Person, 'email' | 'password'>, address: string): Promise<Answer> =>
     post('/auth/login', address, { email, password });
 

@@ -1,12 +1,15 @@
 import type { Attack, Field } from '../attack.ts';
 import { each } from '../each.ts';
-import type { Person } from '../people.ts';
+import { mustAnswer, type Person } from '../people.ts';
 import { rawRequest } from '../raw-request.ts';
 
 const api = '/api/v1/calendar';
 const minAccounts = 16;
 
-const connect = async ({ port, google }: Field, { token, address }: Person): Promise<void> => {
+const connect = async (
+  { port, google }: Field,
+  { token, address }: Person,
+): Promise<{ readonly status: number; readonly text: string }> => {
   const url = `http://127.0.0.1:${port}${api}/connect`;
   const headers = { 'X-Forwarded-For': address };
   const signal = AbortSignal.timeout(20_000);
@@ -18,7 +21,7 @@ const connect = async ({ port, google }: Field, { token, address }: Person): Pro
   const cookie = begun.headers.get('set-cookie')?.split(';')[0] ?? '';
   const returned = google.consent(begun.headers.get('location') ?? '');
   const ended = await fetch(returned, { headers: { ...headers, Cookie: cookie }, signal });
-  if (ended.status !== 200) throw new Error(`the set-up of an attack failed: ${await ended.text()}`);
+  return { status: ended.status, text: await ended.text() };
 };
 
 /** Syncs of calendars that are as large as they may be. Each keeps its events until its last page is there. */
@@ -29,7 +32,7 @@ export const largeCalendars: Attack = {
   orKinds: ['storage_quota'],
   run: async (field) => {
     const people = await field.people.make(Math.max(minAccounts, field.addresses.length));
-    for (const person of people) await connect(field, person);
+    for (const person of people) await mustAnswer(200, () => connect(field, person));
     await each(field, { parallel: people.length }, (number, address) =>
       rawRequest({
         ...field,
