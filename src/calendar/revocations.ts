@@ -92,7 +92,7 @@ export const createRevocations = (deps: RevocationsDeps): Revocations => {
         logger.warn({ code, revocation_id: id }, 'the calendar consent is revoked at Google later');
         await unitOfWork
           .run({ operation: 'calendar.connection' }, (transaction) =>
-            jobs.enqueue(transaction, 'calendar', { key: `revocation:${id}`, data: { revocation: id } }),
+            jobs.enqueue(transaction, 'calendar', { key: `revocation:${id}`, data: { revocation: id }, isFirst: true }),
           )
           // The scheduled job finds the row too.
           .catch((failure: unknown) => logger.warn({ code: codeOf(failure) }, 'no job for the revocation was added'));

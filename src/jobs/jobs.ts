@@ -223,7 +223,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
     isOpen: () => open !== undefined,
 
-    enqueue: async ({ query }, queue, { key, data, group, network, cost = 1 }) => {
+    enqueue: async ({ query }, queue, { key, data, group, network, cost = 1, isFirst = false }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
       const traceparent = traceparentOf(context.active());
       const turn = { network: networkOf(queue, network), cost };
@@ -238,7 +238,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
         },
         {
           singletonKey: key,
-          ...(taken && { group: { id: taken.group }, priority: -taken.turn }),
+          ...(taken ? { group: { id: taken.group }, priority: -taken.turn } : isFirst && { priority: 1 }),
           db: { executeSql: async (text, values) => ({ rows: await query(text, values) }) },
         },
       );

@@ -2,61 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { context, trace } from '@opentelemetry/api';
 import { propagation } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import test, { type ExecutionContext } from 'ava';
-import { createDatabase } from '#src/database/database.ts';
-import { createJobs, type JobHandlers, type JobsDeps } from '#src/jobs/jobs.ts';
+import test from 'ava';
+import type { JobHandlers } from '#src/jobs/jobs.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { jobQueues } from '#src/kernel/ports/jobs.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
-import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
 import { captureSpans } from '#testkit/spans.ts';
+import { idle, setup } from './setup.ts';
 
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-
-const nothing = async (): Promise<void> => {};
-const idle: JobHandlers = {
-  refresh: nothing,
-  pricing: nothing,
-  retention: nothing,
-  webhook_event: nothing,
-  webhook_delivery: nothing,
-  calendar: nothing,
-  mail: nothing,
-  quality: nothing,
-};
-
-const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = {}) => {
-  const admin = await setupDatabase(t);
-  await admin.query('create table effect (id serial primary key)');
-  const database = await createDatabase(databaseSettings(admin.url));
-  const metrics = recordMetrics();
-  const make = (more: Partial<JobsDeps> = {}) => {
-    const jobs = createJobs({
-      execute: database.execute,
-      worker: true,
-      schedules: [],
-      concurrency: 2,
-      pollMs: 500,
-      retries: 2,
-      retryDelaySeconds: 1,
-      heartbeatSeconds: 10,
-      metrics,
-      logger: silentLogger,
-      ...overrides,
-      ...more,
-    });
-    open.push(jobs);
-    return jobs;
-  };
-  const open: ReturnType<typeof createJobs>[] = [];
-  t.teardown(async () => {
-    for (const jobs of open) await jobs.close({ graceMs: 0 });
-    await database.close();
-  });
-  return { admin, database, metrics, make };
-};
 
 const operation = 'refresh.record';
 

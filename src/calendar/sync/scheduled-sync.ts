@@ -30,7 +30,11 @@ export const createScheduledSync = (deps: ScheduledSyncDeps): JobHandler => {
     const pending = await revocations.pending();
     await unitOfWork.run({ operation: 'calendar.sync' }, async (transaction) => {
       for (const id of pending) {
-        await jobs.enqueue(transaction, 'calendar', { key: `revocation:${id}`, data: { revocation: id } });
+        await jobs.enqueue(transaction, 'calendar', {
+          key: `revocation:${id}`,
+          data: { revocation: id },
+          isFirst: true,
+        });
       }
     });
     for (let after = '00000000-0000-0000-0000-000000000000', last = false; !last;) {
@@ -57,8 +61,10 @@ export const createScheduledSync = (deps: ScheduledSyncDeps): JobHandler => {
     try {
       await sync.run(owner, 'schedule', signal);
     } catch (error) {
-      // A retry helps only for faults that pass. The others are in the log and in the metric of syncs.
-      if (!(error instanceof AppError) || errorTable[error.code].retryable) throw error;
+      // A retry helps only for faults that pass. The others are in the log and in the metric of syncs. A calendar that was too slow is as slow some
+      // seconds later, and 40 of them with their retries would take longer than the time until the next scheduled sync.
+      const isSlow = codeOf(error) === 'external_api_timeout';
+      if (!isSlow && (!(error instanceof AppError) || errorTable[error.code].retryable)) throw error;
       logger.info({ code: codeOf(error) }, 'a scheduled calendar sync is not repeated');
     }
   };

@@ -25,6 +25,7 @@ export type JobEnqueuer = {
    * transaction with jobs of several groups must enqueue them in the order of the groups.
    * @param network the groups of a network share the turns of one group, and some places. Not an address, because a hash of it is stored
    * @param cost a whole number, at least 1: how many turns of its group the job takes. Default: 1
+   * @param isFirst the job comes before those that wait, in a queue without groups
    * @returns false if a job of this key waits or runs; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
@@ -37,6 +38,7 @@ export type JobEnqueuer = {
       readonly group?: string;
       readonly network?: string;
       readonly cost?: number;
+      readonly isFirst?: boolean;
     },
   ) => Promise<boolean>;
 };
