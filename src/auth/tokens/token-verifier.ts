@@ -13,6 +13,7 @@ import { parseStrictObject } from './strict-json.ts';
 import { claimedToken, type ClaimedToken, type ClaimRules } from './token-claims.ts';
 import { readHeader, type TokenHeader } from './token-header.ts';
 import { isTokenCode, tokenRefused } from './token-refusal.ts';
+import { createVerifiedPayloads, type VerifiedPayloads } from './verified-payloads.ts';
 
 export type TokenVerifierDeps = ClaimRules & {
   readonly keyRing: KeyRing;
@@ -38,6 +39,7 @@ export type TokenVerifier = {
 
 export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
   const { keyRing, clock, metrics, faults, measure, isRevoked } = deps;
+  const verified = createVerifiedPayloads();
 
   /** An injected token error gets the same challenge as a real one. */
   const injectedFault = async (): Promise<void> => {
@@ -51,7 +53,7 @@ export const createTokenVerifier = (deps: TokenVerifierDeps): TokenVerifier => {
   const read = async (token: string): Promise<{ readonly principal: Principal; readonly token: ClaimedToken }> => {
     if (faults.armed('auth.verify')) await injectedFault();
     const header = readHeader(token);
-    const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header)));
+    const payload = parseStrictObject(await signedPayload(token, header, candidateKeys(keyRing, header), verified));
     if (!payload) throw tokenRefused('token_malformed');
     const claimed = claimedToken(payload, header.typ, deps, clock.now().getTime() / 1000);
     const principal = { ...claimed.principal, tokenId: claimed.principal.tokenId ?? substituteId(token) };
@@ -95,10 +97,15 @@ const signedPayload = async (
   token: string,
   { alg }: TokenHeader,
   keys: readonly VerifyingKey[],
+  verified: VerifiedPayloads,
 ): Promise<Uint8Array> => {
-  for (const { key } of keys) {
+  for (const key of keys) {
+    const known = verified.of(key, token);
+    if (known) return known;
     try {
-      return (await compactVerify(token, key, { algorithms: [alg] })).payload;
+      const { payload } = await compactVerify(token, key.key, { algorithms: [alg] });
+      verified.add(key, token, payload);
+      return payload;
     } catch (error) {
       if (error instanceof errors.JWSSignatureVerificationFailed) continue;
       if (error instanceof errors.JWSInvalid) throw tokenRefused('token_malformed');
