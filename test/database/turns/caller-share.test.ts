@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest } from '#src/kernel/requests/request-context.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { setup as setupDatabase } from '../setup.ts';
 
 const operation = 'refresh.apply';
@@ -80,4 +81,39 @@ test('work under a lock takes its second connection although the share is one', 
     ),
   );
   t.deepEqual(result?.value, [{ one: 1 }]);
+});
+
+test('requests with places hold half of the connections, wait for the others, and need no second turn', async (t) => {
+  const { database } = await setupDatabase(t, { poolMax: 4, acquireTimeoutMs: 1_000 });
+  const { unitOfWork, reader } = database;
+  const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+  const started: number[] = [];
+  const request = (number: number) => ({
+    requestId: 'r',
+    traceId: 't',
+    clientIp: `192.0.2.${number + 1}`,
+    signal: live,
+    timings: {},
+    holdsPlace: true as const,
+  });
+  const works = gates.map(({ promise }, number) =>
+    outcome(
+      runInRequest(request(number), () =>
+        unitOfWork.run({ operation }, async ({ query }) => {
+          await query('select 1');
+          // A connection beside that of the transaction.
+          await reader.query('select 2');
+          started.push(number);
+          await promise;
+        }),
+      ),
+    ),
+  );
+  await eventually(() => started.length === 2, 'two have their connections');
+  // Longer than the timeout of a connection.
+  await sleep(1_200);
+  t.is(started.length, 2);
+  await as('192.0.2.9', () => unitOfWork.run({ operation }, ({ query }) => query('select 1')));
+  for (const { resolve } of gates) resolve();
+  t.deepEqual(await Promise.all(works), ['none', 'none', 'none']);
 });

@@ -131,3 +131,27 @@ test('a request that has aborted before it waits has no place', async (t) => {
   await t.throwsAsync(enter('b', 'b', AbortSignal.abort()), { instanceOf: AppError, code: 'database_pool_exhausted' });
   t.is(turns.waiting(), 0);
 });
+
+test('a network that waits for several connections gets each third one beside many that wait for a single one', async (t) => {
+  const { clock, order, enter, next } = setup();
+  const names = Array.from({ length: 20 }, (_, number) => `many ${number}`);
+  await Promise.all([enter('many 0'), enter('many 1')]);
+  // Each of the many has used as much as the office.
+  const waiting = [...names, 'office'].map((name) => enter(name));
+  for (let turn = 0; turn < 60; turn += 1) {
+    clock.now += 500;
+    await next();
+    waiting.push(enter(order.at(-1)!));
+  }
+  for (let user = 0; user < 5; user += 1) waiting.push(enter('office', `user ${user}`));
+  const before = order.length;
+  for (let turn = 0; turn < 18; turn += 1) {
+    await next();
+    const last = order.at(-1)!;
+    if (last.startsWith('many')) waiting.push(enter(last));
+  }
+  const own = order.slice(before).filter((caller) => !caller.startsWith('many'));
+  t.true(own.length >= 5, order.slice(before).join());
+  while (order.length < waiting.length + 2) await next();
+  await Promise.all(waiting);
+});

@@ -17,10 +17,16 @@ const othersPerReserved = 5;
 /** @returns max connections that transactions of requests hold at a time */
 export const maxTransactionsOf = (poolMax: number): number => poolMax - Math.floor(poolMax / othersPerReserved);
 
+/** @returns max connections that requests with places hold at a time. There are more places than that, and each request can hold a connection for a second */
+const maxPlacedOf = (poolMax: number): number => Math.ceil(poolMax / 2);
+/** They are few, and what they had to wait for is lost if they are refused. So they wait longer for their turn. */
+const placedTimeouts = 5;
+
 export type ConnectionTurns = {
   /**
    * Waits until the pool has a free connection for this request.
-   * @param request undefined: work of the service itself, which no share limits. The same holds for a request with a place, see `RequestContext`
+   * @param request undefined: work of the service itself, which no share limits. Requests with a place have half of the connections, whatever their
+   *   caller and network hold, see `RequestContext`
    * @param use a request holds a connection for one statement, or for all those of a transaction
    * @returns ends the turn; must be called once
    * @throws AppError `database_pool_exhausted` if a share was in the way, otherwise the error of a connect timeout
@@ -49,19 +55,48 @@ export const createConnectionTurns = ({
   };
   const connections = turnsOf(poolMax);
   const transactions = turnsOf(maxTransactionsOf(poolMax));
+  const placed = turnsOf(maxPlacedOf(poolMax));
+  /** Further connections of a request with a turn need none, because such requests would wait for each other. */
+  const withTurn = new WeakSet<RequestContext>();
+  const memberOf = (request: RequestContext) => ({
+    network: countedSite(request.clientIp),
+    caller: callerOf(request),
+    signal: request.signal,
+  });
+
+  const enterPlaced = async (request: RequestContext, timeoutMs: number): Promise<() => void> => {
+    if (withTurn.has(request)) return connections.enter(undefined, timeoutMs);
+    const endTurn = await placed.enter(memberOf(request), placedTimeouts * timeoutMs);
+    withTurn.add(request);
+    const end = (): void => {
+      withTurn.delete(request);
+      endTurn();
+    };
+    try {
+      const leave = await connections.enter(undefined, timeoutMs);
+      return () => {
+        leave();
+        end();
+      };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  };
+
   return {
     enter: async (request, timeoutMs, use) => {
-      if (request === undefined || request.holdsPlace) return connections.enter(undefined, timeoutMs);
+      if (request === undefined) return connections.enter(undefined, timeoutMs);
+      if (request.holdsPlace) return enterPlaced(request, timeoutMs);
       const started = performance.now();
-      const caller = callerOf(request);
-      const member = { network: countedSite(request.clientIp), caller, signal: request.signal };
-      const leaves = [await callers.enter(caller, request.signal)];
+      const member = memberOf(request);
+      const leaves = [await callers.enter(member.caller, request.signal)];
       const leave = (): void => {
         for (const each of leaves.splice(0).toReversed()) each();
       };
       try {
         for (const turns of use === 'transaction' ? [transactions, connections] : [connections]) {
-          leaves.push(await turns.enter(member, timeoutMs - (performance.now() - started)));
+          leaves.push(await turns.enter(member, Math.max(1, timeoutMs - (performance.now() - started))));
         }
         return leave;
       } catch (error) {
@@ -69,6 +104,6 @@ export const createConnectionTurns = ({
         throw error;
       }
     },
-    waiting: () => transactions.waiting() + connections.waiting(),
+    waiting: () => placed.waiting() + transactions.waiting() + connections.waiting(),
   };
 };

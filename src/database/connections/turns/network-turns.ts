@@ -36,6 +36,8 @@ export type NetworkTurns = {
 /** `callers`: the queues, in the order of their turns. */
 type Network = { held: number; readonly callers: Map<string, Queue> };
 
+const none = undefined as readonly [string, Network] | undefined;
+
 /** The network must have a caller who waits. */
 const waitsForSeveral = ({ callers }: Network): boolean => {
   const [queue] = callers.values();
@@ -56,15 +58,17 @@ const maxHeldOfSmall = 1;
  * client with one slow request would wait behind 50 networks that have many short ones.
  */
 const minDifference = 0.25;
+/** Small networks come before larger ones, whose load is at least 0. Those of the same rank take turns. */
+const rankOfSmall = { single: -2, several: -1 } as const;
 /**
- * Counts as held for a network that waits for several connections. It is more than `minDifference`, so one that waits for a single connection comes first, as in the
- * first seconds of a burst, when no network has much recent use.
+ * Of the larger networks, those that wait for several connections come behind those that wait for a single one, as in the first seconds of a burst, when no network has much recent
+ * use. Each third connection is for them, because an office would otherwise get none beside many networks with one request at a time.
  */
-const heldOfSeveral = 0.3;
+const startsPerSeveral = 3;
 
 /**
  * Decides who gets the next connection of a pool. It is a network with much less recent use than the others, otherwise the one that holds and recently held the
- * fewest. One that waits for a single connection comes before one that waits for several. The callers of a network take turns.
+ * fewest. One that waits for a single connection comes before one that waits for several, except for each third connection. The callers of a network take turns.
  * When work of the service waits too (jobs, polls, locks), it gets every other connection. See docs/decisions/0323.
  */
 export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns => {
@@ -76,6 +80,8 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   let used = 0;
   let waiting = 0;
   let lastWasService = false;
+  /** Connections for networks since the last one for a network that waits for several. */
+  let sinceSeveral = 0;
 
   const hold = (name: string, network: Network, change: 1 | -1): void => {
     network.held += change;
@@ -93,8 +99,8 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   };
 
   const nextNetwork = (): readonly [string, Network] | undefined => {
-    let next: readonly [string, Network] | undefined;
-    let minLoad = Infinity;
+    /** The small networks and those that wait for a single connection, and the larger ones that wait for several. */
+    const least = { single: { load: Infinity, next: none }, several: { load: Infinity, next: none } };
     const loads = new Map<string, number>();
     let sum = 0;
     for (const name of networks.keys()) {
@@ -107,14 +113,17 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
       if (network.callers.size === 0 || network.held >= maxPerNetwork) continue;
       const recentLoad = loads.get(name)!;
       const isSmall = recentLoad <= smallLoad && network.held <= maxHeldOfSmall;
-      const several = waitsForSeveral(network) ? heldOfSeveral : 0;
-      // They take turns too, because the first one in their order is the next.
-      if (isSmall && several === 0) return [name, network];
-      // A small one that waits for several comes before each larger one, whose load is at least 0.
-      const load = isSmall ? several - 1 : network.held + recentLoad + several;
-      if (load < minLoad - minDifference) [next, minLoad] = [[name, network], load];
+      const isSeveral = waitsForSeveral(network);
+      const smallRank = isSeveral ? rankOfSmall.several : rankOfSmall.single;
+      const load = isSmall ? smallRank : network.held + recentLoad;
+      const kind = isSeveral && !isSmall ? least.several : least.single;
+      if (load < kind.load - minDifference) [kind.load, kind.next] = [load, [name, network]];
     }
-    return next;
+    const { single, several } = least;
+    const isDue = sinceSeveral + 1 >= startsPerSeveral && single.load >= 0;
+    const isTurnOfSeveral = several.next !== undefined && (single.next === undefined || isDue);
+    sinceSeveral = isTurnOfSeveral ? 0 : sinceSeveral + 1;
+    return isTurnOfSeveral ? several.next : single.next;
   };
 
   const startOf = (name: string, network: Network): void => {
