@@ -3,8 +3,8 @@ import { setPriority } from 'node:os';
 
 /** The name that libuv gives to the threads that decompress bodies, hash passwords and read files. */
 const helperName = 'libuv-worker';
-/** The event loop gets 28 times the time of such a thread when all processors are busy. */
-const helperNiceness = 15;
+/** Not lower, because they also hash passwords: with 15, sign-ins beside a flood took more than 20 s. */
+const helperNiceness = 12;
 
 /**
  * Sets the niceness of those threads of this process that exist now and have a wanted name. `os.setPriority` changes one thread only. Only Linux

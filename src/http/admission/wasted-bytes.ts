@@ -9,7 +9,7 @@ export type WastedBytes = {
 };
 
 /**
- * Half a kilobyte of zstd becomes 16 MB, which take 25 ms of the event loop. While memory is scarce, bodies displace each other, and all that was
+ * Half a kilobyte of zstd becomes 16 MB, which take 15 ms of the event loop. While memory is scarce, bodies displace each other, and all that was
  * decompressed was for nothing. So a network with many such bytes is refused before more is decompressed for it. See docs/decisions/0338.
  */
 export const createWastedBytes = ({

@@ -32,10 +32,10 @@ onLinux('the threads of libuv have a lower priority than the event loop and than
   const threads = await threadsAfter('lowerHelperThreads()');
   const helpers = threads.filter(isHelper);
   t.is(helpers.length, 4);
-  t.true(helpers.every(({ niceness }) => niceness >= 15));
+  t.true(helpers.every(({ niceness }) => niceness >= 12));
   const others = threads.filter((thread) => !isHelper(thread));
   t.true(others.length > 1);
-  t.true(others.every(({ niceness }) => niceness < 15));
+  t.true(others.every(({ niceness }) => niceness < 12));
 });
 
 onLinux('all threads of an attacker have a lower priority', async (t) => {

@@ -117,7 +117,7 @@ test('without telemetry the service works, and /metrics has build and process me
   if (process.platform === 'linux') {
     const helpers = nicenessOf(service.pid, 'libuv-worker');
     t.true(helpers.length >= 4, 'the threads of libuv exist');
-    t.deepEqual(new Set(helpers), new Set([15]), 'the event loop comes before them');
+    t.deepEqual(new Set(helpers), new Set([12]), 'the event loop comes before them');
   }
   const second = await refusedStart({ DATABASE_URL: database.url, PORT: new URL(service.url).port });
   t.regex(second, /something else listens there already/, 'the port is not shared with another service');
