@@ -1,39 +1,17 @@
 import test, { type ExecutionContext } from 'ava';
-import { createDatabase } from '#src/database/database.ts';
-import { createJobs, type JobHandlers } from '#src/jobs/jobs.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { removeOldTurns, takeTurn } from '#src/jobs/turns.ts';
-import { jobQueues, type JobData, type PutBack } from '#src/kernel/ports/jobs.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
+import type { JobData, PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { recordMetrics } from '#testkit/metrics.ts';
+import { idle, setup as setupJobs } from './setup.ts';
 
 const operation = 'refresh.record';
-const none: JobHandlers = Object.fromEntries(jobQueues.map((queue) => [queue, async () => {}])) as never;
 
 const setup = async (t: ExecutionContext, retries = 0) => {
-  const admin = await setupDatabase(t);
-  const database = await createDatabase(databaseSettings(admin.url));
-  const metrics = recordMetrics();
-  const jobs = createJobs({
-    execute: database.execute,
-    worker: true,
-    schedules: [],
-    concurrency: 2,
-    pollMs: 500,
-    retries,
-    retryDelaySeconds: 1,
-    heartbeatSeconds: 10,
-    queues: { pricing: { oneJobPerGroup: true, concurrency: 2 } },
-    metrics,
-    logger: silentLogger,
-  });
-  t.teardown(async () => {
-    await jobs.close({ graceMs: 0 });
-    await database.close();
-  });
+  const queues = { pricing: { oneJobPerGroup: true, concurrency: 2 } };
+  const { admin, database, metrics, make } = await setupJobs(t, { retries, queues });
+  const jobs = make();
   const change = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
     database.unitOfWork.run({ operation }, work);
   const add = (group: string, count: number, network?: string): Promise<void> =>
@@ -51,7 +29,7 @@ test('the first job of a group does not wait for all jobs of groups that came be
   const started: string[] = [];
   let late: Promise<void> | undefined;
   await jobs.start({
-    ...none,
+    ...idle,
     pricing: async ({ key = '' }) => {
       started.push(key);
       if (started.length === 4) late = add('c', 2);
@@ -75,7 +53,7 @@ test('a job that is put back waits again without using up its attempts, and othe
   const started: string[] = [];
   const lasts: boolean[] = [];
   await jobs.start({
-    ...none,
+    ...idle,
     pricing: async ({ key = '' }, _signal, { last }): Promise<PutBack | void> => {
       started.push(key);
       lasts.push(last);
@@ -105,7 +83,7 @@ test('a job that failed gets a new turn for its retry', async (t) => {
   const { admin, jobs, metrics, add } = await setup(t, 1);
   let attempts = 0;
   await jobs.start({
-    ...none,
+    ...idle,
     pricing: async ({ key = '' }) => {
       if (key === 'a1' && ++attempts === 1) throw new AppError('external_api_timeout');
     },
@@ -121,7 +99,7 @@ test('a job that failed gets a new turn for its retry', async (t) => {
 test('a turn is one more than the last one of the group and than the one that was started last', async (t) => {
   const { admin, jobs, change } = await setup(t);
   // The table of jobs exists after the start.
-  await jobs.start(none);
+  await jobs.start(idle);
   const take = async (group: string): Promise<number> =>
     (await change(({ query }) => takeTurn(query, 'mail', { group }))).turn;
   t.deepEqual([await take('a'), await take('a'), await take('b'), await take('a')], [1, 2, 1, 3]);
@@ -153,7 +131,7 @@ test('a job that costs more turns comes after cheap ones of other groups, also w
     for (const group of ['b', 'c', 'd']) await enqueue(group);
     return { putBackSeconds: 0 };
   };
-  await jobs.start({ ...none, pricing });
+  await jobs.start({ ...idle, pricing });
   await enqueue('large', 17);
   await eventually(() => order.length === 5, 'all jobs run');
   t.is(order[0], 'large');
@@ -167,7 +145,7 @@ test('a job that costs more turns comes after cheap ones of other groups, also w
 
 test('the groups of one network share the turns of one group, and some places', async (t) => {
   const { admin, jobs, change } = await setup(t);
-  await jobs.start(none);
+  await jobs.start(idle);
   const take = (group: string, name: string) =>
     change(({ query }) => takeTurn(query, 'pricing', { group, network: { name, places: 2 } }));
   const all = async (groups: string, network: string) => {
@@ -208,7 +186,7 @@ test('slow jobs of many groups of one network leave places for other networks', 
   const gate = Promise.withResolvers<void>();
   const started: string[] = [];
   await jobs.start({
-    ...none,
+    ...idle,
     pricing: async (data) => {
       const { key = '' } = data;
       t.deepEqual(Object.keys(data), ['key']);
@@ -238,7 +216,7 @@ test('slow jobs of many groups of one network leave places for other networks', 
 
 test('waiting jobs are removed by their keys', async (t) => {
   const { admin, jobs, change } = await setup(t);
-  await jobs.start(none);
+  await jobs.start(idle);
   const insert = (queue: string, key: string, state: string) =>
     admin.query(`insert into pgboss.job (name, singleton_key, state, policy, start_after)
       values ('${queue}', '${key}', '${state}', 'exclusive', now() + interval '1 hour')`);
@@ -257,7 +235,7 @@ test('waiting jobs are removed by their keys', async (t) => {
 
 test('turns without effect are removed', async (t) => {
   const { admin, jobs, change } = await setup(t);
-  await jobs.start(none);
+  await jobs.start(idle);
   const insert = (queue: string, priority: number) =>
     admin.query(
       `insert into pgboss.job (name, priority, start_after) values ('${queue}', ${priority}, now() + interval '1 hour')`,

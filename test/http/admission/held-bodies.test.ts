@@ -4,7 +4,7 @@ import { createBodyMemory, type HeldBytes } from '#src/http/admission/body-memor
 import { eventually } from '#testkit/eventually.ts';
 import { openSocket, type RawSocket } from '#testkit/raw-sockets.ts';
 import { serve } from '../support.ts';
-import { bodyRoutes, post } from './routes.ts';
+import { bodyRoutes, chunkOf, post } from './routes.ts';
 
 const kilobyte = 1_000;
 
@@ -84,9 +84,6 @@ test('of two callers that hold the same, the one that held less recently keeps i
   t.true(displaced.length > 0);
   t.true(displaced.every((key) => key.startsWith('10.0.0.')));
 });
-
-const chunkOf = (bytes: Buffer): Buffer =>
-  Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
 
 test('clients of 20 addresses that keep large bodies open leave memory for the bodies of others', async (t) => {
   const gate = Promise.withResolvers<void>();

@@ -52,3 +52,7 @@ export const post = (path: string, headers: Readonly<Record<string, string>>, bo
 
 /** The head of a request whose body of that many bytes is still to come. */
 export const idle = (path: string, bytes = 1_000): string => post(path, { 'Content-Length': String(bytes) });
+
+/** A piece of a body with `Transfer-Encoding: chunked`. */
+export const chunkOf = (bytes: Buffer): Buffer =>
+  Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);

@@ -4,7 +4,7 @@ import { createWastedBytes } from '#src/http/admission/wasted-bytes.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { openSocket, type RawSocket } from '#testkit/raw-sockets.ts';
 import { serve } from '../support.ts';
-import { bodyRoutes, post } from './routes.ts';
+import { bodyRoutes, chunkOf, post } from './routes.ts';
 
 const kilobyte = 1_000;
 
@@ -21,8 +21,6 @@ test('wasted bytes of a network count half after 30 seconds', (t) => {
   t.false(isMuch('10.0.0.1'));
 });
 
-const chunkOf = (bytes: Buffer): Buffer =>
-  Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
 const blanks = (bytes: number): Buffer => Buffer.alloc(bytes, ' ');
 
 test('while memory is scarce, a network whose bodies were decompressed for nothing is refused before more is', async (t) => {

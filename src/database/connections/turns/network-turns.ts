@@ -36,7 +36,8 @@ export type NetworkTurns = {
 /** `callers`: the queues, in the order of their turns. */
 type Network = { held: number; readonly callers: Map<string, Queue> };
 
-const none = undefined as readonly [string, Network] | undefined;
+/** `isLater`: it is one of the larger networks that wait for several connections. */
+type Candidate = { readonly name: string; readonly network: Network; readonly load: number; readonly isLater: boolean };
 
 /** The network must have a caller who waits. */
 const waitsForSeveral = ({ callers }: Network): boolean => {
@@ -58,6 +59,8 @@ const maxHeldOfSmall = 1;
  * client with one slow request would wait behind 50 networks that have many short ones.
  */
 const minDifference = 0.25;
+const isLess = (load: number, than: Candidate | undefined): boolean =>
+  than === undefined || load < than.load - minDifference;
 /** Small networks come before larger ones, whose load is at least 0. Those of the same rank take turns. */
 const rankOfSmall = { single: -2, several: -1 } as const;
 /**
@@ -80,8 +83,8 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
   let used = 0;
   let waiting = 0;
   let lastWasService = false;
-  /** Connections for networks since the last one for a network that waits for several. */
-  let sinceSeveral = 0;
+  /** Connections for networks since the last one for a larger network that waits for several. */
+  let sinceLater = 0;
 
   const hold = (name: string, network: Network, change: 1 | -1): void => {
     network.held += change;
@@ -98,9 +101,14 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
     if (network.held === 0 && network.callers.size === 0 && networks.get(name) === network) networks.delete(name);
   };
 
-  const nextNetwork = (): readonly [string, Network] | undefined => {
-    /** The small networks and those that wait for a single connection, and the larger ones that wait for several. */
-    const least = { single: { load: Infinity, next: none }, several: { load: Infinity, next: none } };
+  const chosenOf = (first: Candidate | undefined, later: Candidate | undefined): Candidate | undefined => {
+    const isTurnOfLater = first === undefined || (first.load >= 0 && sinceLater + 1 >= startsPerSeveral);
+    return isTurnOfLater ? (later ?? first) : first;
+  };
+
+  const nextNetwork = (): Candidate | undefined => {
+    let first: Candidate | undefined;
+    let later: Candidate | undefined;
     const loads = new Map<string, number>();
     let sum = 0;
     for (const name of networks.keys()) {
@@ -116,14 +124,12 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
       const isSeveral = waitsForSeveral(network);
       const smallRank = isSeveral ? rankOfSmall.several : rankOfSmall.single;
       const load = isSmall ? smallRank : network.held + recentLoad;
-      const kind = isSeveral && !isSmall ? least.several : least.single;
-      if (load < kind.load - minDifference) [kind.load, kind.next] = [load, [name, network]];
+      const isLater = isSeveral && !isSmall;
+      if (!isLess(load, isLater ? later : first)) continue;
+      if (isLater) later = { name, network, load, isLater };
+      else first = { name, network, load, isLater };
     }
-    const { single, several } = least;
-    const isDue = sinceSeveral + 1 >= startsPerSeveral && single.load >= 0;
-    const isTurnOfSeveral = several.next !== undefined && (single.next === undefined || isDue);
-    sinceSeveral = isTurnOfSeveral ? 0 : sinceSeveral + 1;
-    return isTurnOfSeveral ? several.next : single.next;
+    return chosenOf(first, later);
   };
 
   const startOf = (name: string, network: Network): void => {
@@ -149,7 +155,8 @@ export const createNetworkTurns = (options: NetworkTurnsOptions): NetworkTurns =
       start();
     } else if (next !== undefined) {
       used += 1;
-      startOf(...next);
+      sinceLater = next.isLater ? 0 : sinceLater + 1;
+      startOf(next.name, next.network);
     }
   };
 

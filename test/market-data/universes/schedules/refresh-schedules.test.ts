@@ -2,10 +2,10 @@ import test from 'ava';
 import { createJobs } from '#src/jobs/jobs.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import type { JobSchedules } from '#src/kernel/ports/jobs.ts';
+import { idle } from '#test/jobs/setup.ts';
 import { createRefreshSchedules } from '#src/market-data/universes/schedules/refresh-schedules.ts';
 import { desk, setupUniverses } from '../setup.ts';
 
-const nothing = async (): Promise<void> => {};
 const london = { cron: '30 6 * * 1-5', time_zone: 'Europe/London' };
 
 test('a universe has a schedule of its own, none, or that of REFRESH_SCHEDULES', async (t) => {
@@ -76,16 +76,7 @@ test('a schedule is committed together with its change, and a start stores all o
     { code: 'database_unavailable' },
     'a change before the queues are open is refused, because its schedule would be lost',
   );
-  await jobs.start({
-    refresh: nothing,
-    pricing: nothing,
-    retention: nothing,
-    webhook_event: nothing,
-    webhook_delivery: nothing,
-    calendar: nothing,
-    mail: nothing,
-    quality: nothing,
-  });
+  await jobs.start(idle);
   const retention = { name: 'retention', key: 'retention', cron: '30 3 * * *', timezone: 'UTC' };
   t.deepEqual(await stored(), [retention]);
 
