@@ -92,7 +92,9 @@ export const reportOf = (results: readonly AttackResult[], requests: number, con
 
 \`npm run attack\` starts the service in production mode with its default limits and attacks it over loopback, up to
 ${requests} requests for each attack in this run, alone and mixed, from 1 and from 50 client addresses. The full form also runs all
-attacks at once with 50 addresses for each, which is a flood from ${attacks.length * 50} addresses. Meanwhile a
+attacks at once with 50 addresses for each, which is a flood from ${attacks.length * 50} addresses. The first
+${attacks.filter(({ isFirst }) => isFirst).length} attacks are those that the limits of the well-behaved caller were set for; each later one belongs to a fault that was found. The full form runs the
+first ones together, and all ${attacks.length}. Meanwhile a
 well-behaved caller from other addresses asks for single prices and for batches of 1,000 rows. \`npm run attack -- --short\` is the
 form of CI. The attackers have a lower processor priority (nice 10), because in practice they run on other machines. The short form uses grace
 times of 2.5 s for bodies and 5 s for answers, so that slow clients are refused within its duration; the full form has the defaults.

@@ -1,9 +1,10 @@
 /**
  * `npm run attack`: attacks a real service in production mode over loopback and reports the result. Every attack of
  * load/attack/attacks runs alone and together with the others, from 1 and from 50 addresses, and once together with the
- * others from 50 addresses of its own. ATTACK_REQUESTS (1000) is the number of requests of each attack. `--short` is the
- * form for CI. `--write` writes the report to docs/attack.md. Other arguments are parts of attack names, "all at once"
- * for the mixed runs, or "of its own" for the last of them; only these run. `--untimed` reports the speed and share of the good caller without a verdict, because
+ * others from 50 addresses of its own. The first attacks, which the limits of the good caller were set for, also run together without the
+ * later ones. ATTACK_REQUESTS (1000) is the number of requests of each attack. `--short` is the
+ * form for CI. `--write` writes the report to docs/attack.md. Other arguments are parts of attack names, "first attacks"
+ * or "all at once" for the mixed runs, or "of its own" for the last of them; only these run. `--untimed` reports the speed and share of the good caller without a verdict, because
  * the speed of CI machines differs. The exit status is 1 if a run is broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -46,9 +47,10 @@ const guardBytes = 6_144 * mebibyte;
 const isWanted = ({ name }: Pick<ListedAttack, 'name'>): boolean =>
   names.length === 0 || names.some((part) => name.includes(part));
 const chosen = attacks.filter(isWanted);
+const firstMixed = 'the first attacks at once';
 const mixed = 'all at once';
 const flood = short ? mixed : `${mixed}, each from 50 addresses of its own`;
-const listed = [...attacks, { name: mixed }, { name: flood }];
+const listed = [...attacks, { name: firstMixed }, { name: mixed }, { name: flood }];
 if (!listed.some(isWanted)) {
   console.error(`No such attack; there are:\n${[...new Set(listed.map(({ name }) => `  ${name}`))].join('\n')}`);
   process.exit(2);
@@ -109,13 +111,16 @@ try {
       await measure({ name: attack.name, attacks: [attack], addresses: () => addresses, counted: 'each' }, settings);
     }
   }
-  const together = async (run: Omit<Run, 'attacks'>): Promise<void> => {
-    if (isWanted(run)) await measure({ ...run, attacks }, mixedSettings);
+  const together = async (run: Omit<Run, 'attacks'>, of: readonly ListedAttack[] = attacks): Promise<void> => {
+    if (isWanted(run)) await measure({ ...run, attacks: of }, mixedSettings);
   };
   if (!short) {
-    for (const count of [1, 50]) {
-      const shared = newAddresses(count);
-      await together({ name: mixed, addresses: () => shared, counted: 'any' });
+    const mixes = { [firstMixed]: attacks.filter(({ isFirst }) => isFirst), [mixed]: attacks };
+    for (const [name, of] of Object.entries(mixes)) {
+      for (const count of [1, 50]) {
+        const shared = newAddresses(count);
+        await together({ name, addresses: () => shared, counted: 'any' }, of);
+      }
     }
   }
   const each = attacks.map(() => newAddresses(short ? 1 : 50));

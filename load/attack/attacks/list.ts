@@ -44,6 +44,7 @@ import {
 
 /** Called once, because all attacks by uploads share one well-behaved uploader, whose uploads follow each other. */
 const uploads = createUploadAttacks();
+const passwords = wrongPasswords();
 
 /**
  * At least one attack for every kind of src/kernel/catalogue/abuse.ts. A new kind without an attack is a type error. A name
@@ -71,7 +72,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
     hardCalibrations,
   ],
   arrow_invalid: [wrongLengthArrow],
-  login_throttled: [wrongPasswords()],
+  login_throttled: [passwords],
   credentials_refused: [madeUpCredentials],
   credential_without_owner: [erasedOwner],
   mail_by_recipient: [resetMessages],
@@ -100,14 +101,43 @@ const withoutKind: readonly Attack[] = [
   uploads.aborted,
 ];
 
+/**
+ * The attacks that the limits of the good caller were set for: crashes by bodies, and slots, answers, work, credentials and
+ * storage that one client could use up. The others came later, one for each fault that was found.
+ */
+const first = new Set<Attack>([
+  ...structure,
+  ...expansion,
+  wrongLengthArrow,
+  uploads.decompressionBombs,
+  ...idleBodies,
+  slowBodies,
+  slowReaders,
+  manySlowReaders,
+  manyBatches,
+  hugeWork,
+  longWork,
+  manySlowPrices,
+  erasedOwner,
+  passwords,
+  registrations,
+  jobStorage,
+  manyKeys,
+  unexpectedBodies,
+  redaction,
+  shortPipelines,
+]);
+
 export type ListedAttack = Attack & {
+  /** One of those that the limits of the good caller were set for. */
+  readonly isFirst: boolean;
   /** The kinds of refusal that are expected; empty if none is expected. */
   readonly kinds: readonly AbuseKind[];
 };
 
 export const attacks: readonly ListedAttack[] = [
   ...(Object.entries(byKind) as [AbuseKind, readonly Attack[]][]).flatMap(([kind, list]) =>
-    list.map((attack) => ({ ...attack, kinds: [kind, ...(attack.orKinds ?? [])] })),
+    list.map((attack) => ({ ...attack, isFirst: first.has(attack), kinds: [kind, ...(attack.orKinds ?? [])] })),
   ),
-  ...withoutKind.map((attack) => ({ ...attack, kinds: [] })),
+  ...withoutKind.map((attack) => ({ ...attack, isFirst: first.has(attack), kinds: [] })),
 ];
