@@ -103,7 +103,7 @@ const withoutKind: readonly Attack[] = [
 
 /**
  * The attacks that the limits of the good caller were set for: crashes by bodies, and slots, answers, work, credentials and
- * storage that one client could use up. The others came later, one for each fault that was found.
+ * storage that one client could use up. The others came later, one for each fault that was found. See docs/decisions/0341.
  */
 const first = new Set<Attack>([
   ...structure,
