@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
+import { createRecentUse } from '#src/kernel/requests/callers/recent-use.ts';
+import { countedSite } from '#src/kernel/requests/counted-address.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
@@ -45,6 +47,7 @@ export type AnswerBacklog = {
 
 type Caller = {
   bytes: number;
+  readonly network: string;
   readonly answers: Set<HeldAnswer>;
   /** An answer was refused after its work was done. New work is refused until the client has read some bytes. */
   full: boolean;
@@ -64,14 +67,21 @@ type HeldAnswer = {
 const sweepMs = 1_000;
 const retryAfterSeconds = 5;
 
+/** Bytes that a network held on average: a smaller difference is no reason to prefer one. */
+const minDifferenceBytes = 262_144;
+
 /**
- * Counts and limits the bytes of answers that wait for their clients, per caller. At the total limit, the oldest answer
- * of the caller with the most bytes is cut in favour of a caller with fewer bytes. So a few slow clients cannot block
- * the service for others.
+ * Counts and limits the bytes of answers that wait for their clients, per caller. At the total limit an answer is cut in favour of another one: of a
+ * network with more bytes, if it has held no less recently than that of the new answer; else of the network that has held most recently. So neither a few
+ * slow clients nor many callers of some networks block the service for others. See docs/decisions/0344.
  */
 export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
   const { maxBytes, maxBytesByCaller, timeoutMs, clock, metrics, abuse } = deps;
   const callers = new Map<string, Caller>();
+  const networks = new Map<string, number>();
+  const bytesOf = (network: string): number => networks.get(network) ?? 0;
+  /** In bytes. */
+  const recent = createRecentUse({ now: clock.monotonic });
   let total = 0;
   const report = (): void => metrics.set('volwatch_http_answer_bytes_outstanding', {}, total);
   report();
@@ -84,10 +94,41 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
     answer.response.req.socket.resetAndDestroy();
   };
 
-  const largest = (): Caller | undefined => {
-    let found: Caller | undefined;
-    for (const caller of callers.values()) if (caller.bytes > (found?.bytes ?? 0)) found = caller;
+  const hold = (network: string, by: number): void => {
+    const bytes = bytesOf(network) + by;
+    if (bytes > 0) networks.set(network, bytes);
+    else networks.delete(network);
+    recent.hold(network, bytes);
+  };
+
+  /** The name with the largest number of those above `min`; undefined if there is none. */
+  const maxAbove = (min: number, numberOf: (network: string, bytes: number) => number): string | undefined => {
+    let found: string | undefined;
+    let max = min;
+    for (const [network, bytes] of networks) {
+      const number = numberOf(network, bytes);
+      if (number > max) [found, max] = [network, number];
+    }
     return found;
+  };
+
+  /** The network that loses an answer in favour of one of `bytes` for `own`. */
+  const networkFor = (own: string, bytes: number): string | undefined => {
+    const ownRecent = recent.of(own);
+    return (
+      maxAbove(bytesOf(own) + bytes, (network, held) =>
+        recent.of(network) > ownRecent - minDifferenceBytes ? held : 0,
+      ) ?? maxAbove(ownRecent + minDifferenceBytes, (network) => recent.of(network))
+    );
+  };
+
+  /** The oldest answer of the caller with most bytes, of those of the network with more than `share`. */
+  const oldestOf = (network: string, share: number): HeldAnswer | undefined => {
+    let found: Caller | undefined;
+    for (const caller of callers.values())
+      if (caller.network === network && caller.bytes > (found?.bytes ?? share)) found = caller;
+    const [oldest] = found?.answers ?? [];
+    return oldest;
   };
 
   const refuseByCaller = (clientIp: string): never => {
@@ -101,13 +142,13 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
     throw new AppError('overloaded', detail, { retryAfter: retryAfterSeconds });
   };
 
-  /** Cuts answers of callers with more than `share` bytes until `bytes` fit. @returns whether they fit */
-  const makeSpace = (bytes: number, share: number): boolean => {
+  /** Cuts answers until `bytes` fit. @param share the bytes of the caller with them. @returns whether they fit */
+  const makeSpace = (own: string, bytes: number, share: number): boolean => {
     const exceeds = (): boolean => total > 0 && total + bytes > maxBytes;
     while (exceeds()) {
-      const caller = largest();
-      const [oldest] = caller?.answers ?? [];
-      if (caller === undefined || oldest === undefined || caller.bytes <= share) return false;
+      const network = networkFor(own, bytes);
+      const oldest = network === undefined ? oldestOf(own, share) : oldestOf(network, 0);
+      if (oldest === undefined) return false;
       cut(oldest, 'backlog');
     }
     return true;
@@ -129,12 +170,16 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
       const caller = callers.get(callerOf(context));
       const held = caller?.bytes ?? 0;
       if (held >= maxBytesByCaller || caller?.full === true) refuseByCaller(context.clientIp);
-      if (total >= maxBytes && held >= (largest()?.bytes ?? 0)) refuse(context.clientIp);
+      const own = countedSite(context.clientIp);
+      if (total >= maxBytes && networkFor(own, 0) === undefined && oldestOf(own, held) === undefined) {
+        refuse(context.clientIp);
+      }
     },
 
     hold: (context, response, bytes, required) => {
       const key = callerOf(context);
       const { clientIp } = context;
+      const network = countedSite(clientIp);
       const known = callers.get(key);
       const held = known?.bytes ?? 0;
       if (!required) {
@@ -142,14 +187,15 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
           known.full = true;
           refuseByCaller(clientIp);
         }
-        if (!makeSpace(bytes, held + bytes)) refuse(clientIp);
+        if (!makeSpace(network, bytes, held + bytes)) refuse(clientIp);
       }
-      const caller = callers.get(key) ?? { bytes: 0, answers: new Set(), full: false };
+      const caller = callers.get(key) ?? { bytes: 0, network, answers: new Set(), full: false };
       callers.set(key, caller);
       const change = (by: number): void => {
         if (by < 0) caller.full = false;
         answer.bytes += by;
         caller.bytes += by;
+        hold(caller.network, by);
         total += by;
         report();
       };
