@@ -9,6 +9,7 @@ import { createDatabase } from '#src/database/database.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
+import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
 
 const user = '01900000-0000-7000-8000-00000000000a';
@@ -80,8 +81,10 @@ const open = async (t: ExecutionContext) => {
     const pieces = await createAccountExport({ ...parts, ...limits, tables: personalTables })(user);
     return JSON.parse(Buffer.concat(pieces).toString()) as Exported;
   };
-  return { stored, exportAccount, admin: composeCredentialAdmin(parts) };
+  return { stored, parts, exportAccount, admin: composeCredentialAdmin(parts) };
 };
+
+const newUser = '01900000-0000-7000-8000-00000000000c';
 
 type Exported = {
   readonly user_id: string;
@@ -179,6 +182,30 @@ test('an export has no more bytes than the max, and names the tables that were c
   t.true(JSON.stringify(cut).length < 210_000);
   t.true(cut.data['webhook']!.length > 100);
   t.deepEqual(Object.keys(cut.data), Object.keys(whole.data));
+});
+
+test('an export asks once which tables have rows, and reads a small table with one statement', async (t) => {
+  const { stored, parts } = await open(t);
+  await stored.query(
+    `insert into user_account (id, email, password_hash, role, scopes, created_at)
+     values ('${newUser}', 'new@example.org', 'x', 'user', '{}', now())`,
+  );
+  const statements: string[] = [];
+  const unitOfWork: UnitOfWork = {
+    run: (options, work) =>
+      parts.unitOfWork.run(options, (transaction) => {
+        const query: Query = (text, parameters) => {
+          statements.push(text);
+          return transaction.query(text, parameters);
+        };
+        return work({ ...transaction, query });
+      }),
+  };
+  const limits = { maxRows: 100, maxBytes: 1_000_000, statementTimeoutMs: 5_000 };
+  await createAccountExport({ ...parts, unitOfWork, ...limits, tables: personalTables })(newUser);
+  const read = statements.filter((text) => text.startsWith('select'));
+  t.is(read.length, 3, 'the user, the tables with rows, and the only one of them');
+  t.false(statements.some((text) => text.startsWith('declare')));
 });
 
 test('exports at the same time do not conflict', async (t) => {

@@ -30,29 +30,53 @@ type Collected = { readonly pieces: Uint8Array[]; readonly truncated: string[]; 
 export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
   const { unitOfWork, audit, clock, tables, maxRows, maxBytes, statementTimeoutMs } = deps;
 
-  /**
-   * Adds the rows of a table as a JSON list, step by step. At the max of rows or bytes the list ends, and the table is
-   * truncated. SQL, because names of tables and columns come from the declaration.
-   */
-  const addTable = async (query: Query, table: string, userId: string, collected: Collected): Promise<void> => {
+  // SQL, because names of tables and columns come from the declaration.
+  const rowsOf = (table: string, max: number): string => {
     const { exported, where } = tables[table]!;
-    const columns = exported.map((column) => `t.${column}`).join(', ');
-    await query(
-      `declare account_export no scroll cursor for select ${columns} from ${table} as t where ${where} limit ${maxRows + 1}`,
-      [userId],
+    return `select ${exported.map((column) => `t.${column}`).join(', ')} from ${table} as t where ${where} limit ${max}`;
+  };
+
+  /**
+   * The tables that have rows of the user. Each statement takes a turn of the event loop, which is 100 ms beside many other requests, and most of the
+   * tables have no rows of most users.
+   */
+  const filledTables = async (query: Query, userId: string): Promise<ReadonlySet<string>> => {
+    const tests = Object.entries(tables).map(
+      ([table, { where }]) => `exists (select 1 from ${table} as t where ${where}) as ${table}`,
     );
-    const write = (text: string): void => void collected.pieces.push(Buffer.from(text));
-    write('[');
-    let rows = 0;
+    const [found] = await query<Record<string, boolean>>(`select ${tests.join(', ')}`, [userId]);
+    return new Set(Object.keys(tables).filter((table) => found?.[table] === true));
+  };
+
+  /** The rows of a table, step by step. */
+  const steps = async function* (query: Query, table: string, userId: string): AsyncGenerator<unknown[]> {
+    const first = await query(rowsOf(table, rowsOfStep), [userId]);
+    if (first.length < rowsOfStep) {
+      yield first;
+      return;
+    }
+    // The cursor ends with the transaction, also where a max ends the steps.
+    const cursor = `export_of_${table}`;
+    await query(`declare ${cursor} no scroll cursor for ${rowsOf(table, maxRows + 1)}`, [userId]);
     for (let isLast = false; !isLast;) {
-      const step = await query(`fetch forward ${rowsOfStep} from account_export`);
-      const kept: string[] = [];
+      const step = await query(`fetch forward ${rowsOfStep} from ${cursor}`);
       isLast = step.length < rowsOfStep;
+      yield step;
+    }
+  };
+
+  /** Adds the rows of a table as a JSON list. At the max of rows or bytes the list ends, and the table is truncated. */
+  const addTable = async (query: Query, table: string, userId: string, collected: Collected): Promise<void> => {
+    const write = (text: string): void => void collected.pieces.push(Buffer.from(text));
+    let rows = 0;
+    let isFull = false;
+    for await (const step of steps(query, table, userId)) {
+      const kept: string[] = [];
       for (const row of step) {
         const text = JSON.stringify(row);
         collected.bytes += Buffer.byteLength(text);
-        isLast = rows + kept.length === maxRows || collected.bytes > maxBytes;
-        if (isLast) {
+        isFull = rows + kept.length === maxRows || collected.bytes > maxBytes;
+        if (isFull) {
           collected.truncated.push(table);
           break;
         }
@@ -60,10 +84,9 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
       }
       if (kept.length > 0) write(`${rows > 0 ? ',' : ''}${kept.join(',')}`);
       rows += kept.length;
+      if (isFull) break;
     }
-    write(']');
     collected.rows += rows;
-    await query('close account_export');
   };
 
   /** Reads all tables in one state of the database. */
@@ -73,9 +96,11 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
       async ({ query }) => {
         if ((await query('select 1 from user_account where id = $1', [id])).length === 0) throw unknownUser();
         const collected: Collected = { pieces: [], truncated: [], rows: 0, bytes: 0 };
+        const filled = await filledTables(query, id);
         for (const [index, table] of Object.keys(tables).entries()) {
-          collected.pieces.push(Buffer.from(`${index > 0 ? ',' : ''}${JSON.stringify(table)}:`));
-          await addTable(query, table, id, collected);
+          collected.pieces.push(Buffer.from(`${index > 0 ? ',' : ''}${JSON.stringify(table)}:[`));
+          if (filled.has(table)) await addTable(query, table, id, collected);
+          collected.pieces.push(Buffer.from(']'));
         }
         return collected;
       },

@@ -8,6 +8,10 @@ import { decodeState, emptyState, type IndexState } from './calculation/index-st
 
 type Query = Pick<Transaction, 'query'>;
 
+/** The state of a checkpoint. Without one, or with one of another plan, a state before the first day. */
+export const stateAt = (plan: IndexPlan, checkpoint: Checkpoint | undefined): IndexState =>
+  (checkpoint && decodeState(plan, checkpoint)) ?? emptyState(plan);
+
 /** The state of the last checkpoint before the day. Without one, a state before the first day. */
 export const stateBefore = async (
   { query }: Pick<Reader, 'query'>,
@@ -20,7 +24,7 @@ export const stateBefore = async (
      order by date desc limit 1`,
     [id, day],
   );
-  return (row && decodeState(plan, row)) ?? emptyState(plan);
+  return stateAt(plan, row);
 };
 
 /** The state after the last calculated day. */

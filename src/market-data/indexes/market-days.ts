@@ -12,7 +12,7 @@ type Query = Pick<Transaction, 'query'>;
  */
 const closesPerRead = 320_000;
 
-const spanOf = async (
+const storedSpan = async (
   { query }: Query,
   assets: readonly number[],
   after: string | null,
@@ -27,6 +27,16 @@ const spanOf = async (
   );
   const { first, last } = row ?? {};
   return first && last ? { first, last } : undefined;
+};
+
+const spanOf = async (
+  transaction: Query,
+  { assets, after, to }: DaysRequest,
+  daysPerRead: number,
+): Promise<{ readonly first: string; readonly last: string } | undefined> => {
+  // One read has all of these days, so it is not needed to know which of them are stored. Each statement takes a turn of the event loop.
+  if (after !== null && to !== null && to <= addDays(after, daysPerRead)) return { first: addDays(after, 1), last: to };
+  return storedSpan(transaction, assets, after);
 };
 
 /**
@@ -92,15 +102,13 @@ export type DaysRequest = {
  * The days on which the assets have closes, oldest first. The closes of some days are in memory as text, those of one day
  * as numbers. The event loop gets a turn between two days when the work with them has lasted.
  */
-export const marketDays = async function* (
-  transaction: Query,
-  { assets, after, to }: DaysRequest,
-): AsyncGenerator<MarketDay> {
-  const span = await spanOf(transaction, assets, after);
+export const marketDays = async function* (transaction: Query, request: DaysRequest): AsyncGenerator<MarketDay> {
+  const { assets, after, to } = request;
+  const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
+  const span = await spanOf(transaction, request, daysPerRead);
   if (!span) return;
   const last = to !== null && to < span.last ? to : span.last;
   const ids = arrayLiteral(assets);
-  const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
   const turns = createTurns();
   let pending: ActionsRow[] = [];
   let actionsUntil = after;
@@ -120,6 +128,6 @@ export const marketDays = async function* (
     }
     // After days without closes the next day with one is looked up, because a series can have a gap of centuries.
     if (end === last) return;
-    from = rows.length > 0 ? addDays(end, 1) : (await spanOf(transaction, assets, end))?.first;
+    from = rows.length > 0 ? addDays(end, 1) : (await storedSpan(transaction, assets, end))?.first;
   }
 };

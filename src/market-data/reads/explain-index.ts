@@ -1,9 +1,10 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import { planIndex } from '../indexes/calculation/index-plan.ts';
-import { createIndexRun, type DivisorChange } from '../indexes/calculation/index-run.ts';
+import { createIndexRun, type Checkpoint, type DivisorChange } from '../indexes/calculation/index-run.ts';
 import { leftOut } from '../indexes/calculation/left-out.ts';
-import { stateBefore } from '../indexes/index-history.ts';
+import { stateAt } from '../indexes/index-history.ts';
 import { definitionDigest } from '../indexes/index-values.ts';
 import { marketDays } from '../indexes/market-days.ts';
 import type { IndexDefinition } from '../indexes/universes.ts';
@@ -29,21 +30,38 @@ export type IndexExplanation = ExplainedDay & {
 export type ExplainIndex = (code: string, date: string | null) => Promise<IndexExplanation | undefined>;
 
 type TargetRow = {
-  readonly id: number;
   readonly definition: UniverseDocument;
   readonly calculation: string | null;
   readonly date: string | null;
   readonly value: number | null;
+  readonly checkpoint_date: string | null;
+  readonly ordinal: number;
+  readonly state: Buffer;
+  readonly change_date: string | null;
+  readonly before: number | null;
+  readonly after: number;
+  readonly causes: DivisorChange['causes'];
 };
 
-/** The index with the last value until the day. */
+/**
+ * The index with the last value until the day, the last checkpoint before that, and the last change of the divisor until it. One statement, because
+ * each one takes a turn of the event loop, and an explanation holds a connection and one of few places meanwhile.
+ */
 const targetOf = async ({ query }: Reader, code: string, date: string | null): Promise<TargetRow | undefined> => {
   const [row] = await query<TargetRow>(
-    `select market_index.id, universe.definition, market_index.calculation, last_value.date, last_value.value
+    `select universe.definition, market_index.calculation, last_value.date, last_value.value,
+       checkpoint.date as checkpoint_date, checkpoint.ordinal, checkpoint.state,
+       change.date as change_date, change.before, change.after, change.causes
      from market_index join universe on universe.name = market_index.universe left join lateral (
        select date, value from index_value
        where index_id = market_index.id and date <= coalesce($2::date, 'infinity') order by date desc limit 1
-     ) as last_value on true where code = $1`,
+     ) as last_value on true left join lateral (
+       select date, ordinal, state from index_checkpoint
+       where index_id = market_index.id and date < last_value.date order by date desc limit 1
+     ) as checkpoint on true left join lateral (
+       select date, before, after, causes from index_divisor
+       where index_id = market_index.id and date <= last_value.date order by date desc limit 1
+     ) as change on true where code = $1`,
     [code, date],
   );
   return row;
@@ -59,27 +77,21 @@ const assetIds = async ({ query }: Reader, symbols: readonly string[]): Promise<
   return found.includes(undefined) ? undefined : found.filter((id) => id !== undefined);
 };
 
-const divisorChangeUntil = async ({ query }: Reader, id: number, date: string): Promise<DivisorChange | null> => {
-  const [row] = await query<DivisorChange>(
-    `select date, before, after, causes from index_divisor where index_id = $1 and date <= $2
-     order by date desc limit 1`,
-    [id, date],
-  );
-  return row ?? null;
-};
+const checkpointOf = ({ checkpoint_date: date, ordinal, state }: TargetRow): Checkpoint | undefined =>
+  date === null ? undefined : { date, ordinal, state };
+
+const divisorChangeOf = ({ change_date: date, before, after, causes }: TargetRow): DivisorChange | null =>
+  date === null ? null : { date, before, after, causes };
 
 /** Calculates the day again, from the last checkpoint before it. Undefined if the definition is newer than the values. */
-const calculateDay = async (
-  reader: Reader,
-  { id, definition: document, calculation, date }: TargetRow,
-  code: string,
-) => {
+const calculateDay = async (reader: Reader, target: TargetRow, code: string) => {
+  const { definition: document, calculation, date } = target;
   const definition = toUniverse('', 1, document).indexes.find((index) => index.code === code);
   if (!definition || date === null || calculation?.split(' ')[0] !== definitionDigest(definition)) return undefined;
   const assets = await assetIds(reader, definition.constituents);
   if (!assets) return undefined;
   const plan = planIndex(definition);
-  const state = await stateBefore(reader, id, plan, date);
+  const state = stateAt(plan, checkpointOf(target));
   const run = createIndexRun(plan, assets, state);
   const after = state.date || null;
   for await (const day of marketDays(reader, { assets, after, to: date })) run.add(day);
@@ -112,12 +124,17 @@ export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedP
       ...explainedDay(plan, calculated),
       method: definition.method,
       return_type: definition.returnType ?? 'price',
-      divisor_change: everyBar ? null : await divisorChangeUntil(reader, target.id, target.date),
+      divisor_change: everyBar ? null : divisorChangeOf(target),
       left_out: leftOut(definition, state).map(({ symbol, reason }) => ({ symbol, reason })),
     };
   };
   return (code, date) =>
     inSpan('index.explain', { attributes: { 'index.code': code } }, () =>
-      places.use(() => snapshot((reader) => explain(reader, code, date))),
+      places.use(() => {
+        // With one of the few places it must not wait for connections behind the requests of its network too.
+        const request = currentRequest();
+        if (request) request.holdsPlace = true;
+        return snapshot((reader) => explain(reader, code, date));
+      }),
     );
 };

@@ -40,6 +40,19 @@ export const unknownMemberOf = (name: string, known: readonly string[]): string 
   return near === undefined ? text : `${text}; did you mean ${near}?`;
 };
 
+/** The members, or undefined if one is wrong. A list has up to 1,000 such objects, and the texts and pointers of errors take most of the time. */
+const validNumbers = (value: Row, members: readonly NumberInput[]): Row | undefined => {
+  const read: Record<string, number> = {};
+  for (const member of members) {
+    const number = value[member.name];
+    if (typeof number !== 'number' || !isInRange(member, number)) return undefined;
+    // -0 becomes 0.
+    read[member.name] = number + 0;
+  }
+  for (const name in value) if (read[name] === undefined) return undefined;
+  return read;
+};
+
 /** The members of an object of numbers, or its errors. Only errors that can be shown have a text. */
 const readNumbers = (
   value: unknown,
@@ -60,16 +73,17 @@ const readNumbers = (
         () => `${nameAt(at)} must be an object with ${membersOf(members)}, not ${kindOf(value)}`,
       ),
     ];
+  const valid = validNumbers(value, members);
+  if (valid !== undefined) return valid;
   const errors: FieldError[] = [];
-  const read: Record<string, number> = {};
   for (const member of members) {
     const { name } = member;
     // A name such as rho is a greek too. The item of a list has its index in the pointer.
     const named = (): NumberInput => (members === hestonParameters ? { ...member, name: `heston.${name}` } : member);
     const number = value[name];
     const pointer = memberPointer(at, name);
-    if (typeof number === 'number' && isInRange(member, number)) read[name] = number + 0;
-    else if (number === undefined) errors.push(error(pointer, 'required', () => requiredText(named())));
+    if (typeof number === 'number' && isInRange(member, number)) continue;
+    if (number === undefined) errors.push(error(pointer, 'required', () => requiredText(named())));
     else if (typeof number !== 'number')
       errors.push(error(pointer, 'invalid_type', () => notANumberText(named(), number)));
     else errors.push(error(pointer, 'out_of_range', () => rangeText(named(), number)));
@@ -78,7 +92,7 @@ const readNumbers = (
     if (members.some((member) => member.name === name)) continue;
     errors.push(error(memberPointer(at, name), 'unknown_member', () => unknownMemberOf(name, namesOf(members))));
   }
-  return errors.length > 0 ? unknownFirst(errors) : read;
+  return unknownFirst(errors);
 };
 
 const readDividends = (value: unknown, row: Row, at: string): object | FieldError[] => {

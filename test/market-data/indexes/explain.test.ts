@@ -166,7 +166,7 @@ test('an explanation is of one state while refreshes commit between its statemen
     explanationPlaces: { use: (work) => work() },
   });
   const during = await explainIndex('PW', '2020-03-05');
-  t.true(changes > 4);
+  t.is(changes, 4, 'one after each statement');
   t.deepEqual(during, before, 'the values are the same in each state, prices and divisors are not');
   const after = await get<IndexExplanation>('/indexes/PW/explain?date=2020-03-05');
   t.is(after.divisor_change?.after, before.divisor_change!.after * 2 ** changes);

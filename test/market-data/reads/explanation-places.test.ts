@@ -28,14 +28,14 @@ const refusal = (work: Promise<unknown>): Promise<string> =>
     (error: unknown) => codeOf(error),
   );
 
-test('two explanations run at once, the others wait in turn, and a failed one frees its place', async (t) => {
+test('four explanations run at once, the others wait in turn, and a failed one frees its place', async (t) => {
   const { use, drain, state } = setup();
   const failing = refusal(use('192.0.2.1', new RangeError('broken')));
   const others = Array.from({ length: 20 }, (_, index) => use(`192.0.2.${10 + index}`));
   await drain();
   t.is(await failing, 'internal_error');
   t.is((await Promise.all(others)).length, 20);
-  t.is(state.max, 2);
+  t.is(state.max, 4);
   t.is(state.running, 0);
 });
 
@@ -54,7 +54,7 @@ test('a caller has at most eight explanations in progress; others go on', async 
 
 test('callers with many explanations cannot keep another one away', async (t) => {
   const { use, drain } = setup();
-  const flood = Array.from({ length: 66 }, (_, index) => use(`192.0.2.${index % 9}`).catch(codeOf));
+  const flood = Array.from({ length: 68 }, (_, index) => use(`192.0.2.${index % 9}`).catch(codeOf));
   const other = use('198.51.100.1');
   await drain();
   t.is(await other, '198.51.100.1');
@@ -63,9 +63,9 @@ test('callers with many explanations cannot keep another one away', async (t) =>
 
 test('when 64 explanations wait, the next one is refused as overload', async (t) => {
   const { use, drain, kinds } = setup();
-  const all = Array.from({ length: 66 }, (_, index) => use(`192.0.2.${index}`));
+  const all = Array.from({ length: 68 }, (_, index) => use(`192.0.2.${index}`));
   t.is(await refusal(use('198.51.100.1')), 'overloaded');
   t.deepEqual(kinds, []);
   await drain();
-  t.is((await Promise.all(all)).length, 66);
+  t.is((await Promise.all(all)).length, 68);
 });

@@ -54,7 +54,7 @@ const currentCaller = (): string => {
 };
 
 /** Places that two networks had on average: a smaller difference is no reason to prefer one. */
-const minDifference = 0.005;
+const minDifference = 0.001;
 
 /**
  * Runs a bounded number of calls at once. The next call is of the network that had the fewest places recently, and its callers take

@@ -112,32 +112,32 @@ const readYears = (
   { from, text, dayCount, calendar }: Counting,
   name: 'expiry' | 'date',
   value: unknown,
-  at: string,
+  /** Called for an error only, because a list has up to 1,000 dates. */
+  pointerOf: () => string,
 ): number | FieldError => {
   const to = readMoment(value);
-  if (to === undefined) return memberError(at, name, 'invalid_value', momentText(name, value));
+  const error = (code: string, detail: string): FieldError => memberError(pointerOf(), name, code, detail);
+  if (to === undefined) return error('invalid_value', momentText(name, value));
   if (isOfWholeDays(dayCount) && !(from.isDate && to.isDate)) {
-    return memberError(at, name, 'unsupported', `${dayCount} counts whole days: send dates, or another day_count`);
+    return error('unsupported', `${dayCount} counts whole days: send dates, or another day_count`);
   }
   if (dayCount === 'BUS/252' && name === 'date') {
     // All moments of a closed time have the same count, so the order of payment and expiry would be lost.
     const detail = 'BUS/252 counts trading days, and dividends are paid on any day: send time, or another day_count';
-    return memberError(at, name, 'unsupported', detail);
+    return error('unsupported', detail);
   }
   if (dayCount === 'BUS/252' && !isInCalendar(to)) {
-    return memberError(at, name, 'out_of_range', calendarText(name, value));
+    return error('out_of_range', calendarText(name, value));
   }
   const years = yearsBetween(dayCount, from.ms, to.ms, calendar);
   // The order of the moments decides too, because 30/360 counts 0 days between the 30th and the 31st.
   if (to.ms < from.ms || years < 0 || (years === 0 && name === 'date')) {
     const day = `the valuation date (${givenText(text)})`;
     const detail = `${name} must be ${name === 'date' ? `after ${day}` : `${day} or later`}, not ${givenText(value)}`;
-    return memberError(at, name, 'out_of_range', detail);
+    return error('out_of_range', detail);
   }
   if (years <= timeToExpiry.maximum) return years;
-  return memberError(
-    at,
-    name,
+  return error(
     'out_of_range',
     `${name} must be at most ${timeToExpiry.maximum} years after valuation_date ${givenText(text)}, not ${givenText(value)}`,
   );
@@ -166,23 +166,27 @@ const withoutDates = (row: Row): Record<string, unknown> => {
   return rest;
 };
 
-/** The dividends with the time of each date. Errors are added to `errors`. */
-const timesOf = (items: readonly unknown[], counting: Counting, at: string, errors: FieldError[]): unknown[] =>
-  items.map((item, index) => {
-    if (!isDated(item)) return item;
-    const pointer = memberPointer(at, index);
-    if (item['time'] !== undefined) {
-      errors.push(memberError(pointer, 'date', 'conflict', notTogetherText('date', 'time')));
+/** The dividends with the time of each date, and what the reader of dividends knows of them: their times. Errors are added to `errors`. */
+const timesOf = (items: readonly unknown[], counting: Counting, at: string, errors: FieldError[]) => {
+  const echoed: unknown[] = [];
+  const timed: unknown[] = [];
+  for (const [index, item] of items.entries()) {
+    if (!isDated(item)) {
+      echoed.push(item);
+      timed.push(item);
+      continue;
     }
-    const time = readYears(counting, 'date', item['date'], pointer);
+    const pointerOf = (): string => memberPointer(at, index);
+    if (item['time'] !== undefined) {
+      errors.push(memberError(pointerOf(), 'date', 'conflict', notTogetherText('date', 'time')));
+    }
+    const time = readYears(counting, 'date', item['date'], pointerOf);
     if (typeof time !== 'number') errors.push(time);
-    return { ...item, time };
-  });
-
-const withoutDate = (item: unknown): unknown => {
-  if (!isDated(item)) return item;
-  const { date: _, ...rest } = item;
-  return rest;
+    echoed.push({ ...item, time });
+    const { date: _, amount, ...others } = item;
+    timed.push({ amount, ...others, time });
+  }
+  return { echoed, timed };
 };
 
 const isErrors = (value: unknown): value is FieldError[] => Array.isArray(value);
@@ -214,17 +218,17 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
       const remedy = 'remove time_to_expiry, or remove expiry, and valuation_date if no other date needs it';
       errors.push(memberError(at, 'expiry', 'conflict', notTogetherText('expiry', 'time_to_expiry', remedy)));
     }
-    const years = readYears(counting, 'expiry', expiry, at);
+    const years = readYears(counting, 'expiry', expiry, () => at);
     if (typeof years !== 'number') errors.push(years);
     resolved['time_to_expiry'] = years;
     echo['expiry'] = expiry;
     if (given['contract'] !== undefined) echo['contract'] = given['contract'];
   }
   if (areDividendsDated) {
-    const timed = timesOf(dividends as unknown[], counting, memberPointer(at, 'dividends'), errors);
-    // The answer repeats the dates. The reader of dividends knows times only.
-    resolved['dividends'] = timed.map(withoutDate);
-    echo['dividends'] = timed;
+    const { echoed, timed } = timesOf(dividends as unknown[], counting, memberPointer(at, 'dividends'), errors);
+    resolved['dividends'] = timed;
+    // The answer repeats the dates.
+    echo['dividends'] = echoed;
   }
   return errors.length > 0 ? errors : { row: resolved, echo };
 };
