@@ -161,6 +161,29 @@ export const payloads = {
       outputs: ['delta', 'gamma', 'vega'],
     }),
   ),
+  /** 39 KB of rows whose errors are an answer of 2 MB. */
+  emptyRows: once(() => Buffer.from(`{"options":[${'{},'.repeat(13_000)}{}]}`)),
+  /** 2 KB with a grid of 100,000 nodes, whose answer has 26 MB. */
+  longAnswer: once(() => {
+    const shifts = (count: number, from: number, step: number): number[] =>
+      Array.from({ length: count }, (_, at) => Number((from + at * step).toFixed(5)));
+    return json({
+      option: { ...option, option_type: 'call' },
+      spot_shifts: shifts(250, -0.3, 0.002),
+      volatility_shifts: shifts(40, 0, 0.001),
+      days: shifts(10, 0, 1),
+      outputs: ['delta', 'gamma', 'vega', 'theta', 'rho'],
+    });
+  }),
+  /** 37 KB of dividends with dates. Each request had held the event loop for 7 ms. */
+  datedDividends: once(() => {
+    const dividends = Array.from({ length: 1_000 }, (_, day) => ({
+      date: new Date(Date.UTC(2026, 0, 2 + day)).toISOString().slice(0, 10),
+      amount: 0.001,
+    }));
+    const { time_to_expiry: _, ...dated } = option;
+    return json({ ...dated, option_type: 'call', valuation_date: '2026-01-01', expiry: '2030-01-01', dividends });
+  }),
   /** Quotes that no parameters fit, so that the search does not converge. */
   hardCalibration: once(() =>
     json({

@@ -23,14 +23,18 @@ import {
   resetMessages,
   wrongPasswords,
 } from './credentials.ts';
-import { idleBodies, leavingClients, manySlowReaders, slowReaders } from './sockets.ts';
+import { idleBodies, leavingClients, manySlowReaders, slowReaders, unreadDocuments } from './sockets.ts';
 import { jobStorage, manyPages } from './storage.ts';
 import { createUploadAttacks } from './uploads.ts';
 import {
+  datedDividends,
+  emptyRows,
+  explanations,
   hardCalibrations,
   hugeWork,
   impossibleVolatilities,
   largeGrids,
+  longAnswers,
   longWork,
   manyBatches,
   manySlowPrices,
@@ -58,7 +62,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_backlog: [...idleBodies, heldBodies, displacingBodies],
   concurrency_by_caller: [manyBatches, uploads.parallel, largeHeads],
   answer_slow: [slowReaders],
-  answer_backlog: [manySlowReaders],
+  answer_backlog: [manySlowReaders, unreadDocuments],
   work_estimate: [hugeWork, largeGrids],
   work_by_caller: [
     manySlowPrices,
@@ -70,6 +74,8 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
     slowSearches,
     twoBoundaries,
     hardCalibrations,
+    emptyRows,
+    longAnswers,
   ],
   arrow_invalid: [wrongLengthArrow],
   login_throttled: [passwords],
@@ -96,6 +102,8 @@ const withoutKind: readonly Attack[] = [
   manyPages,
   leavingClients,
   unknownNames,
+  datedDividends,
+  explanations,
   uploads.wideRows,
   uploads.hugeTexts,
   uploads.aborted,

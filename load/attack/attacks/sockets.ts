@@ -78,6 +78,29 @@ export const manySlowReaders: Attack = {
   run: (field) => unread(field, 40, true),
 };
 
+/**
+ * Many callers with one document each, which they do not read. Together they had filled the memory for answers, and large answers of others were
+ * refused.
+ */
+export const unreadDocuments: Attack = {
+  name: 'documents that 432 connections do not read',
+  slow: true,
+  orKinds: ['answer_slow'],
+  minRequestsForRefusal: 432,
+  run: (field) =>
+    each(field, { parallel: 432, grouped: true }, (_, address) =>
+      rawRequest({
+        ...field,
+        address,
+        method: 'GET',
+        path: '/openapi.json',
+        headers: { 'Accept-Encoding': 'identity' },
+        unreadMs,
+        timeoutMs: unreadMs + 10_000,
+      }),
+    ),
+};
+
 /** Requests with the head, with a part of the body, and with large answers, plain and compressed. */
 const leaving = (number: number): Pick<RawRequest, 'method' | 'path' | 'headers' | 'body' | 'announcedBytes'> => {
   const encoding = (['identity', 'gzip', 'br', 'zstd'] as const)[number % 4]!;

@@ -97,4 +97,26 @@ export const unknownNames: Attack = {
   run: pricing('batch', payloads.unknownNames, 8),
 };
 
+/** Their errors are 50 times as long, and the tasks had kept the places for short work until these had been sent. */
+export const emptyRows = manyOf('batches of rows without members', 'batch', payloads.emptyRows, 192);
+
+/** The same with the results of grids. */
+export const longAnswers = manyOf('grids of 100,000 nodes', 'grid', payloads.longAnswer, 64);
+
+/** The estimate had not known the time to read the dates. */
+export const datedDividends: Attack = {
+  name: 'prices with 1,000 dated dividends',
+  run: pricing('price', payloads.datedDividends, 192),
+};
+
+/** Each explanation is of another day, so none of them is in the cache. */
+export const explanations: Attack = {
+  name: 'explanations of an index',
+  run: (field) =>
+    each(field, { parallel: 384, grouped: true }, (number, address) => {
+      const day = new Date(Date.UTC(2004, 0, 1 + (number % 1_000))).toISOString().slice(0, 10);
+      return rawRequest({ ...field, address, method: 'GET', path: `/api/v1/indexes/SP500/explain?date=${day}` });
+    }),
+};
+
 export const manySlowPrices = manyOf('100 slow prices at once', 'price', payloads.slowPrice, 100);

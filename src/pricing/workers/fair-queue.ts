@@ -75,6 +75,8 @@ const distance = (task: Waiting, milliseconds: number): number => milliseconds /
 const maxDelayMs = 1_000;
 /** Recent work that does not count: of a client with a batch every few seconds. Otherwise each network that is new would come before it. */
 const freeMs = 400;
+/** More recent work than another network by so much is a reason to lose a place in a full queue. */
+const minDifferenceMs = 100;
 /** A task counts as at least so much work of its network, because many short ones take the places of others. */
 const minCountedMs = 20;
 const compare = <T extends Waiting>(a: Place<T>, b: Place<T>): number => a.end - b.end;
@@ -147,10 +149,20 @@ export const createFairQueue = <T extends Waiting>({
     return next?.task;
   };
 
+  /** The last place of the network with most recent work, if that is more than `minMs`; otherwise -1. */
+  const lastOfBusiest = (places: readonly Place<T>[], minMs: number): number => {
+    let [busiest, max] = [-1, minMs];
+    for (const [index, { task }] of places.entries()) {
+      const work = recent.of(networkOf(task));
+      if (work >= max && task.network !== undefined) [busiest, max] = [index, work];
+    }
+    return busiest;
+  };
+
   const isFullFor = (task: T): boolean => count >= maxTasks || bytes + task.bytes > maxBytes;
   /**
-   * Finds the place that `task` takes when `sizeOf` is the measure of what is full: the last one of the network with most, else one that
-   * comes after it in the order.
+   * Finds the place that `task` takes when `sizeOf` is the measure of what is full: the last one of the network with most; else one that
+   * comes after it in the order; else, if its network waits for nothing, the last one of the network with most recent work.
    */
   const replaceable = (task: T, places: readonly Place<T>[], sizeOf: (other: T) => number): number => {
     const used = sumsOf(
@@ -161,10 +173,16 @@ export const createFairQueue = <T extends Waiting>({
     const max = Math.max(...used.values());
     if (max > before + sizeOf(task)) return places.findLastIndex((other) => used.get(networkOf(other.task)) === max);
     const place = placeOfNew(task);
-    return places.findLastIndex(
+    const own = recent.of(networkOf(task));
+    const later = places.findLastIndex(
       (other) =>
-        used.get(networkOf(other.task))! >= before && other.task.caller !== task.caller && compare(place, other) < 0,
+        used.get(networkOf(other.task))! >= before &&
+        other.task.caller !== task.caller &&
+        compare(place, other) < 0 &&
+        // Otherwise networks with much recent work would take the places of others by tasks that look short.
+        recent.of(networkOf(other.task)) > own - minDifferenceMs,
     );
+    return later >= 0 || before > 0 ? later : lastOfBusiest(places, own + minDifferenceMs);
   };
   /** @returns the tasks that `task` replaces, or undefined if it must not replace enough of them */
   const replacedBy = (task: T): T[] | undefined => {

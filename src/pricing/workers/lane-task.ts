@@ -52,12 +52,33 @@ export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0
 const briefBytes = 256 * 2 ** 10;
 export const briefMs = 100;
 /**
+ * Max bytes of the answer of a brief batch, by its rows. A busy service takes about 200 KB of it in a turn of its event loop, and the task keeps its place
+ * until then.
+ */
+const briefAnswerBytes = 400_000;
+/** Bytes of a row in the answer, where each row is an object with its members, or its error. */
+const objectBytes = 160;
+/** The same for the numbers of a row in columns. */
+const columnBytes = 40;
+/** The bytes that the answer of a batch has by its rows. The answers of others are short. */
+const answerBytesOf = ({ format, rows }: Pick<TaskSummary, 'format' | 'rows'>): number => {
+  if (format === 'forecast' || format === 'calibration') return 0;
+  return rows * (format === 'objects' ? objectBytes : columnBytes);
+};
+/** Whether the answer of a task is so long that the task takes a place for large ones. */
+export const hasLongAnswer = (summary: Pick<TaskSummary, 'format' | 'rows'> | undefined): boolean =>
+  summary !== undefined && answerBytesOf(summary) > briefAnswerBytes;
+
+/**
  * The code of a new process is slow for about this time, because it is not compiled yet. What a task takes beyond its
  * estimate then is not the fault of its caller.
  */
 export const coldMs = 500;
 export const isBrief = ({ bytes, expectedMs, isUncertain, summary }: LaneTask): boolean =>
-  !isUncertain && bytes <= briefBytes && Math.max(expectedMs, summary?.totalMs ?? 0) <= briefMs;
+  !isUncertain &&
+  bytes <= briefBytes &&
+  !hasLongAnswer(summary) &&
+  Math.max(expectedMs, summary?.totalMs ?? 0) <= briefMs;
 
 /** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */
 export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;
@@ -79,19 +100,28 @@ export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): Wo
   return { maxMs, handBackMs: shortWorkMs, keepsEstimate: true };
 };
 
+/** Whether a process has returned a task of the short lane because of its long answer alone. Then it waits for a place for large tasks there. */
+export const isReturnedByAnswer = (
+  { lane, limits, summary }: LaneTask & { readonly lane: LaneName },
+  shortWorkMs: number,
+): boolean =>
+  lane === 'short' && limits.isForBrief === true && hasLongAnswer(summary) && (summary?.totalMs ?? 0) <= shortWorkMs;
+
 /**
  * The first limits of a task. The work of a small chunk of a job is known when a process has opened it. If it is not brief, the process
- * returns it, so that `refusalOf` decides whether it gets a place. A large chunk is not brief, so it is not read twice.
+ * returns it, so that `refusalOf` decides whether it gets a place. A large chunk is not brief, so it is not read twice. A batch that looks brief and has
+ * a long answer is returned too, because otherwise many of them would have the places for brief ones.
  */
 export const firstLimitsIn = (
   lane: LaneName,
   { kind, expectedMs, bytes }: Pick<LaneTask, 'kind' | 'expectedMs' | 'bytes'>,
   maxMs: number,
   shortWorkMs: number,
-): WorkLimits =>
-  kind === 'job' && bytes <= briefBytes && expectedMs <= briefMs
-    ? { maxMs, handBackMs: briefMs, keepsEstimate: true }
-    : limitsIn(lane, maxMs, shortWorkMs);
+): WorkLimits => {
+  const looksBrief = bytes <= briefBytes && expectedMs <= briefMs;
+  if (kind === 'job' && looksBrief) return { maxMs, handBackMs: briefMs, keepsEstimate: true };
+  return { ...limitsIn(lane, maxMs, shortWorkMs), ...(lane === 'short' && looksBrief && { isForBrief: true }) };
+};
 
 /** The lane for a task that a process has returned, and whose work is known now. */
 export const laneOfReturned = (
@@ -161,6 +191,9 @@ export const takeNext = (
   return queue.take((task) => mayTake(task) && !(isFull && !isSmallText(task)));
 };
 
+/** A batch of 1,000 options takes about 10 ms, and its answer of 150 KB counts as much. */
+const answerBytesPerMs = 20_000;
+
 /** Counts the time of open tasks for their callers, in the order of `queue`. */
 export const createTaskTimes = (
   queue: Pick<FairQueue<LaneTask>, 'charge' | 'pass'>,
@@ -182,6 +215,8 @@ export const createTaskTimes = (
       // Time that no caller is charged for does not pass.
       queue.pass(Math.min(opened.workedMs, opened.countedMs) - before, openTasks());
     },
+    /** The bytes of an answer take time of the event loop of the service, and those of others wait meanwhile. */
+    answered: (opened: OpenTask, bytes: number): void => queue.charge(opened.task, bytes / answerBytesPerMs),
     /** A task that took less time than expected, or was lost, counts with the time that it took. */
     ended: (opened: OpenTask): void => queue.charge(opened.task, Math.min(0, opened.workedMs - opened.countedMs)),
   };

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import type { FairQueue } from './fair-queue.ts';
 import { coldMs, createTaskTimes, rowMsOf, takeNext, type LaneTask, type OpenTask, type Places } from './lane-task.ts';
 import { usageOf } from './process-usage.ts';
@@ -132,6 +133,7 @@ export const createLane = (options: LaneOptions): Lane => {
     member.open.delete(message.id);
     member.residentBytes = message.residentBytes;
     times.ended(opened);
+    times.answered(opened, byteLengthOf(body));
     task.replied(message.reply, message.span, body);
     finished(member);
   };

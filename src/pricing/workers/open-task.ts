@@ -9,7 +9,7 @@ import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { checkWork, checkWorkDone, type WorkEstimate } from '../models/cost.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
-import { briefMs, coldMs } from './lane-task.ts';
+import { briefMs, coldMs, hasLongAnswer } from './lane-task.ts';
 import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
 import type { BatchOutcome, FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
 
@@ -81,7 +81,8 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     ({ maxRowMs, totalMs: expectedMs } = estimate);
     send({ type: 'opened', id, summary: { ...estimate, ...facts } });
     checkWork(estimate, limits.maxMs);
-    return estimate.totalMs > handBackMs ? { reply: { handedBack: true } } : undefined;
+    const isReturned = estimate.totalMs > handBackMs || (limits.isForBrief === true && hasLongAnswer(facts));
+    return isReturned ? { reply: { handedBack: true } } : undefined;
   };
 
   const openBatch = async (given: Omit<BatchRequest, 'bytes'>): Promise<undefined> => {

@@ -18,7 +18,7 @@ import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents } from './lane.ts';
 import { briefMs, firstLimitsIn, isLargeJob, laneFor, laneOfReturned, laneSettings } from './lane-task.ts';
-import { limitsIn, parsedBytesOf, refusalOf, type LaneName, type LaneTask } from './lane-task.ts';
+import { isReturnedByAnswer, limitsIn, parsedBytesOf, refusalOf, type LaneName, type LaneTask } from './lane-task.ts';
 import type { BatchOutcome, TaskSummary } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
@@ -215,9 +215,11 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
         if (bytes instanceof ByteBlocks) bytes.release();
       },
       onHandedBack: (task) => {
-        if (task.lane === 'short' && (task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
-        task.expectedMs = expectedTime(body.byteLength, task.summary);
-        task.lane = laneOfReturned(task, shortWorkMs);
+        task.expectedMs = expectedTime(body.byteLength, task.summary, task.summary?.rows);
+        if (!isReturnedByAnswer(task, shortWorkMs)) {
+          if (task.lane === 'short' && (task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
+          task.lane = laneOfReturned(task, shortWorkMs);
+        }
         // It took longer than its estimate, so it is not brief.
         if (kind === 'job') task.expectedMs = Math.max(task.expectedMs, briefMs + 1);
         task.limits = limitsIn(task.lane, maxMs, shortWorkMs);

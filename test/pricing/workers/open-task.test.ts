@@ -74,6 +74,25 @@ test('a small batch is read, priced and written in one turn', async (t) => {
   t.truthy(await task.work(10_000));
 });
 
+test('a batch that looks brief is returned before its rows are priced if its answer will be long', async (t) => {
+  const answerOf = async (count: number, isForBrief: boolean) => {
+    const task = createOpenTask(
+      {
+        type: 'task',
+        id: 1,
+        request: { input: 'json', answer: ['json'], jsonDepth: 20 },
+        limits: { maxMs: 60_000, handBackMs: 500, isForBrief },
+      },
+      Buffer.from(JSON.stringify({ options: Array.from({ length: count }, () => ({})) })),
+      { engines, forecastVolatility: createVolatilityForecaster(), send: () => {} },
+    );
+    return (await task.work(60_000))?.reply;
+  };
+  t.deepEqual(await answerOf(2_501, true), { handedBack: true });
+  t.like(await answerOf(2_500, true), { outcome: { size: 2_500 } });
+  t.like(await answerOf(2_501, false), { outcome: { size: 2_501 } });
+});
+
 test('a small batch that takes longer than its estimate leaves the lane for short work soon', async (t) => {
   // Together about 0.8 s of processor time, by the estimate 2.5 ms.
   const options = Array.from({ length: 100 }, () => hiddenPanels);

@@ -16,6 +16,7 @@ import {
   type LaneTask,
   type OpenTask,
 } from '#src/pricing/workers/lane-task.ts';
+import type { TaskSummary } from '#src/pricing/workers/protocol.ts';
 
 const start = (isCold = false) => {
   const charged: number[] = [];
@@ -85,8 +86,31 @@ test('a task is large by its body, its estimate or its time', (t) => {
   t.false(isBrief({ ...opened.task, summary }));
 });
 
+test('a task with many rows is large, however few bytes they have, because its answer is', (t) => {
+  const { opened } = start();
+  const brief = (format: TaskSummary['format'], rows: number): boolean =>
+    isBrief({ ...opened.task, summary: { totalMs: 1, maxRowMs: 1, model: 'black_scholes', format, rows } });
+  t.deepEqual([brief('objects', 2_500), brief('objects', 2_501)], [true, false]);
+  t.deepEqual([brief('columns', 10_000), brief('columns', 10_001)], [true, false]);
+  t.true(brief('forecast', 100_000), 'its answer is short');
+});
+
+test('the bytes of an answer count for the caller', (t) => {
+  const { times, opened, sum } = start();
+  const before = sum();
+  times.answered(opened, 2_000_000);
+  t.is(sum() - before, 100);
+});
+
 const taskOf = (facts: Partial<LaneTask>): LaneTask =>
-  ({ caller: 'a', kind: 'batch', bytes: 1e6, expectedMs: 1_000, limits: { maxMs: 30_000 }, ...facts }) as LaneTask;
+  ({
+    caller: 'a',
+    kind: 'batch',
+    bytes: 1e6,
+    expectedMs: 1_000,
+    limits: { maxMs: 30_000 },
+    ...facts,
+  }) as LaneTask;
 const openOf = (...tasks: readonly LaneTask[]): OpenTask[] => tasks.map((task) => ({ task, workedMs: 0 }) as OpenTask);
 
 test('work goes to the lane of its duration, and is handed on when it is longer', (t) => {
