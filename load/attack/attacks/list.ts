@@ -62,7 +62,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_backlog: [...idleBodies, heldBodies, displacingBodies],
   concurrency_by_caller: [manyBatches, uploads.parallel, largeHeads],
   answer_slow: [slowReaders],
-  answer_backlog: [manySlowReaders, unreadDocuments],
+  answer_backlog: [manySlowReaders],
   work_estimate: [hugeWork, largeGrids],
   work_by_caller: [
     manySlowPrices,
@@ -104,6 +104,7 @@ const withoutKind: readonly Attack[] = [
   unknownNames,
   datedDividends,
   explanations,
+  unreadDocuments,
   uploads.wideRows,
   uploads.hugeTexts,
   uploads.aborted,

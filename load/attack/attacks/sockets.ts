@@ -85,8 +85,6 @@ export const manySlowReaders: Attack = {
 export const unreadDocuments: Attack = {
   name: 'documents that 432 connections do not read',
   slow: true,
-  orKinds: ['answer_slow'],
-  minRequestsForRefusal: 432,
   run: (field) =>
     each(field, { parallel: 432, grouped: true }, (_, address) =>
       rawRequest({

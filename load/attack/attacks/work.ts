@@ -106,7 +106,7 @@ export const longAnswers = manyOf('grids of 100,000 nodes', 'grid', payloads.lon
 /** The estimate had not known the time to read the dates. */
 export const datedDividends: Attack = {
   name: 'prices with 1,000 dated dividends',
-  run: pricing('price', payloads.datedDividends, 192),
+  run: pricing('price', payloads.datedDividends, 32),
 };
 
 /** Each explanation is of another day, so none of them is in the cache. */
