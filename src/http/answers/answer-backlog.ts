@@ -71,9 +71,9 @@ const retryAfterSeconds = 5;
 const minDifferenceBytes = 262_144;
 
 /**
- * Counts and limits the bytes of answers that wait for their clients, per caller. At the total limit an answer is cut in favour of another one: of a
- * network with more bytes, if it has held no less recently than that of the new answer; else of the network that has held most recently. So neither a few
- * slow clients nor many callers of some networks block the service for others. See docs/decisions/0344.
+ * Counts and limits the bytes of answers that wait for their clients, per caller. At the total limit an answer is cut in favour of another one: of the
+ * network that has held most recently, if that is more than the network of the new answer; else of one with more bytes, if it has held as much
+ * recently. So neither a few slow clients nor many callers of some networks block the service for others. See docs/decisions/0344.
  */
 export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
   const { maxBytes, maxBytesByCaller, timeoutMs, clock, metrics, abuse } = deps;
@@ -116,9 +116,10 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
   const networkFor = (own: string, bytes: number): string | undefined => {
     const ownRecent = recent.of(own);
     return (
+      maxAbove(ownRecent + minDifferenceBytes, (network) => recent.of(network)) ??
       maxAbove(bytesOf(own) + bytes, (network, held) =>
         recent.of(network) > ownRecent - minDifferenceBytes ? held : 0,
-      ) ?? maxAbove(ownRecent + minDifferenceBytes, (network) => recent.of(network))
+      )
     );
   };
 
