@@ -19,3 +19,13 @@ test('an unknown name after many other errors has its text, because it is shown 
   const unknown = errors.find(({ code }) => code === 'unknown_member');
   t.regex(unknown!.detail, /did you mean amount\?/);
 });
+
+test('a member with the name of an inherited property is unknown too', (t) => {
+  for (const name of ['constructor', 'toString', '__proto__']) {
+    const dividends = JSON.parse(`[{"time":0.5,"amount":1,"${name}":1}]`) as object[];
+    t.like(errorsOf(dividends), [{ code: 'unknown_member' }], name);
+  }
+  t.deepEqual(readExtra('dividends', { dividends: [{ time: 0.5, amount: -0 }] }, ''), {
+    dividends: [{ time: 0.5, amount: 0 }],
+  });
+});

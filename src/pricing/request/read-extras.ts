@@ -49,8 +49,7 @@ const validNumbers = (value: Row, members: readonly NumberInput[]): Row | undefi
     // -0 becomes 0.
     read[member.name] = number + 0;
   }
-  for (const name in value) if (read[name] === undefined) return undefined;
-  return read;
+  return Object.keys(value).length === members.length ? read : undefined;
 };
 
 /** The members of an object of numbers, or its errors. Only errors that can be shown have a text. */
