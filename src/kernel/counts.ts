@@ -2,6 +2,8 @@ export type Counts = {
   /** The number of `key`, 0 if it was never changed. */
   readonly of: (key: string) => number;
   readonly change: (key: string, by: number) => void;
+  /** Each key whose number is above 0, with its number. */
+  readonly entries: () => Iterable<readonly [key: string, count: number]>;
 };
 
 /** Counts what each of many callers holds. A key whose number is 0 takes no memory. */
@@ -15,5 +17,6 @@ export const createCounts = (): Counts => {
       if (count > 0) counts.set(key, count);
       else counts.delete(key);
     },
+    entries: () => counts,
   };
 };

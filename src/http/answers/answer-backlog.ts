@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import { createCounts } from '#src/kernel/counts.ts';
 import { callerOf } from '#src/kernel/requests/caller.ts';
 import { createRecentUse } from '#src/kernel/requests/callers/recent-use.ts';
 import { countedSite } from '#src/kernel/requests/counted-address.ts';
@@ -78,8 +79,8 @@ const minDifferenceBytes = 262_144;
 export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
   const { maxBytes, maxBytesByCaller, timeoutMs, clock, metrics, abuse } = deps;
   const callers = new Map<string, Caller>();
-  const networks = new Map<string, number>();
-  const bytesOf = (network: string): number => networks.get(network) ?? 0;
+  /** The bytes of each network. */
+  const networks = createCounts();
   /** In bytes. */
   const recent = createRecentUse({ now: clock.monotonic });
   let total = 0;
@@ -95,17 +96,15 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
   };
 
   const hold = (network: string, by: number): void => {
-    const bytes = bytesOf(network) + by;
-    if (bytes > 0) networks.set(network, bytes);
-    else networks.delete(network);
-    recent.hold(network, bytes);
+    networks.change(network, by);
+    recent.hold(network, networks.of(network));
   };
 
   /** The name with the largest number of those above `min`; undefined if there is none. */
   const maxAbove = (min: number, numberOf: (network: string, bytes: number) => number): string | undefined => {
     let found: string | undefined;
     let max = min;
-    for (const [network, bytes] of networks) {
+    for (const [network, bytes] of networks.entries()) {
       const number = numberOf(network, bytes);
       if (number > max) [found, max] = [network, number];
     }
@@ -117,7 +116,7 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
     const ownRecent = recent.of(own);
     return (
       maxAbove(ownRecent + minDifferenceBytes, (network) => recent.of(network)) ??
-      maxAbove(bytesOf(own) + bytes, (network, held) =>
+      maxAbove(networks.of(own) + bytes, (network, held) =>
         recent.of(network) > ownRecent - minDifferenceBytes ? held : 0,
       )
     );

@@ -149,12 +149,12 @@ export const createFairQueue = <T extends Waiting>({
     return next?.task;
   };
 
-  /** The last place of the network with most recent work, if that is more than `minMs`; otherwise -1. */
+  /** The last place of the network with most recent work, if that is at least `minMs`; otherwise -1. */
   const lastOfBusiest = (places: readonly Place<T>[], minMs: number): number => {
     let [busiest, max] = [-1, minMs];
     for (const [index, { task }] of places.entries()) {
       const work = recent.of(networkOf(task));
-      if (work >= max && task.network !== undefined) [busiest, max] = [index, work];
+      if (work >= max) [busiest, max] = [index, work];
     }
     return busiest;
   };

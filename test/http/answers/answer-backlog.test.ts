@@ -30,7 +30,7 @@ const start = () => {
   /** An answer that nobody reads. */
   const hold = (clientIp: string, bytes: number, user?: string) => {
     const response = new EventEmitter() as ServerResponse;
-    const state = { isCut: false, read: () => void response.emit('close') };
+    const state = { isCut: false };
     const resetAndDestroy = (): void => {
       state.isCut = true;
     };

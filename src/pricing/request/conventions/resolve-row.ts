@@ -183,8 +183,8 @@ const timesOf = (items: readonly unknown[], counting: Counting, at: string, erro
     const time = readYears(counting, 'date', item['date'], pointerOf);
     if (typeof time !== 'number') errors.push(time);
     echoed.push({ ...item, time });
-    const { date: _, amount, ...others } = item;
-    timed.push({ amount, ...others, time });
+    const { date: _, ...others } = item;
+    timed.push({ ...others, time });
   }
   return { echoed, timed };
 };
