@@ -34,12 +34,13 @@ export type CredentialAdmin = Pick<CredentialOwnerReads, 'find' | 'isStored'> & 
   /**
    * Erases up to `limit` users who asked for it and whose grace period is over, each in its own transaction. A user who cannot be erased now
    * does not keep the others from it.
+   * @param signal no erasure begins after it is aborted
    * @returns the number of users
-   * @throws the error of the first user who was not erased, after all were tried
+   * @throws the error of the first user who was not erased, after the others were tried
    */
-  readonly eraseDue: (limit: number) => Promise<number>;
+  readonly eraseDue: (limit: number, signal?: AbortSignal) => Promise<number>;
   /** As `eraseDue`, for accounts that are older than `days` and that nobody claimed. */
-  readonly eraseUnused: (days: number, limit: number) => Promise<number>;
+  readonly eraseUnused: (days: number, limit: number, signal?: AbortSignal) => Promise<number>;
 };
 
 const operator: AuditActor = { kind: 'operator', subject: null };
@@ -73,11 +74,13 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
   /** Runs removals of accounts, each in its own transaction. */
   const removeAccounts = (
     ids: readonly string[],
+    signal: AbortSignal | undefined,
     remove: (transaction: Transaction, id: string) => Promise<boolean>,
   ): Promise<number> => {
     const options = { operation: 'account.removal', statementTimeoutMs: removalStatementMs } as const;
     return removeEach(
       ids.map((id) => () => unitOfWork.run(options, async (transaction) => Number(await remove(transaction, id)))),
+      signal,
     );
   };
 
@@ -117,8 +120,8 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         erasure.erase(transaction, (await findUser(transaction, id)).id, operator),
       ),
 
-    eraseDue: async (limit) =>
-      removeAccounts(await reads.dueForRemoval(limit), async (transaction, id) => {
+    eraseDue: async (limit, signal) =>
+      removeAccounts(await reads.dueForRemoval(limit), signal, async (transaction, id) => {
         const due = { id, removalAt: { $lte: clock.now() } };
         const user = await transaction.em.findOne(UserAccountEntity, due, { lockMode: LockMode.PESSIMISTIC_WRITE });
         // Else the user has signed in meanwhile, or another process has removed the account.
@@ -126,8 +129,8 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
         return user !== null;
       }),
 
-    eraseUnused: async (days, limit) =>
-      removeAccounts(await reads.unused(days, limit), async (transaction, id) => {
+    eraseUnused: async (days, limit, signal) =>
+      removeAccounts(await reads.unused(days, limit), signal, async (transaction, id) => {
         const isUnused = await lockUnclaimed(transaction, id);
         if (isUnused) await erasure.eraseUnused(transaction, id);
         return isUnused;

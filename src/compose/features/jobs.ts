@@ -97,10 +97,13 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
 const removeJobsOfEndedKeys = (clock: Base['clock']) =>
   createRemoveJobsOfEndedKeys({ endedKeys: createEndedKeys({ clock }) });
 
-/** Max accounts that one run of the retention removes, so that its duration is bounded. */
-const maxRemovedAccounts = 1_000;
-/** As `maxRemovedAccounts`, for accounts that nobody claimed. These have little to remove. */
-const maxRemovedUnused = 10_000;
+/**
+ * Max accounts whose ids one run of the retention reads, for those that their owners removed and for those that nobody claimed. It is above what the
+ * addresses of an attacker can register in a day, so that his accounts do not delay the removal of others.
+ */
+const maxRemovedAccounts = 50_000;
+/** Max time in which removals of accounts begin, for each of the two kinds. */
+const accountRemovalMs = 3_600_000;
 const retentionSeconds = 3 * 3_600;
 
 const composeRetention = (
@@ -114,12 +117,10 @@ const composeRetention = (
   return createRetention({
     logger,
     kinds: {
-      accounts: () => admin.eraseDue(maxRemovedAccounts),
       idempotency_keys: each(removeExpiredKeys),
       pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
       pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
       webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
-      users_without_sign_in: () => admin.eraseUnused(config.USERS_WITHOUT_SIGN_IN_DAYS, maxRemovedUnused),
       calendar_rows: each(removeOldCalendarRows),
       mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
       counted_refusals: each(audit.countRefusals),
@@ -127,6 +128,10 @@ const composeRetention = (
       pricing_writes: each(removeOldWrites),
       fetched_series: each(removeOldFetchedSeries),
       refreshes: each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
+      // Last, because they can take long.
+      accounts: () => admin.eraseDue(maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
+      users_without_sign_in: () =>
+        admin.eraseUnused(config.USERS_WITHOUT_SIGN_IN_DAYS, maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
     },
   });
 };

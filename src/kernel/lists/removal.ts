@@ -3,13 +3,15 @@ export const removalStatementMs = 600_000;
 
 /**
  * Runs removals one after the other. A removal that fails keeps no other from running.
+ * @param signal no removal begins after it is aborted
  * @returns the sum of their numbers of rows
- * @throws the error of the first one that failed, after all were tried
+ * @throws the error of the first one that failed, after the others were tried
  */
-export const removeEach = async (removals: Iterable<() => Promise<number>>): Promise<number> => {
+export const removeEach = async (removals: Iterable<() => Promise<number>>, signal?: AbortSignal): Promise<number> => {
   const errors: unknown[] = [];
   let removed = 0;
   for (const remove of removals) {
+    if (signal?.aborted) break;
     try {
       removed += await remove();
     } catch (error) {

@@ -127,6 +127,17 @@ test('a user who cannot be erased now keeps no other user from it', async (t) =>
   t.deepEqual(await room.stored.query('select email from user_account'), [{ email: 'stuck@example.org' }]);
 });
 
+test('no erasure begins after the time for erasures, and the next run does the rest', async (t) => {
+  const room = await startMailRoom(t, { settings: { removalGraceDays: 0 } });
+  for (const email of ['first@example.org', 'second@example.org']) {
+    const { access } = await signedIn(room, { ...ada, email });
+    await remove(room, bearer(access));
+  }
+  t.is(await adminOf(room, 1).eraseDue(10, AbortSignal.abort()), 0);
+  t.is((await room.stored.query('select 1 from user_account')).length, 2);
+  t.is(await adminOf(room, 1).eraseDue(10), 2);
+});
+
 test('a table whose expired rows cannot be deleted keeps no other table from it', async (t) => {
   const room = await startMailRoom(t);
   await signedIn(room);
