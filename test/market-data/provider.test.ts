@@ -82,6 +82,13 @@ test('the sample provider throws an AppError for an unknown universe, a missing 
 const plain: PriceBar = { date: '2000-01-03', open: 1, high: 1, low: 1, close: 1, volume: 0 };
 const bar = (change: Partial<PriceBar> = {}): PriceBar => ({ ...plain, ...change });
 const gspc = (...prices: PriceBar[]) => [{ symbol: '^GSPC', prices }];
+const dailySplits = (count: number): PriceBar[] =>
+  Array.from({ length: count }, (_, index) =>
+    bar({
+      date: new Date(Date.UTC(2000, 0, 3 + index)).toISOString().slice(0, 10),
+      splitFactor: index % 2 ? 0.8 : 1.25,
+    }),
+  );
 const badAnswers = {
   'a close of NaN': gspc(bar({ close: Number.NaN })),
   'a close of 0': gspc(bar({ close: 0 })),
@@ -94,6 +101,7 @@ const badAnswers = {
   'a day that does not exist': gspc(bar({ date: '2001-02-29' })),
   'a day twice': gspc(bar(), bar()),
   'days backwards': gspc(bar({ date: '2000-01-04' }), bar()),
+  'more splits than a share has had': gspc(...dailySplits(1_001)),
   'no bars': gspc(),
   'no series': [],
   'a series twice': [...gspc(bar()), ...gspc(bar())],
@@ -106,6 +114,10 @@ for (const [what, series] of Object.entries(badAnswers)) {
     t.is(error.code, 'external_api_bad_response');
   });
 }
+
+test('assertFetched accepts 1,000 splits', (t) => {
+  t.notThrows(() => assertFetched(sp500, { source: 'provider', series: gspc(...dailySplits(1_000)) }));
+});
 
 test('assertFetched accepts missing columns', (t) => {
   t.notThrows(() =>

@@ -67,6 +67,8 @@ const isPositiveOrAbsent = (value: number | null): boolean => value === null || 
 /** Far outside of what shares have had. It keeps adjusted prices in the range of numbers. */
 const maxSplitFactor = 1e6;
 const isSplitFactor = (value: number): boolean => value >= 1 / maxSplitFactor && value <= maxSplitFactor;
+/** Max splits of one answer for a symbol: more than any share has had. Each read adjusts its prices by all later splits. */
+const maxSplits = 1_000;
 const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
 
 const faultOf = (
@@ -118,6 +120,8 @@ export const assertFetched = (universe: Universe, fetched: FetchedUniverse): voi
       if (fault !== undefined) refuse(`${fault} for ${symbol}`);
       previous = bar.date;
     }
+    const splits = prices.reduce((count, { splitFactor }) => count + Number((splitFactor ?? 1) !== 1), 0);
+    if (splits > maxSplits) refuse(`more than ${maxSplits} splits for ${symbol}`);
   }
   const [missing] = expected;
   if (missing !== undefined) {

@@ -2,22 +2,39 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SeriesRange } from '../series/stored-series.ts';
 import { arrayLiteral } from '../sql.ts';
 import { actionColumns } from './columns.ts';
-import { stagedActions } from './splits/staged-actions.ts';
+import { refused } from './refusals.ts';
+import { maxSplitsPerSeries, stagedActions } from './splits/staged-actions.ts';
 import type { StagedUpload } from './upload.ts';
 
 // SQL: the rows of a file are compared with the stored ones and written as sets.
+
+/** Counts what is stored after the upload, because many files can add splits to one series, each of them few. */
+const assertFewSplits = async (
+  { query }: Pick<Transaction, 'query'>,
+  series: readonly SeriesRange[],
+): Promise<void> => {
+  const [found] = await query<{ symbol: string }>(
+    `select symbol from corporate_actions join asset on asset.id = asset_id
+     where asset_id = any($1::int[]) and split_factor is not null
+     group by symbol having count(*) > ${maxSplitsPerSeries} order by symbol limit 1`,
+    [arrayLiteral(series.map(({ asset }) => asset))],
+  );
+  if (found) throw refused(`${found.symbol} would have more than ${maxSplitsPerSeries} splits. Nothing was stored`);
+};
 
 /**
  * Stores dividends, splits and numbers of shares of the series. The file is the truth for the columns that it has: between
  * the first and the last date of a series, and with the mode `replace` at all times. The other columns stay.
  * @returns the first day on which indexes can change; null if nothing has changed
+ * @throws AppError `upload_refused` if a symbol would have too many splits
  */
 export const storeActions = async (
-  { query }: Pick<Transaction, 'query'>,
+  transaction: Pick<Transaction, 'query'>,
   { actions, mode }: Pick<StagedUpload, 'actions' | 'mode'>,
   series: readonly (SeriesRange & { readonly position: number })[],
 ): Promise<string | null> => {
   if (actions.length === 0 || series.length === 0) return null;
+  const { query } = transaction;
   // The names come from a closed list.
   const present = actions.join(', ');
   const others = actionColumns.filter((column) => !actions.includes(column));
@@ -55,6 +72,7 @@ export const storeActions = async (
      on conflict (asset_id, date) do update set ${actions.map((column) => `${column} = excluded.${column}`).join(', ')}`,
     parameters,
   );
+  if (actions.includes('split_factor')) await assertFewSplits(transaction, series);
   // Also a split changes no index before its day, because indexes use prices as they came.
   return difference.first;
 };

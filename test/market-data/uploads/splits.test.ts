@@ -119,6 +119,29 @@ test.serial('stored splits after the rows of a file count too, and the file repl
   t.deepEqual((await actions())[0], ['2024-01-02', 0.5, null]);
 });
 
+test.serial('a symbol has at most 100 splits, also small ones of many files', async (t) => {
+  const { send, contents } = await setup(t);
+  const day = (index: number): string => new Date(Date.UTC(2000, 0, 1 + index)).toISOString().slice(0, 10);
+  const splits = (first: number, count: number, symbol = 'AAA'): string =>
+    fileOf(
+      Array.from({ length: count }, (_, index) => `${symbol},${day(first + index)},,100,,,${index % 2 ? 0.8 : 1.25}`),
+    );
+  const refusedWith = { status: 422, code: 'upload_refused' } as const;
+  t.like((await send(splits(0, 101))).body, {
+    ...refusedWith,
+    detail: 'AAA would have more than 100 splits. Nothing was stored',
+  });
+  t.is((await send(splits(0, 60))).status, 200);
+  const before = await contents();
+  for (const query of ['', '?adjusted=false', '?adjusted=true']) {
+    t.like((await send(splits(60, 41), { query })).body, refusedWith, query);
+    t.is(await contents(), before, query);
+  }
+  t.is((await send(splits(60, 40))).status, 200);
+  t.is((await send(splits(0, 100, 'BBB'))).status, 200);
+  t.is((await send(splits(50, 100), { query: '?mode=replace' })).status, 200);
+});
+
 test.serial('absurd splits are refused with a sentence', async (t) => {
   const { send, contents } = await setup(t);
   const before = await contents();

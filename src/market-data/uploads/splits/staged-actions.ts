@@ -1,7 +1,7 @@
 import type { ActionColumn } from '../columns.ts';
 import { stagingTable } from '../upload.ts';
 
-/** More than any share has had. It limits the work of one row. */
+/** Max stored splits of a symbol after an upload: more than any share has had. It limits the work of each read, which adjusts its prices by all later splits. */
 export const maxSplitsPerSeries = 100;
 /** Max splits of a file, because each of them is work for the database. */
 export const maxSplits = 50_000;
