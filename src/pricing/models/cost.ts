@@ -1,5 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../engines/american/american-limits.ts';
+import { MAX_SEARCH_STEPS } from '../engines/european/root-volatility.ts';
 import { LIMIT_DEVIATION } from '../engines/finite-difference/finite-difference-engine.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { andersenLakeCost, andersenLakeGreeksCost, andersenLakeSearchCost } from './andersen-lake-cost.ts';
@@ -31,10 +32,10 @@ type ModelCost = {
 const dividendCost = 0.03;
 const nodeCost = 0.001;
 /**
- * Max steps of a search for the implied volatility, with its first price. Most searches take about ten, but a caller can
+ * Max prices of a search for the implied volatility, with that at no volatility. Most searches take about ten, but a caller can
  * choose a price for which the search takes all of them.
  */
-const search = 101;
+const search = MAX_SEARCH_STEPS + 1;
 
 const countOfDividends = ({ dividends, dividendCount }: CostInputs): number => {
   if (dividendCount !== undefined) return Math.min(dividendCount, maxDividends);

@@ -65,7 +65,7 @@ export type DigitalOption = Omit<SpotOption, 'dividends'> & { readonly cash?: nu
 export type Option = SpotOption | ForwardOption | HestonOption | BarrierOption | DigitalOption;
 
 /**
- * One pricing method. Pure: no clock, no I/O, no state between calls. An output without a finite value is NaN or an
+ * One pricing method. Pure: no I/O, no state between calls, and no clock, except that a long search for a volatility ends. An output without a finite value is NaN or an
  * infinity. If that output was requested, the caller turns it into `pricing_calculation_failed`.
  */
 export type PricingEngine<O extends Option = Option> = {

@@ -48,6 +48,11 @@ export type OpenTask = {
 };
 
 export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
+/**
+ * Time for a process with these tasks to end one that is cancelled. A row cannot be interrupted, and each task has one in a turn.
+ */
+export const cancelTime = (cancelGraceMs: number, opened: Iterable<Pick<OpenTask, 'task'>>): number =>
+  [...opened].reduce((sum, { task }) => sum + 2 * rowMsOf(task), cancelGraceMs);
 /** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
 const briefBytes = 256 * 2 ** 10;
 export const briefMs = 100;
@@ -88,9 +93,12 @@ export type LaneName = 'short' | 'medium' | 'long';
 /** The max work of the lane for medium work, as a multiple of that for short work. */
 const mediumFactor = 10;
 
-/** The lane for work of this duration. Chunks of jobs never run beside short work. */
-export const laneFor = (kind: WorkKind, expectedMs: number, shortWorkMs: number): LaneName => {
-  if (expectedMs > mediumFactor * shortWorkMs) return 'long';
+/**
+ * The lane for work of this duration, whose slowest row takes `maxRowMs`. Chunks of jobs never run beside short work. A row cannot be interrupted,
+ * and the other tasks of its process wait for it in each turn, so a slow one does not run beside medium work.
+ */
+export const laneFor = (kind: WorkKind, expectedMs: number, maxRowMs: number, shortWorkMs: number): LaneName => {
+  if (expectedMs > mediumFactor * shortWorkMs || maxRowMs > shortWorkMs) return 'long';
   return kind === 'job' || expectedMs > shortWorkMs ? 'medium' : 'short';
 };
 
@@ -124,12 +132,10 @@ export const firstLimitsIn = (
 };
 
 /** The lane for a task that a process has returned, and whose work is known now. */
-export const laneOfReturned = (
-  { kind, lane, limits, expectedMs }: LaneTask & { readonly lane: LaneName },
-  shortWorkMs: number,
-): LaneName => {
+export const laneOfReturned = (task: LaneTask & { readonly lane: LaneName }, shortWorkMs: number): LaneName => {
+  const { kind, lane, limits, expectedMs } = task;
   const wasFirst = lane === 'short' || limits.handBackMs === briefMs;
-  return wasFirst && laneFor(kind, expectedMs, shortWorkMs) !== 'long' ? 'medium' : 'long';
+  return wasFirst && laneFor(kind, expectedMs, rowMsOf(task), shortWorkMs) !== 'long' ? 'medium' : 'long';
 };
 
 /** How much an open task slows others down: a chunk of a job gets a turn in each fourth round. */

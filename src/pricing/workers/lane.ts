@@ -1,7 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import type { FairQueue } from './fair-queue.ts';
-import { coldMs, createTaskTimes, rowMsOf, takeNext, type LaneTask, type OpenTask, type Places } from './lane-task.ts';
+import {
+  cancelTime,
+  coldMs,
+  createTaskTimes,
+  rowMsOf,
+  takeNext,
+  type LaneTask,
+  type OpenTask,
+  type Places,
+} from './lane-task.ts';
 import { usageOf } from './process-usage.ts';
 import type { FromWorker } from './protocol.ts';
 import { watchCancelled, watchForStall, type StallWatch } from './stall-watch.ts';
@@ -86,8 +95,7 @@ export const createLane = (options: LaneOptions): Lane => {
    */
   const killUnlessCancelled = (member: Member, task: LaneTask): void =>
     watchCancelled({
-      // The calculation of a row cannot be interrupted.
-      graceMs: cancelGraceMs + 2 * rowMsOf(task),
+      graceMs: cancelTime(cancelGraceMs, member.open.values()),
       hasEnded: () => !member.open.has(task.head.id),
       usage: () => usageOf(member.process.pid),
       onIgnored: () => kill(member, 'cancelled'),

@@ -37,7 +37,7 @@ export type PricingWorkersDeps = {
   readonly queueBytes?: number;
   /** Max tasks of one caller, waiting or in progress. */
   readonly callerLimit?: number;
-  /** Time for a process to stop a cancelled task before it is killed. The time of two rows is added; six times for a starved process. */
+  /** Time for a process to stop a cancelled task before it is killed. Two rows of each of its tasks are added; six times for a starved process. */
   readonly cancelGraceMs?: number;
   /** A working process without progress for this time is killed. */
   readonly stallMs: number;
@@ -192,7 +192,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const expectedMs = expectedTime(body.byteLength, estimate);
     // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
     const isUnderestimated = kind === 'batch' && underestimatedCallers.has(caller);
-    const wanted = laneFor(kind, expectedMs, shortWorkMs);
+    const wanted = laneFor(kind, expectedMs, estimate?.maxRowMs ?? 0, shortWorkMs);
     const lane = isUnderestimated && wanted === 'short' ? 'medium' : wanted;
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },

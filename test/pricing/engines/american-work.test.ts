@@ -1,9 +1,11 @@
 import test from 'ava';
+import { createAndersenLakeEngine } from '#src/pricing/engines/american/american-engines.ts';
 import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-american.ts';
 import { deterministicAmericanPut } from '#src/pricing/engines/american/american-limits.ts';
 import { panelEnds } from '#src/pricing/engines/american/panels/panel-mesh.ts';
 import { createPanelPut } from '#src/pricing/engines/american/panels/panel-put.ts';
 import { writePanelGreeks } from '#src/pricing/engines/american/panels/panel-greeks.ts';
+import { NOT_CONVERGED } from '#src/pricing/engines/european/implied.ts';
 import { indexOfOutput, outputNames } from '#src/pricing/models/outputs.ts';
 import { errorBounds, precisions } from '#src/pricing/engines/american/precision.ts';
 
@@ -15,6 +17,31 @@ const processorMs = (work: () => unknown): number => {
   const { user, system } = process.cpuUsage(began);
   return (user + system) / 1_000;
 };
+
+test('a search with two boundaries ends after 3 s of the processor, and others do not look at the time', (t) => {
+  let now = 0;
+  const reads = { count: 0 };
+  const engine = createAndersenLakeEngine('process', () => {
+    reads.count += 1;
+    return (now += 1_000);
+  });
+  const put = {
+    model: 'andersen_lake',
+    option_type: 'put',
+    exercise_style: 'american',
+    spot: 100,
+    strike: 100,
+    time_to_expiry: 0.5,
+  } as const;
+  const option = { ...put, rate: -0.01, dividend_yield: -0.04, volatility: 0.2 };
+  t.is(engine.impliedVolatility?.(option, engine.price(option)).volatility, NOT_CONVERGED);
+  t.true(reads.count < 20, `${reads.count} reads`);
+  reads.count = 0;
+  const ordinary = { ...option, rate: 0.03, dividend_yield: 0 };
+  const found = engine.impliedVolatility!(ordinary, engine.price(ordinary)).volatility;
+  t.true(Math.abs(found - 0.2) < 1e-6, `${found}`);
+  t.is(reads.count, 0);
+});
 
 test('a mesh has few panels, also where the decay is infinite or no number', (t) => {
   for (const decay of [0, 1e-300, 1, 1e300, Infinity, Number.NaN]) {

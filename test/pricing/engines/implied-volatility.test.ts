@@ -15,7 +15,7 @@ import {
   NO_INFORMATION,
   NOT_CONVERGED,
 } from '#src/pricing/engines/european/implied.ts';
-import { volatilityByRoot } from '#src/pricing/engines/european/root-volatility.ts';
+import { MAX_SEARCH_STEPS, volatilityByRoot } from '#src/pricing/engines/european/root-volatility.ts';
 import { normalPdf } from '#src/pricing/math/normal.ts';
 
 /** Relative error of the deviation that a rounding error of the price causes: b / (s b') roundings. */
@@ -136,6 +136,24 @@ test('the root finder returns the volatility, or the code of the reason', (t) =>
   t.is(volatilityByRoot(price, 2.9).volatility, BELOW_INTRINSIC);
   t.is(volatilityByRoot(price, 3).volatility, NO_INFORMATION);
   t.is(volatilityByRoot(price, 8.1).volatility, ABOVE_MAXIMUM);
+});
+
+test('a small time value is found in few steps, and a price that no volatility has in a jump is refused', (t) => {
+  let calls = 0;
+  const outOfTheMoney = (volatility: number): number => {
+    calls += 1;
+    return 1 + Math.exp(-10 / volatility ** 2);
+  };
+  const found = volatilityByRoot(outOfTheMoney, outOfTheMoney(0.8));
+  t.true(Math.abs(found.volatility / 0.8 - 1) < 1e-9, `${found.volatility}`);
+  t.true(calls < 25, `${calls} calls`);
+  calls = 0;
+  const jumping = (volatility: number): number => {
+    calls += 1;
+    return volatility < 0.3 ? 1 : 2 + volatility;
+  };
+  t.is(volatilityByRoot(jumping, 1.5).volatility, NOT_CONVERGED);
+  t.true(calls <= MAX_SEARCH_STEPS + 1, `${calls} calls`);
 });
 
 test('at the money the implied deviation has all digits of the price', (t) => {

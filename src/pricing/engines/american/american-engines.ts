@@ -27,6 +27,16 @@ import { volatilityByRoot } from '../european/root-volatility.ts';
  */
 const SMOOTH_STEP = 0.02;
 const TREE_STEP = 0.1;
+/**
+ * Max processor time of a search for the volatility of an option with two boundaries. Nothing can interrupt it, and each of its
+ * prices can take 0.6 s.
+ */
+const MAX_SEARCH_MS = 3_000;
+
+const threadMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+};
 
 const priceWith = (kernel: SpotKernel, o: SpotOption, volatility: number): number =>
   kernel(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, volatility, signOf(o));
@@ -67,9 +77,13 @@ const createKernelEngine = (
  *
  * A call is priced as the put with spot and strike exchanged and with rate and dividend yield exchanged (McDonald and Schroder,
  * `american-limits.ts`).
+ * @param processorMs the processor time of this thread, which ends long searches
  * @throws SlowCalculation on the event loop, when only panels have the bound of the precision
  */
-export const createAndersenLakeEngine = (site: EngineSite = 'process'): PricingEngine<SpotOption> => {
+export const createAndersenLakeEngine = (
+  site: EngineSite = 'process',
+  processorMs = threadMs,
+): PricingEngine<SpotOption> => {
   const openPanels = (): PanelPut => {
     if (site === 'event_loop') throw new SlowCalculation('These inputs need panels');
     return createPanelPut();
@@ -85,10 +99,11 @@ export const createAndersenLakeEngine = (site: EngineSite = 'process'): PricingE
   };
   let panels: PanelPut | undefined;
   const engine = createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined);
+  const putRatesOf = (o: SpotOption): readonly [rate: number, dividendYield: number] =>
+    o.option_type === 'call' ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
   /** Volga needs two more boundaries than the other greeks, so it is computed only with `withVolga`, else it may be NaN. */
   const writeGreeks = (o: SpotOption, out: Float64Array, withVolga: boolean): void => {
-    const isCall = o.option_type === 'call';
-    const [putRate, putYield] = isCall ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
+    const [putRate, putYield] = putRatesOf(o);
     const hasNoBoundary =
       isWithoutVolatility(o.time_to_expiry, o.volatility, NEGLIGIBLE_DEVIATION) || isEuropean(putRate, putYield);
     if (hasNoBoundary) engine.evaluate(o, out);
@@ -105,6 +120,12 @@ export const createAndersenLakeEngine = (site: EngineSite = 'process'): PricingE
     // options, and the differences would then jump.
     evaluate: (o, out) => writeGreeks(o, out, true),
     firstOrder: (o, out) => writeGreeks(o, out, false),
+    impliedVolatility: (o, price) => {
+      const kernel = kernelOf(o);
+      const end = hasTwoBoundaries(...putRatesOf(o)) ? processorMs() + MAX_SEARCH_MS : Infinity;
+      const isLate = (): boolean => end < Infinity && processorMs() > end;
+      return volatilityByRoot((volatility) => (isLate() ? Number.NaN : priceWith(kernel, o, volatility)), price);
+    },
     // The answer has this reason when the price is not finite. There is no `refusal`, because only the calculation shows whether
     // the boundary is found.
     failure: {

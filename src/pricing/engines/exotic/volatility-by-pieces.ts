@@ -6,7 +6,7 @@ import {
   NOT_UNIQUE,
   type Inversion,
 } from '../european/implied.ts';
-import { rootBetween } from '../european/root-volatility.ts';
+import { rootBetween } from '../european/root-between.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
 
 const MIN_VOLATILITY = 1e-6;
@@ -16,6 +16,8 @@ const CELLS = 72;
 const GROWTH = (MAX_VOLATILITY / MIN_VOLATILITY) ** (1 / CELLS);
 /** Bisections that place a min or max of the price. The price is flat there, so half of the digits are enough. */
 const TURNS = 30;
+/** Max steps of the search between two of them. */
+const MAX_STEPS = 100;
 const vegaAt = indexOfOutput.vega;
 
 /**
@@ -93,15 +95,13 @@ export const volatilityByPieces = (
     const missing = isAbove ? ABOVE_MAXIMUM : isBelow ? BELOW_MINIMUM : NO_INFORMATION;
     return { volatility: missing, iterations };
   }
-  const rise = atRootHigh > atRootLow ? 1 : -1;
-  const found = rootBetween(
-    (volatility) => rise * (differenceAt(volatility) + price),
-    rise * price,
-    rootLow,
-    rise * atRootLow,
-    rootHigh,
-    rise * atRootHigh,
-    0,
-  );
-  return { volatility: found.volatility, iterations: iterations + found.iterations };
+  const { x = NOT_CONVERGED, steps } = rootBetween({
+    valueAt: differenceAt,
+    first: rootLow,
+    atFirst: atRootLow,
+    second: rootHigh,
+    atSecond: atRootHigh,
+    maxSteps: MAX_STEPS,
+  });
+  return { volatility: x, iterations: iterations + steps };
 };

@@ -5,6 +5,7 @@ import {
   fits,
   isBrief,
   isLarge,
+  cancelTime,
   laneFor,
   laneSettings,
   firstLimitsIn,
@@ -111,15 +112,22 @@ const taskOf = (facts: Partial<LaneTask>): LaneTask =>
     limits: { maxMs: 30_000 },
     ...facts,
   }) as LaneTask;
+const summaryOf = (maxRowMs: number) => ({ summary: { maxRowMs } as LaneTask['summary'] & object });
 const openOf = (...tasks: readonly LaneTask[]): OpenTask[] => tasks.map((task) => ({ task, workedMs: 0 }) as OpenTask);
 
 test('work goes to the lane of its duration, and is handed on when it is longer', (t) => {
-  const lane = (kind: LaneTask['kind'], expectedMs: number) => laneFor(kind, expectedMs, 500);
+  const lane = (kind: LaneTask['kind'], expectedMs: number, maxRowMs = 1) => laneFor(kind, expectedMs, maxRowMs, 500);
   t.deepEqual([lane('batch', 500), lane('batch', 501), lane('single', 5_001)], ['short', 'medium', 'long']);
   t.deepEqual([lane('job', 1), lane('job', 5_001)], ['medium', 'long']);
+  t.deepEqual([lane('single', 500, 500), lane('single', 501, 501)], ['short', 'long'], 'others would wait for the row');
   t.deepEqual(limitsIn('short', 9_000, 500), { maxMs: 9_000, handBackMs: 500, keepsEstimate: true });
   t.deepEqual(limitsIn('medium', 9_000, 500), { maxMs: 9_000, handBackMs: 5_000 });
   t.deepEqual(limitsIn('long', 9_000, 500), { maxMs: 9_000 });
+});
+
+test('a cancelled task has the time of two rows of each task of its process', (t) => {
+  const opened = [{ ...summaryOf(12) }, { ...summaryOf(2_600) }, {}].map((facts) => ({ task: taskOf(facts) }));
+  t.is(cancelTime(5_000, opened), 5_000 + 2 * 2_612);
 });
 
 test('a network has two of four places, and jobs leave some', (t) => {
@@ -176,9 +184,10 @@ test('a chunk of unknown work is opened first, and then goes to the lane of its 
   const medium = limitsIn('medium', 9_000, 500);
   t.deepEqual(firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 1e6 }, 9_000, 500), medium);
   t.deepEqual(firstLimitsIn('medium', { kind: 'batch', expectedMs: 1, bytes: 2_000 }, 9_000, 500), medium);
-  const returned = (limits: LaneTask['limits'], expectedMs: number) =>
-    laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs }), lane: 'medium' }, 500);
+  const returned = (limits: LaneTask['limits'], expectedMs: number, maxRowMs = 1) =>
+    laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs, ...summaryOf(maxRowMs) }), lane: 'medium' }, 500);
   t.deepEqual([returned(opened, 4_000), returned(opened, 6_000), returned(medium, 4_000)], ['medium', 'long', 'long']);
+  t.is(returned(opened, 4_000, 501), 'long');
 });
 
 test('texts that would take much memory together are read one after the other, and the next one waits for no later one', (t) => {
