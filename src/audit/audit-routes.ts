@@ -71,6 +71,7 @@ export const createAuditRoutes = ({ queries, cursors }: AuditRoutesDeps): Route[
     summary: 'Events of the audit trail, oldest first',
     auth: { scope: 'audit:read' },
     rateLimit: 'caller',
+    scansBy: ['stream', 'action', 'outcome', 'actor', 'target', 'from', 'to'],
     request: { query: querySchema },
     responses: { 200: listOf(eventSchema) },
     fields: true,

@@ -92,6 +92,7 @@ export const userAdminRoutes = ({ users, pages, roles, measure }: UserAdminRoute
       path: '/users',
       summary: 'All users',
       description: 'Role, scopes and state of each user, oldest first.',
+      scansBy: ['from', 'to', 'role', 'disabled'],
       request: { query: querySchema },
       responses: { 200: listOf(userSchema) },
       fields: true,

@@ -77,10 +77,21 @@ export const largeWorkOf = ({ load, request, ownPlaces, streamBody, bodyLimit }:
   return isStored && request.body !== undefined && !streamBody ? 'body' : undefined;
 };
 
-type LargeWorkSize = { readonly query: unknown; /** Without compression. */ readonly bodyBytes: number };
+type LargeWorkSize = {
+  readonly query: unknown;
+  /** Without compression. */
+  readonly bodyBytes: number;
+  readonly scansBy?: Route['scansBy'];
+};
 
 const placesOf: Readonly<Record<LargeWork, (size: LargeWorkSize) => readonly LargeWorkPlace[]>> = {
-  page: ({ query }) => (rowParameters.some((name) => Number(Object(query)[name]) > maxSmallPage) ? ['page'] : []),
+  page: ({ query, scansBy = [] }) => {
+    const given = Object(query) as Readonly<Record<string, unknown>>;
+    const isLarge =
+      rowParameters.some((name) => Number(given[name]) > maxSmallPage) ||
+      scansBy.some((name) => given[name] !== undefined);
+    return isLarge ? ['page'] : [];
+  },
   body: ({ bodyBytes }) => {
     // The place that few can have comes first, so that those that wait for it hold no other place.
     if (bodyBytes > maxLargeBodyBytes) return ['veryLargeBody', 'body'];

@@ -85,6 +85,11 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly load: LoadClass | 'none';
   /** The handler limits its expensive work with places of its own, so large pages and bodies of this route take no other place. */
   readonly ownPlaces?: true;
+  /**
+   * The parameters of a list with which its statement looks at many rows that are not in the answer. A request with one of them takes the
+   * place of a large page.
+   */
+  readonly scansBy?: readonly string[];
   readonly request: R;
   /** Media types of the body that are accepted. Default: `application/json`. */
   readonly consumes?: readonly string[];

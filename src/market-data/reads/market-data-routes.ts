@@ -49,6 +49,8 @@ const publicRead = {
   load: 'read',
   etag: 'weak',
 } as const;
+/** An asset or index is looked up in its series for them. */
+const days = ['from', 'to'] as const;
 const columnsOf = ({ shape }: z.ZodObject): string[] => Object.keys(shape);
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
@@ -75,6 +77,7 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/assets',
       summary: 'Assets by symbol',
+      scansBy: days,
       request: { query: listQuery(assetSchema) },
       responses: { 200: listOf(assetSchema) },
       fields: true,
@@ -136,6 +139,7 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes',
       summary: 'Indexes by code',
+      scansBy: days,
       request: { query: listQuery(indexSchema) },
       responses: { 200: listOf(indexSchema) },
       fields: true,

@@ -23,6 +23,11 @@ test('lists have large pages, and routes that store bodies have large bodies', (
 test('a page is large above the default limit, a body above 256 KB and very large above 2 MB', (t) => {
   const page = (limit: number) => placesFor('page', { query: { limit }, bodyBytes: 0 });
   t.deepEqual([page(100), page(101)], [[], ['page']]);
+  const scanned = (query: object) => placesFor('page', { query, bodyBytes: 0, scansBy: ['from', 'to'] });
+  t.deepEqual(
+    [scanned({ limit: 100 }), scanned({ to: '2024-01-01' }), scanned({ limit: 101 })],
+    [[], ['page'], ['page']],
+  );
   const stored = (bodyBytes: number) => placesFor('body', { query: undefined, bodyBytes });
   t.deepEqual([stored(262_144), stored(262_145), stored(2_097_152)], [[], ['body'], ['body']]);
   t.deepEqual(stored(2_097_153), ['veryLargeBody', 'body']);

@@ -21,10 +21,17 @@ const routes = (handle: (size: number) => Promise<void>): Route[] => [
     method: 'GET',
     path: '/assets',
     load: 'read',
-    request: { query: z.strictObject({ ...pageQuery, latest: integerParameter(1, 1_000).optional() }) },
+    scansBy: ['from'],
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        latest: integerParameter(1, 1_000).optional(),
+        from: z.string().optional(),
+      }),
+    },
     responses: { 200: z.strictObject({}) },
-    handler: async ({ query: { limit, latest } }) => {
-      await handle(latest ?? limit);
+    handler: async ({ query: { limit, latest, from } }) => {
+      await handle(from === undefined ? (latest ?? limit) : Infinity);
       return done;
     },
   }),
@@ -48,6 +55,7 @@ const routes = (handle: (size: number) => Promise<void>): Route[] => [
 for (const [kind, places, path, options] of [
   ['page', 4, (size: number) => `/api/v1/assets?limit=${size}`, () => ({})],
   ['page of the latest rows', 4, (size: number) => `/api/v1/assets?latest=${size}`, () => ({})],
+  ['scan', 4, (size: number) => `/api/v1/assets${size > 100 ? '?from=2024-01-01' : ''}`, () => ({})],
   [
     'body',
     3,
