@@ -65,13 +65,22 @@ export const createLargeWorkPlaces = (deps: Pick<SharedPlacesDeps, 'abuse' | 'me
   };
 };
 
-type Declared = Pick<Route, 'load' | 'request' | 'ownPlaces' | 'streamBody' | 'bodyLimit'>;
+type Declared = Pick<Route, 'load' | 'request' | 'ownPlaces' | 'streamBody' | 'bodyLimit' | 'scansBy'>;
 
 /** The large work that requests of the route can be. */
-export const largeWorkOf = ({ load, request, ownPlaces, streamBody, bodyLimit }: Declared): LargeWork | undefined => {
+export const largeWorkOf = ({
+  load,
+  request,
+  ownPlaces,
+  streamBody,
+  bodyLimit,
+  scansBy,
+}: Declared): LargeWork | undefined => {
   if (ownPlaces) return undefined;
-  if (load === 'read')
-    return rowParameters.some((name) => request.query?.shape[name] !== undefined) ? 'page' : undefined;
+  if (load === 'read') {
+    const canBeLarge = scansBy !== undefined || rowParameters.some((name) => request.query?.shape[name] !== undefined);
+    return canBeLarge ? 'page' : undefined;
+  }
   // The chunks of jobs are stored too. Other batches are only calculated.
   const isStored = load === 'write' || bodyLimit === 'chunk';
   return isStored && request.body !== undefined && !streamBody ? 'body' : undefined;
@@ -87,10 +96,8 @@ type LargeWorkSize = {
 const placesOf: Readonly<Record<LargeWork, (size: LargeWorkSize) => readonly LargeWorkPlace[]>> = {
   page: ({ query, scansBy = [] }) => {
     const given = Object(query) as Readonly<Record<string, unknown>>;
-    const isLarge =
-      rowParameters.some((name) => Number(given[name]) > maxSmallPage) ||
-      scansBy.some((name) => given[name] !== undefined);
-    return isLarge ? ['page'] : [];
+    const isScan = scansBy === 'always' || scansBy.some((name) => given[name] !== undefined);
+    return isScan || rowParameters.some((name) => Number(given[name]) > maxSmallPage) ? ['page'] : [];
   },
   body: ({ bodyBytes }) => {
     // The place that few can have comes first, so that those that wait for it hold no other place.

@@ -181,6 +181,8 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'GET',
       path: '/universes/{name}',
       summary: 'One universe with its assets and indexes',
+      // A universe of a file can have 10,000 assets.
+      scansBy: 'always',
       request: { path: byNameOrOwn, query: resourceQuery(universeAnswer) },
       responses: { 200: universeAnswer },
       fields: true,
@@ -199,6 +201,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'GET',
       path: '/universes/{name}/status',
       summary: 'How complete the prices of a universe are, its last refresh and its next one',
+      scansBy: 'always',
       request: { path: byNameOrOwn, query: resourceQuery(statusSchema) },
       responses: { 200: statusSchema },
       fields: true,

@@ -13,6 +13,7 @@ const body = { body: z.unknown() };
 test('lists have large pages, and routes that store bodies have large bodies', (t) => {
   t.is(largeWorkOf({ load: 'read', request: list }), 'page');
   t.is(largeWorkOf({ load: 'read', request: {} }), undefined);
+  t.is(largeWorkOf({ load: 'read', request: {}, scansBy: 'always' }), 'page');
   t.is(largeWorkOf({ load: 'read', request: list, ownPlaces: true }), undefined);
   t.is(largeWorkOf({ load: 'write', request: body }), 'body');
   t.is(largeWorkOf({ load: 'batch', request: body, bodyLimit: 'chunk' }), 'body');
@@ -28,6 +29,7 @@ test('a page is large above the default limit, a body above 256 KB and very larg
     [scanned({ limit: 100 }), scanned({ to: '2024-01-01' }), scanned({ limit: 101 })],
     [[], ['page'], ['page']],
   );
+  t.deepEqual(placesFor('page', { query: {}, bodyBytes: 0, scansBy: 'always' }), ['page']);
   const stored = (bodyBytes: number) => placesFor('body', { query: undefined, bodyBytes });
   t.deepEqual([stored(262_144), stored(262_145), stored(2_097_152)], [[], ['body'], ['body']]);
   t.deepEqual(stored(2_097_153), ['veryLargeBody', 'body']);
