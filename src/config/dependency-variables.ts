@@ -170,8 +170,8 @@ export const dependencySections = {
     ),
     PRICING_QUEUE_LIMIT: variable(
       integer(0, 10_000),
-      '32',
-      'Max tasks that wait for a pricing process, then 503 `overloaded` for the callers with the most tasks',
+      '256',
+      'Max tasks that wait for a pricing process, then 503 `overloaded` for the callers with the most tasks. It must be above the number of networks of an attack, so that each has a place',
     ),
     PRICING_QUEUE_BYTES: variable(
       integer(1, 2 ** 40),
