@@ -101,6 +101,36 @@ export const payloads = {
   twoBoundaries: once(() =>
     json({ ...americanPut, time_to_expiry: 1, rate: -0.01, dividend_yield: -0.02, volatility: 0.2 }),
   ),
+  /** Greeks on grids of an option with nearly no time. They take 9 to 25 ms, a hundred times as long as their estimate was. */
+  nearlyNoTime: once(() =>
+    json({
+      ...option,
+      model: 'finite_difference',
+      exercise_style: 'american',
+      spot: 97.7,
+      strike: 107.85,
+      time_to_expiry: 4.27e-13,
+      rate: 1.4e-7,
+      volatility: 0,
+      outputs: ['delta', 'vega', 'vanna', 'volga', 'charm'],
+    }),
+  ),
+  /** A search for the volatility of an option with two exercise boundaries, with a price just above spot less strike: 70 prices and 8 s before 0345. */
+  longSearch: once(() =>
+    json({
+      ...option,
+      model: 'andersen_lake',
+      exercise_style: 'american',
+      precision: 'high',
+      strike: 40.36466872865285,
+      time_to_expiry: 0.11098785625828163,
+      rate: -0.5732918712706382,
+      dividend_yield: -0.010391471330103066,
+      option_type: 'call',
+      volatility: undefined,
+      price: 59.63533127143922,
+    }),
+  ),
   /** Greeks of an option for which the errors of rounding are larger than the tolerance of an integral. */
   nearlyNoVolatility: once(() =>
     json({

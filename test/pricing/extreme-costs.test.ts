@@ -34,7 +34,7 @@ const extremes: Readonly<Record<string, () => unknown>> = {
   forward: positive,
   strike: positive,
   barrier: positive,
-  time_to_expiry: () => oneOf(0, 200, 5e-324, 1e-300, 1e-9, random(), 200 * random()),
+  time_to_expiry: () => oneOf(0, 200, 5e-324, 1e-300, 1e-9, 10 ** (-14 * random()), random(), 200 * random()),
   rate,
   dividend_yield: rate,
   volatility: () => oneOf(0, 100, 5e-324, 1e-300, 1e-60, 10 ** (-12 * random()), random(), 100 * random()),

@@ -24,6 +24,7 @@ import {
   wrongPasswords,
 } from './credentials.ts';
 import { idleBodies, leavingClients, manySlowReaders, slowReaders, unreadDocuments } from './sockets.ts';
+import { forecasts, leavingBesideSearches } from './queues.ts';
 import { jobStorage, manyPages } from './storage.ts';
 import { createUploadAttacks } from './uploads.ts';
 import {
@@ -39,6 +40,7 @@ import {
   manyBatches,
   manySlowPrices,
   nearlyNoRate,
+  nearlyNoTime,
   nearlyNoVolatility,
   slowRowsBehindFast,
   slowSearches,
@@ -70,6 +72,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
     impossibleVolatilities,
     nearlyNoRate,
     nearlyNoVolatility,
+    nearlyNoTime,
     slowRowsBehindFast,
     slowSearches,
     twoBoundaries,
@@ -101,6 +104,8 @@ const withoutKind: readonly Attack[] = [
   repeatedConnects,
   manyPages,
   leavingClients,
+  leavingBesideSearches,
+  forecasts,
   unknownNames,
   datedDividends,
   explanations,

@@ -73,6 +73,13 @@ export const nearlyNoVolatility = manyOf(
 );
 
 /** The slow rows had been priced in one slice on the event loop, because the fast ones before them had made the slices large. */
+export const nearlyNoTime = manyOf(
+  '100 greeks of options on grids with nearly no time',
+  'greeks',
+  payloads.nearlyNoTime,
+  100,
+);
+
 export const slowRowsBehindFast = manyOf(
   'batches of slow rows behind fast ones',
   'batch',

@@ -88,10 +88,10 @@ const gridCosts = { usual: 1_700, wide: 8_000, fast: 16_000, dividend: 60, known
 const WIDE_DEVIATION = 0.5;
 /** Max factor of the time steps of a grid, as in `grid-price.ts`. */
 const MAX_STEPS_FACTOR = 4;
-/** Greeks near zero volatility take as long as this number of prices at `LIMIT_VOLATILITY`. */
+/** Greeks near zero volatility take as long as this number of prices at one of `LIMIT_VOLATILITIES`. */
 const LIMIT_PRICES = 8;
-/** The volatility to which the differences near zero volatility go. */
-const LIMIT_VOLATILITY = 1e-5;
+/** The volatilities of the differences near zero volatility: one and two steps from it, as in `writeNumericGreeks`. */
+const LIMIT_VOLATILITIES = [1e-5, 2e-5] as const;
 
 const gridCost = (row: CostInputs): number => {
   const years = Math.max(numberOr(row.time_to_expiry, 0), 0);
@@ -111,7 +111,8 @@ const gridCost = (row: CostInputs): number => {
 const gridGreeksCost = (row: CostInputs): number => {
   const years = numberOr(row.time_to_expiry, 0);
   const isLimit = years > 0 && isWithoutVolatility(years, numberOr(row.volatility, 0.2), LIMIT_DEVIATION);
-  return isLimit ? LIMIT_PRICES * gridCost({ ...row, volatility: LIMIT_VOLATILITY }) : 0;
+  if (!isLimit) return 0;
+  return LIMIT_PRICES * Math.max(...LIMIT_VOLATILITIES.map((volatility) => gridCost({ ...row, volatility })));
 };
 
 /** The type requires a cost for every model, so that no model is priced on the event loop as if it had no cost. */

@@ -2,8 +2,11 @@ import test from 'ava';
 import { createFiniteDifferenceEngine } from '#src/pricing/engines/finite-difference/finite-difference-engine.ts';
 import { NOT_CONVERGED } from '#src/pricing/engines/european/implied.ts';
 import { gridErrorBound } from '#src/pricing/engines/finite-difference/grid-price.ts';
+import { estimateOf } from '#src/pricing/models/cost.ts';
 import type { SpotOption } from '#src/pricing/models/engine.ts';
 import { indexOfOutput, outputNames, type OutputName } from '#src/pricing/models/outputs.ts';
+import { SlowCalculation } from '#src/pricing/models/slow-calculation.ts';
+import { createOutputs, wantedOf } from '#src/pricing/request/calculate.ts';
 
 const engine = createFiniteDifferenceEngine();
 const option = (inputs: Partial<SpotOption>): SpotOption => ({
@@ -107,3 +110,16 @@ for (const [name, inputs] of Object.entries({
     t.true(Math.abs(greeks.dividend_rho - byYield) < 1, `dividend_rho ${greeks.dividend_rho}, slope ${byYield}`);
   });
 }
+
+test('on the event loop an option that needs a grid is left to a pricing process, also one of the differences near no volatility', (t) => {
+  const onLoop = createFiniteDifferenceEngine('event_loop');
+  const usual = option({ volatility: 0.2 });
+  t.throws(() => onLoop.price(usual), { instanceOf: SlowCalculation });
+  const known = option({ volatility: 0 });
+  t.is(onLoop.price(known), engine.price(known));
+  // Two steps from no volatility need a grid, and one step does not.
+  const short = option({ volatility: 0, time_to_expiry: 4.27e-13, dividends: [] });
+  t.throws(() => onLoop.evaluate(short, createOutputs()), { instanceOf: SlowCalculation });
+  const { totalMs } = estimateOf([short], wantedOf(['volga']));
+  t.true(totalMs > 10, `${totalMs}`);
+});

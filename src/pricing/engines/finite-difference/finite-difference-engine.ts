@@ -1,4 +1,5 @@
 import type { PricingEngine, SpotOption } from '../../models/engine.ts';
+import type { EngineSite } from '../../models/slow-calculation.ts';
 import { isWithoutVolatility, twoBoundariesRefusal } from '../american/american-limits.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
 import type { Refusal } from '../european/implied.ts';
@@ -31,9 +32,12 @@ const problemOf = (o: SpotOption, inputs: SpotInputs): GridProblem => {
   return { ...inputs, american: o.exercise_style === 'american', ...sortDividends(shifted, inputs.time) };
 };
 
-/** Options whose spot falls by each discrete dividend, on grids. The engine reuses its buffers, so calls must not overlap. */
-export const createFiniteDifferenceEngine = (): PricingEngine<SpotOption> => {
-  const grid = createGridPrices();
+/**
+ * Options whose spot falls by each discrete dividend, on grids. The engine reuses its buffers, so calls must not overlap.
+ * @throws SlowCalculation (a calculation on the event loop) if the option needs a grid
+ */
+export const createFiniteDifferenceEngine = (site: EngineSite = 'process'): PricingEngine<SpotOption> => {
+  const grid = createGridPrices(site);
   const priceAt = (o: SpotOption, inputs: SpotInputs): number => grid.price(problemOf(o, inputs));
 
   const writeGreeks = (o: SpotOption, out: Float64Array, firstOrderOnly: boolean): void => {

@@ -1,3 +1,4 @@
+import { SlowCalculation, type EngineSite } from '../../models/slow-calculation.ts';
 import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../american/american-limits.ts';
 import { createGridSolver, halfWidthOf, type GridResult, type GridShape, type GridSolver } from './grid-solver.ts';
 import { intervalsOf, type GridProblem } from './grid-problem.ts';
@@ -57,8 +58,9 @@ export type GridPrices = {
 /**
  * American and European options whose spot falls by each dividend. The grids become finer until the extrapolated price
  * changes by less than the bound.
+ * @throws SlowCalculation (a price or result on the event loop) if a grid is needed
  */
-export const createGridPrices = (): GridPrices => {
+export const createGridPrices = (site: EngineSite = 'process'): GridPrices => {
   const solvers = new Map<number, GridSolver>();
   const solverOf = (nodes: number): GridSolver => {
     let solver = solvers.get(nodes);
@@ -74,6 +76,7 @@ export const createGridPrices = (): GridPrices => {
     const { volatility, time, rate, dividendYield } = problem;
     if (volatility * Math.sqrt(time) > MAX_DEVIATION) return undefined;
     if (Math.max(Math.abs(rate), Math.abs(dividendYield)) * time > MAX_GROWTH) return undefined;
+    if (site === 'event_loop') throw new SlowCalculation('These inputs need a grid');
     const halfWidth = halfWidthOf(volatility, time);
     const perNode = stepsPerNode(problem);
     const shapeOf = (nodes: number): GridShape => ({ halfWidth, steps: nodes * perNode });

@@ -1,0 +1,60 @@
+import type { Attack, Field } from '../attack.ts';
+import { each } from '../each.ts';
+import { payloads } from '../payloads.ts';
+import { leaveAfter, rawRequest } from '../raw-request.ts';
+
+const json = { 'Content-Type': 'application/json' };
+const body = Buffer.from(JSON.stringify({ symbol: '^GSPC', horizon_periods: 20, method: 'garch11' }));
+
+/**
+ * Each address has an account, and two requests at once. A forecast takes 10 ms, but more networks than `PRICING_QUEUE_LIMIT` had places
+ * took those of others.
+ */
+export const forecasts: Attack = {
+  name: 'volatility forecasts of many accounts',
+  run: async (field: Field) => {
+    const users = await field.people.make(field.addresses.length);
+    // In bursts, and not grouped by address, because the queue is full only of tasks of many networks.
+    await each(field, { parallel: Math.max(8, 2 * users.length), grouped: true }, (number) => {
+      const at = number % users.length;
+      return rawRequest({
+        ...field,
+        address: field.addresses[at]!,
+        method: 'POST',
+        path: '/api/v1/ml/volatility-forecast',
+        headers: { ...json, Authorization: `Bearer ${users[at]!.token}` },
+        body,
+      });
+    });
+  },
+};
+
+/**
+ * Searches that nothing can interrupt, and clients of other batches that leave meanwhile. A process that did not see the cancellation in
+ * time was killed.
+ */
+export const leavingBesideSearches: Attack = {
+  name: 'clients that leave beside searches that take seconds',
+  orKinds: ['concurrency_by_caller'],
+  run: (field) =>
+    each(field, { parallel: 8 }, (number, address) =>
+      number % 40 === 0
+        ? rawRequest({
+            ...field,
+            address,
+            method: 'POST',
+            path: '/api/v1/pricing/implied-volatility',
+            headers: json,
+            body: payloads.longSearch(),
+          })
+        : rawRequest({
+            ...field,
+            address,
+            method: 'POST',
+            path: '/api/v1/pricing/batch',
+            headers: json,
+            body: payloads.slowBatch(),
+            afterwards: leaveAfter(300),
+          }),
+    ),
+};
