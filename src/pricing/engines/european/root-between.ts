@@ -47,7 +47,6 @@ export const rootBetween = ({ valueAt, first, atFirst, second, atSecond, maxStep
   let step = b - a;
   let stepBefore = step;
   for (let steps = 0; ; steps += 1) {
-    if (atB === 0) return { x: b, value: atB, steps };
     if (atB > 0 === atC > 0) {
       [c, atC] = [a, atA];
       step = b - a;
@@ -56,7 +55,7 @@ export const rootBetween = ({ valueAt, first, atFirst, second, atSecond, maxStep
     if (Math.abs(atC) < Math.abs(atB)) [a, atA, b, atB, c, atC] = [b, atB, c, atC, b, atB];
     const tolerance = 0.5 * TOLERANCE * Math.abs(b);
     const half = 0.5 * (c - b);
-    if (Math.abs(half) <= tolerance) return { x: b, value: atB, steps };
+    if (atB === 0 || Math.abs(half) <= tolerance) return { x: b, value: atB, steps };
     if (steps === maxSteps) return { x: undefined, value: atB, steps };
     const mayInterpolate =
       steps < MAX_INTERPOLATIONS && Math.abs(stepBefore) >= tolerance && Math.abs(atA) > Math.abs(atB);
