@@ -170,7 +170,8 @@ export const createPool = (deps: PoolDeps): Pool => {
     try {
       // Work outside of requests (jobs, health checks, polls) has no caller, and no share limits it.
       endTurn = await turns.enter(share === 'caller' ? currentRequest() : undefined, timeoutMs, use);
-      const left = timeoutMs - Math.floor(clock.monotonic() - started);
+      // A turn can come later than the timeout, because timers are late when the event loop is busy.
+      const left = Math.max(1, timeoutMs - Math.floor(clock.monotonic() - started));
       const client = await tryTwice(
         (leftMs) => (leftMs === deps.acquireTimeoutMs ? pool.connect() : connectWithin(leftMs)),
         (error) => !isConnectTimeout(error) && mayTryAgain(translate(error)),
