@@ -111,6 +111,8 @@ const attacks: Record<Exclude<TokenErrorCode, 'token_user_unknown'>, Record<stri
     'sub with a line end': claims({ sub: 'desk\r\nSet-Cookie: a=b' }),
     'sub with a NUL': claims({ sub: 'desk\u0000' }),
     'sub of enormous length': claims({ sub: 'x'.repeat(1025) }),
+    'sub of few characters with more than 1,024 bytes': claims({ sub: '\u540d'.repeat(342) }),
+    'jti of few characters with more than 1,024 bytes': claims({ jti: '\u540d'.repeat(342) }),
     'iss as a list': claims({ iss: ['https://volwatch.test'] }),
     'aud as a number': claims({ aud: 1 }),
     'aud as a mixed list': claims({ aud: [clientClaims.aud, 1] }),
