@@ -49,10 +49,14 @@ export type OpenTask = {
 
 export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
 /**
- * Time for a process with these tasks to end one that is cancelled. A row cannot be interrupted, and each task has one in a turn.
+ * Time for a process with these tasks to end one that is cancelled. A row cannot be interrupted, and each task has one in a turn. Tasks that
+ * come later can have rows as slow as the slowest one of now.
  */
-export const cancelTime = (cancelGraceMs: number, opened: Iterable<Pick<OpenTask, 'task'>>): number =>
-  [...opened].reduce((sum, { task }) => sum + 2 * rowMsOf(task), cancelGraceMs);
+export const cancelTime = (
+  cancelGraceMs: number,
+  opened: Iterable<Pick<OpenTask, 'task'>>,
+  { all }: Pick<Places, 'all'>,
+): number => cancelGraceMs + 2 * all * Math.max(0, ...[...opened].map(({ task }) => rowMsOf(task)));
 /** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
 const briefBytes = 256 * 2 ** 10;
 export const briefMs = 100;

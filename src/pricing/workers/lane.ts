@@ -95,7 +95,7 @@ export const createLane = (options: LaneOptions): Lane => {
    */
   const killUnlessCancelled = (member: Member, task: LaneTask): void =>
     watchCancelled({
-      graceMs: cancelTime(cancelGraceMs, member.open.values()),
+      graceMs: cancelTime(cancelGraceMs, member.open.values(), places),
       hasEnded: () => !member.open.has(task.head.id),
       usage: () => usageOf(member.process.pid),
       onIgnored: () => kill(member, 'cancelled'),

@@ -37,7 +37,7 @@ export type PricingWorkersDeps = {
   readonly queueBytes?: number;
   /** Max tasks of one caller, waiting or in progress. */
   readonly callerLimit?: number;
-  /** Time for a process to stop a cancelled task before it is killed. Two rows of each of its tasks are added; six times for a starved process. */
+  /** Time for a process to stop a cancelled task before it is killed. Two of its slowest rows for each place are added; six times for a starved process. */
   readonly cancelGraceMs?: number;
   /** A working process without progress for this time is killed. */
   readonly stallMs: number;
