@@ -118,16 +118,13 @@ export const payloads = {
   /** A search for the volatility of an option with two exercise boundaries, with a price just above spot less strike: 70 prices and 8 s before 0345. */
   longSearch: once(() =>
     json({
-      ...option,
-      model: 'andersen_lake',
-      exercise_style: 'american',
+      ...americanPut,
+      option_type: 'call',
       precision: 'high',
       strike: 40.36466872865285,
       time_to_expiry: 0.11098785625828163,
       rate: -0.5732918712706382,
       dividend_yield: -0.010391471330103066,
-      option_type: 'call',
-      volatility: undefined,
       price: 59.63533127143922,
     }),
   ),

@@ -1,4 +1,4 @@
-import type { Attack, Field } from '../attack.ts';
+import type { Attack } from '../attack.ts';
 import { each } from '../each.ts';
 import { payloads } from '../payloads.ts';
 import { leaveAfter, rawRequest } from '../raw-request.ts';
@@ -12,7 +12,7 @@ const body = Buffer.from(JSON.stringify({ symbol: '^GSPC', horizon_periods: 20, 
  */
 export const forecasts: Attack = {
   name: 'volatility forecasts of many accounts',
-  run: async (field: Field) => {
+  run: async (field) => {
     const users = await field.people.make(field.addresses.length);
     // In bursts, and not grouped by address, because the queue is full only of tasks of many networks.
     await each(field, { parallel: Math.max(8, 2 * users.length), grouped: true }, (number) => {
@@ -35,26 +35,20 @@ export const forecasts: Attack = {
  */
 export const leavingBesideSearches: Attack = {
   name: 'clients that leave beside searches that take seconds',
-  orKinds: ['concurrency_by_caller'],
   run: (field) =>
-    each(field, { parallel: 8 }, (number, address) =>
-      number % 40 === 0
-        ? rawRequest({
-            ...field,
-            address,
-            method: 'POST',
-            path: '/api/v1/pricing/implied-volatility',
-            headers: json,
-            body: payloads.longSearch(),
-          })
-        : rawRequest({
-            ...field,
-            address,
-            method: 'POST',
-            path: '/api/v1/pricing/batch',
-            headers: json,
-            body: payloads.slowBatch(),
-            afterwards: leaveAfter(300),
-          }),
-    ),
+    each(field, { parallel: 8 }, (number, address) => {
+      const [path, bytes, leaves] =
+        number % 40 === 0
+          ? (['implied-volatility', payloads.longSearch(), false] as const)
+          : (['batch', payloads.slowBatch(), true] as const);
+      return rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: `/api/v1/pricing/${path}`,
+        headers: json,
+        body: bytes,
+        ...(leaves && { afterwards: leaveAfter(300) }),
+      });
+    }),
 };

@@ -17,6 +17,7 @@ import { createUniverseRoutes, type UniverseRoutesDeps } from '../universes/univ
 import { createUploadRoutes, type UploadRoutesDeps } from '../uploads/upload-routes.ts';
 import {
   assetSchema,
+  dayParameters,
   explainQuery,
   indexExplanationSchema,
   indexSchema,
@@ -49,8 +50,6 @@ const publicRead = {
   load: 'read',
   etag: 'weak',
 } as const;
-/** An asset or index is looked up in its series for them. */
-const days = ['from', 'to'] as const;
 const columnsOf = ({ shape }: z.ZodObject): string[] => Object.keys(shape);
 const bySymbol = z.strictObject({ symbol: nameParameter });
 const byCode = z.strictObject({ code: nameParameter });
@@ -77,7 +76,8 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/assets',
       summary: 'Assets by symbol',
-      scansBy: days,
+      // Each asset is looked up in its prices.
+      scansBy: dayParameters,
       request: { query: listQuery(assetSchema) },
       responses: { 200: listOf(assetSchema) },
       fields: true,
@@ -139,7 +139,8 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes',
       summary: 'Indexes by code',
-      scansBy: days,
+      // Each index is looked up in its values.
+      scansBy: dayParameters,
       request: { query: listQuery(indexSchema) },
       responses: { 200: listOf(indexSchema) },
       fields: true,

@@ -7,6 +7,7 @@ import { openCalibration, type CalibrationRequest } from '../calibration/calibra
 import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { checkWork, checkWorkDone, type WorkEstimate } from '../models/cost.ts';
+import { threadMs } from '../models/thread-ms.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
 import { briefMs, coldMs, hasLongAnswer } from './lane-task.ts';
@@ -199,14 +200,13 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     work: async (turnMs) => {
       const begun = performance.now();
       const isPricing = slices !== undefined;
-      const usage = process.threadCpuUsage();
+      const begunMs = threadMs();
       const answer = await step(turnMs).catch((error: unknown): Answer => {
         if (error instanceof AppError) return { reply: { refusal: refusalOf(error) } };
         return { reply: { failure: error instanceof Error ? (error.stack ?? error.message) : 'no Error was thrown' } };
       });
       workedMs += performance.now() - begun;
-      const { user, system } = process.threadCpuUsage(usage);
-      if (isPricing) busyMs += (user + system) / 1_000;
+      if (isPricing) busyMs += threadMs() - begunMs;
       if (answer === undefined && workedMs - reportedMs >= progressEveryMs) {
         send({ type: 'progress', id, workedMs: report() });
       }

@@ -11,6 +11,7 @@ import { writePanelGreeks } from './panels/panel-greeks.ts';
 import { defaultSteps } from '../../models/inputs.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
 import { SlowCalculation, type EngineSite } from '../../models/slow-calculation.ts';
+import { threadMs } from '../../models/thread-ms.ts';
 import { createAdaptiveAmerican } from './adaptive-american.ts';
 import type { Precision } from './precision.ts';
 import { bawPrice } from './baw.ts';
@@ -32,11 +33,6 @@ const TREE_STEP = 0.1;
  * prices can take 0.6 s.
  */
 const MAX_SEARCH_MS = 3_000;
-
-const threadMs = (): number => {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
-};
 
 const priceWith = (kernel: SpotKernel, o: SpotOption, volatility: number): number =>
   kernel(o.spot, o.strike, o.time_to_expiry, o.rate, o.dividend_yield, volatility, signOf(o));

@@ -1,0 +1,5 @@
+/** Milliseconds of processor time of this thread since its start. */
+export const threadMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+};
