@@ -130,7 +130,16 @@ export const dependencySections = {
     ),
     WEBHOOKS_PER_OWNER: variable(integer(1, 1_000), '10', 'Max webhooks of one user or client'),
     WEBHOOK_TIMEOUT_MS: variable(integer(1, 60_000), '10000', 'Timeout for the answer of a receiver'),
-    WEBHOOK_CONCURRENCY: variable(integer(1, 100), '4', 'Max deliveries of one process at the same time'),
+    WEBHOOK_CONCURRENCY: variable(
+      integer(1, 100),
+      '4',
+      'Max deliveries of one process at the same time, beside those that take longer than a second',
+    ),
+    WEBHOOK_MAX_CONCURRENCY: variable(
+      integer(1, 1_000),
+      '64',
+      'Max deliveries of one process at the same time, counting those that take longer than a second',
+    ),
     WEBHOOK_RETRIES: variable(integer(0, 20), '8', 'Max retries of a failed delivery; after them it is given up'),
     WEBHOOK_RETRY_DELAY_SECONDS: variable(
       integer(1, 3_600),

@@ -27,6 +27,8 @@ export type JobHandlers = Readonly<Record<JobQueue, JobHandler>>;
 type QueueSettings = {
   /** Max number of concurrent jobs of one queue in this process. */
   readonly concurrency: number;
+  /** Max number of concurrent jobs of one queue in this process, counting those that run for longer than a second; default `concurrency`. */
+  readonly maxConcurrency?: number;
   readonly retries: number;
   /** Delay of the first retry. The delay of each further retry is up to twice as long. */
   readonly retryDelaySeconds: number;

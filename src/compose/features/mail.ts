@@ -47,7 +47,7 @@ const composeSmtp = ({ config, production, clock, metrics, logger }: Base, url: 
       // The queue retries, because no caller waits.
       retries: 0,
       breaker: { failures: config.BREAKER_FAILURES, resetMs: config.BREAKER_RESET_MS },
-      bulkhead: { concurrent: config.MAIL_CONCURRENCY, waiting: 0 },
+      bulkhead: { concurrent: Math.max(config.MAIL_CONCURRENCY, config.MAIL_MAX_CONCURRENCY), waiting: 0 },
       clock,
       metrics,
       logger,

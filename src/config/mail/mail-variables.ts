@@ -17,7 +17,12 @@ export const mailSections = {
     MAIL_CONCURRENCY: variable(
       integer(1, 100),
       '8',
-      'Max messages that one process sends at the same time. Of those that one network asked for it sends one at a time',
+      'Max messages that one process sends at the same time, beside those that take longer than a second. Of those that one network asked for it sends one at a time',
+    ),
+    MAIL_MAX_CONCURRENCY: variable(
+      integer(1, 100),
+      '32',
+      'Max messages that one process sends at the same time, counting those that take longer than a second. The SMTP server must accept as many connections',
     ),
     MAIL_RETRIES: variable(integer(0, 20), '8', 'Retries of a message that the SMTP server did not take'),
     MAIL_RETRY_DELAY_SECONDS: variable(
