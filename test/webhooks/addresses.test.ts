@@ -71,3 +71,10 @@ test('a name is resolved to public addresses, or not at all', async (t) => {
   }
   await t.throwsAsync((await lookup([]))('hooks.example', {}), { message: /ENODATA|ENOTFOUND/ });
 });
+
+test('of the many addresses that a name can have, only the first ones are used', async (t) => {
+  const addresses = Array.from({ length: 60 }, (_, number) => `8.8.8.${number + 1}`);
+  const lookup = promisify(createPublicLookup(await startNameServer(t, addresses)));
+  const found = (await lookup('hooks.example', { all: true })) as unknown as readonly object[];
+  t.is(found.length, 8);
+});

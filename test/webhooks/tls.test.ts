@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer, getCACertificates, setDefaultCACertificates, type TlsOptions, type TLSSocket } from 'node:tls';
+import test, { type ExecutionContext } from 'ava';
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import { createSend } from '#src/webhooks/sender.ts';
+import { createAuthority } from '#testkit/servers/certificates.ts';
+
+/** A receiver on loopback whose certificate is trusted in this process. */
+const startReceiver = async (t: ExecutionContext, settings: TlsOptions, onData: (socket: TLSSocket) => void) => {
+  const authority = createAuthority(t);
+  setDefaultCACertificates([...getCACertificates('default'), readFileSync(authority.file, 'utf8')]);
+  const { certificateFile, keyFile } = authority.issue('127.0.0.1', 'IP:127.0.0.1');
+  const faults: string[] = [];
+  const server = createServer({ cert: readFileSync(certificateFile), key: readFileSync(keyFile), ...settings });
+  server.on('secureConnection', (socket) => socket.once('data', () => onData(socket)).on('error', () => {}));
+  server.on('tlsClientError', (error) => faults.push(error.message));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  t.teardown(() => server.close());
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+  const signal = AbortSignal.timeout(20_000);
+  const post = () => createSend({ timeoutMs: 5_000, privateAddresses: true })({ url, headers: {}, body: '{}', signal });
+  return { faults, post };
+};
+
+const answer = (socket: TLSSocket): void => void socket.end('HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n');
+
+test.serial('messages arrive by TLS 1.2 and 1.3', async (t) => {
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const { post } = await startReceiver(t, { minVersion: version, maxVersion: version }, answer);
+    t.is(await post(), 204, version);
+  }
+});
+
+test.serial('a receiver cannot choose the parameters of Diffie-Hellman', async (t) => {
+  for (const settings of [
+    { maxVersion: 'TLSv1.2', ciphers: 'DHE-RSA-AES128-GCM-SHA256', dhparam: 'auto' },
+    { minVersion: 'TLSv1.3', ecdhCurve: 'ffdhe8192' },
+  ] as const) {
+    const { faults, post } = await startReceiver(t, settings, answer);
+    t.is(await post().catch(codeOf), 'external_api_unavailable');
+    t.regex(faults.join(), /no shared cipher|no suitable key share/i);
+  }
+});
+
+test.serial('a receiver cannot repeat the handshake', async (t) => {
+  let repeated: Error | null | undefined;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const settings: TlsOptions = { maxVersion: 'TLSv1.2' };
+  const { post } = await startReceiver(t, settings, (socket) => {
+    socket.renegotiate({}, (error) => {
+      repeated = error;
+      resolve();
+    });
+    socket.on('close', () => resolve());
+  });
+  await Promise.all([post().catch(() => {}), promise]);
+  t.not(repeated, null, 'the handshake was not repeated');
+});
