@@ -88,8 +88,11 @@ export const createApp = (deps: AppDeps): RequestListener => {
   const { unknownQuery = 'refuse' } = deps;
   const routing = createRouting({ routes, basePath, unknownQuery, stepsOf });
   const app = new Koa<HttpState>();
-  // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets.
-  app.on('error', (error: Error) => logger.debug({ error: { type: error.name } }, 'response could not be sent'));
+  // The error boundary answers all errors of handlers. Errors that arrive here are broken sockets, which have a code, or mistakes of the code around it.
+  app.on('error', (error: Error & { readonly code?: unknown }) => {
+    if (error.code === undefined) logger.error({ err: error }, 'an error outside of the error boundary');
+    else logger.debug({ error: { type: error.name } }, 'response could not be sent');
+  });
 
   const { deprecated } = routing;
   const newLineLimit = () => createLineLimit({ clock, metrics, logger });

@@ -85,6 +85,14 @@ const refusals: [string, string, number, string][] = [
     400,
     'malformed_request',
   ],
+  ...['http://u:p%@h/', '//u:p%@h/x#', 'ftp://h/', 'http://u@h/api/v1/slow', '/api/v1/slow#x', '/api/v1/\u00a0'].map(
+    (target): [string, string, number, string] => [
+      `the target ${JSON.stringify(target)}`,
+      `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      400,
+      'malformed_request',
+    ],
+  ),
   ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
   ['no Host header', 'GET /api/v1/slow HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'malformed_request'],
   [
@@ -112,6 +120,16 @@ for (const [name, bytes, status, code] of refusals) {
     t.is(lines.filter((line) => line['code'] === code).length, 1);
   });
 }
+
+test('a URL as the target is read as its path and query', async (t) => {
+  const { raw } = await serve(t, { routes });
+  for (const path of ['/openapi.json', '/a/../openapi.json', '/openapi.json?']) {
+    const answer = await raw(`GET http://h:80${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    t.regex(answer, /^HTTP\/1\.1 200 /, path);
+  }
+  const answer = await raw('GET http://h/api/v1/none?q=%25 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  t.regex(answer, /^HTTP\/1\.1 404 /);
+});
 
 test('a CONNECT whose connection is reset fails nothing, and one that stays open is closed', async (t) => {
   const { port, server } = await serve(t, { routes });

@@ -15,9 +15,23 @@ export type HeadLimits = {
 const singletonFields = ['host', 'authorization', 'content-type'];
 const singletonLengths = new Set(singletonFields.map(({ length }) => length));
 
-/** Whether Koa can read the target. Reading the path of another one, for example `http://[x/`, would throw in every middleware. */
-export const isReadableTarget = ({ url = '' }: Pick<IncomingMessage, 'url'>): boolean =>
-  url.startsWith('/') || url === '*' || URL.canParse(url);
+/** Koa gives a path with one of these characters to `url.parse`. RFC 9112 allows none of them in a target. */
+const notInTarget = /[\t\n\f\r #\u00a0\ufeff]/;
+
+/**
+ * Replaces a URL as the target by its path and query, so that Koa reads each target by itself: `url.parse` throws for some that `URL` accepts, as for
+ * `http://user:%@host/`, and then every middleware would throw.
+ * @returns false if the target is none of a path, `*` and a URL of HTTP without credentials
+ */
+export const readTarget = (request: Pick<IncomingMessage, 'url'>): boolean => {
+  const { url = '' } = request;
+  if (url.startsWith('/')) return !notInTarget.test(url);
+  if (url === '*') return true;
+  const target = notInTarget.test(url) ? null : URL.parse(url);
+  if (!target || !/^https?:$/.test(target.protocol) || target.username !== '' || target.password !== '') return false;
+  request.url = target.pathname + target.search;
+  return true;
+};
 
 /**
  * Node's parser takes every list of codings that ends in `chunked`, and also one in HTTP/1.0, which has no chunks. A proxy may see

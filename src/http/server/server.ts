@@ -10,7 +10,7 @@ import { createArrivalTimes } from './arrival-times.ts';
 import { countedRequests, tinyChunks } from './counted-request.ts';
 import { listen, type Listening } from './listen.ts';
 import { createIdleConnections } from './idle-connections.ts';
-import { isReadableTarget } from './request-head.ts';
+import { readTarget } from './request-head.ts';
 import { parserRefusal, type ParserRefusalDeps } from './parser-refusal.ts';
 
 /** Admission, slots, log and streams of a large answer wait for its end: 11 listeners, one more than Node warns of. */
@@ -98,8 +98,8 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     times.stop(this.req);
   };
   const serve: RequestListener = (request, response) => {
-    if (!isReadableTarget(request)) {
-      refuse(new Error('The request target is neither a path nor a URL'), request.socket);
+    if (!readTarget(request)) {
+      refuse(new Error('The request target is neither a path nor a URL of HTTP'), request.socket);
       return;
     }
     if (draining) response.setHeader('Connection', 'close');
