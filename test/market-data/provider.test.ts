@@ -102,6 +102,7 @@ const badAnswers = {
   'a day twice': gspc(bar(), bar()),
   'days backwards': gspc(bar({ date: '2000-01-04' }), bar()),
   'more splits than a share has had': gspc(...dailySplits(1_001)),
+  'splits whose product no share has had': gspc(...dailySplits(52).map((bar) => ({ ...bar, splitFactor: 1e6 }))),
   'no bars': gspc(),
   'no series': [],
   'a series twice': [...gspc(bar()), ...gspc(bar())],

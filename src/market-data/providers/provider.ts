@@ -1,5 +1,6 @@
 import { isCalendarDate } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { maxSplitProduct } from '../series/split-range.ts';
 import type { Universe } from '../indexes/universes.ts';
 import type { SeriesSource } from './series-sources.ts';
 
@@ -64,11 +65,19 @@ export type MarketDataProvider = {
 const maxNumber = 1e15;
 const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
 const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
-/** Far outside of what shares have had. It keeps adjusted prices in the range of numbers. */
+/** Far outside of what shares have had. */
 const maxSplitFactor = 1e6;
 const isSplitFactor = (value: number): boolean => value >= 1 / maxSplitFactor && value <= maxSplitFactor;
 /** Max splits of one answer for a symbol: more than any share has had. Each read adjusts its prices by all later splits. */
 const maxSplits = 1_000;
+/** Whether the splits after a day multiply its shares, or divide them, by more than the max factor. */
+const hasAbsurdSplits = (prices: readonly PriceBar[]): boolean => {
+  let product = 1;
+  return prices.toReversed().some(({ splitFactor }) => {
+    product *= splitFactor ?? 1;
+    return !(product <= maxSplitProduct && product >= 1 / maxSplitProduct);
+  });
+};
 const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
 
 const faultOf = (
@@ -122,6 +131,7 @@ export const assertFetched = (universe: Universe, fetched: FetchedUniverse): voi
     }
     const splits = prices.reduce((count, { splitFactor }) => count + Number((splitFactor ?? 1) !== 1), 0);
     if (splits > maxSplits) refuse(`more than ${maxSplits} splits for ${symbol}`);
+    if (hasAbsurdSplits(prices)) refuse(`splits that no share has had for ${symbol}`);
   }
   const [missing] = expected;
   if (missing !== undefined) {

@@ -139,8 +139,8 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes',
       summary: 'Indexes by code',
-      // Each index is looked up in its values.
-      scansBy: dayParameters,
+      // Each index has its constituents, which can be thousands, and is looked up in its values.
+      scansBy: 'always',
       request: { query: listQuery(indexSchema) },
       responses: { 200: listOf(indexSchema) },
       fields: true,
@@ -154,6 +154,7 @@ export const createMarketDataRoutes = ({
       ...publicRead,
       path: '/indexes/{code}',
       summary: 'One index',
+      scansBy: 'always',
       request: { path: byCode, query: resourceQuery(indexSchema) },
       responses: { 200: indexSchema },
       fields: true,

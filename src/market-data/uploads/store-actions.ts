@@ -1,5 +1,6 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SeriesRange } from '../series/stored-series.ts';
+import { maxSplitProduct } from '../series/split-range.ts';
 import { arrayLiteral } from '../sql.ts';
 import { actionColumns } from './columns.ts';
 import { refused } from './refusals.ts';
@@ -8,25 +9,35 @@ import type { StagedUpload } from './upload.ts';
 
 // SQL: the rows of a file are compared with the stored ones and written as sets.
 
-/** Counts what is stored after the upload, because many files can add splits to one series, each of them few. */
-const assertFewSplits = async (
+/** Looks at what is stored after the upload, because many files can add splits to one series, each of them few. */
+const assertUsableSplits = async (
   { query }: Pick<Transaction, 'query'>,
   series: readonly SeriesRange[],
 ): Promise<void> => {
-  const [found] = await query<{ symbol: string }>(
-    `select symbol from corporate_actions join asset on asset.id = asset_id
-     where asset_id = any($1::int[]) and split_factor is not null
-     group by symbol having count(*) > ${maxSplitsPerSeries} order by symbol limit 1`,
+  // Logarithms are added, because a product can be outside the range of numbers.
+  const [found] = await query<{ symbol: string; splits: number }>(
+    `select symbol, max(splits)::int as splits from (
+       select asset_id, count(*) over (partition by asset_id) as splits,
+         sum(ln(split_factor)) over (partition by asset_id order by date desc) as product
+       from corporate_actions where asset_id = any($1::int[]) and split_factor is not null
+     ) as split join asset on asset.id = asset_id
+     where splits > ${maxSplitsPerSeries} or abs(product) > ln(${maxSplitProduct}::float8) + 1e-9
+     group by symbol order by symbol limit 1`,
     [arrayLiteral(series.map(({ asset }) => asset))],
   );
-  if (found) throw refused(`${found.symbol} would have more than ${maxSplitsPerSeries} splits. Nothing was stored`);
+  if (!found) return;
+  const problem =
+    found.splits > maxSplitsPerSeries
+      ? `would have more than ${maxSplitsPerSeries} splits`
+      : `would have splits that multiply its shares by more than ${maxSplitProduct}, or divide them by more`;
+  throw refused(`${found.symbol} ${problem}. Nothing was stored`);
 };
 
 /**
  * Stores dividends, splits and numbers of shares of the series. The file is the truth for the columns that it has: between
  * the first and the last date of a series, and with the mode `replace` at all times. The other columns stay.
  * @returns the first day on which indexes can change; null if nothing has changed
- * @throws AppError `upload_refused` if a symbol would have too many splits
+ * @throws AppError `upload_refused` if a symbol would have too many splits, or splits with an absurd product
  */
 export const storeActions = async (
   transaction: Pick<Transaction, 'query'>,
@@ -72,7 +83,7 @@ export const storeActions = async (
      on conflict (asset_id, date) do update set ${actions.map((column) => `${column} = excluded.${column}`).join(', ')}`,
     parameters,
   );
-  if (actions.includes('split_factor')) await assertFewSplits(transaction, series);
+  if (actions.includes('split_factor')) await assertUsableSplits(transaction, series);
   // Also a split changes no index before its day, because indexes use prices as they came.
   return difference.first;
 };

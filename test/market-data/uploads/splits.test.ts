@@ -159,5 +159,16 @@ test.serial('absurd splits are refused with a sentence', async (t) => {
     t.is(body['code'], 'upload_refused');
     t.regex(String(body['detail']), detail);
   }
+  // Prices as they were traded show splits, so they fall with them.
+  const falling = Array.from({ length: 3 }, (_, index) => `AAA,${day(index)},,${1e6 / 10_000 ** index},,,10000`);
+  const further = Array.from({ length: 3 }, (_, index) => `AAA,${day(2_000 - index)},,${10_000 ** index},,,0.0001`);
+  for (const lines of [falling, further]) {
+    const { body } = await send(fileOf(lines), { query: '?adjusted=false' });
+    t.like(body, { status: 422, code: 'upload_refused' });
+    t.regex(String(body['detail']), /^AAA would have splits that multiply its shares by more than 1000000000/);
+  }
   t.is(await contents(), before);
+  // Many files, each of them with few splits.
+  t.is((await send(fileOf(falling.slice(0, 2)), { query: '?adjusted=false' })).status, 200);
+  t.is((await send(fileOf([`AAA,${day(5)},,0.01,,,10000`]), { query: '?adjusted=false' })).status, 422);
 });

@@ -1,5 +1,6 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Split } from '../../series/adjust-bars.ts';
+import { maxSplitProduct } from '../../series/split-range.ts';
 import type { SeriesRange } from '../../series/stored-series.ts';
 import { arrayLiteral } from '../../sql.ts';
 import { refused } from '../refusals.ts';
@@ -8,8 +9,6 @@ import { maxSplits, maxSplitsPerSeries, stagedActions } from './staged-actions.t
 
 // SQL: all staged rows of a file are changed at once.
 
-/** Far outside of what shares have had. It keeps all prices in the range of numbers. */
-const maxFactor = 1e9;
 const minPrice = 1e-100;
 
 type SeriesAt = SeriesRange & { readonly position: number };
@@ -56,8 +55,8 @@ const segmentsOfSeries = (position: number, splits: readonly SplitRow[]): Segmen
   // The newest split comes first, because each day has the product of all later splits.
   for (let index = splits.length - 1; index >= 0; index -= 1) {
     factor *= splits[index]!.factor;
-    if (!(factor <= maxFactor && factor >= 1 / maxFactor)) {
-      throw refused(`The splits of a symbol may multiply its shares by at most ${maxFactor}`);
+    if (!(factor <= maxSplitProduct && factor >= 1 / maxSplitProduct)) {
+      throw refused(`The splits of a symbol may multiply its shares by at most ${maxSplitProduct}`);
     }
     segments.push({ position, first: splits[index - 1]?.date ?? '-infinity', before: splits[index]!.date, factor });
   }
