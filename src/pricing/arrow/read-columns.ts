@@ -1,6 +1,6 @@
 import { maxBatchRows } from '../batch/batch-row.ts';
 import { checkSize, columnError, type Column, type ColumnRequest } from '../batch/columns/columns.ts';
-import { idMember } from '../batch/row-id.ts';
+import { idMember, isExactNumber } from '../batch/row-id.ts';
 import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';
 import { dividendColumn } from './dividend-column.ts';
@@ -77,10 +77,14 @@ const columnOf = (
     : plainColumn(type, chunks, size, countText);
 };
 
-/** A longer text was cut when it was decoded, so it cannot be repeated in the answer. */
+/** A longer text was cut when it was decoded, and a larger number was rounded, so they cannot be repeated in the answer. */
 const checkIds = (ids: Column, size: number): void => {
   for (let index = 0; index < size; index++) {
     const id = ids.at(index);
+    if (typeof id === 'number' && !isExactNumber(id)) {
+      const detail = `id must be at most 2^53 - 1 as a number; row ${index} has more: send the column as utf8`;
+      throw invalidRequest([columnError(idMember, 'out_of_range', detail)]);
+    }
     if (typeof id !== 'string' || Buffer.byteLength(id) < maxTextBytes) continue;
     const detail = `id must have less than ${maxTextBytes} bytes in an Arrow stream; row ${index} has more`;
     throw invalidRequest([columnError(idMember, 'invalid_length', detail)]);

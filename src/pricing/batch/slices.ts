@@ -4,6 +4,8 @@ import type { PreparedBatch } from './prepared-batch.ts';
 const sliceMs = 4;
 /** Max time of a slice by the estimate of its slowest row, unless one row takes longer. */
 const maxSliceMs = 32;
+/** The slowest rows of a model can take twenty times as long as its estimate says. */
+const maxSliceRows = 256;
 
 type RowEstimate = Pick<WorkEstimate, 'maxRowMs' | 'isIrregular'>;
 
@@ -22,7 +24,7 @@ export const createSlices = (
   batch: Pick<PreparedBatch, 'size' | 'run'>,
   { maxRowMs, isIrregular }: RowEstimate,
 ): Slices => {
-  const maxStep = isIrregular ? 1 : Math.max(1, Math.floor(maxSliceMs / maxRowMs));
+  const maxStep = isIrregular ? 1 : Math.min(maxSliceRows, Math.max(1, Math.floor(maxSliceMs / maxRowMs)));
   // One row of a slow model may take a second. So the first slice is one row, and its time decides the size of the
   // next.
   let step = 1;

@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { createHestonGradient, hestonNames, type HestonName } from '../engines/heston/heston-gradient.ts';
 import type { HestonInputs } from '../models/engine.ts';
 import { diagnose, type Diagnostics } from './diagnostics.ts';
@@ -68,7 +69,7 @@ const factorsOf = (points: readonly SurfacePoint[], { objective, spot }: Calibra
 /**
  * Fits the parameters of Heston to quotes, in small steps: each calculates the price of one quote. A fit that is not good
  * is begun again from other points, and the best one is answered. At a limit of the work it is the best one so far.
- * @throws AppError `pricing_calculation_failed` if the prices converge at no start, `pricing_work_too_large` if the limit was
+ * @throws AppError `pricing_calculation_failed` if the prices converge at no start or a value of the answer is not finite, `pricing_work_too_large` if the limit was
  *   reached before the prices of one point were known
  */
 export const calibrationSteps = function* (
@@ -162,7 +163,7 @@ export const calibrationSteps = function* (
   }
   const fitted = fittedQuotes(best.fit);
   const volatilityErrors = fitted.map(({ volatility_error: error }) => error).filter((error) => error !== null);
-  return {
+  const calibration: Calibration = {
     heston: modelAt(best.fit.point),
     ...best.diagnostics,
     rmse_price: rootMeanSquare(fitted.map(({ price_error: error }) => error)),
@@ -172,4 +173,11 @@ export const calibrationSteps = function* (
     starts,
     quotes: fitted,
   };
+  // The error of a quote with a negligible weight cannot be told from its share of the sum of squares.
+  const pointer = nonFiniteIn(calibration);
+  if (pointer === undefined) return calibration;
+  throw new AppError(
+    'pricing_calculation_failed',
+    `not_finite: The fit gives no finite value of ${pointer}: send weights, strikes and times that are less extreme`,
+  );
 };

@@ -17,6 +17,7 @@ import {
   unitsSchema,
 } from '../request/body-schemas/single-bodies.ts';
 import { greeksGroup } from '../request/read-option.ts';
+import { maxIdCharacters, maxIdNumber } from '../batch/row-id.ts';
 import { axisNames, gridAxes } from './grid-axes.ts';
 import { quantityInput } from './read-grid.ts';
 
@@ -29,6 +30,9 @@ export const gridBody = (models: readonly Model[]) => {
   const id: JsonSchema = {
     description: 'A text of the caller that the answer repeats, or a number',
     type: ['string', 'number'],
+    maxLength: maxIdCharacters,
+    minimum: -maxIdNumber,
+    maximum: maxIdNumber,
   };
   const members = { id, quantity: schemaOf(quantityInput) };
   const { any, definitions } = optionsByModel(models, { suffix: 'GridPosition', purpose: 'price', members });

@@ -114,7 +114,7 @@ const readPosition = (
   const { row, echo } = resolved;
   const isTimeDated = echo !== undefined && 'expiry' in echo;
   const option = readOption(row, model, at, { own: ownMembers, place: 'position', strictUnits, isTimeDated });
-  if (Array.isArray(option)) errors.push(...option);
+  if (Array.isArray(option)) for (const error of option) errors.push(error);
   if (errors.length > 0 || Array.isArray(option)) return errors;
   return {
     ...(id !== undefined && { id: id as string | number }),
@@ -187,7 +187,7 @@ export const readPositions = function* (
     const filled = isRow(position) ? fillRow(position, values) : position;
     const read = readPosition(filled, at, engines, strict);
     if (Array.isArray(read)) {
-      errors.push(...read);
+      for (const error of read) errors.push(error);
       if (errors.length >= maxErrors) break;
       continue;
     }

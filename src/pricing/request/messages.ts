@@ -5,7 +5,7 @@ import { choiceAliases, inputAliases, modelAliases, outputAliases } from './text
 import { memberElsewhereText, type OptionPlace } from './texts/member-elsewhere.ts';
 import type { NumberInput } from '../models/inputs.ts';
 import { barrierTypes } from '../engines/exotic/barrier-types.ts';
-import { rangeOf } from '../models/inputs.ts';
+import { maxDividends, rangeOf } from '../models/inputs.ts';
 import { pricingModels, type Model } from '../models/models.ts';
 import { greekNames, outputNames } from '../models/outputs.ts';
 import { exerciseStyles } from '../models/engine.ts';
@@ -70,6 +70,9 @@ export const requiredText = ({
 
 export const requiredChoiceText = (name: string, choices: readonly string[]): string =>
   `${name} is required: send ${listed(choices)}`;
+
+export const tooManyDividendsText = (count: number): string =>
+  `dividends must have at most ${maxDividends} items, not ${count}`;
 
 /** The text for two members of which only one may be sent. `remedy`: default `remove one of them`. */
 export const notTogetherText = (one: string, other: string, remedy = 'remove one of them'): string =>

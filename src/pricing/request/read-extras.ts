@@ -13,6 +13,7 @@ import {
   rangeText,
   requiredChoiceText,
   requiredText,
+  tooManyDividendsText,
 } from './messages.ts';
 import type { ExtraInput } from '../models/models.ts';
 import { isRow, type Row } from './rows.ts';
@@ -107,7 +108,7 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
     return [fieldError(at, 'conflict', notTogetherText('dividends', 'dividend_yield'))];
   }
   if (value.length > maxDividends) {
-    return [fieldError(at, 'invalid_length', `dividends must have at most ${maxDividends} items, not ${value.length}`)];
+    return [fieldError(at, 'invalid_length', tooManyDividendsText(value.length))];
   }
   const textOf = createErrorTexts();
   const read = value.map((item: unknown, index) =>

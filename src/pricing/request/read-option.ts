@@ -160,7 +160,7 @@ export const readOption = (row: Row, model: Model, at: string, options: ReadOpti
   let members = 0;
   for (const _ in row) members++;
   // They come first, because a failed row of a batch shows its first error only.
-  if (members !== known) (errors ??= []).unshift(...unknownMembers(row, model, numbers, at, options));
+  if (members !== known) errors = [...unknownMembers(row, model, numbers, at, options), ...(errors ?? [])];
   return errors ?? (option as unknown as Option);
 };
 

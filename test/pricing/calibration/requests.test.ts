@@ -283,3 +283,11 @@ test.serial('when the caller leaves, the process stops the fit, and the next one
   t.true((await send(surface)).converged);
   t.is(metrics.value('volwatch_workers_restarts_total', {}), 0);
 });
+
+test.serial('an answer with a number that is not finite is refused', async (t) => {
+  const negligible = [5e-324, ...quotes.slice(1).map(() => 1e6)];
+  const weighted = quotes.map((each, index) => ({ ...each, weight: negligible[index] }));
+  const error = await refusal({ ...market, quotes: weighted });
+  t.is(error.code, 'pricing_calculation_failed');
+  t.regex(error.message, /no finite value of \/(rmse_price|quotes\/0\/)/);
+});

@@ -52,3 +52,18 @@ test('a grid with a wrong position is read once', (t) => {
   t.is(runs(), first);
   t.is(reads, readsOfOne);
 });
+
+test('a position with more mistakes than a call has arguments is refused', (t) => {
+  const times = Array.from({ length: 150_000 }, () => ({ time: 1, date: 1 }));
+  const members = Object.fromEntries(times.map((_, index) => [`member_${index}`, 1]));
+  for (const position of [
+    { ...call, dividends: times, valuation_date: '2026-01-02' },
+    { ...call, ...members },
+  ]) {
+    const grid = openGrid(
+      { positions: [position], ...axes },
+      { engines: createEngineFactory(), answer: 'json', write: writeGridJson },
+    );
+    t.is(t.throws(() => grid.run(0, 1), { instanceOf: AppError })?.code, 'validation_failed');
+  }
+});

@@ -161,7 +161,8 @@ export const createHestonIntegral = (maxTerms = Infinity) => {
       } else if (parameters) addDerivatives(fr, fi);
       const modulus = greeks || parameters ? size * cosh * (1 + zi * zi) : (size * cosh) / (1 + zi * zi);
       negligibleTerms = modulus < NEGLIGIBLE * scale ? negligibleTerms + 1 : 0;
-      if (negligibleTerms >= 2) {
+      // A sum that is not a number stays so.
+      if (negligibleTerms >= 2 || Number.isNaN(modulus)) {
         termsLeft -= k;
         return;
       }
@@ -224,6 +225,7 @@ export const createHestonIntegral = (maxTerms = Infinity) => {
       for (let k = 0; k < integralCount; k++) totals[k]! += sums[k]!;
       h *= 0.5;
       const value = h * totals[0]!;
+      if (Number.isNaN(value)) break;
       const error = Math.abs(value - before);
       // The change is the error of the previous step. A halving squares the error, so it bounds the error of this step.
       if (error <= RELATIVE_TOLERANCE * Math.abs(value) || factor * error <= ABSOLUTE_TOLERANCE) {

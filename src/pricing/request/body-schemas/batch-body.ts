@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { maxBatchRows } from '../../batch/batch-row.ts';
 import { listColumns, numberColumns, textColumns } from '../../batch/columns/columns.ts';
 import { maxDividends } from '../../models/inputs.ts';
-import { maxIdCharacters } from '../../batch/row-id.ts';
+import { maxIdCharacters, maxIdNumber } from '../../batch/row-id.ts';
 import { exerciseStyles } from '../../models/engine.ts';
 import { defaultModel, type Model } from '../../models/models.ts';
 import { outputNames } from '../../models/outputs.ts';
@@ -58,7 +58,10 @@ const columnsBody = (models: readonly Model[]): JsonSchema => ({
 const batchParts: Definitions = {
   RowId: {
     description: 'A text of the caller that the answer repeats, or a number',
-    anyOf: [{ type: 'string', maxLength: maxIdCharacters }, { type: 'number' }],
+    anyOf: [
+      { type: 'string', maxLength: maxIdCharacters },
+      { type: 'number', minimum: -maxIdNumber, maximum: maxIdNumber },
+    ],
   },
   NumberColumn: columnOf('number'),
   TextColumn: columnOf('string'),

@@ -3,8 +3,8 @@ import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed } from '#src/kernel/requests/nearest-name.ts';
 import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
 import { exchanges, type Exchange } from '#src/kernel/trading-days/exchanges.ts';
-import { timeToExpiry } from '../../models/inputs.ts';
-import { choiceText, kindOf, memberError, notTogetherText } from '../messages.ts';
+import { maxDividends, timeToExpiry } from '../../models/inputs.ts';
+import { choiceText, kindOf, memberError, notTogetherText, tooManyDividendsText } from '../messages.ts';
 import { isRow, type Row } from '../rows.ts';
 import { readContract } from './contract.ts';
 import {
@@ -166,6 +166,9 @@ const withoutDates = (row: Row): Record<string, unknown> => {
   return rest;
 };
 
+/** Further dates are not read, because the text of an error takes twenty times as long as a date, and an answer shows few. */
+const maxDateErrors = 50;
+
 /** The dividends with the time of each date, and what the reader of dividends knows of them: their times. Errors are added to `errors`. */
 const timesOf = (items: readonly unknown[], counting: Counting, at: string, errors: FieldError[]) => {
   const echoed: unknown[] = [];
@@ -182,6 +185,7 @@ const timesOf = (items: readonly unknown[], counting: Counting, at: string, erro
     }
     const time = readYears(counting, 'date', item['date'], pointerOf);
     if (typeof time !== 'number') errors.push(time);
+    if (errors.length >= maxDateErrors) break;
     echoed.push({ ...item, time });
     const { date: _, ...others } = item;
     timed.push({ ...others, time });
@@ -224,8 +228,12 @@ export const resolveRow = (given: Row, at: string): ResolvedRow | FieldError[] =
     echo['expiry'] = expiry;
     if (given['contract'] !== undefined) echo['contract'] = given['contract'];
   }
-  if (areDividendsDated) {
-    const { echoed, timed } = timesOf(dividends as unknown[], counting, memberPointer(at, 'dividends'), errors);
+  const items = areDividendsDated ? (dividends as unknown[]) : [];
+  // Before their dates are read, because a body has room for 100,000 dates.
+  if (items.length > maxDividends) {
+    errors.push(memberError(at, 'dividends', 'invalid_length', tooManyDividendsText(items.length)));
+  } else if (areDividendsDated) {
+    const { echoed, timed } = timesOf(items, counting, memberPointer(at, 'dividends'), errors);
     resolved['dividends'] = timed;
     // The answer repeats the dates.
     echo['dividends'] = echoed;
