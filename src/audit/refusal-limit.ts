@@ -28,11 +28,17 @@ export type RefusalLimit = {
     query: Query,
     refusal: Pick<EventContent, 'stream' | 'action'>,
   ) => Promise<{ readonly record: boolean; readonly before?: OmittedRefusals }>;
-  /** Takes what hours that are over omitted, to be recorded in the same transaction, as many as the limit of all streams lets. */
+  /**
+   * Takes what hours that are over omitted, to be recorded in the same transaction: of a few streams, because their rows stay locked until its end and refused
+   * requests wait for them, and as many as the limit of all streams lets.
+   */
   readonly takeEnded: (query: Query) => Promise<readonly OmittedRefusals[]>;
 };
 
 const hourMs = 3_600_000;
+
+/** Max streams of each kind whose counts one transaction records. */
+const maxTaken = 20;
 
 /** Of the refusals after a right credential, so many of a stream are recorded in an hour whatever the other streams have. */
 const alwaysRecorded = 3;
@@ -102,7 +108,7 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
              update audit_refusal_window as own set started_at = $1, recorded = 1, omitted = 0 from taken where own.stream = taken.stream
            )
            select stream, omitted, since from taken`,
-          [hour, left, isAfter],
+          [hour, Math.min(left, maxTaken), isAfter],
         );
         const suffix = isAfter ? afterCredential.length : 0;
         ended.push(...taken.map((each) => ({ ...each, stream: each.stream.slice(0, each.stream.length - suffix) })));

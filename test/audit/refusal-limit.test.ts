@@ -61,6 +61,17 @@ test('retention writes the count of streams that nobody attacks any more, and re
   t.deepEqual(await room.admin.query('select 1 from audit_refusal_window'), []);
 });
 
+test('one transaction records the counts of few streams, because refused requests wait for its locks', async (t) => {
+  const room = await limited(t, { maxPerHour: 1, maxOfAllPerHour: 100 });
+  for (let key = 0; key < 25; key += 1) {
+    for (let left = 2; left > 0; left -= 1) await room.refuse(`api_key:${key}`);
+  }
+  room.advance(hourMs);
+  const count = () => room.database.unitOfWork.run({ operation: 'retention' }, (run) => room.audit.countRefusals(run));
+  t.deepEqual([await count(), await count(), await count()], [20, 5, 0]);
+  t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
+});
+
 test('the counts of many streams are events too: no hour has more than the max of all, and no refusal is lost', async (t) => {
   const room = await limited(t, { maxPerHour: 2, maxOfAllPerHour: 4 });
   const streams = Array.from({ length: 10 }, (_, key) => `api_key:${key}` as const);

@@ -108,6 +108,13 @@ const maxRemovedAccounts = 50_000;
 const accountRemovalMs = 3_600_000;
 const retentionSeconds = 3 * 3_600;
 
+/** Repeats short work until there is none left. @returns the sum of the numbers */
+const repeated = async (work: () => Promise<number>): Promise<number> => {
+  let sum = 0;
+  for (let done = await work(); done > 0; done = await work()) sum += done;
+  return sum;
+};
+
 const composeRetention = (
   { config, clock, logger }: Pick<Base, 'config' | 'clock' | 'logger'>,
   { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
@@ -125,7 +132,7 @@ const composeRetention = (
       webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
       calendar_rows: each(removeOldCalendarRows),
       mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
-      counted_refusals: each(audit.countRefusals),
+      counted_refusals: () => repeated(each(audit.countRefusals)),
       job_turns: each(removeOldTurns),
       pricing_writes: each(removeOldWrites),
       fetched_series: each(removeOldFetchedSeries),

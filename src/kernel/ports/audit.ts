@@ -90,7 +90,7 @@ export type AuditTrail = {
    */
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
   /**
-   * Records the number of refusals without an event, for all hours that have ended. @returns the number of new events
+   * Records the number of refusals without an event in hours that have ended, for a few streams. @returns the number of new events; 0: nothing is left
    */
   readonly countRefusals: (transaction: Transaction) => Promise<number>;
 };
