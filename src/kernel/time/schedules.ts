@@ -33,6 +33,15 @@ export const periodMs = (schedule: Schedule, at: Date): number | undefined => {
 export const isCron = (cron: string): boolean =>
   cronShape.test(cron) && !hasRandomField.test(cron) && nextRun({ cron, time_zone: 'UTC' }, new Date(0)) !== undefined;
 
+/** Min time between two runs of a schedule that a caller sets. Each run leaves events in the audit trail, and prices have one bar a day or less. */
+export const minMinutesBetweenRuns = 15;
+
+/** Whether the minutes of the expression are so far apart, also across the end of an hour. */
+export const isRareEnough = (cron: string): boolean => {
+  const minutes = CronExpressionParser.parse(cron).fields.minute.values.map(Number);
+  return minutes.every((minute, index) => (minutes[index + 1] ?? minutes[0]! + 60) - minute >= minMinutesBetweenRuns);
+};
+
 /** Longest time between two runs of a monthly schedule: from the first Monday of a month to that of the next one. */
 const maxGapMs = 35 * dayMs;
 const probeMs = 7 * dayMs;

@@ -7,7 +7,7 @@ import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
-import { isCron, runsEachMonth } from '#src/kernel/time/schedules.ts';
+import { isCron, isRareEnough, minMinutesBetweenRuns, runsEachMonth } from '#src/kernel/time/schedules.ts';
 import { isTimeZone } from '#src/kernel/time/time-zones.ts';
 import { singleLinePattern } from '#src/kernel/single-line.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
@@ -74,6 +74,10 @@ export const scheduleSchema = z
         error: withRefused(
           'Must be a five-field cron such as 30 5 * * 1-5 (minute, hour, day, month, day of the week)',
         ),
+        abort: true,
+      })
+      .refine(isRareEnough, {
+        error: withRefused(`Must run at most each ${minMinutesBetweenRuns} minutes, such as */15 * * * *`),
         abort: true,
       })
       .refine(runsEachMonth, {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isCron, nextRun, periodMs, runsEachMonth } from '#src/kernel/time/schedules.ts';
+import { isCron, isRareEnough, nextRun, periodMs, runsEachMonth } from '#src/kernel/time/schedules.ts';
 
 const at = (instant: string): Date => new Date(instant);
 
@@ -38,6 +38,15 @@ test('expressions of five fields', (t) => {
     t.false(isCron(cron), cron);
   }
   for (const cron of ['H 5 * * *', '0 h * * *', '0 H/6 * * *']) t.false(isCron(cron), `${cron} is random`);
+});
+
+test('an expression that runs more often than each 15 minutes is found', (t) => {
+  for (const cron of ['*/15 * * * *', '0 5 * * 1-5', '0,15,30,45 9 * * *', '7-59/20 * * * *', '59 * * * *']) {
+    t.true(isRareEnough(cron), cron);
+  }
+  for (const cron of ['* * * * *', '*/14 * * * *', '0,14 5 * * *', '0,50 * * * *', '0-1 0 1 * *']) {
+    t.false(isRareEnough(cron), cron);
+  }
 });
 
 test('an expression that does not run in each month is found, because a search for its runs steps through all days', (t) => {

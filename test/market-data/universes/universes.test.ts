@@ -133,6 +133,8 @@ test('each wrong definition is refused with a pointer, and nothing is stored', a
     const found = pointers(await errorOf(response));
     t.true(found.includes(pointer), `${pointer}: ${String(found)}`);
   }
+  const often = await put('desk', { ...desk(), schedule: { cron: '*/10 * * * *', time_zone: 'UTC' } });
+  t.regex(JSON.stringify(await errorOf(often)), /"\/schedule\/cron".*at most each 15 minutes/);
   for (const name of ['Desk', '-desk', 'a'.repeat(64)]) t.is((await put(name, desk())).status, 422, name);
   t.is((await admin.query('select 1 from universe')).length, 2);
   for (const name of ['one', 'two', 'three']) t.is((await put(name, { ...desk(), indexes: [] })).status, 201);
