@@ -242,7 +242,7 @@ export const compose = async (config: Config): Promise<Service> => {
     prepareData,
     startAuth: auth.start,
     background: [refreshes, jobs],
-    parts: [pricing, provider, calendar, cache, auth, storage],
+    parts: [pricing, provider, calendar, webhooks, cache, auth, storage],
   });
   return { ...lifecycle, reload, logger: base.logger };
 };

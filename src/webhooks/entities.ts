@@ -48,7 +48,10 @@ export const WebhookEventEntity = defineEntity({
 export const WebhookDeliveryEntity = defineEntity({
   name: 'WebhookDelivery',
   tableName: 'webhook_delivery',
-  indexes: [{ name: 'webhook_delivery_event_index', properties: ['event'] }],
+  indexes: [
+    { name: 'webhook_delivery_event_index', properties: ['event'] },
+    { name: 'webhook_delivery_state_index', properties: ['webhook', 'state'] },
+  ],
   properties: {
     webhook: () => p.manyToOne(WebhookEntity).primary().updateRule('no action').deleteRule('cascade'),
     event: () => p.manyToOne(WebhookEventEntity).primary().updateRule('no action').deleteRule('cascade'),

@@ -2,7 +2,7 @@ export { webhookBodies } from './bodies.ts';
 export { createDelivery } from './delivery/delivery.ts';
 export { createOutbox, type Outbox } from './outbox.ts';
 export { removeOldWebhookEvents, removeWebhooksOf } from './retention.ts';
-export { createSend } from './sender.ts';
+export { createSender } from './sender/sender.ts';
 export { createWebhookSecrets } from './signatures.ts';
 export { createWebhookRoutes } from './webhook-routes.ts';
 export { createWebhooks } from './webhooks.ts';

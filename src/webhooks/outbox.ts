@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, OpenableJobs } from '#src/kernel/ports/jobs.ts';
@@ -15,8 +16,15 @@ type OutboxDeps = EventReadsDeps & {
   readonly jobs: OpenableJobs;
   readonly clock: Clock;
   readonly ids: () => string;
+  readonly abuse: AbuseReport;
   readonly logger: Logger;
 };
+
+/**
+ * Max deliveries of a webhook that wait. A receiver that answers late takes one in ten seconds, and events can come faster. Further events are not sent to it.
+ */
+const maxWaiting = 1_000;
+const maxLoggedIds = 10;
 
 /** `owner` is `KIND:ID`. It is the group of the jobs: groups take turns, so slow receivers delay mostly the owner's own deliveries. */
 type Subscriber = { readonly id: string; readonly owner: string };
@@ -37,7 +45,7 @@ type NewEvent = {
 };
 
 export const createOutbox = (deps: OutboxDeps): Outbox => {
-  const { unitOfWork, jobs, clock, ids, logger } = deps;
+  const { unitOfWork, jobs, clock, ids, abuse, logger } = deps;
   const waitingEvents = createEventReads(deps);
 
   /** The body is serialised once, so that each attempt to each receiver sends the same bytes. */
@@ -99,12 +107,30 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
         // The event was removed by retention, or a worker whose lease had expired did the job after all.
         if (!event) return;
         event.fannedOutAt = clock.now();
-        const webhooks = await query<Subscriber>(
-          `select id, owner_kind || ':' || owner_id as owner from webhook
-           where disabled_at is null and $1 = any(events) order by id`,
-          [event.type],
+        // The lock keeps webhooks from being deleted until their deliveries are stored. Without it one deletion would fail the deliveries of all.
+        const webhooks = await query<Subscriber & { readonly waiting: number }>(
+          `select id, owner_kind || ':' || owner_id as owner, (
+             select count(*)::int from (
+               select 1 from webhook_delivery where webhook_id = webhook.id and state = 'waiting' limit $2
+             ) as delivery
+           ) as waiting from webhook
+           where disabled_at is null and $1 = any(events) order by id for key share`,
+          [event.type, maxWaiting],
         );
-        await deliver(transaction, id, webhooks);
+        const full = webhooks.filter(({ waiting }) => waiting >= maxWaiting);
+        for (const _ of full) abuse.refused('storage_quota');
+        if (full.length > 0) {
+          const webhookIds = full.slice(0, maxLoggedIds).map((webhook) => webhook.id);
+          logger.warn(
+            { event_id: id, webhook_ids: webhookIds, webhooks: full.length },
+            'an event is not sent to webhooks with too many waiting deliveries',
+          );
+        }
+        await deliver(
+          transaction,
+          id,
+          webhooks.filter(({ waiting }) => waiting < maxWaiting),
+        );
       });
     },
 

@@ -1,4 +1,4 @@
-import { addressIn, isPublicAddress } from './addresses.ts';
+import { addressIn, isPublicAddress } from './sender/addresses.ts';
 
 /** Whether receivers may have a URL without TLS (`allowHttp`), and addresses that are not public. */
 export type ReceiverRules = { readonly allowHttp: boolean; readonly privateAddresses: boolean };

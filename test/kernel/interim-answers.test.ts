@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { createGoogleHttp } from '#src/calendar/google/google-http.ts';
 import { createProviderRequests } from '#src/market-data/providers/http/provider-requests.ts';
-import { createSend } from '#src/webhooks/sender.ts';
+import { createSend } from '#src/webhooks/sender/send.ts';
 
 /** A server that answers each request with interim answers, as long as the client takes them. */
 const startEndlessServer = async (t: ExecutionContext): Promise<{ url: string; sentBytes: () => number }> => {
@@ -24,7 +24,7 @@ const startEndlessServer = async (t: ExecutionContext): Promise<{ url: string; s
 
 const timeoutMs = 10_000;
 const clients: Readonly<Record<string, (t: ExecutionContext, url: string, signal: AbortSignal) => Promise<unknown>>> = {
-  'src/webhooks/sender.ts': (_, url, signal) =>
+  'src/webhooks/sender/send.ts': (_, url, signal) =>
     createSend({ timeoutMs, privateAddresses: true })({ url, headers: {}, body: '{}', signal }),
   'src/calendar/google/google-http.ts': (t, url, signal) => {
     const http = createGoogleHttp({ connectTimeoutMs: timeoutMs, maxBodyBytes: 1_000 });
@@ -48,6 +48,10 @@ for (const [file, call] of Object.entries(clients)) {
 
 test('each module that sends requests is in this list', (t) => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).map((name) => `src/${name}`);
-  const senders = files.filter((file) => file.endsWith('.ts') && readFileSync(file, 'utf8').includes("from 'undici'"));
+  const senders = files.filter(
+    (file) =>
+      file.endsWith('.ts') &&
+      /import .*\b(?:Client|Agent|Pool|request|fetch)\b.* from 'undici'/.test(readFileSync(file, 'utf8')),
+  );
   t.deepEqual(senders.toSorted(), Object.keys(clients).toSorted());
 });

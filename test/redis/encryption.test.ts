@@ -3,7 +3,7 @@ import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { call, metric, scrape, serve } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
-import { makeCertificate, type ServerCertificate } from '#testkit/servers/certificates.ts';
+import { makeCertificate, type ServerCertificate } from '#testkit/servers/tls/certificates.ts';
 import { startRedisServer } from '#testkit/servers/redis-server.ts';
 
 /** A server that takes encrypted connections at `url`, and plain ones of the test at another port. */

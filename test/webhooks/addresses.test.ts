@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import test from 'ava';
-import { addressIn, createPublicLookup, isPublicAddress } from '#src/webhooks/addresses.ts';
+import { addressIn, createPublicLookup, isPublicAddress } from '#src/webhooks/sender/addresses.ts';
 import { startNameServer } from './name-server.ts';
 
 const hidden = [

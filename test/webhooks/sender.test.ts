@@ -1,7 +1,6 @@
 import test from 'ava';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import { runInTransaction } from '#src/kernel/ports/unit-of-work.ts';
-import { createSend, type SenderSettings } from '#src/webhooks/sender.ts';
+import { createSend, type SenderSettings } from '#src/webhooks/sender/send.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { startNameServer } from './name-server.ts';
 import { startReceiver, type ReceiverFault } from '#testkit/servers/webhook-receiver.ts';
@@ -105,12 +104,4 @@ test('a name server that is silent costs no more than the deadline', async (t) =
   const { value, ms } = await timed(sent.then(String, codeOf));
   t.is(value, 'external_api_timeout');
   t.true(ms < 2_000, `${ms} ms`);
-});
-
-test('nothing is sent from inside a transaction', async (t) => {
-  const transaction = { em: undefined as never, query: async () => [], copyIn: async () => 0, beforeCommit: () => {} };
-  await t.throwsAsync(
-    runInTransaction(transaction, () => post('http://127.0.0.1:1')),
-    { message: /inside a transaction/ },
-  );
 });

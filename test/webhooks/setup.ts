@@ -2,7 +2,7 @@ import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { ownersOf } from '#testkit/accounts/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
-import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
+import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import type { JobData, JobQueue } from '#src/kernel/ports/jobs.ts';
@@ -14,10 +14,11 @@ import { createDelivery } from '#src/webhooks/delivery/delivery.ts';
 import { webhookEntities } from '#src/webhooks/entities.ts';
 import { createOutbox, type Outbox } from '#src/webhooks/outbox.ts';
 import { createWebhookRoutes } from '#src/webhooks/webhook-routes.ts';
-import { createSend } from '#src/webhooks/sender.ts';
+import { createSend } from '#src/webhooks/sender/send.ts';
 import { createWebhookSecrets } from '#src/webhooks/signatures.ts';
 import { createWebhooks } from '#src/webhooks/webhooks.ts';
 import { serve } from '#test/http/support.ts';
+import { recordAbuse } from '#testkit/abuse.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
 import { recordMetrics, type RecordedMetrics } from '#testkit/metrics.ts';
 
@@ -32,6 +33,7 @@ export type Room = {
   readonly database: Database;
   readonly metrics: RecordedMetrics;
   readonly lines: readonly LogFields[];
+  readonly refusals: readonly AbuseKind[];
   readonly outbox: Outbox;
   /** Waiting jobs, oldest first. */
   readonly queued: { queue: JobQueue; data: JobData }[];
@@ -67,6 +69,7 @@ export const startRoom = async (
   const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
   const secrets = createWebhookSecrets({ key: 'test key of webhooks' });
   const queued: Room['queued'] = [];
+  const abuse = recordAbuse();
   const jobs = {
     isOpen: () => room.queuesOpen,
     enqueue: async (_transaction: unknown, queue: JobQueue, { data }: { readonly data: JobData }) => {
@@ -74,7 +77,7 @@ export const startRoom = async (
       return true;
     },
   };
-  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
+  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, abuse, logger });
   const owners = ownersOf({ reader });
   const webhooks = createWebhooks({
     unitOfWork,
@@ -87,7 +90,7 @@ export const startRoom = async (
     ids: uuidv7,
     maxPerOwner,
     maxTestsPerOwner,
-    abuse: noAbuseReport,
+    abuse,
   });
   const deliver = createDelivery({
     unitOfWork,
@@ -96,7 +99,7 @@ export const startRoom = async (
     secrets,
     send: createSend({ timeoutMs, privateAddresses }),
     owners,
-    abuse: noAbuseReport,
+    abuse,
     disableAfter: 2,
     rotationMs: 3_600_000,
     userAgent: 'volwatch/test',
@@ -120,6 +123,7 @@ export const startRoom = async (
     database,
     metrics,
     lines,
+    refusals: abuse.kinds,
     outbox,
     queued,
     queuesOpen: true,

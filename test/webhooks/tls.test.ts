@@ -3,24 +3,36 @@ import type { AddressInfo } from 'node:net';
 import { createServer, getCACertificates, setDefaultCACertificates, type TlsOptions, type TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
-import { createSend } from '#src/webhooks/sender.ts';
-import { createAuthority } from '#testkit/servers/certificates.ts';
+import { createSend } from '#src/webhooks/sender/send.ts';
+import { freePort } from '#src/embedded-postgres/free-port.ts';
+import { createAuthority } from '#testkit/servers/tls/certificates.ts';
+import { startKeyUpdates } from '#testkit/servers/tls/key-updates.ts';
 
-/** A receiver on loopback whose certificate is trusted in this process. */
-const startReceiver = async (t: ExecutionContext, settings: TlsOptions, onData: (socket: TLSSocket) => void) => {
+/** A certificate for loopback that is trusted in this process. */
+const trusted = (t: ExecutionContext) => {
   const authority = createAuthority(t);
   setDefaultCACertificates([...getCACertificates('default'), readFileSync(authority.file, 'utf8')]);
   const { certificateFile, keyFile } = authority.issue('127.0.0.1', 'IP:127.0.0.1');
+  return { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
+};
+
+const post = (url: string, timeoutMs = 5_000): Promise<number> =>
+  createSend({ timeoutMs, privateAddresses: true })({
+    url,
+    headers: {},
+    body: '{}',
+    signal: new AbortController().signal,
+  });
+
+const startReceiver = async (t: ExecutionContext, settings: TlsOptions, onData: (socket: TLSSocket) => void) => {
   const faults: string[] = [];
-  const server = createServer({ cert: readFileSync(certificateFile), key: readFileSync(keyFile), ...settings });
+  const server = createServer({ ...trusted(t), ...settings });
   server.on('secureConnection', (socket) => socket.once('data', () => onData(socket)).on('error', () => {}));
   server.on('tlsClientError', (error) => faults.push(error.message));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   t.teardown(() => server.close());
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
-  const signal = AbortSignal.timeout(20_000);
-  const post = () => createSend({ timeoutMs: 5_000, privateAddresses: true })({ url, headers: {}, body: '{}', signal });
-  return { faults, post };
+  return { faults, post: () => post(url) };
 };
 
 const answer = (socket: TLSSocket): void => void socket.end('HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n');
@@ -56,4 +68,15 @@ test.serial('a receiver cannot repeat the handshake', async (t) => {
   });
   await Promise.all([post().catch(() => {}), promise]);
   t.not(repeated, null, 'the handshake was not repeated');
+});
+
+test.serial('a receiver that updates its key without end is given up', async (t) => {
+  const { url, sentBytes } = await startKeyUpdates(t, trusted(t));
+  t.is(await post(url, 30_000).catch(codeOf), 'external_api_unavailable');
+  t.true(sentBytes() > 200_000, `${sentBytes()} bytes were taken`);
+  t.true(sentBytes() < 50_000_000, `${sentBytes()} bytes were taken`);
+});
+
+test.serial('a receiver without a listener is external_api_unavailable', async (t) => {
+  t.is(await post(`https://127.0.0.1:${await freePort()}/`).catch(codeOf), 'external_api_unavailable');
 });

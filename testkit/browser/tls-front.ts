@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
 import type { Teardown } from '#testkit/running-service.ts';
-import type { Authority } from '#testkit/servers/certificates.ts';
+import type { Authority } from '#testkit/servers/tls/certificates.ts';
 
 /**
  * Ends TLS in front of a server on loopback, as a proxy of a deployment does. The bytes of HTTP are not changed, so the

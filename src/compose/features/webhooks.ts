@@ -10,7 +10,7 @@ import type { Route } from '../../kernel/requests/route.ts';
 import {
   createDelivery,
   createOutbox,
-  createSend,
+  createSender,
   createWebhookRoutes,
   createWebhooks,
   createWebhookSecrets,
@@ -21,6 +21,7 @@ import { basePath, type Base } from '../base.ts';
 export type WebhookParts = Pick<Outbox, 'announce' | 'fanOut' | 'resume'> & {
   readonly deliver: JobHandler;
   readonly routes: readonly Route[];
+  readonly close: () => Promise<void>;
 };
 
 const hourMs = 3_600_000;
@@ -49,7 +50,8 @@ export const composeWebhooks = async (
   const key = config.WEBHOOK_SECRET ?? (await derivedSecret(keyRing.signing, 'webhooks'));
   const secrets = createWebhookSecrets({ key });
   const privateAddresses = config.WEBHOOK_PRIVATE_ADDRESSES ?? !production;
-  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, logger });
+  const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, abuse, logger });
+  const sender = createSender({ timeoutMs: config.WEBHOOK_TIMEOUT_MS, privateAddresses, logger });
   const webhooks = createWebhooks({
     unitOfWork,
     reader,
@@ -65,13 +67,14 @@ export const composeWebhooks = async (
   });
   return {
     ...outbox,
+    close: sender.close,
     routes: createWebhookRoutes({ webhooks, cursors, basePath, allowHttp: !production, privateAddresses }),
     deliver: createDelivery({
       unitOfWork,
       reader,
       audit,
       secrets,
-      send: createSend({ timeoutMs: config.WEBHOOK_TIMEOUT_MS, privateAddresses }),
+      send: sender.send,
       owners,
       abuse,
       disableAfter: config.WEBHOOK_DISABLE_AFTER,

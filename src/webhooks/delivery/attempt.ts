@@ -4,7 +4,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
-import type { Send } from '../sender.ts';
+import type { Send } from '../sender/send.ts';
 import { signatureOf, type WebhookSecrets } from '../signatures.ts';
 
 export type DeliveryIds = { readonly webhookId: string; readonly eventId: string };

@@ -5,7 +5,7 @@ import type { ExecutionContext } from 'ava';
 import type { BrowserContext } from 'playwright-core';
 import { launchChromium, launchChromiumProfile } from '#testkit/browser/chromium.ts';
 import { call, json, temporaryDirectory } from '#testkit/running-service.ts';
-import { createAuthority } from '#testkit/servers/certificates.ts';
+import { createAuthority } from '#testkit/servers/tls/certificates.ts';
 import { calendarPage } from '#testkit/browser/calendar-page.ts';
 import { startTlsFront } from '#testkit/browser/tls-front.ts';
 import { startStage } from '../support.ts';

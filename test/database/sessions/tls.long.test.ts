@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { createDatabase, type Database, type DatabaseDeps } from '#src/database/database.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
-import { createAuthority, type Authority } from '#testkit/servers/certificates.ts';
+import { createAuthority, type Authority } from '#testkit/servers/tls/certificates.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { serve } from '#testkit/running-service.ts';
 import { startOwnPostgres, type OwnPostgres } from '#testkit/servers/own-postgres.ts';

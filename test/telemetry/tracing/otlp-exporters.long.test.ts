@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
-import { createAuthority } from '#testkit/servers/certificates.ts';
+import { createAuthority } from '#testkit/servers/tls/certificates.ts';
 import {
   hex,
   keep,
