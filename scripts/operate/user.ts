@@ -16,6 +16,7 @@ import { uuidv7 } from '#src/kernel/ids.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { scopes as knownScopes, type Scope } from '#src/kernel/requests/principal.ts';
+import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Roles } from '#src/kernel/ports/roles.ts';
 import { removeWebhooksOf } from '#src/webhooks/retention.ts';
 import { runOnCommandLine, UsageError } from '../support/operator-command.ts';
@@ -159,6 +160,18 @@ const readCommand = (roles: Roles): Work => {
   return command(user, rest, roles);
 };
 
+/**
+ * Whether the service beside this command sends mail, so that its owner can prove an address. The shell of an operator often lacks SMTP_URL, and without this
+ * the rule that rights need a proved address would not hold there.
+ */
+const sendsMail = async ({ query }: Reader): Promise<boolean> => {
+  const [found] = await query<{ sends: boolean }>(
+    `select exists (select 1 from mail_message where state = 'sent')
+       or exists (select 1 from user_account where email_verified_at is not null and legacy_id is null) as sends`,
+  );
+  return found!.sends;
+};
+
 await runOnCommandLine(usage, async () => {
   const { ROLES: roles, SMTP_URL: smtp } = loadConfig();
   const command = readCommand(roles);
@@ -170,7 +183,7 @@ await runOnCommandLine(usage, async () => {
       clock,
       removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     });
-    const verifiedForRights = smtp !== undefined;
+    const verifiedForRights = smtp !== undefined || (await sendsMail(reader));
     const deps = { unitOfWork, reader, audit, mail: noMail, logger, roles, end, verifiedForRights };
     console.log(await command(createUserAdmin(deps)));
     return 0;

@@ -51,6 +51,15 @@ const findActive = async ({ em }: Transaction, id: string) => {
 };
 
 /** The commands of operators on OAuth clients. */
+/**
+ * The clock of the operator's machine can be behind, and a token with the former secret can be issued until the commit. Nobody has the new secret so early.
+ */
+const commitMs = 2_000;
+const endOfTokens = async ({ query }: Transaction, now: Date): Promise<Date> => {
+  const [database] = await query<{ now: Date | string }>('select clock_timestamp() as now');
+  return new Date(Math.max(now.getTime(), new Date(database!.now).getTime()) + commitMs);
+};
+
 export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
   const { unitOfWork, hasher, audit, clock, removeDataOf } = deps;
   const reads = createClientReads(deps);
@@ -90,7 +99,7 @@ export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
           client.secretHash = hash;
           client.rotatedAt = rotated;
           // Who has the former secret could make a key with a token of it.
-          await endTokensIssuedBefore(transaction, { kind: 'client', id }, rotated);
+          await endTokensIssuedBefore(transaction, { kind: 'client', id }, await endOfTokens(transaction, rotated));
           await audit.record(transaction, {
             stream: `client:${id}`,
             action: 'client.rotated',

@@ -86,3 +86,21 @@ test.serial('mistakes are refused with the usage, unknown users with their own m
     t.regex(stderr, /There is no such user/);
   }
 });
+
+test.serial(
+  'where the service has sent mail, an address without proof gets no rights, also without SMTP_URL',
+  async (t) => {
+    const room = await startRoom(t, quickCaches);
+    await signedIn(room);
+    await room.stored.query(
+      `insert into mail_message (id, kind, recipient, state, attempts, created_at, settled_at)
+     values (gen_random_uuid(), 'registration', 'ada@example.org', 'sent', 1, now(), now())`,
+    );
+    const refused = await user(room, ['role', ada.email, 'admin']);
+    t.is(refused.code, 1);
+    t.regex(refused.stderr, /must confirm the address/);
+    t.is((await user(room, ['role', ada.email, 'user'])).code, 0, 'no rights are gained');
+    await room.stored.query(`update user_account set email_verified_at = now()`);
+    t.is((await user(room, ['role', ada.email, 'admin'])).code, 0);
+  },
+);
