@@ -8,6 +8,8 @@ type LargeWorkPlace = LargeWork | 'veryLargeBody';
 
 /** The parameters that say how many rows an answer has. */
 export const rowParameters = ['limit', 'latest'] as const;
+/** The parameters that choose by days. Only a series has an index for them. */
+const dayParameters = ['from', 'to'] as const;
 /** Pages with more rows than the default need a place. A page of 1,000 large rows takes up to 20 ms of the event loop. */
 export const maxSmallPage = defaultLimit;
 /** Larger bodies that are stored need a place. PostgreSQL takes about 100 ms for a body of 4 MB. */
@@ -94,7 +96,7 @@ type LargeWorkSize = {
 };
 
 const placesOf: Readonly<Record<LargeWork, (size: LargeWorkSize) => readonly LargeWorkPlace[]>> = {
-  page: ({ query, scansBy = [] }) => {
+  page: ({ query, scansBy = dayParameters }) => {
     const given = Object(query) as Readonly<Record<string, unknown>>;
     const isScan = scansBy === 'always' || scansBy.some((name) => given[name] !== undefined);
     return isScan || rowParameters.some((name) => Number(given[name]) > maxSmallPage) ? ['page'] : [];

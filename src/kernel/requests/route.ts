@@ -87,7 +87,7 @@ export type RouteDeclaration<R extends RequestSchemas, S extends ResponseSchemas
   readonly ownPlaces?: true;
   /**
    * The parameters of a list with which its statement looks at many rows that are not in the answer. A request with one of them takes the
-   * place of a large page. `always`: each request does, because one object can be as large as a large page.
+   * place of a large page. Default: `from` and `to`. `always`: each request does, because one object can be as large as a large page.
    */
   readonly scansBy?: readonly string[] | 'always';
   readonly request: R;

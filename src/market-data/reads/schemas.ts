@@ -171,9 +171,6 @@ export const quarantinedPriceSchema = z
   })
   .meta({ id: 'QuarantinedPrice' });
 
-/** The parameters of `listQuery` that choose by days. */
-export const dayParameters = ['from', 'to'] as const;
-
 /** Query parameters of all market data lists. */
 export const listQuery = (item: z.ZodObject) =>
   z

@@ -11,7 +11,7 @@ import { refreshFailure } from './refresh-failure.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
 import { endedWithin, waitSecondsOf } from './wait.ts';
-import { dayParameters, listQuery, quarantinedPriceSchema, refreshSchema } from '../reads/schemas.ts';
+import { listQuery, quarantinedPriceSchema, refreshSchema } from '../reads/schemas.ts';
 
 export type RefreshRoutesDeps = {
   readonly refreshes: Pick<RefreshService, 'start'>;
@@ -91,7 +91,6 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     path: '/refreshes',
     summary: 'Refreshes, newest first',
     // Newer refreshes than the last day are looked at too.
-    scansBy: dayParameters,
     request: { query: listQuery(refreshSchema) },
     responses: { 200: listOf(refreshSchema) },
     fields: true,

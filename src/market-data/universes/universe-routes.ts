@@ -164,6 +164,8 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'GET',
       path: '/universes',
       summary: 'Universes by name',
+      // The assets of each are counted.
+      scansBy: 'always',
       request: { query: z.strictObject({ ...pageQuery, fields: fieldsQuery(summarySchema) }) },
       responses: { 200: listOf(summarySchema) },
       fields: true,

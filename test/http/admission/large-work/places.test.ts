@@ -30,6 +30,8 @@ test('a page is large above the default limit, a body above 256 KB and very larg
     [[], ['page'], ['page']],
   );
   t.deepEqual(placesFor('page', { query: {}, bodyBytes: 0, scansBy: 'always' }), ['page']);
+  const days = { query: { from: '2024-01-01' }, bodyBytes: 0 };
+  t.deepEqual([placesFor('page', days), placesFor('page', { ...days, scansBy: [] })], [['page'], []]);
   const stored = (bodyBytes: number) => placesFor('body', { query: undefined, bodyBytes });
   t.deepEqual([stored(262_144), stored(262_145), stored(2_097_152)], [[], ['body'], ['body']]);
   t.deepEqual(stored(2_097_153), ['veryLargeBody', 'body']);
