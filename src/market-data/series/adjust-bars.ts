@@ -1,4 +1,5 @@
 import type { PriceBar } from '../providers/provider.ts';
+import { maxSplitProduct } from './split-range.ts';
 
 /** `date`: the first day with prices of the new shares. `factor`: new shares for one old share. */
 export type Split = { readonly date: string; readonly factor: number };
@@ -11,8 +12,11 @@ const createFactorAfter = (splits: readonly Split[]): ((date: string) => number)
   const sorted = splits.toSorted((left, right) => (left.date < right.date ? -1 : left.date > right.date ? 1 : 0));
   /** At each index the product of the factors from there on. */
   const products = Array<number>(sorted.length + 1).fill(1);
-  for (let index = sorted.length - 1; index >= 0; index--)
-    products[index] = products[index + 1]! * sorted[index]!.factor;
+  for (let index = sorted.length - 1; index >= 0; index--) {
+    const product = products[index + 1]! * sorted[index]!.factor;
+    // Answers of several days can have more splits together than one may have, and a number that is not finite would fail the page.
+    products[index] = Math.min(maxSplitProduct, Math.max(1 / maxSplitProduct, product));
+  }
   return (date) => {
     let low = 0;
     let high = sorted.length;

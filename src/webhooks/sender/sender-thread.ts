@@ -12,8 +12,9 @@ export type Reply =
   | { readonly id: number; readonly status: number }
   | { readonly id: number; readonly code: ErrorCode; readonly detail: string };
 
-// On Linux the priority belongs to a thread. Elsewhere it belongs to the process, which must keep its own.
-if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
+// On Linux the priority belongs to a thread. Elsewhere it belongs to the process, which must keep its own. Not the lowest one, because on a busy machine the
+// messages would time out.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 const send = createSend(workerData as SenderSettings);
 const running = new Map<number, AbortController>();

@@ -33,6 +33,15 @@ test('each bar is adjusted by all later splits, in whatever order bars and split
   t.is(adjustCloses(bars, []), bars);
 });
 
+test('stored splits whose product is no number of shares give finite prices', (t) => {
+  for (const factor of [1e6, 1e-6]) {
+    const splits = Array.from({ length: 100 }, (_, number) => ({ date: dayOf(number + 1), factor }));
+    for (const bar of adjustBars([barOf(0)], splits)) {
+      t.true(Number.isFinite(bar.volume!) && Number.isFinite(bar.close) && bar.close > 0);
+    }
+  }
+});
+
 test('a split on each day costs no look at all splits for each bar', (t) => {
   const days = Array.from({ length: 20_000 }, (_, number) => number);
   let looks = 0;
