@@ -1,20 +1,11 @@
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { createServer, getCACertificates, setDefaultCACertificates, type TlsOptions, type TLSSocket } from 'node:tls';
+import { createServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { createSend } from '#src/webhooks/sender/send.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
-import { createAuthority } from '#testkit/servers/tls/certificates.ts';
 import { startKeyUpdates } from '#testkit/servers/tls/key-updates.ts';
-
-/** A certificate for loopback that is trusted in this process. */
-const trusted = (t: ExecutionContext) => {
-  const authority = createAuthority(t);
-  setDefaultCACertificates([...getCACertificates('default'), readFileSync(authority.file, 'utf8')]);
-  const { certificateFile, keyFile } = authority.issue('127.0.0.1', 'IP:127.0.0.1');
-  return { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
-};
+import { trusted } from './trusted.ts';
 
 const post = (url: string, timeoutMs = 5_000): Promise<number> =>
   createSend({ timeoutMs, privateAddresses: true })({

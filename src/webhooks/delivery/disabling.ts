@@ -1,4 +1,3 @@
-import { LockMode } from '@mikro-orm/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -54,8 +53,9 @@ export const createDisabling = ({ audit, disableAfter, clock, logger }: Disablin
   };
 
   return async (transaction, webhookId, type, outcome) => {
-    const lockMode = LockMode.PESSIMISTIC_WRITE;
-    const webhook = await transaction.em.findOne(WebhookEntity, { id: webhookId }, { lockMode });
+    // SQL: a lock that does not wait for new deliveries. A distribution of an event locks the keys of all its webhooks until its end.
+    await transaction.query('select 1 from webhook where id = $1 for no key update', [webhookId]);
+    const webhook = await transaction.em.findOne(WebhookEntity, { id: webhookId });
     if (!webhook) return;
     const isDisabled = webhook.disabledAt !== null;
     if (outcome === 'gone' && !isDisabled) await disable(transaction, webhook, 'gone');

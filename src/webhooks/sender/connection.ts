@@ -29,7 +29,10 @@ type ConnectionSettings = {
   readonly signal: AbortSignal;
 };
 
-/** Opens the connection of one message. */
+const tooMuch = (): Error => new Error('The receiver sends too much');
+const notWanted = (): Error => new Error('The message is not wanted any more');
+
+/** Opens the connection of one message. Its end is always told, by the callback or by the connection. */
 export const createConnect = ({ timeoutMs, lookup, signal }: ConnectionSettings): buildConnector.connector => {
   const common = { ...(lookup && { lookup }) };
   const connector = buildConnector({ ...tlsOptions, ...common, timeout: timeoutMs, allowH2: false });
@@ -38,16 +41,32 @@ export const createConnect = ({ timeoutMs, lookup, signal }: ConnectionSettings)
       connector(target, callback);
       return;
     }
+    let isTold = false;
+    const tell: buildConnector.Callback = (...outcome) => {
+      if (isTold) return;
+      isTold = true;
+      callback(...outcome);
+    };
     const httpSocket = connect({ host: target.hostname, port: Number(target.port || 443), ...common });
+    let fault: Error | undefined;
+    const end = (error: Error): void => {
+      fault ??= error;
+      httpSocket.destroy(error);
+    };
     const watch = setInterval(() => {
-      if (httpSocket.bytesRead > maxReceivedBytes) httpSocket.destroy(new Error('The receiver sends too much'));
+      if (httpSocket.bytesRead > maxReceivedBytes) end(tooMuch());
     }, watchMs);
-    const end = (): void => void httpSocket.destroy();
-    signal.addEventListener('abort', end, { once: true });
-    httpSocket.on('close', () => {
-      clearInterval(watch);
-      signal.removeEventListener('abort', end);
-    });
-    connector({ ...target, httpSocket }, callback);
+    const abort = (): void => end(notWanted());
+    signal.addEventListener('abort', abort, { once: true });
+    httpSocket
+      // TLS keeps the handle of the socket, and the handle is replaced until one of the addresses has answered.
+      .once('connect', () => connector({ ...target, httpSocket }, tell))
+      .on('error', (error) => tell(error, null))
+      .on('close', () => {
+        clearInterval(watch);
+        signal.removeEventListener('abort', abort);
+        tell(fault ?? new Error('The receiver has closed the connection'), null);
+      });
+    if (signal.aborted) abort();
   };
 };

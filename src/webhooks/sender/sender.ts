@@ -13,6 +13,9 @@ export type Sender = {
   readonly close: () => Promise<void>;
 };
 
+/** The thread ends each message by its timeout. This is for a thread that is busy with other messages. */
+const backstopMs = 5_000;
+
 type Waiting = Pick<PromiseWithResolvers<number>, 'resolve' | 'reject'>;
 
 const reasonOf = (signal: AbortSignal): Error =>
@@ -61,16 +64,20 @@ export const createSender = ({ logger, ...settings }: SenderDeps): Sender => {
       const id = (lastId += 1);
       const { promise, resolve, reject } = Promise.withResolvers<number>();
       waiting.set(id, { resolve, reject });
-      const abort = (): void => {
+      const giveUp = (error: Error): void => {
         if (!waiting.delete(id)) return;
         used.postMessage({ id, isAborted: true } satisfies Request, []);
-        reject(reasonOf(signal));
+        reject(error);
       };
+      const abort = (): void => giveUp(reasonOf(signal));
       signal.addEventListener('abort', abort, { once: true });
+      const late = (): void => giveUp(new AppError('external_api_timeout', 'The receiver did not answer in time'));
+      const timer = setTimeout(late, settings.timeoutMs + backstopMs);
       used.postMessage({ id, ...message } satisfies Request, []);
       try {
         return await promise;
       } finally {
+        clearTimeout(timer);
         signal.removeEventListener('abort', abort);
       }
     },
