@@ -7,6 +7,7 @@ import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { runBeyondRequest } from '#src/kernel/requests/request-context.ts';
 import { IdempotencyKeyEntity } from './entities.ts';
 import type { IdempotencyQuota } from './quota.ts';
 
@@ -92,10 +93,13 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
 
   const end = async (own: OwnKey, change: (key: StoredKey, transaction: Transaction) => void): Promise<void> => {
     try {
-      await unitOfWork.run({ operation: 'idempotency.finish' }, async (transaction) => {
-        const key = await findOwn(transaction, own);
-        if (key) change(key, transaction);
-      });
+      // The client may have left. The next attempt with the key must find the outcome all the same.
+      await runBeyondRequest(() =>
+        unitOfWork.run({ operation: 'idempotency.finish' }, async (transaction) => {
+          const key = await findOwn(transaction, own);
+          if (key) change(key, transaction);
+        }),
+      );
     } catch (error) {
       // The request must be answered anyway: the lease ends by itself, and an answer stored by `remember` still exists.
       logger.warn({ code: codeOf(error) }, 'the outcome of an idempotent request could not be stored');
@@ -126,9 +130,11 @@ export const createIdempotency = (deps: IdempotencyDeps): Idempotency => {
 
   const startRenewal = ({ subject, keyHash, owner }: OwnKey): NodeJS.Timeout =>
     setInterval(() => {
-      unitOfWork
-        .run({ operation: 'idempotency.renew' }, ({ query }) => query(renewSql, [subject, keyHash, owner, leaseMs]))
-        .catch((error: unknown) => logger.warn({ code: codeOf(error) }, 'an idempotency key could not be renewed'));
+      runBeyondRequest(() =>
+        unitOfWork.run({ operation: 'idempotency.renew' }, ({ query }) =>
+          query(renewSql, [subject, keyHash, owner, leaseMs]),
+        ),
+      ).catch((error: unknown) => logger.warn({ code: codeOf(error) }, 'an idempotency key could not be renewed'));
     }, leaseMs / 3).unref();
 
   return {

@@ -36,6 +36,19 @@ const storage = new AsyncLocalStorage<RequestContext>();
 
 export const runInRequest = <T>(context: RequestContext, work: () => T): T => storage.run(context, work);
 
+const never = new AbortController().signal;
+
+/**
+ * Runs work that goes on after the answer, or after the client has left: the end of the request ends none of its waits. It counts for the caller of the request, as
+ * before, and stays outside of the places of the request.
+ */
+export const runBeyondRequest = <T>(work: () => T): T => {
+  const context = storage.getStore();
+  if (!context) return work();
+  const { requestId, traceId, clientIp, timings, principal } = context;
+  return storage.run({ requestId, traceId, clientIp, timings, ...(principal && { principal }), signal: never }, work);
+};
+
 /** Returns the context of the current request; undefined outside of a request (jobs, start). */
 export const currentRequest = (): RequestContext | undefined => storage.getStore();
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Lock } from '#src/kernel/ports/unit-of-work.ts';
+import { runBeyondRequest } from '#src/kernel/requests/request-context.ts';
 import { createRefreshEvents } from './refresh-events.ts';
 import { countFailedRefresh, countRefreshError } from './refresh-failure.ts';
 import { closeRunning, committed, startedOrAbandoned } from './refresh-records.ts';
@@ -121,7 +122,7 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       if (!result) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
       return result.value;
     };
-    const ended = runLocked();
+    const ended = runBeyondRequest(runLocked);
     running.add(ended);
     const recordEnd = async (): Promise<void> => {
       try {
