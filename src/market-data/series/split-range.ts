@@ -1,5 +1,5 @@
 /**
- * Max number of shares of today for one share of an earlier day, and for their reciprocal: far outside of what shares have had. Whoever stores splits must refuse
- * more, because products of many large ones are outside the range of numbers.
+ * Max number of shares of today for one share of an earlier day, and its reciprocal. Shares with many reverse splits have had 1e13 and more. Whoever stores splits must
+ * refuse more than this, because products of many large ones are outside the range of numbers. Prices are at most 1e15.
  */
-export const maxSplitProduct = 1e9;
+export const maxSplitProduct = 1e18;

@@ -64,12 +64,17 @@ const indexSchema = z
   })
   .meta({ id: 'UniverseIndex' });
 
+const cronSchema = z.string().max(200);
+
+/** When a universe is refreshed, as it is answered. The operator's file and settings can have any schedule. */
+export const storedScheduleSchema = z
+  .strictObject({ cron: cronSchema, time_zone: z.string() })
+  .meta({ id: 'StoredRefreshSchedule' });
+
 /** When a universe is refreshed. */
-export const scheduleSchema = z
+const scheduleSchema = z
   .strictObject({
-    cron: z
-      .string()
-      .max(200)
+    cron: cronSchema
       .refine(isCron, {
         error: withRefused(
           'Must be a five-field cron such as 30 5 * * 1-5 (minute, hour, day, month, day of the week)',

@@ -11,7 +11,7 @@ import { refreshSchema } from '../reads/schemas.ts';
 import { intervals } from '../series/periods.ts';
 import { validationFailed } from '#src/kernel/requests/validation-failed.ts';
 import type { ExpectedVersion, UniverseChanges } from './universe-changes.ts';
-import { scheduleSchema, universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
+import { storedScheduleSchema, universeName, universeSchema, type UniverseLimits } from './universe-document.ts';
 import type { RefreshSchedules } from './schedules/refresh-schedules.ts';
 import type { UniverseQueries } from './universe-queries.ts';
 import type { StoredUniverse } from './universe-rows.ts';
@@ -135,7 +135,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
     .strictObject({
       ...stored,
       ...definition.shape,
-      schedule: scheduleSchema.nullable().describe('When the universe is refreshed. Null: never'),
+      schedule: storedScheduleSchema.nullable().describe('When the universe is refreshed. Null: never'),
     })
     .meta({ id: 'Universe' });
   const bodyOf = ({ definition: found, ...universe }: StoredUniverse) => ({

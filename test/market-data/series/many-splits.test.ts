@@ -37,7 +37,7 @@ test('stored splits whose product is no number of shares give finite prices', (t
   for (const factor of [1e6, 1e-6]) {
     const splits = Array.from({ length: 100 }, (_, number) => ({ date: dayOf(number + 1), factor }));
     for (const bar of adjustBars([barOf(0)], splits)) {
-      t.true(Number.isFinite(bar.volume!) && Number.isFinite(bar.close) && bar.close > 0);
+      t.true(Number.isFinite(bar.volume) && Number.isFinite(bar.close) && bar.close > 0);
     }
   }
 });

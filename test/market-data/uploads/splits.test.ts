@@ -147,7 +147,7 @@ test.serial('absurd splits are refused with a sentence', async (t) => {
   const before = await contents();
   const day = (index: number): string => new Date(Date.UTC(2000, 0, 1 + index)).toISOString().slice(0, 10);
   const many = Array.from({ length: 102 }, (_, index) => `AAA,${day(index)},,100,,,1.01`);
-  const large = Array.from({ length: 4 }, (_, index) => `AAA,${day(index)},,100,,,10000`);
+  const large = Array.from({ length: 5 }, (_, index) => `AAA,${day(index)},,100,,,10000`);
   const tiny = ['AAA,2024-01-03,,1e-300,,,', 'AAA,2024-01-04,,1e-300,,,4'];
   for (const [lines, detail] of [
     [many, /at most 100 splits/],
@@ -160,15 +160,18 @@ test.serial('absurd splits are refused with a sentence', async (t) => {
     t.regex(String(body['detail']), detail);
   }
   // Prices as they were traded show splits, so they fall with them.
-  const falling = Array.from({ length: 3 }, (_, index) => `AAA,${day(index)},,${1e6 / 10_000 ** index},,,10000`);
-  const further = Array.from({ length: 3 }, (_, index) => `AAA,${day(2_000 - index)},,${10_000 ** index},,,0.0001`);
+  const falling = Array.from({ length: 5 }, (_, index) => `AAA,${day(index)},,${1e8 / 10_000 ** index},,,10000`);
+  const further = Array.from(
+    { length: 5 },
+    (_, index) => `AAA,${day(2_000 - index)},,${10_000 ** index / 1_000},,,0.0001`,
+  );
   for (const lines of [falling, further]) {
     const { body } = await send(fileOf(lines), { query: '?adjusted=false' });
     t.like(body, { status: 422, code: 'upload_refused' });
-    t.regex(String(body['detail']), /^AAA would have splits that multiply its shares by more than 1000000000/);
+    t.regex(String(body['detail']), /^AAA would have splits that multiply its shares by more than 1000000000000000000/);
   }
   t.is(await contents(), before);
   // Many files, each of them with few splits.
-  t.is((await send(fileOf(falling.slice(0, 2)), { query: '?adjusted=false' })).status, 200);
-  t.is((await send(fileOf([`AAA,${day(5)},,0.01,,,10000`]), { query: '?adjusted=false' })).status, 422);
+  t.is((await send(fileOf(falling.slice(0, 4)), { query: '?adjusted=false' })).status, 200);
+  t.is((await send(fileOf([`AAA,${day(5)},,1e-8,,,10000`]), { query: '?adjusted=false' })).status, 422);
 });
