@@ -208,7 +208,11 @@ export const dependencySections = {
       'A pricing process without progress for this time plus the estimated time of one row is ended and replaced; up to six times as long while it waits for a processor',
     ),
     LOAD_LIMIT_PRICING: variable(integer(1, 100_000), '512', 'Max pricing requests in progress, then 503 `overloaded`'),
-    LOAD_LIMIT_BATCH: variable(integer(1, 100_000), '64', 'Max pricing batches in progress, then 503 `overloaded`'),
+    LOAD_LIMIT_BATCH: variable(
+      integer(1, 100_000),
+      '64',
+      'Max pricing batches in progress, then 503 `overloaded`. As many again, at most 64, for networks without one; so have the limits of the other classes',
+    ),
     LOAD_LIMIT_READ: variable(integer(1, 100_000), '1024', 'Max reads in progress, then 503 `overloaded`'),
     LOAD_LIMIT_WRITE: variable(integer(1, 100_000), '256', 'Max other requests in progress, then 503 `overloaded`'),
     LOAD_LAG_MS: variable(

@@ -92,14 +92,20 @@ const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): Lag
   return lag;
 };
 
+/** Max slots of a class beyond its limit, for networks without a request in progress. Each network of an attack can hold slots for minutes. */
+const maxExtra = 64;
+
 /**
  * The slots of one class. Callers have shares, and so have networks: one address can have many accounts, each of which is a caller
  * of its own.
  */
 const createSlots = (limit: number, callerPercent: number) => {
-  const byCaller = createShares({ limit, callerPercent, minAmount: 1 });
-  const byNetwork = createShares({ limit, callerPercent: Math.max(callerPercent, networkPercent), minAmount: 1 });
+  const extra = Math.min(limit, maxExtra);
+  const byCaller = createShares({ limit, callerPercent, minAmount: 1, extra });
+  const percent = Math.max(callerPercent, networkPercent);
+  const byNetwork = createShares({ limit, callerPercent: percent, minAmount: 1, extra });
   return {
+    isFull: () => byCaller.total() >= limit + extra,
     total: byCaller.total,
     check: (caller: Caller): Refusal | undefined =>
       byCaller.check(caller.key) ?? byNetwork.check(countedSite(caller.clientIp)),
@@ -152,7 +158,7 @@ export const createLoadShedding = (
       // Clients take turns, so a client whose requests do not wait is not refused because others have many.
       const isLate = lag.start > patience && waitedMs > patience;
       if (isLate || lag.loop > patience) overloaded(load, 'lag');
-      if (slots[load].total() >= limits[load]) overloaded(load, 'concurrency');
+      if (slots[load].isFull()) overloaded(load, 'concurrency');
     },
     check: ({ load }, caller) => {
       if (load === 'none') return;

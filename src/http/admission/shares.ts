@@ -27,6 +27,11 @@ export type SharesOptions = {
   readonly callerPercent: number;
   /** Every caller may hold this amount while it is free, however many other callers there are. */
   readonly minAmount: number;
+  /**
+   * Amount beyond the limit for callers who hold nothing, `minAmount` each. So a caller finds a place although others have used up the limit for a long time, and
+   * the fewer of these are free, the less a caller may have held recently. Default: 0.
+   */
+  readonly extra?: number;
   /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
 };
@@ -44,7 +49,7 @@ const keptShare = 0.25;
  * take the last ones, and a new caller finds one. See docs/decisions/0100.
  */
 export const createShares = (options: SharesOptions): Shares => {
-  const { limit, callerPercent, minAmount, now = () => performance.now() } = options;
+  const { limit, callerPercent, minAmount, extra = 0, now = () => performance.now() } = options;
   const perFree = callerPercent / (100 - callerPercent);
   const held = new Map<string, number>();
   /** In units of `minAmount`. */
@@ -59,10 +64,18 @@ export const createShares = (options: SharesOptions): Shares => {
     return own + amount > minAmount || recentUse.of(caller) > (free / kept) ** 2;
   };
 
+  /** Whether a caller who holds nothing may have one of those beyond the limit. */
+  const isNewcomer = (caller: string, own: number, amount: number): boolean => {
+    const free = limit + extra - total;
+    if (own > 0 || amount > minAmount || amount > free) return false;
+    return free > extra || recentUse.of(caller) <= (free / extra) ** 2;
+  };
+
   const check: Shares['check'] = (caller, amount = 1) => {
     const free = limit - total;
-    if (amount > free) return 'full';
     const own = held.get(caller) ?? 0;
+    if (extra > 0 && isNewcomer(caller, own, amount)) return undefined;
+    if (amount > free) return own === 0 && amount <= free + extra ? 'caller' : 'full';
     const max = callerPercent >= 100 ? limit : Math.max(minAmount, Math.floor(free * perFree));
     if (isKept(caller, own, free, amount)) return 'caller';
     if (own + amount <= max) return undefined;

@@ -9,7 +9,7 @@ import { recordMetrics } from '#testkit/metrics.ts';
 import { serve } from '../support.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 
-const slots = 64;
+const slots = 32;
 const workMs = 100;
 
 /** Sends one request from a loopback address of its own. @returns the status */

@@ -132,3 +132,18 @@ for (const persistent of [18, 48, 100]) {
     });
   }
 }
+
+test('beyond the limit there are places for callers who hold nothing', (t) => {
+  let at = 0;
+  const shares = createShares({ limit: 8, callerPercent: 50, minAmount: 1, extra: 8, now: () => at });
+  for (let number = 0; number < 8; number += 1) t.is(shares.take(`first ${number}`), undefined);
+  t.is(shares.take('first 0'), 'full', 'who holds one gets no second one');
+  // Each has held a place for long, so it may have none of the last ones.
+  at += 600_000;
+  for (let number = 0; number < 8; number += 1) shares.forget(`first ${number}`);
+  t.is(shares.take('new 0'), undefined);
+  t.is(shares.take('first 0'), 'caller', 'who has held much is told so');
+  for (let number = 1; number < 8; number += 1) t.is(shares.take(`new ${number}`), undefined, `new ${number}`);
+  t.is(shares.take('last'), 'full');
+  t.is(shares.total(), 16);
+});

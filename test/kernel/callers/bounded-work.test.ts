@@ -215,3 +215,34 @@ test('the time that works wait for a place is measured, and those that find no p
   await Promise.all([running, waiting]);
   t.is(metrics.value('volwatch_places_wait_duration_seconds', places), 2);
 });
+
+test('the calls of a caller who comes from several networks count for the network of each call', async (t) => {
+  const work = workOf(1, 5);
+  const gate = Promise.withResolvers<void>();
+  const outcomes: string[] = [];
+  const call = (clientIp: string, subject: string): Promise<unknown> => {
+    const principal = { kind: 'user', subject, scopes: [] } as const;
+    const context = {
+      requestId: 'r',
+      traceId: 't',
+      clientIp,
+      signal: new AbortController().signal,
+      timings: {},
+      principal,
+    };
+    const run = runInRequest(context, () => work.run(() => gate.promise));
+    return run.then(
+      () => outcomes.push(`${clientIp} ran`),
+      () => outcomes.push(`${clientIp} refused`),
+    );
+  };
+  const calls = [call('192.0.2.1', 'first')];
+  for (const address of ['198.51.100.1', ...Array.from({ length: 4 }, () => '203.0.113.1')]) {
+    calls.push(call(address, 'many'));
+  }
+  calls.push(call('192.0.2.99', 'newcomer'));
+  gate.resolve();
+  await Promise.all(calls);
+  const refused = outcomes.filter((each) => each.endsWith('refused'));
+  t.deepEqual(refused, ['203.0.113.1 refused']);
+});

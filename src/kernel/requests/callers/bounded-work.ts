@@ -90,16 +90,21 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     if (callers.get(caller)?.length === 0) callers.delete(caller);
   };
 
-  /** The caller of this network who waits for most calls; among equal ones the one whose turn comes last. */
+  /** A caller can come from several networks. */
+  const callsFrom = (network: string, own: readonly Waiting[]): number =>
+    own.reduce((count, call) => count + Number(call.network === network), 0);
+
+  /** The caller who waits for most calls of this network; among equal ones the one whose turn comes last. */
   const maxWaitingOf = (network: string): readonly [caller: string, calls: number] => {
     let max: readonly [string, number] = ['', 0];
     for (const [caller, own] of callers) {
-      if (own[0]?.network === network && own.length >= max[1]) max = [caller, own.length];
+      const calls = callsFrom(network, own);
+      if (calls >= max[1]) max = [caller, calls];
     }
     return max;
   };
 
-  /** @param newcomer the number of calls with which the newcomer would wait. @returns whether a place became free for the newcomer */
+  /** @param newcomer the number of calls of this network with which the newcomer would wait. @returns whether a place became free for the newcomer */
   const displace = (network: string, newcomer: number): boolean => {
     const calls = new Map<string, number>([[network, 1]]);
     for (const own of callers.values()) {
@@ -113,7 +118,9 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     }
     const [caller, maxCalls] = maxWaitingOf(maxNetwork);
     if (maxCalls === 0 || (maxNetwork === network && maxCalls <= newcomer)) return false;
-    callers.get(caller)!.pop()!.refuse(overloaded());
+    const own = callers.get(caller)!;
+    const last = own.findLastIndex((call) => call.network === maxNetwork);
+    own.splice(last, 1)[0]!.refuse(overloaded());
     waitingCount -= 1;
     removeIfEmpty(caller);
     return true;
@@ -129,7 +136,8 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     // Before the queue is changed, because a request that has ended must not displace another one.
     signal?.throwIfAborted();
     const caller = callerNow();
-    if (waitingCount >= queue && !displace(network, (callers.get(caller)?.length ?? 0) + 1)) throw overloaded();
+    if (waitingCount >= queue && !displace(network, callsFrom(network, callers.get(caller) ?? []) + 1))
+      throw overloaded();
     const since = performance.now();
     const own = callers.get(caller) ?? [];
     const place = Promise.withResolvers<void>();
