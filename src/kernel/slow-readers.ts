@@ -14,9 +14,18 @@ export type SlowReadersDeps = {
 export type SlowReaders = {
   /** Watches a connection, and destroys it when its client reads too slowly. */
   readonly watch: (socket: Socket) => void;
+  /**
+   * Destroys the connection that is nearest to the end of its allowance, to make room for a new one.
+   * @param mayCut false for a connection that must stay open
+   * @returns false if bytes wait for no client for 2 s or longer
+   */
+  readonly cutSlowest: (mayCut: (socket: Socket) => boolean) => boolean;
 };
 
 const sweepMs = 1_000;
+
+/** A connection that has used up so much of its allowance can make room. */
+const minSlowMs = 2_000;
 
 type Progress = { takenBytes: number; allowanceMs: number };
 
@@ -33,28 +42,45 @@ type Progress = { takenBytes: number; allowanceMs: number };
 export const createSlowReaders = ({ clock, minBytesPerSecond, graceMs, onCut }: SlowReadersDeps): SlowReaders => {
   const connections = new Map<Socket, Progress>();
   let sweptAt = clock.monotonic();
+  /** By the last sweep, those with the least allowance last. */
+  let slow: Socket[] = [];
+
+  const cut = (socket: Socket): void => {
+    connections.delete(socket);
+    onCut(socket);
+    // Without the reset the kernel would keep the accepted bytes and try to send them for minutes.
+    socket.resetAndDestroy();
+  };
 
   const sweep = (): void => {
     const now = clock.monotonic();
     // A late sweep means that the event loop was busy and could not write. The clients did not cause that.
     const elapsedMs = Math.min(now - sweptAt, 2 * sweepMs);
     sweptAt = now;
+    const candidates: [allowanceMs: number, socket: Socket][] = [];
     for (const [socket, progress] of connections) {
       const { writableLength: waiting } = socket;
       const takenBytes = socket.bytesWritten - waiting;
       const earnedMs = ((takenBytes - progress.takenBytes) / minBytesPerSecond) * 1_000;
       progress.takenBytes = takenBytes;
       progress.allowanceMs = waiting === 0 ? graceMs : Math.min(graceMs, progress.allowanceMs - elapsedMs + earnedMs);
-      if (progress.allowanceMs > 0) continue;
-      connections.delete(socket);
-      onCut(socket);
-      // Without the reset the kernel would keep the accepted bytes and try to send them for minutes.
-      socket.resetAndDestroy();
+      if (progress.allowanceMs <= 0) cut(socket);
+      else if (waiting > 0 && progress.allowanceMs <= graceMs - minSlowMs)
+        candidates.push([progress.allowanceMs, socket]);
     }
+    slow = candidates.sort(([one], [other]) => other - one).map(([, socket]) => socket);
   };
   setInterval(sweep, sweepMs).unref();
 
   return {
+    cutSlowest: (mayCut) => {
+      for (let socket = slow.pop(); socket !== undefined; socket = slow.pop()) {
+        if (!connections.has(socket) || socket.writableLength === 0 || !mayCut(socket)) continue;
+        cut(socket);
+        return true;
+      }
+      return false;
+    },
     watch: (socket) => {
       connections.set(socket, { takenBytes: 0, allowanceMs: graceMs });
       socket.once('close', () => connections.delete(socket));

@@ -30,6 +30,7 @@ export type Answers = {
   /** Must run outside compression, because it counts the bytes that are sent. */
   readonly middleware: HttpMiddleware;
   readonly watch: SlowReaders['watch'];
+  readonly cutSlowest: SlowReaders['cutSlowest'];
 };
 
 /**
@@ -105,6 +106,7 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
       if (mayBeLarge(route)) backlog.admit(context);
     },
     watch: slowReaders.watch,
+    cutSlowest: slowReaders.cutSlowest,
     middleware: async (ctx, next) => {
       clientIps.set(ctx.req.socket, ctx.state.request.clientIp);
       await next();

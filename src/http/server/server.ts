@@ -18,7 +18,7 @@ const maxResponseListeners = 20;
 
 export type HttpServerDeps = ParserRefusalDeps & {
   readonly app: RequestListener;
-  readonly answers?: Pick<Answers, 'watch'>;
+  readonly answers?: Pick<Answers, 'watch' | 'cutSlowest'>;
   /** Timeout for the header section. */
   readonly headersTimeoutMs: number;
   /** Timeout for the whole request. */
@@ -114,10 +114,12 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const { maxConnections = Infinity, connections } = deps;
   if (connections) server.on('connection', connections.admit).on('drop', connections.dropped);
   // A proxy keeps its idle connections for its next requests, and has a limit of its own for them.
-  const idle = createIdleConnections(({ remoteAddress = '' }) => !isTrustedProxy(remoteAddress));
+  const mayEvict = ({ remoteAddress = '' }: Socket): boolean => !isTrustedProxy(remoteAddress);
+  const idle = createIdleConnections(mayEvict);
   server.on('connection', idle.add);
   const makeRoom = (): boolean => {
-    const hasRoom = idle.evict();
+    // Then a client that does not read its answer, because the answer of each of many connections can wait for half a minute.
+    const hasRoom = idle.evict() || (answers?.cutSlowest(mayEvict) ?? false);
     if (hasRoom) connections?.evicted();
     return hasRoom;
   };

@@ -273,6 +273,7 @@ test('an answer is known to be sent, or to be cut', async (t) => {
     answers: {
       admit: () => {},
       watch: () => {},
+      cutSlowest: () => false,
       middleware: async (ctx, next) => {
         void answerSent(ctx.res).then((sent) => ends.push(sent));
         await next();
