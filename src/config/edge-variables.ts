@@ -121,7 +121,7 @@ export const edgeSections = {
     BODIES_LIMIT_BYTES: variable(
       integer(1, 2 ** 40),
       '268435456',
-      'Max bytes of all bodies in memory; the first BODY_LIMIT_BYTES of each do not count. At least twice BATCH_BODY_LIMIT_BYTES. The windows of brotli bodies have half of it beside it. When it is short, bodies that still arrive end, those of the network that uses most first',
+      'Max bytes of all bodies in memory; the first BODY_LIMIT_BYTES of each do not count, and an eighth more is for callers with at most 256 KB. At least twice BATCH_BODY_LIMIT_BYTES. The windows of brotli bodies have half of it beside it. When it is short, bodies that still arrive end, those of the network that uses most first',
     ),
     CALLER_SHARE_PERCENT: variable(
       integer(1, 100),

@@ -62,6 +62,13 @@ const looksPerGrace = 5;
 const retryAfter = 1;
 /** Part of `maxTotalBytes` that every caller may hold while it is free: 4 MiB by default, about 40,000 rows of a batch. */
 const minPart = 1 / 64;
+/**
+ * Part of `maxTotalBytes` beyond it for small bodies, 32 MiB by default. Bodies that have arrived keep their memory while they wait for their work, and a few large ones can
+ * hold all of it.
+ */
+const extraPart = 1 / 8;
+/** A batch of 1,000 rows has about 100 KB, and a part of them counts. */
+const maxExtraBytes = 262_144;
 /** The max window of brotli. */
 const maxWindowBytes = 2 ** 24;
 
@@ -72,7 +79,13 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   const { maxBodies, maxTotalBytes, uncountedBytes, callerPercent, minBytesPerSecond, graceMs } = options;
   const { metrics, abuse } = deps;
   const bodies = createShares({ limit: maxBodies, callerPercent, minAmount: 1 });
-  const memory = createBodyMemory({ limit: maxTotalBytes, callerPercent, minAmount: maxTotalBytes * minPart });
+  const memory = createBodyMemory({
+    limit: maxTotalBytes,
+    callerPercent,
+    minAmount: maxTotalBytes * minPart,
+    extra: maxTotalBytes * extraPart,
+    extraPerCaller: maxExtraBytes,
+  });
   // Apart, so that bodies with large windows take no memory from bodies that have none.
   const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxWindowBytes });
   const wasted = createWastedBytes({ maxBytes: maxTotalBytes * minPart });

@@ -33,6 +33,10 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
   const arriving = new Set<Arriving>();
 
   const refusalOf = (key: string, network: string, bytes: number): Refusal | undefined =>
+    byCaller.checkWithin(key, bytes) ?? byNetwork.checkWithin(network, bytes);
+
+  /** Bodies that arrive make room first, because the memory beyond the limit is for the case that all bodies have arrived. */
+  const extraRefusalOf = (key: string, network: string, bytes: number): Refusal | undefined =>
     byCaller.check(key, bytes) ?? byNetwork.check(network, bytes);
 
   /** The largest arriving body of the network with the largest use, if that is larger than the use of `network` with `bytes` more. */
@@ -56,7 +60,8 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
     check: ({ key, clientIp }, bytes) => {
       const network = countedSite(clientIp);
       const refusal = refusalOf(key, network, bytes);
-      return refusal !== undefined && findOfMaxUse(network, bytes) !== undefined ? undefined : refusal;
+      if (refusal === undefined || findOfMaxUse(network, bytes) !== undefined) return undefined;
+      return extraRefusalOf(key, network, bytes);
     },
     open: ({ key, clientIp }, onDisplaced) => {
       const network = countedSite(clientIp);
@@ -87,7 +92,11 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
             const refusal = refusalOf(key, network, bytes);
             if (refusal === undefined) break;
             const other = findOfMaxUse(network, bytes);
-            if (other === undefined) return refusal;
+            if (other === undefined) {
+              const last = extraRefusalOf(key, network, bytes);
+              if (last !== undefined) return last;
+              break;
+            }
             other.displace();
           }
           byCaller.take(key, bytes);

@@ -10,6 +10,8 @@ export type Shares = {
   readonly take: (caller: string, amount?: number) => Refusal | undefined;
   /** Returns what `take` would return now, but takes nothing. */
   readonly check: (caller: string, amount?: number) => Refusal | undefined;
+  /** The same without `extra`. */
+  readonly checkWithin: (caller: string, amount?: number) => Refusal | undefined;
   /** Makes `amount` available to all callers again. It still counts against its caller until `forget`. */
   readonly free: (amount?: number) => void;
   /** Stops counting `amount` against the caller. */
@@ -28,10 +30,12 @@ export type SharesOptions = {
   /** Every caller may hold this amount while it is free, however many other callers there are. */
   readonly minAmount: number;
   /**
-   * Amount beyond the limit for callers who hold nothing, `minAmount` each. So a caller finds a place although others have used up the limit for a long time, and
-   * the fewer of these are free, the less a caller may have held recently. Default: 0.
+   * Amount beyond the limit for callers who hold no more than `extraPerCaller` with it. So a caller finds a place although others have used up the limit for a long
+   * time. The less of it is free, the less a caller may have held recently. Default: 0.
    */
   readonly extra?: number;
+  /** Default: `minAmount`. */
+  readonly extraPerCaller?: number;
   /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
 };
@@ -49,7 +53,14 @@ const keptShare = 0.25;
  * take the last ones, and a new caller finds one. See docs/decisions/0100.
  */
 export const createShares = (options: SharesOptions): Shares => {
-  const { limit, callerPercent, minAmount, extra = 0, now = () => performance.now() } = options;
+  const {
+    limit,
+    callerPercent,
+    minAmount,
+    extra = 0,
+    extraPerCaller = minAmount,
+    now = () => performance.now(),
+  } = options;
   const perFree = callerPercent / (100 - callerPercent);
   const held = new Map<string, number>();
   /** In units of `minAmount`. */
@@ -64,24 +75,26 @@ export const createShares = (options: SharesOptions): Shares => {
     return own + amount > minAmount || recentUse.of(caller) > (free / kept) ** 2;
   };
 
-  /** Whether a caller who holds nothing may have one of those beyond the limit. */
+  /** Whether the caller holds so little that the amount may be one beyond the limit. */
   const isNewcomer = (caller: string, own: number, amount: number): boolean => {
     const free = limit + extra - total;
-    if (own > 0 || amount > minAmount || amount > free) return false;
+    if (own + amount > extraPerCaller || amount > free) return false;
     return free > extra || recentUse.of(caller) <= (free / extra) ** 2;
   };
 
-  const check: Shares['check'] = (caller, amount = 1) => {
+  const checkWithin: Shares['checkWithin'] = (caller, amount = 1) => {
     const free = limit - total;
     const own = held.get(caller) ?? 0;
-    if (extra > 0 && isNewcomer(caller, own, amount)) return undefined;
-    if (amount > free) return own === 0 && amount <= free + extra ? 'caller' : 'full';
+    if (amount > free) return own + amount <= extraPerCaller && amount <= free + extra ? 'caller' : 'full';
     const max = callerPercent >= 100 ? limit : Math.max(minAmount, Math.floor(free * perFree));
     if (isKept(caller, own, free, amount)) return 'caller';
     if (own + amount <= max) return undefined;
     // A caller that holds nothing does not exceed its own share: other callers use up the limit.
     return own > 0 ? 'caller' : 'full';
   };
+
+  const check: Shares['check'] = (caller, amount = 1) =>
+    extra > 0 && isNewcomer(caller, held.get(caller) ?? 0, amount) ? undefined : checkWithin(caller, amount);
 
   const free: Shares['free'] = (amount = 1) => {
     total -= amount;
@@ -95,6 +108,7 @@ export const createShares = (options: SharesOptions): Shares => {
 
   return {
     check,
+    checkWithin,
     free,
     forget,
     take: (caller, amount = 1) => {
