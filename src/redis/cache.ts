@@ -5,6 +5,7 @@ import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { isOfOneCaller } from '#src/kernel/requests/callers/of-one-caller.ts';
 import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { RedisConnection } from './client.ts';
 import { createMemoryEntries, createSeal, type Entry } from './entries.ts';
@@ -52,12 +53,6 @@ const probeKey = (tag: string): CacheKey => ({ cache: 'prices', tag, key: 'probe
 /** True for the failure of a dependency: an outdated value may then replace the failed load. */
 const isDependencyFailure = (error: unknown): boolean =>
   ['database', 'external_api'].includes(errorTable[codeOf(error)].category);
-
-/** An unknown error, a refusal of one caller, or the end of its request. */
-const isOfOneCaller = (error: unknown): boolean =>
-  !(error instanceof AppError) ||
-  error.code === 'request_timeout' ||
-  ['rate_limit', 'overload', 'internal'].includes(errorTable[error.code].category);
 
 /** Read-through cache in Redis. The memory of this process is the fallback. */
 export const createCache = (deps: CacheDeps): Cache & { readonly close: () => void } => {

@@ -72,7 +72,7 @@ test.serial('a thousand concurrent reads of a key that is not cached cause one l
 test.serial('who shares a load does not get the end or the limit of the caller that began it', async (t) => {
   const { cache, key } = await setup(t);
   let loads = 0;
-  for (const code of ['request_timeout', 'concurrency_limit_exceeded'] as const) {
+  for (const code of ['request_timeout', 'concurrency_limit_exceeded', 'database_pool_exhausted'] as const) {
     const error = new AppError(code);
     loads = 0;
     const pending = Promise.withResolvers<never>();

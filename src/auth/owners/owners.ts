@@ -9,6 +9,7 @@ import {
   type TokenEnds,
 } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
+import { isOfOneCaller } from '#src/kernel/requests/callers/of-one-caller.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../account-entities.ts';
@@ -102,9 +103,15 @@ export const createOwners = (deps: OwnersDeps): Owners => {
   };
 
   /** Concurrent lookups of one owner share one query. */
-  const readOnce = (key: string, owner: Owner): Promise<OwnerStanding> => {
+  const readOnce = (key: string, owner: Owner, mayRepeat = true): Promise<OwnerStanding> => {
     const pending = lookups.get(key);
-    if (pending) return pending;
+    if (pending) {
+      // The look-up belongs to another request, whose client may have left.
+      return pending.catch((error: unknown) => {
+        if (!mayRepeat || !isOfOneCaller(error)) throw error;
+        return readOnce(key, owner, false);
+      });
+    }
     const readAt = clock.monotonic();
     const lookup = read(owner, reader.query)
       .then((standing) => {
