@@ -211,7 +211,10 @@ export const edgeSections = {
       'Share of the large answers in production that are compared with their schema. Small answers are always compared; outside production all are',
     ),
     TRUSTED_PROXIES: variable(
-      list.refine((entries) => entries.every(isNetwork), 'must list addresses or CIDRs'),
+      list.refine(
+        (entries) => entries.every(isNetwork),
+        'must list addresses or CIDRs of the proxies, at least /8 for IPv4 and /7 for IPv6',
+      ),
       '',
       'Addresses or CIDRs of proxies whose `X-Forwarded-For` or `Forwarded` is trusted, comma-separated',
     ),

@@ -58,12 +58,13 @@ export const origins = list.refine(
   'must list origins such as https://app.example or http://localhost:5173 (lower case, no path, no slash at the end, no default port, not null), or be * alone',
 );
 
+/** The shortest prefix is that of 10.0.0.0/8 or fc00::/7. A shorter one contains clients, who could then choose their own addresses and pass all limits. */
 export const isNetwork = (entry: string): boolean => {
   const [address = '', prefix, ...rest] = entry.split('/');
-  const bits = isIP(address) === 6 ? 128 : 32;
-  return (
-    isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
-  );
+  if (isIP(address) === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  const [minBits, maxBits] = isIP(address) === 6 ? [7, 128] : [8, 32];
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) >= minBits && Number(prefix) <= maxBits;
 };
 
 /** Keys of 32 bytes in base64 or base64url, comma-separated. */
