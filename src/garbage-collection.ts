@@ -115,7 +115,8 @@ const createResidentGrowth = (options: CollectWhenCalmOptions) => {
       calmCollections += 1;
       if (calmCollections <= followUpsMs.length) return;
       calmCollections = 0;
-      keptBytes = process.memoryUsage.rss();
+      // What stays is in use. Half of the growth is enough for the next collection, because the memory would else rise by the whole of it after each attack.
+      keptBytes = process.memoryUsage.rss() - options.minResidentGrowthBytes / 2;
     },
   };
 };
