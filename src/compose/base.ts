@@ -69,7 +69,7 @@ export const composeBase = (config: Config): Base => {
   });
   telemetry.onMessage(({ level, message }) => logger[level]({}, message));
   for (const { variable, message } of openTelemetryNotices()) logger.warn({ variable }, message);
-  logger.onDropped(() => dropped('logs', 'queue_full', 1));
+  logger.onDropped((reason, lines) => dropped('logs', reason, lines));
   return {
     config,
     production,

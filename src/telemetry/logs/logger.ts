@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { INVALID_TRACEID, trace } from '@opentelemetry/api';
 import { pino, type DestinationStream } from 'pino';
 import type { LogFields, Logger } from '../../kernel/ports/logger.ts';
 import { currentRequest } from '../../kernel/requests/request-context.ts';
 import type { LineLevel, LogLine } from './otlp/log-record.ts';
 import { joinLines } from './joined-lines.ts';
+import { createOutput, type LossReason } from './output.ts';
 import { redactInto, redactText } from './redaction.ts';
 
 export type LogLevel = LineLevel | 'silent';
@@ -24,8 +24,8 @@ export type FlushableLogger = Logger & {
    * Waits until all lines are written, at most `timeoutMs`. False if they are not, because the reader does not read.
    */
   readonly flush: (timeoutMs: number) => Promise<boolean>;
-  /** Calls the listener for every line that is lost because the reader of standard output is too slow. */
-  readonly onDropped: (listener: () => void) => void;
+  /** Calls the listener with the number of lines that standard output could not take. */
+  readonly onDropped: (listener: (reason: LossReason, lines: number) => void) => void;
 };
 
 /** Max bytes that wait for a slow reader of standard output. Above it lines are dropped. */
@@ -50,9 +50,9 @@ const flushes = new Set<() => void>();
 const flushAll = (): void => {
   for (const flush of flushes) flush();
 };
-/** One listener for all loggers. It is first, because the listener of pino writes what standard output still has. */
+/** One listener for all loggers. */
 const flushAtExit = (flush: () => void): void => {
-  if (flushes.size === 0) process.prependListener('exit', flushAll);
+  if (flushes.size === 0) process.on('exit', flushAll);
   flushes.add(flush);
 };
 
@@ -79,11 +79,17 @@ const correlation = (): Correlation => {
  * becomes `{ type, message, code?, stack?, cause? }` without literals of statements.
  */
 export const createLogger = ({ level, instanceId, destination, exportLine }: LoggerDeps): FlushableLogger => {
+  let onLost: (reason: LossReason, lines: number) => void = () => {};
   const standardOutput = destination
     ? undefined
-    : pino.destination({ dest: 1, sync: false, maxLength: maxBufferBytes });
-  const joined = standardOutput && joinLines((text) => standardOutput.write(text));
-  if (joined) flushAtExit(joined.flush);
+    : createOutput({ fd: 1, maxBytes: maxBufferBytes, onLost: (reason, lines) => onLost(reason, lines) });
+  const joined = standardOutput && joinLines(standardOutput.write);
+  if (joined) {
+    flushAtExit(() => {
+      joined.flush();
+      standardOutput.writeAtExit();
+    });
+  }
   const log = pino(
     {
       level,
@@ -115,19 +121,10 @@ export const createLogger = ({ level, instanceId, destination, exportLine }: Log
     flush: async (timeoutMs) => {
       if (!standardOutput) return true;
       joined?.flush();
-      // flushSync is not used, because it writes before the write in progress, and hangs if the reader does not read.
-      const drained = once(standardOutput, 'drain', { signal: AbortSignal.timeout(timeoutMs) });
-      standardOutput.write('');
-      return drained.then(
-        () => true,
-        () => false,
-      );
+      return standardOutput.flush(timeoutMs);
     },
     onDropped: (listener) => {
-      // Each text ends with a line feed, and it has one for each line.
-      standardOutput?.on('drop', (text: string) => {
-        for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) listener();
-      });
+      onLost = listener;
     },
   };
 };

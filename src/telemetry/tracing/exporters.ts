@@ -26,11 +26,21 @@ const lineOf = (span: ReadableSpan): string => {
   })}\n`;
 };
 
+type Write = (text: string, done: (error?: Error | null) => void) => void;
+
+/** The stream emits each error too, and without a listener a full disk would end the process. */
+const ignoreError = (): void => {};
+const writeToStandardOutput: Write = (text, done) => {
+  if (!process.stdout.listeners('error').includes(ignoreError)) process.stdout.on('error', ignoreError);
+  process.stdout.write(text, done);
+};
+
 /** One JSON line a span. The exporter of the SDK writes several lines that are not JSON between the lines of the log. */
-const createConsoleExporter = (write: (text: string) => void): SpanExporter => ({
+const createConsoleExporter = (write: Write): SpanExporter => ({
   export: (spans, done) => {
-    write(spans.map(lineOf).join(''));
-    done({ code: ExportResultCode.SUCCESS });
+    write(spans.map(lineOf).join(''), (error) => {
+      done(error ? { code: ExportResultCode.FAILED, error } : { code: ExportResultCode.SUCCESS });
+    });
   },
   shutdown: async () => {},
 });
@@ -46,7 +56,7 @@ const createOtlpExporter = (settings: OpenTelemetrySettings): SpanExporter => {
 export const createSpanExporters = (
   settings: OpenTelemetrySettings,
   hasEndpoint: boolean,
-  write: (text: string) => void = (text) => void process.stdout.write(text),
+  write: Write = writeToStandardOutput,
 ): SpanExporter[] => {
   const names = settings.OTEL_TRACES_EXPORTER ?? (hasEndpoint ? ['otlp'] : ['none']);
   if (names.includes('none')) return [];

@@ -62,7 +62,10 @@ export const operationMetrics = {
   volwatch_telemetry_dropped_total: {
     type: 'counter',
     help: 'Spans, data points of metrics and log lines dropped before export',
-    labels: { signal: ['traces', 'metrics', 'logs'], reason: ['queue_full', 'export_failed', 'shutdown'] },
+    labels: {
+      signal: ['traces', 'metrics', 'logs'],
+      reason: ['queue_full', 'export_failed', 'write_failed', 'shutdown'],
+    },
   },
   volwatch_metrics_late_collections_total: {
     type: 'counter',
