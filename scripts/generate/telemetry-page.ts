@@ -36,6 +36,10 @@ Every metric that the service emits. Durations are seconds, sizes are bytes, cou
 come from closed sets: never an id, a raw path, a message or an address. Series with a name that callers make (\`universe\`) are removed
 when the name does not exist any more.
 
+A request that no route takes has \`http_route="unmatched"\` and, in durations, \`http_request_method="_OTHER"\`: an unknown path, a method
+that the path lacks (also \`OPTIONS\`), a refused head, or no acceptable media type. No rate limit counts most of these, so
+anybody could make a series for each route, method and refusal. Its log line has the method and the route of the path.
+
 ${table(
   ['metric', 'type', 'labels', 'meaning'],
   Object.entries<MetricDeclaration>(metricCatalogue).map(([name, metric]) => [

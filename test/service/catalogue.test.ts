@@ -177,6 +177,45 @@ test('2,000 random requests add no series', async (t) => {
   );
 });
 
+/** Refusals of the head and the media type. Without one of them, a method that the route lacks is refused. */
+const early: readonly (readonly [query: string, headers: Readonly<Record<string, string>>])[] = [
+  ['', {}],
+  [`?${'x'.repeat(8_192)}`, {}],
+  ['', Object.fromEntries(Array.from({ length: 120 }, (_, at) => [`x-${at}`, '']))],
+  ['', { accept: 'application/x-none' }],
+];
+
+test('refusals before the route add a few series, whatever the route and the method', async (t) => {
+  const { service } = t.context.stack;
+  const { body } = await call(`${service.url}/openapi.json`);
+  const paths = Object.entries(body['paths'] as Record<string, object>);
+  const series = async (): Promise<Set<string>> =>
+    new Set(
+      parse(await scrape(service))
+        .filter(({ name }) => declared(name) && !name.endsWith('_bucket') && !name.endsWith('_sum'))
+        .map((each) => JSON.stringify(each)),
+    );
+  const before = await series();
+  const statuses = new Set<number>();
+  for (const [template, operations] of paths) {
+    const url = service.url + template.replaceAll(/\{\w+\}/g, 'x');
+    const sent = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'].flatMap((method) => {
+      const isDeclared = (method === 'HEAD' ? 'get' : method.toLowerCase()) in operations;
+      return early
+        .slice(isDeclared ? 1 : 0)
+        .map(async ([query, headers]) => (await fetch(url + query, { method, headers })).status);
+    });
+    for (const status of await Promise.all(sent)) statuses.add(status);
+  }
+  t.deepEqual(
+    [...statuses].toSorted((a, b) => a - b),
+    [405, 406, 414, 431],
+  );
+  const added = [...(await series())].filter((each) => !before.has(each));
+  t.log(`${paths.length} paths, ${added.length} new series`);
+  t.true(added.length <= 8, added.join('\n'));
+});
+
 test('no secret is in a log line, a span or a metric', async (t) => {
   const { stack, token } = t.context;
   const { service, collector, receiver } = stack;

@@ -2,6 +2,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { jsonType } from '../routing/compiled-route.ts';
 import { oauthMembers, toOauthError } from '../problems/oauth-error.ts';
 import { problemHeaders, problemOf, problemType, toAppError } from '../problems/problem.ts';
+import { routeLabel } from '../routing/match.ts';
 import type { HttpMiddleware } from '../routing/types.ts';
 
 type ErrorBoundaryDeps = { readonly metrics: Metrics; readonly production: boolean };
@@ -18,7 +19,7 @@ export const errorBoundary =
       const error = oauth ? toOauthError(toAppError(thrown)) : toAppError(thrown);
       const { category, status } = error.definition;
       ctx.state.failure = error;
-      metrics.count('volwatch_errors_total', { category, code: error.code, http_route: match.template }, 1);
+      metrics.count('volwatch_errors_total', { category, code: error.code, http_route: routeLabel(ctx.state) }, 1);
 
       const problem = problemOf(error, {
         production,

@@ -21,6 +21,7 @@ import { startWaitOf } from '../server/counted-request.ts';
 import { createLoggedPath } from './logged-path.ts';
 import { requestIdFrom, serverTiming, traceIdFrom } from './request-identity.ts';
 import type { RequestLog } from './request-log.ts';
+import { routeLabel } from '../routing/match.ts';
 import type { Routing } from '../routing/router.ts';
 import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
 
@@ -214,8 +215,8 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
       metrics.observe(
         'http_server_request_duration_seconds',
         {
-          http_request_method: method,
-          http_route: match.template,
+          http_request_method: ctx.state.isTaken ? method : '_OTHER',
+          http_route: routeLabel(ctx.state),
           http_response_status_code: String(status),
           error_type: failure?.code ?? '',
         },

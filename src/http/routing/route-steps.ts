@@ -26,6 +26,12 @@ const isWanted = async ({ res, state }: HttpContext, work: Promise<void>): Promi
   }
 };
 
+/** From here on the route answers: what it refuses counts in its metrics. */
+const take: Step = () => (ctx, next) => {
+  ctx.state.isTaken = true;
+  return next();
+};
+
 /** Runs the handler of the route and sends its reply. */
 const runHandler =
   ({ idempotency, checkResponse }: Pick<RouteStepsDeps, 'idempotency' | 'checkResponse'>): Step =>
@@ -53,6 +59,7 @@ export const createRouteSteps = (deps: RouteStepsDeps): ((route: CompiledRoute) 
   const { identify, identifyAgain, limit, checkCsrf } = createCallerSteps(deps);
   const steps = [
     acceptType,
+    take,
     refuseUnderLoad,
     identify,
     limit,

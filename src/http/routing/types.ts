@@ -15,6 +15,8 @@ export type HttpState = {
   isWithinRate?: boolean;
   request: RequestContext;
   match: Match;
+  /** The route has taken the request. What is refused before counts for no route. */
+  isTaken?: true;
   span: Span;
   /** See `callerIn`. */
   caller?: Caller;
