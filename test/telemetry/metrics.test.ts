@@ -1,7 +1,14 @@
 import { context, trace, TraceFlags } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import test from 'ava';
-import { Registry } from 'prom-client';
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  type OpenMetricsContentType,
+  type PrometheusContentType,
+} from 'prom-client';
 import { errorCategories, errorCodes } from '#src/kernel/catalogue/errors.ts';
 import { metricCatalogue, type MetricDeclaration } from '#src/kernel/catalogue/metrics.ts';
 import { negotiateFormat, renderMetrics } from '#src/telemetry/metrics/exposition.ts';
@@ -123,6 +130,32 @@ test('both formats are right when they are scraped one after the other and at th
       renderMetrics(registry, 'text'),
     ]);
     check(second.body, first.body);
+  }
+});
+
+test('thousands of series are rendered in several turns of the event loop, with the text of one', async (t) => {
+  for (const format of ['text', 'openmetrics'] as const) {
+    const registry = new Registry<PrometheusContentType | OpenMetricsContentType>();
+    if (format === 'openmetrics') registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    const options = { help: 'Help', labelNames: ['name'], registers: [registry] };
+    const small = new Counter({ ...options, name: 'small_total' });
+    const durations = new Histogram({ ...options, name: 'durations_seconds' });
+    const large = new Counter({ ...options, name: 'large_total' });
+    const other = new Gauge({ ...options, name: 'other' });
+    small.inc({ name: 'one' });
+    other.set({ name: 'one' }, 1);
+    for (let name = 0; name < 1_001; name += 1) durations.observe({ name: String(name) }, name / 100);
+    for (let name = 0; name < 450; name += 1) large.inc({ name: String(name) }, name);
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    const { body } = await renderMetrics(registry as Registry, format);
+    clearImmediate(next);
+    t.true(turns >= 7, `${turns} turns`);
+    t.is(body, await registry.metrics());
   }
 });
 

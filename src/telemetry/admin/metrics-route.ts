@@ -12,7 +12,7 @@ export type MetricsRouteDeps = {
 };
 
 /**
- * `GET /metrics`. A text of all metrics takes some 10 ms of the event loop, so scrapes share texts. A text is made after its scrapes
+ * `GET /metrics`. A text of all metrics takes some 10 ms of the event loop or more, so scrapes share texts. A text is made after its scrapes
  * have arrived, so it has the counts of that time.
  */
 export const metricsRoute = ({ registry, collect, clock }: MetricsRouteDeps): AdminRoute => {
