@@ -113,6 +113,28 @@ test('the removal of an old record is recorded, and the record is not reported a
   t.is(await remove(), 0);
 });
 
+test('old records are removed in parts, and the newest success of each universe stays', async (t) => {
+  const { refreshes, database, admin, metrics } = await setup(t);
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+  const kept = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  await admin.query(
+    `insert into refresh (id, universe, trigger, status, started_at, finished_at, reason)
+     select gen_random_uuid(), $1, 'request', status, now() - interval '1 hour', now() - make_interval(mins => minute),
+       case status when 'failed' then 'internal_error' end
+     from generate_series(1, 15) as minute cross join unnest(array['succeeded', 'failed']) as status`,
+    ['tech5'],
+  );
+  const remove = (): Promise<number> =>
+    database.unitOfWork.run({ operation: 'retention' }, (transaction) =>
+      removeOldRefreshes(transaction, { days: 0, audit }),
+    );
+  t.deepEqual([await remove(), await remove(), await remove()], [20, 10, 0]);
+  t.deepEqual(
+    (await admin.query('select id from refresh')).map(({ id }) => id),
+    [kept.id],
+  );
+});
+
 test('a row that was changed or deleted directly in the database is reported', async (t) => {
   const { refreshes, admin, database } = await setup(t);
   const first = await refreshes.run({ universe: 'tech5', trigger: 'request' });

@@ -136,7 +136,10 @@ const composeRetention = (
       job_turns: each(removeOldTurns),
       pricing_writes: each(removeOldWrites),
       fetched_series: each(removeOldFetchedSeries),
-      refreshes: each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
+      refreshes: () =>
+        repeated(
+          each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
+        ),
       // Last, because they can take long.
       accounts: () => admin.eraseDue(maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
       users_without_sign_in: () =>

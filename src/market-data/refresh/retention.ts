@@ -5,8 +5,12 @@ import { committed } from './refresh-records.ts';
 
 // SQL: retention deletes sets.
 
+/** A refresh that begins waits for the audit head of its universe until the part is committed. */
+const recordsPerPart = 20;
+
 /**
- * Removes ended refresh records that are older than `days`, except the newest success of each universe.
+ * Removes a part of the ended refresh records that are older than `days`, except the newest success of each universe.
+ * Each part must be committed before the next one, so it is called until it returns 0.
  * @returns the number of removed records
  */
 export const removeOldRefreshes = async (
@@ -15,8 +19,14 @@ export const removeOldRefreshes = async (
 ): Promise<number> => {
   const events = createRefreshEvents(audit);
   const removed = await transaction.query<{ id: string; universe: string }>(
-    `delete from refresh where status <> 'running' and finished_at < now() - $1 * interval '1 day' and id not in (
-       select distinct on (universe) id from refresh where ${committed} order by universe, finished_at desc
+    // In the order of ids, which is that of time, so that the index finds the oldest records first.
+    `delete from refresh where id in (
+       select id from refresh old where status <> 'running' and finished_at < now() - $1 * interval '1 day' and (
+         not (${committed}) or exists (
+           select from refresh newer where ${committed} and newer.universe = old.universe
+             and (newer.finished_at, newer.id) > (old.finished_at, old.id)
+         )
+       ) order by id limit ${recordsPerPart}
      ) returning id, universe`,
     [days],
   );
