@@ -85,7 +85,12 @@ export const edgeSections = {
     UPLOADS_LIMIT: variable(
       integer(1, 1_000),
       '2',
-      'Max uploads of one process at once, then 503 `overloaded`. One caller has at most half of them. Each has two database connections',
+      'Max uploads of one process at once, then 503 `overloaded`. One caller has at most half of them. An upload counts until its prices are stored',
+    ),
+    REFRESHES_LIMIT: variable(
+      integer(1, 1_000),
+      '4',
+      'Max refreshes by POST /refreshes that run at once in one process with ROLE=all, then 503 `overloaded`. One caller has at most half of them',
     ),
     UPLOAD_TIMEOUT_MS: variable(
       milliseconds(86_400_000),

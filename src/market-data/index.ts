@@ -20,6 +20,7 @@ export { createRefreshService, type RefreshService } from './refresh/refresh-ser
 export { removeOldRefreshes } from './refresh/retention.ts';
 export { createRefreshSchedules, type RefreshSchedules } from './universes/schedules/refresh-schedules.ts';
 export { calculatesAfter, createCalculateIndexes } from './shared/shared-indexes.ts';
+export { limitRefreshes } from './shared/limited-refreshes.ts';
 export { createStoredUniverses } from './universes/stored-universes.ts';
 export { createUniverseChanges } from './universes/universe-changes.ts';
 export { createUniverseQueries } from './universes/universe-queries.ts';

@@ -15,6 +15,7 @@ import { createMarketDataRoutes } from '#src/market-data/reads/market-data-route
 import { jsonBody, serve } from '#test/http/support.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { makeCache } from '#testkit/redis.ts';
+import { limitRefreshes } from '#src/market-data/shared/limited-refreshes.ts';
 import type { UniverseChangesDeps } from '#src/market-data/universes/universe-changes.ts';
 import { createUniverseChanges } from '#src/market-data/universes/universe-changes.ts';
 import { createRefreshSchedules } from '#src/market-data/universes/schedules/refresh-schedules.ts';
@@ -39,7 +40,7 @@ const authenticate = async ({ headers }: { readonly headers: IncomingHttpHeaders
 /** The routes of market data over HTTP, on a real database and cache, called by an operator. */
 export const setupHttp = async (
   t: ExecutionContext,
-  overrides: Overrides & { readonly changes?: Partial<UniverseChangesDeps> } = {},
+  overrides: Overrides & { readonly changes?: Partial<UniverseChangesDeps>; readonly maxRefreshes?: number } = {},
 ) => {
   const cache = makeCache(t);
   const service = await setup(t, {
@@ -89,7 +90,7 @@ export const setupHttp = async (
     ...overrides.changes,
   });
   const routes = createMarketDataRoutes({
-    refreshes,
+    refreshes: limitRefreshes(refreshes, { abuse, max: overrides.maxRefreshes ?? 4 }),
     queries,
     cachedReads,
     cursors,

@@ -25,6 +25,7 @@ import {
   createUniverseQueries,
   createUniverseSeeding,
   createUniverseStatus,
+  limitRefreshes,
   type MarketDataProvider,
   type QualityChecks,
   readUniversesFile,
@@ -134,7 +135,10 @@ export const composeMarketData = (
     logger,
   });
   const queued = { unitOfWork, reader, jobs, audit, clock, ids: uuidv7, universes };
-  const started = config.ROLE === 'api' ? createQueuedRefreshes(queued) : refreshes;
+  const started =
+    config.ROLE === 'api'
+      ? createQueuedRefreshes(queued)
+      : limitRefreshes(refreshes, { abuse: base.abuse, max: config.REFRESHES_LIMIT });
   const limits = { maxAssets: config.UNIVERSE_ASSETS_MAX, maxIndexes: config.UNIVERSE_INDEXES_MAX };
   const schedules = createRefreshSchedules({
     unitOfWork,

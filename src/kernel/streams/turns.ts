@@ -3,7 +3,7 @@ const maxWorkMs = 3;
 
 export type TurnsOptions = {
   /** Ends the work with its reason before the next step. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic?: () => number;
   /** Resolves after the event loop has done its other work. */

@@ -20,6 +20,8 @@ export type ChangedPrices = {
   readonly from: string | null;
   /** Symbols whose prices the refresh of another universe may have changed meanwhile. */
   readonly sharedSymbols: ReadonlySet<string>;
+  /** Ends the calculation with its reason between two days. */
+  readonly signal?: AbortSignal;
 };
 
 /** Which days of an index were calculated: all, those from a changed day on, or none. */
@@ -118,9 +120,10 @@ export const calculateIndexValues = async (
     const assets = [...new Set(calculations.flatMap((calculation) => calculation.assets))];
     const after = minOf(calculations.map(({ resumedAfter }) => resumedAfter)) || null;
     const addTo = (calculation: Calculation, day: MarketDay) => guarded(calculation, () => calculation.run.add(day));
-    const turns = createTurns();
+    const { signal } = changed;
+    const turns = createTurns({ signal });
     // All indexes are calculated in one pass, so each close is read once.
-    for await (const day of marketDays(transaction, { assets, after, to: null })) {
+    for await (const day of marketDays(transaction, { assets, after, to: null, signal })) {
       for (const calculation of calculations) {
         addTo(calculation, day);
         await turns.give();

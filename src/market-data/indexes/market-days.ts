@@ -96,6 +96,8 @@ export type DaysRequest = {
   readonly after: string | null;
   /** The last day to read. Null: the last one that is stored. */
   readonly to: string | null;
+  /** Ends the reads with its reason between two days. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /**
@@ -103,17 +105,18 @@ export type DaysRequest = {
  * as numbers. The event loop gets a turn between two days when the work with them has lasted.
  */
 export const marketDays = async function* (transaction: Query, request: DaysRequest): AsyncGenerator<MarketDay> {
-  const { assets, after, to } = request;
+  const { assets, after, to, signal } = request;
   const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
   const span = await spanOf(transaction, request, daysPerRead);
   if (!span) return;
   const last = to !== null && to < span.last ? to : span.last;
   const ids = arrayLiteral(assets);
-  const turns = createTurns();
+  const turns = createTurns({ signal });
   let pending: ActionsRow[] = [];
   let actionsUntil = after;
   let from: string | undefined = span.first;
   while (from !== undefined && from <= last) {
+    signal?.throwIfAborted();
     const until = addDays(from, daysPerRead - 1);
     const end = until < last ? until : last;
     const rows = await readCloses(transaction, ids, from, end);

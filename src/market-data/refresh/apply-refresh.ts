@@ -132,7 +132,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         'refresh.store_prices',
         signal,
         async () => {
-          const request = { refreshId: id, universe, assets, quarantineFactor };
+          const request = { refreshId: id, universe, assets, quarantineFactor, signal };
           progress.stored = staged
             ? await storeUpload(transaction, { ...request, staged, onAccepted: upload!.onAccepted })
             : await storeSeries(transaction, {
@@ -145,7 +145,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         },
       );
       const calculated = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
-        calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols }),
+        calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols, signal }),
       );
       if (deps.jobs && firstChanged !== null) {
         const changeable = staged

@@ -35,6 +35,8 @@ export type StoreUploadRequest = {
   readonly assets: ReadonlyMap<string, number>;
   readonly staged: StagedUpload;
   readonly quarantineFactor: number;
+  /** Ends the work with its reason between two series or batches. */
+  readonly signal?: AbortSignal;
   /** Called when the rows of the file are not refused any more. */
   readonly onAccepted: () => void;
 };
@@ -124,7 +126,7 @@ const planBatch = async (
     transaction,
     series.map((each) => rangeOf(each, request)),
   );
-  const turns = createTurns();
+  const turns = createTurns({ signal: request.signal });
   const planOf = async (each: Series): Promise<SeriesPlan> => {
     const known = stored.get(each.id)!;
     const context = {
@@ -171,6 +173,7 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
     await unadjustUpload(transaction, staged, series);
   }
   request.onAccepted();
+  request.signal?.throwIfAborted();
   const replaces = staged.mode === 'replace';
   const isPlain = ({ id, isPlain: ordered }: Series): boolean => ordered && (replaces || !stored.has(id));
   const plain = all.filter(isPlain);
@@ -195,6 +198,7 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
     await transaction.query(`analyze ${stagingTable}`);
   }
   for (const batch of batchesOf(others)) {
+    request.signal?.throwIfAborted();
     const plans = await planBatch(transaction, batch, request);
     const removedActions = await writePlans(transaction, plans, { ...request, source }, minDay);
     result = withPlans(result, plans);
@@ -203,6 +207,7 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
       if (plans[index]![1].heldBack === undefined) accepted.add(series);
     });
   }
+  request.signal?.throwIfAborted();
   const changedActions = await storeActions(
     transaction,
     staged,

@@ -3,7 +3,6 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
 import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
-import { createCallerPlaces } from '#src/kernel/requests/callers/caller-places.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
 import { refreshFailure } from '../refresh/refresh-failure.ts';
@@ -11,6 +10,7 @@ import type { RefreshRecord } from '../refresh/refresh-records.ts';
 import type { RefreshService } from '../refresh/refresh-service.ts';
 import { endedWithin, waitSecondsOf, whenFree } from '../refresh/wait.ts';
 import { universeName } from '../universes/universe-document.ts';
+import { createRunPlaces } from '../shared/run-places.ts';
 import type { UniverseQueries } from '../universes/universe-queries.ts';
 import { maxFutureDays } from './check-row.ts';
 import { uploadFormats } from './stage-upload.ts';
@@ -22,7 +22,7 @@ export type UploadRoutesDeps = {
   readonly universes: Pick<UniverseQueries, 'one'>;
   readonly nearestUniverse: NearestOf;
   readonly abuse: AbuseReport;
-  /** Max uploads of this process at once. Each of them has two database connections. */
+  /** Max uploads of this process at once, until their prices are stored: each has a transaction and a lock. */
   readonly maxUploads: number;
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
@@ -44,13 +44,13 @@ const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppE
 /** The route below `/universes/{name}` that takes prices. */
 export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
   const { uploads, universes, nearestUniverse, abuse, maxUploads, basePath } = deps;
-  let running = 0;
-  // A file may arrive for UPLOAD_TIMEOUT_MS, so one caller must leave places for others.
-  const callers = createCallerPlaces({
+  const places = createRunPlaces({
     abuse,
-    maxPerCaller: Math.ceil(maxUploads / 2),
-    detail: 'Another upload of this caller is being read',
+    max: maxUploads,
+    full: 'Other uploads are being read or stored',
+    fullForCaller: 'Another upload of this caller is being read or stored',
     retryAfter: uploadRetryAfter,
+    fullKind: 'body_backlog',
   });
 
   const assertUploads = async (name: string): Promise<void> => {
@@ -136,55 +136,47 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
           .describe('Number of refused rows. A file with `on_error=fail` is not read beyond the 20th'),
       }),
       handler: ({ path: { name }, query, headers, body, context }) =>
-        callers.use(async () => {
+        places.use(async (holdUntil) => {
           await assertUploads(name);
-          if (running >= maxUploads) {
-            abuse.refused('body_backlog', context.clientIp);
-            throw new AppError('overloaded', 'Other uploads are being read', { retryAfter: uploadRetryAfter });
-          }
-          running += 1;
-          try {
-            const seconds = waitSecondsOf(headers.prefer);
-            const accepting = Promise.withResolvers<void>();
-            const accepted = (record: RefreshRecord) => ({
-              status: 202 as const,
-              body: record,
-              headers: { Location: `${basePath}/refreshes/${record.id}` },
-            });
-            let stored: RefreshRecord | undefined;
-            const request: Parameters<RefreshService['start']>[0] = {
-              universe: name,
-              trigger: 'request',
-              waited: seconds > 0,
-              inRecordTransaction: async (_, running) => void (stored = running),
-              // Together with the data and not with the record, because a file that was cut must be sent again.
-              inApplyTransaction: async (transaction) => context.idempotency?.remember(transaction, accepted(stored!)),
-              // The answer of 202 may be sent already. Its key must not stand for data that were rolled back.
-              inFailureTransaction: async (transaction) => context.idempotency?.release(transaction),
-              upload: {
-                mode: query.mode,
-                onError: query.on_error,
-                adjusted: query.adjusted === undefined ? undefined : query.adjusted === 'true',
-                read: reportingAbuse(body, context.clientIp),
-                onAccepted: accepting.resolve,
-              },
-            };
-            // Waits for the short refresh that follows a change of the universe, for example its creation.
-            const { record, ended } = await whenFree(() => uploads.start(request));
-            // The refresh of a refused file ends before the file is accepted. An answer of 202 would keep its key.
-            const early = await Promise.race([accepting.promise, ended]);
-            const final = early ?? (seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined);
-            const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
-            const failure = final && failureOf(final, applied);
-            if (failure) throw failure;
-            if (final && seconds > 0) return { status: 200 as const, body: final, headers: applied };
-            // The process may die before the data are stored. Then the key must be free for the file that is sent again.
-            context.idempotency?.holdUntilEnd(ended);
-            const reply = accepted(record);
-            return { ...reply, headers: { ...reply.headers, ...applied } };
-          } finally {
-            running -= 1;
-          }
+          const seconds = waitSecondsOf(headers.prefer);
+          const accepting = Promise.withResolvers<void>();
+          const accepted = (record: RefreshRecord) => ({
+            status: 202 as const,
+            body: record,
+            headers: { Location: `${basePath}/refreshes/${record.id}` },
+          });
+          let stored: RefreshRecord | undefined;
+          const request: Parameters<RefreshService['start']>[0] = {
+            universe: name,
+            trigger: 'request',
+            waited: seconds > 0,
+            inRecordTransaction: async (_, running) => void (stored = running),
+            // Together with the data and not with the record, because a file that was cut must be sent again.
+            inApplyTransaction: async (transaction) => context.idempotency?.remember(transaction, accepted(stored!)),
+            // The answer of 202 may be sent already. Its key must not stand for data that were rolled back.
+            inFailureTransaction: async (transaction) => context.idempotency?.release(transaction),
+            upload: {
+              mode: query.mode,
+              onError: query.on_error,
+              adjusted: query.adjusted === undefined ? undefined : query.adjusted === 'true',
+              read: reportingAbuse(body, context.clientIp),
+              onAccepted: accepting.resolve,
+            },
+          };
+          // Waits for the short refresh that follows a change of the universe, for example its creation.
+          const { record, ended } = await whenFree(() => uploads.start(request));
+          holdUntil(ended);
+          // The refresh of a refused file ends before the file is accepted. An answer of 202 would keep its key.
+          const early = await Promise.race([accepting.promise, ended]);
+          const final = early ?? (seconds > 0 ? await endedWithin(ended, seconds, context.signal) : undefined);
+          const applied = seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
+          const failure = final && failureOf(final, applied);
+          if (failure) throw failure;
+          if (final && seconds > 0) return { status: 200 as const, body: final, headers: applied };
+          // The process may die before the data are stored. Then the key must be free for the file that is sent again.
+          context.idempotency?.holdUntilEnd(ended);
+          const reply = accepted(record);
+          return { ...reply, headers: { ...reply.headers, ...applied } };
         }),
     }),
   ];

@@ -1,6 +1,8 @@
 import test from 'ava';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
+import { calculateIndexValues } from '#src/market-data/indexes/calculate-index-values.ts';
+import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { marketDays } from '#src/market-data/indexes/market-days.ts';
 
 const work = (milliseconds: number): void => {
@@ -19,6 +21,31 @@ test('a turn of the event loop is given only after some milliseconds of work', a
   await turns.give();
   await turns.give();
   t.is(given, 1);
+});
+
+test('a calculation ends between two days when its signal aborts', async (t) => {
+  const controller = new AbortController();
+  const reason = new Error('late');
+  const days = ['2024-01-01', '2024-01-02', '2024-01-03'].map((date) => ({ date, assets: '[1]', closes: '[10]' }));
+  let [first, statements] = [0, 0];
+  const query = (async (text: string) => {
+    if (controller.signal.aborted) statements += 1;
+    if (text.includes('as span')) return [{ first: '2024-01-01', last: '2024-01-03' }];
+    if (text.includes('from corporate_actions')) return [];
+    if (text.includes('string_agg(close')) {
+      first += 1;
+      controller.abort(reason);
+      return days;
+    }
+    return [];
+  }) as unknown as Query;
+  const definition = { code: 'IX', name: 'IX', method: 'rebased', constituents: ['AAA'] } as const;
+  const ids = { assets: new Map([['AAA', 1]]), indexes: new Map([['IX', 1]]) };
+  const universe = { name: 'desk', indexes: [definition] } as unknown as Universe;
+  const changed = { from: null, sharedSymbols: new Set(['AAA']), signal: controller.signal };
+  t.is(await t.throwsAsync(calculateIndexValues({ query }, ids, universe, changed)), reason);
+  t.is(first, 1);
+  t.is(statements, 1, 'the actions of the days that were read, and no values');
 });
 
 test('other work of the event loop gets a turn between two days of a read', async (t) => {

@@ -15,6 +15,12 @@ export type CallerPlacesDeps = {
 
 export type CallerPlaces = {
   /**
+   * Takes a place for the caller of the current request, for work that goes on after the answer.
+   * @returns frees the place; must be called once
+   * @throws AppError `concurrency_limit_exceeded`
+   */
+  readonly take: () => () => void;
+  /**
    * Runs work that the caller of the current request may have in progress only a few times.
    * @throws AppError `concurrency_limit_exceeded`
    */
@@ -25,21 +31,26 @@ export type CallerPlaces = {
 export const createCallerPlaces = (deps: CallerPlacesDeps): CallerPlaces => {
   const { abuse, maxPerCaller, detail, retryAfter } = deps;
   const byCaller = createCounts();
+  const take = (): (() => void) => {
+    const request = currentRequest();
+    // Work outside of a request comes from the service itself.
+    if (request === undefined) return () => {};
+    const caller = callerOf(request);
+    if (byCaller.of(caller) >= maxPerCaller) {
+      abuse.refused('concurrency_by_caller', request.clientIp);
+      throw new AppError('concurrency_limit_exceeded', detail, { retryAfter });
+    }
+    byCaller.change(caller, 1);
+    return () => byCaller.change(caller, -1);
+  };
   return {
+    take,
     use: async (work) => {
-      const request = currentRequest();
-      // Work outside of a request comes from the service itself.
-      if (request === undefined) return work();
-      const caller = callerOf(request);
-      if (byCaller.of(caller) >= maxPerCaller) {
-        abuse.refused('concurrency_by_caller', request.clientIp);
-        throw new AppError('concurrency_limit_exceeded', detail, { retryAfter });
-      }
-      byCaller.change(caller, 1);
+      const free = take();
       try {
         return await work();
       } finally {
-        byCaller.change(caller, -1);
+        free();
       }
     },
   };
