@@ -31,6 +31,11 @@ import { createUnitOfWork } from './unit-of-work.ts';
 export type DatabaseDeps = PoolOptions &
   Partial<ReplicaOptions> &
   Pick<PoolDeps, 'slow' | 'abuse'> & {
+    /**
+     * The pool of the locks, which are held while a refresh waits for a provider. Default: `poolMax` and `maxPerCaller`
+     * of the pool of the work.
+     */
+    readonly locks?: Pick<PoolOptions, 'poolMax' | 'maxPerCaller'>;
     /** Max number of times that a conflicting transaction runs again before `database_conflict`. */
     readonly maxTransactionRetries: number;
     /** Whether the start runs pending migrations. Default: true. */
@@ -156,6 +161,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
   });
   const tables = new Set([...orm.getMetadata().getAll().values()].map(({ tableName }) => tableName));
   const pool = createPool({ ...deps, tables });
+  const lockPool = createPool({ ...deps, ...deps.locks, tables, name: 'locks' });
   const healthPool = createSidePool(deps);
   const reader = createReader(pool);
   const measure = createMeasureMaintenance(deps);
@@ -193,7 +199,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
         connection.release();
       }
     },
-    lock: (deps.sessionless ? createTransactionLock : createLock)({ pool, logger }),
+    lock: (deps.sessionless ? createTransactionLock : createLock)({ pool: lockPool, logger }),
     migrator,
     transfer: createTransfer({ ...deps, tables, migrations: migrations.map(({ name }) => name) }),
     checkServer: checkDatabaseServer,
@@ -225,11 +231,13 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     },
     collect: () => {
       pool.collect();
+      lockPool.collect();
       replicas.collect();
     },
     close: async () => {
       await replicas.close();
       await pool.end();
+      await lockPool.end();
       await healthPool.end();
       await orm.close();
     },

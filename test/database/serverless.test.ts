@@ -37,7 +37,10 @@ test('serverless: settings, limits and locks are in transactions, also for a sin
   const held = await first.lock.tryWith('refresh:tech5', async () => {
     // Longer than the idle timeout of 400 ms, which must not end the transaction of the lock.
     await sleep(800);
-    const session = await query(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+    const session = await query(
+      `select 1 from pg_locks join pg_database on pg_database.oid = database
+       where datname = current_database() and locktype = 'advisory' and granted`,
+    );
     t.is(session.length, 1, 'longer than a transaction may be idle otherwise');
     t.is(await second.lock.tryWith('refresh:tech5', async () => 'both'), undefined);
     return 'held';

@@ -24,6 +24,18 @@ const poolSize = (config: Config): number => {
   return config.DATABASE_MODE === 'serverless' ? Math.min(size, maxServerlessPool) : size;
 };
 
+/** Changes of universes, and the start, which ends the records of dead processes. */
+const otherLocks = 2;
+/** Each running refresh, upload and job of prices holds a lock, and so many of them run in this process. */
+const lockPoolSize = (config: Config): number => {
+  const { ROLE, DATABASE_MODE, JOBS_CONCURRENCY, REFRESHES_LIMIT, UPLOADS_LIMIT } = config;
+  const jobs = ROLE === 'api' ? 0 : JOBS_CONCURRENCY;
+  const uploads = ROLE === 'worker' ? 0 : UPLOADS_LIMIT;
+  const refreshes = ROLE === 'all' ? REFRESHES_LIMIT : 0;
+  const size = jobs + uploads + refreshes + otherLocks;
+  return DATABASE_MODE === 'serverless' ? Math.min(size, maxServerlessPool) : size;
+};
+
 /** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */
 export const composeStorage = async (base: Base): Promise<Storage> => {
   const { config, logger, metrics, clock, abuse, telemetry } = base;
@@ -44,6 +56,10 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     migrate: config.DATABASE_MIGRATE,
     poolMax: poolSize(config),
     maxPerCaller: callerLimits(config).databaseConnections(poolSize(config)),
+    locks: {
+      poolMax: lockPoolSize(config),
+      maxPerCaller: callerLimits(config).databaseConnections(lockPoolSize(config)),
+    },
     sessionless: config.DATABASE_MODE === 'serverless',
     slow: { afterMs: config.DATABASE_SLOW_STATEMENT_MS, describe: sqlWithoutLiterals },
     acquireTimeoutMs: config.DATABASE_ACQUIRE_TIMEOUT_MS,

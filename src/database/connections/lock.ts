@@ -22,11 +22,11 @@ const createRelease = (
 
 /**
  * A session advisory lock on a separate connection: PostgreSQL releases it when the process dies. Each held lock uses
- * one connection of the pool.
+ * one connection of `pool`, which must not be the one of the work: a lock is held while a refresh waits for a provider.
  */
 export const createLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
   tryWith: async (name, work) => {
-    const connection = await pool.acquire({ share: 'none' });
+    const connection = await pool.acquire();
     try {
       const [row] = (await connection.query(acquireSql, [name])).rows;
       if (row?.['locked'] !== true) return undefined;
@@ -52,7 +52,7 @@ const stayOpenSql = `select set_config('idle_in_transaction_session_timeout', '0
  */
 export const createTransactionLock = ({ pool, logger }: { readonly pool: Pool; readonly logger: Logger }): Lock => ({
   tryWith: async (name, work) => {
-    const connection = await pool.acquire({ share: 'none' });
+    const connection = await pool.acquire();
     try {
       await connection.begin();
       const release = createRelease({ logger, name }, connection, () => connection.query('commit'));

@@ -66,11 +66,6 @@ export type Connection = {
 };
 
 type AcquireOptions = {
-  /**
-   * `none` for the connection of a lock: the work under the lock needs a second connection, and with a share of one the
-   * request would wait for itself.
-   */
-  readonly share?: 'caller' | 'none';
   /** Default: the acquire timeout of the pool. */
   readonly timeoutMs?: number;
   /** Default: `statement`. */
@@ -161,7 +156,6 @@ export const createPool = (deps: PoolDeps): Pool => {
   };
 
   const connect = async ({
-    share = 'caller',
     timeoutMs = deps.acquireTimeoutMs,
     use = 'statement',
   }: AcquireOptions): Promise<{ client: PoolClient; endTurn: () => void }> => {
@@ -169,7 +163,7 @@ export const createPool = (deps: PoolDeps): Pool => {
     let endTurn = (): void => {};
     try {
       // Work outside of requests (jobs, health checks, polls) has no caller, and no share limits it.
-      endTurn = await turns.enter(share === 'caller' ? currentRequest() : undefined, timeoutMs, use);
+      endTurn = await turns.enter(currentRequest(), timeoutMs, use);
       // A turn can come later than the timeout, because timers are late when the event loop is busy.
       const left = Math.max(1, timeoutMs - Math.floor(clock.monotonic() - started));
       const client = await tryTwice(
