@@ -18,7 +18,7 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 
-import { type NetworkOfJob, removeWaitingSql, takeTurn, turnCost, turnsOf } from './turns.ts';
+import { holdWaitingSql, type NetworkOfJob, removeWaitingSql, takeTurn, turnCost, turnsOf } from './turns.ts';
 import { startWorkers } from './workers.ts';
 import { createWork, type Execute } from './work.ts';
 
@@ -225,8 +225,9 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
     isOpen: () => open !== undefined,
 
-    enqueue: async ({ query }, queue, { key, data, group, network, cost = 1, isFirst = false }) => {
+    enqueue: async ({ query }, queue, { key, data, group, network, cost = 1, isFirst = false, standIn }) => {
       if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
+      if (standIn !== undefined && (await query(holdWaitingSql, [queue, standIn])).length > 0) return false;
       const traceparent = traceparentOf(context.active());
       const turn = { network: networkOf(queue, network), cost };
       const taken = group === undefined ? undefined : await takeTurn(query, queue, { group, ...turn });

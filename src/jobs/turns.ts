@@ -145,6 +145,13 @@ export const putBackSql = `
     priority = coalesce(-(select turn from taken), priority)
   where name = $1 and id = $2 and state = 'active'`;
 
+/**
+ * Finds a waiting job whose key begins with the text, and keeps workers from it until the end of the transaction: they skip locked
+ * rows. Parameters: queue, beginning.
+ */
+export const holdWaitingSql = `select 1 from pgboss.job
+  where name = $1 and state < 'active' and policy = 'exclusive' and starts_with(singleton_key, $2) limit 1 for share skip locked`;
+
 /** Removes waiting jobs. Parameters: queue, keys. The condition is that of the index of keys; pg-boss itself removes jobs by their ids. */
 export const removeWaitingSql = `delete from pgboss.job
   where name = $1 and state < 'active' and policy = 'exclusive' and coalesce(singleton_key, '') = any($2)`;

@@ -162,9 +162,10 @@ const calculateAfter = async (
   calculateIndexes: MarketData['calculateIndexes'],
   universe: string,
   refreshId: string,
+  signal: AbortSignal,
 ): Promise<PutBack | void> => {
   try {
-    await calculateIndexes(universe, refreshId);
+    await calculateIndexes(universe, refreshId, signal);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'refresh_in_progress') return { putBackSeconds: busySeconds };
@@ -192,7 +193,7 @@ export const jobHandlers = (
   refresh: async (data, signal) => {
     const { universe = '', trigger, refresh_id: queuedId, waited } = data;
     const after = calculatesAfter(data);
-    if (after !== undefined) return calculateAfter({ logger }, calculateIndexes, universe, after);
+    if (after !== undefined) return calculateAfter({ logger }, calculateIndexes, universe, after, signal);
     const requested = trigger === 'request';
     const run = async () => {
       try {

@@ -26,7 +26,9 @@ export type JobEnqueuer = {
    * @param network the groups of a network share the turns of one group, and some places. Not an address, because a hash of it is stored
    * @param cost a whole number, at least 1: how many turns of its group the job takes. Default: 1
    * @param isFirst the job comes before those that wait, in a queue without groups
-   * @returns false if a job of this key waits or runs; then nothing is added
+   * @param standIn a waiting job whose key begins with this text does the work of this one too, so nothing is added. It does not begin before the end of
+   * the transaction. A job that runs does not stand in, because it may have read the data before the change
+   * @returns false if a job of this key waits or runs, or one stands in; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
   readonly enqueue: (
@@ -39,6 +41,7 @@ export type JobEnqueuer = {
       readonly network?: string;
       readonly cost?: number;
       readonly isFirst?: boolean;
+      readonly standIn?: string;
     },
   ) => Promise<boolean>;
 };

@@ -30,7 +30,8 @@ export type SharedChange = {
 
 /**
  * Enqueues the calculation of the indexes of the other universes that have one of the symbols, in the transaction that
- * changes the prices. Each change has a job of its own: one that runs already may have read the prices before.
+ * changes the prices. One waiting job of a universe is enough for several changes, because it reads the newest prices. One that runs
+ * already may have read the prices before, so each change has a key of its own.
  */
 export const enqueueSharedIndexes = async (
   transaction: Transaction,
@@ -41,7 +42,8 @@ export const enqueueSharedIndexes = async (
   for (const name of await universesOfSymbols(transaction, symbols)) {
     if (name === universe) continue;
     const data = { universe: name, trigger: 'change', calculates_after: refreshId };
-    await jobs.enqueue(transaction, 'refresh', { key: `${name} ${refreshId}`, data });
+    const standIn = `${name} `;
+    await jobs.enqueue(transaction, 'refresh', { key: standIn + refreshId, data, standIn });
   }
 };
 
@@ -61,14 +63,18 @@ export type SharedIndexesDeps = Pick<
  */
 export const createCalculateIndexes =
   ({ unitOfWork, lock, universes, committed, timeouts, metrics, logger }: SharedIndexesDeps) =>
-  async (name: string, refreshId: string): Promise<void> => {
+  async (name: string, refreshId: string, signal?: AbortSignal): Promise<void> => {
     const result = await lock.tryWith(refreshLockName(name), async () => {
       const universe = await universes.named(name);
       const options = { operation: 'index.calculate', statementTimeoutMs: timeouts.applyMs } as const;
       const calculated = await unitOfWork.run(options, async (transaction) => {
         const sharedSymbols = await universes.hold(transaction, universe);
         const ids = await ensureAssets(transaction, universe);
-        return calculateIndexValues(transaction, ids, universe, { from: null, sharedSymbols });
+        return calculateIndexValues(transaction, ids, universe, {
+          from: null,
+          sharedSymbols,
+          ...(signal && { signal }),
+        });
       });
       reportIndexes({ metrics, logger }, { id: refreshId, universe: name }, calculated);
       await committed(universe);
