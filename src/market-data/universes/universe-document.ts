@@ -32,12 +32,15 @@ const assetSchema = z
   })
   .meta({ id: 'UniverseAsset' });
 
+/** The ratio of two smaller weights can be outside the range of numbers, and then the index has no value. */
+const minWeight = 1e-9;
+
 const constituentSchema = z
   .strictObject({
     symbol: nameParameter,
     weight: z
       .number()
-      .positive()
+      .min(minWeight, `Must be at least ${minWeight}: send a larger weight, or remove the constituent`)
       .max(1, 'Must be at most 1, and all weights must add up to 1: send 0.6 for 60 %')
       .optional()
       .describe('For fixed_weights: its part of the index, for example 0.6'),

@@ -270,3 +270,20 @@ test('the refusal of an unknown universe names the nearest one: reads, a deletio
   const error = await t.throwsAsync(universes.named('tech6'), { instanceOf: AppError, code: 'validation_failed' });
   t.is(error?.errors?.[0]?.detail, detail);
 });
+
+test('a weight whose ratio to others can be infinite is refused with its remedy', async (t) => {
+  const { put } = await setupUniverses(t);
+  const definition = (weight: number): Item => {
+    const constituents = [
+      { symbol: 'AAA', weight },
+      { symbol: 'BBB', weight: 1 },
+    ];
+    return { ...desk(), indexes: [{ code: 'FW', name: 'FW', method: 'fixed_weights', constituents }] };
+  };
+  const response = await put('desk', definition(5e-324));
+  t.is(response.status, 422);
+  const problem = await errorOf(response);
+  t.true(pointers(problem).includes('/indexes/0/constituents/0/weight'));
+  t.regex(JSON.stringify(problem), /Must be at least 1e-9: send a larger weight, or remove the constituent/);
+  t.is((await put('desk', definition(1e-9))).status, 201);
+});

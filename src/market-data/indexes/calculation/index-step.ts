@@ -45,14 +45,17 @@ export const stepIndex = (plan: IndexPlan, state: IndexState, day: IndexDay): St
   const dividends = openDay(plan, state, day, changes);
   keepCloses(plan, state, day.closes);
   let divisor = NaN;
+  // A flag, because a value that becomes NaN must not look like an index that has not begun and begin again.
+  let hasStarted = hadStarted;
   if (hadStarted) divisor = closeDay(plan, state, day, dividends);
   else if (number >= plan.baseDay && startIndex(plan, state, number)) {
+    hasStarted = true;
     divisor = state.base / state.anchor;
     changes.push({ kind: 'started' });
   }
   state.date = day.date;
   state.ordinal += 1;
-  if (Number.isNaN(state.value)) return { value: undefined, divisor, divisorBefore, divisorAfter: NaN, changes: [] };
+  if (!hasStarted) return { value: undefined, divisor, divisorBefore, divisorAfter: NaN, changes: [] };
   if (!(state.value > 0 && Number.isFinite(state.value))) throw new RangeError('The value is not positive and finite');
   const isPriced = day.closes.some((close, position) => isFresh(close) && isInForce(plan, position, number));
   const divisorAfter = state.base / state.anchor;
