@@ -54,7 +54,7 @@ const copyCharacters = 65_536;
 
 const createTable = `create temporary table upload_row (
   asset int not null, line bigint not null, date date not null, open float8, high float8, low float8, close float8 not null,
-  volume float8, dividend float8, split_factor float8, shares float8
+  volume float8, dividend float8, split_factor float8, shares float8, is_held boolean not null default false
 ) on commit drop`;
 const columnList = 'asset, line, date, open, high, low, close, volume, dividend, split_factor, shares';
 

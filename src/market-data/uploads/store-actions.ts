@@ -5,7 +5,7 @@ import { arrayLiteral } from '../sql.ts';
 import { actionColumns } from './columns.ts';
 import { refused } from './refusals.ts';
 import { maxSplitsPerSeries, stagedActions } from './splits/staged-actions.ts';
-import type { StagedUpload } from './upload.ts';
+import { stagingTable, type StagedUpload } from './upload.ts';
 
 // SQL: the rows of a file are compared with the stored ones and written as sets.
 
@@ -35,13 +35,14 @@ const assertUsableSplits = async (
 
 /**
  * Stores dividends, splits and numbers of shares of the series. The file is the truth for the columns that it has: between
- * the first and the last date of a series, and with the mode `replace` at all times. The other columns stay.
+ * the first and the last date of a series, and with the mode `replace` at all times. The other columns stay, and so does
+ * all that is stored for days whose bar was held back (`hasHeldDays`).
  * @returns the first day on which indexes can change; null if nothing has changed
  * @throws AppError `upload_refused` if a symbol would have too many splits, or splits with an absurd product
  */
 export const storeActions = async (
   transaction: Pick<Transaction, 'query'>,
-  { actions, mode }: Pick<StagedUpload, 'actions' | 'mode'>,
+  { actions, mode, hasHeldDays }: Pick<StagedUpload, 'actions' | 'mode'> & { readonly hasHeldDays: boolean },
   series: readonly (SeriesRange & { readonly position: number })[],
 ): Promise<string | null> => {
   if (actions.length === 0 || series.length === 0) return null;
@@ -60,11 +61,16 @@ export const storeActions = async (
   const staged = `select id as asset_id, date, ${present}
     from (${stagedActions(actions)}) as action join ${chosen} on asset = position`;
   const inRange = `corporate_actions.asset_id = chosen.id and corporate_actions.date between first and last`;
+  const isTold = hasHeldDays
+    ? `not exists (select 1 from ${stagingTable} as held
+        where held.asset = chosen.position and held.date = corporate_actions.date and held.is_held)`
+    : 'true';
 
   const isDifferent = actions.map((column) => `new.${column} is distinct from old.${column}`).join(' or ');
   const [difference] = await query<{ first: string | null }>(
     `with new as (${staged}), old as (
-       select asset_id, date, ${present} from corporate_actions join ${chosen} on ${inRange} where num_nonnulls(${present}) > 0
+       select asset_id, date, ${present} from corporate_actions join ${chosen} on ${inRange}
+       where num_nonnulls(${present}) > 0 and ${isTold}
      )
      select min(date) as first from new full join old using (asset_id, date) where ${isDifferent}`,
     parameters,
@@ -72,10 +78,13 @@ export const storeActions = async (
   if (difference === undefined || difference.first === null) return null;
 
   const emptyOthers = others.length === 0 ? 'true' : `num_nonnulls(${others.join(', ')}) = 0`;
-  await query(`delete from corporate_actions using ${chosen} where ${inRange} and ${emptyOthers}`, parameters);
+  await query(
+    `delete from corporate_actions using ${chosen} where ${inRange} and ${emptyOthers} and ${isTold}`,
+    parameters,
+  );
   await query(
     `update corporate_actions set ${actions.map((column) => `${column} = null`).join(', ')} from ${chosen}
-     where ${inRange} and num_nonnulls(${present}) > 0`,
+     where ${inRange} and num_nonnulls(${present}) > 0 and ${isTold}`,
     parameters,
   );
   await query(

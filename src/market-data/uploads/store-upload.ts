@@ -19,6 +19,7 @@ import { readStoredRanges, type SeriesRange } from '../series/stored-series.ts';
 import { removeOtherActions } from '../series/fetched-actions.ts';
 import { removeSeries } from '../series/write-series.ts';
 import { arrayLiteral } from '../sql.ts';
+import { holdActions } from './held-days.ts';
 import { storeActions } from './store-actions.ts';
 import type { UploadedSeries } from './series-check.ts';
 import { unadjustUpload } from './splits/unadjust-upload.ts';
@@ -119,7 +120,7 @@ const planBatch = async (
   transaction: Query,
   series: readonly Series[],
   request: StoreUploadRequest,
-): Promise<Plans> => {
+): Promise<{ readonly plans: Plans; readonly heldDays: number }> => {
   const { universe, staged, quarantineFactor } = request;
   const bars = await readStaged(transaction, series);
   const stored = await readStoredRanges(
@@ -148,7 +149,11 @@ const planBatch = async (
     plans.push([each.id, await planOf(each)]);
     await turns.give();
   }
-  return plans;
+  const planned = series.map(({ position }, index) => {
+    const [, plan] = plans[index]!;
+    return { position, bars: bars.get(position)!, plan };
+  });
+  return { plans, heldDays: staged.actions.length === 0 ? 0 : await holdActions(transaction, planned) };
 };
 
 /**
@@ -197,10 +202,12 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
     await transaction.query(`create index on ${stagingTable} (asset)`);
     await transaction.query(`analyze ${stagingTable}`);
   }
+  let heldDays = 0;
   for (const batch of batchesOf(others)) {
     request.signal?.throwIfAborted();
-    const plans = await planBatch(transaction, batch, request);
+    const { plans, heldDays: heldOfBatch } = await planBatch(transaction, batch, request);
     const removedActions = await writePlans(transaction, plans, { ...request, source }, minDay);
+    heldDays += heldOfBatch;
     result = withPlans(result, plans);
     result = { ...result, firstChanged: earlier(removedActions, result.firstChanged) };
     batch.forEach((series, index) => {
@@ -210,7 +217,7 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
   request.signal?.throwIfAborted();
   const changedActions = await storeActions(
     transaction,
-    staged,
+    { ...staged, hasHeldDays: heldDays > 0 },
     [...accepted].map((series) => ({ ...rangeOf(series, request), position: series.position })),
   );
   return { ...result, firstChanged: earlier(changedActions, result.firstChanged) };

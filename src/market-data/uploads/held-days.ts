@@ -1,0 +1,61 @@
+import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { PriceBar } from '../providers/provider.ts';
+import type { SeriesPlan } from '../series/series-plan.ts';
+import { arrayLiteral } from '../sql.ts';
+import { stagingTable } from './upload.ts';
+
+// SQL: staged rows are marked as a set.
+
+type PlannedSeries = { readonly position: number; readonly bars: readonly PriceBar[]; readonly plan: SeriesPlan };
+
+const countByDate = (dates: readonly { readonly date: string }[]): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const { date } of dates) counts.set(date, (counts.get(date) ?? 0) + 1);
+  return counts;
+};
+
+/**
+ * The days of which no bar is believed. A day can have two lines in a file, and one of them can be stored. A bar that is
+ * only replaced by a later one of its period has actions that count.
+ */
+const heldDays = ({ bars, plan }: PlannedSeries): string[] => {
+  if (plan.heldBack !== undefined || plan.held.length === 0) return [];
+  const staged = countByDate(bars);
+  const held = countByDate(plan.held);
+  const doubted = plan.held.filter(({ reason }) => reason !== 'second_in_period').map(({ date }) => date);
+  return [...new Set(doubted)].filter((date) => held.get(date) === staged.get(date));
+};
+
+/**
+ * Takes dividends and numbers of shares of bars that were held back out of the file. Otherwise a file of impossible bars would
+ * store one for each day without a close, and each calculation of an index would read all of them before its first value.
+ * Splits stay: a symbol has at most 100 of them, and later bars are in the new unit. What is stored for such a day stays
+ * too, as its stored bar does, except if the file replaces all bars.
+ * @returns the number of days whose stored actions stay
+ */
+export const holdActions = async (
+  { query }: Pick<Transaction, 'query'>,
+  series: readonly PlannedSeries[],
+): Promise<number> => {
+  let staying = 0;
+  for (const stays of [true, false]) {
+    const days = series
+      .filter(({ plan }) => plan.removesAll !== stays)
+      .flatMap((each) => heldDays(each).map((date) => ({ position: each.position, date })));
+    if (days.length === 0) continue;
+    await query(
+      `update ${stagingTable} as staged
+       set dividend = null, shares = null, is_held = $4 and split_factor is null
+       from unnest($1::int[], $2::date[]) as held (asset, date)
+       where staged.asset = any($3::int[]) and staged.asset = held.asset and staged.date = held.date`,
+      [
+        arrayLiteral(days.map(({ position }) => position)),
+        arrayLiteral(days.map(({ date }) => date)),
+        arrayLiteral([...new Set(days.map(({ position }) => position))]),
+        stays,
+      ],
+    );
+    if (stays) staying = days.length;
+  }
+  return staying;
+};
