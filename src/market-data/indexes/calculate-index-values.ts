@@ -41,8 +41,17 @@ type Index = {
   readonly assets: readonly number[];
 };
 
-/** `resumedAfter`: the day of the state from which the calculation continued. Empty: from the first day on. */
-type Calculation = Index & { readonly run: IndexRun; readonly resumedAfter: string };
+/**
+ * `resumedAfter`: the day of the state from which the calculation continued. Empty: from the first day on. `writtenUntil`:
+ * results until this day are written.
+ */
+type Calculation = Index & { readonly run: IndexRun; readonly resumedAfter: string; writtenUntil: string };
+
+/**
+ * Results of one index that are written together: 10,000 values. The results of all days do not fit into the memory,
+ * because a universe can have 50 indexes, and a history can have 740,000 days.
+ */
+const maxPartBytes = 1_000_000;
 
 const indexOf = (definition: IndexDefinition, ids: Ids): Index => {
   const id = ids.indexes.get(definition.code);
@@ -64,7 +73,7 @@ const begin = async (
     (await isCalculated(transaction, id, definition));
   if (isKnown && changed === null) return undefined;
   const state = isKnown && changed !== null ? await stateBefore(transaction, id, plan, changed) : emptyState(plan);
-  return { ...index, resumedAfter: state.date, run: createIndexRun(plan, assets, state) };
+  return { ...index, resumedAfter: state.date, writtenUntil: state.date, run: createIndexRun(plan, assets, state) };
 };
 
 /** @throws AppError `external_api_bad_response` if a value is not positive and finite */
@@ -78,13 +87,20 @@ const guarded = <T>({ definition }: Index, work: () => T): T => {
   }
 };
 
-const finish = async (transaction: Query, calculation: Calculation): Promise<number> => {
-  const { id, definition, run, resumedAfter } = calculation;
-  guarded(calculation, () => run.finish());
+/** Writes the results until the day `until`. Null: all that are left. */
+const writePart = async (transaction: Query, calculation: Calculation, until: string | null): Promise<void> => {
+  const { id, run, writtenUntil: after } = calculation;
   const { points, divisors, checkpoints } = run.results();
-  await writeValues(transaction, id, points, resumedAfter);
-  await writeDivisors(transaction, id, divisors, resumedAfter);
-  await writeCheckpoints(transaction, id, checkpoints, resumedAfter);
+  await writeValues(transaction, id, points, { after, until });
+  await writeDivisors(transaction, id, divisors, { after, until });
+  await writeCheckpoints(transaction, id, checkpoints, { after, until });
+  if (until !== null) calculation.writtenUntil = until;
+};
+
+const finish = async (transaction: Query, calculation: Calculation): Promise<number> => {
+  const { id, definition, run } = calculation;
+  guarded(calculation, () => run.finish());
+  await writePart(transaction, calculation, null);
   return markCalculated(transaction, id, definition);
 };
 
@@ -126,6 +142,8 @@ export const calculateIndexValues = async (
     for await (const day of marketDays(transaction, { assets, after, to: null, signal })) {
       for (const calculation of calculations) {
         addTo(calculation, day);
+        const { run } = calculation;
+        if (run.resultBytes() >= maxPartBytes) await writePart(transaction, calculation, run.state.date);
         await turns.give();
       }
     }

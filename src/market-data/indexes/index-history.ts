@@ -1,5 +1,6 @@
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { arrayLiteral } from '../sql.ts';
+import { inWrittenSpan, type WrittenSpan } from './index-values.ts';
 import type { IndexPlan } from './calculation/index-plan.ts';
 import { checkpointDays, type Checkpoint, type DivisorChange } from './calculation/index-run.ts';
 import { decodeState, emptyState, type IndexState } from './calculation/index-state.ts';
@@ -34,17 +35,14 @@ export const newestState = (reader: Pick<Reader, 'query'>, id: number, plan: Ind
 /** Limits the memory of one statement. */
 const maxStatementBytes = 250_000;
 
-/** The checkpoints after the day `after` become those of the list, and only the last two of them that are not due stay. */
+/** The checkpoints of the span become those of the list. After the last span only the last two that are not due stay. */
 export const writeCheckpoints = async (
   { query }: Query,
   id: number,
   checkpoints: readonly Checkpoint[],
-  after: string,
+  { after, until }: WrittenSpan,
 ): Promise<void> => {
-  await query(
-    `delete from index_checkpoint where index_id = $1 and date > coalesce(nullif($2, '')::date, '-infinity')`,
-    [id, after],
-  );
+  await query(`delete from index_checkpoint where index_id = $1 and ${inWrittenSpan(2, 3)}`, [id, after, until]);
   const [first] = checkpoints;
   const perStatement = first ? Math.max(1, Math.floor(maxStatementBytes / first.state.length)) : 1;
   for (let start = 0; start < checkpoints.length; start += perStatement) {
@@ -60,6 +58,7 @@ export const writeCheckpoints = async (
       ],
     );
   }
+  if (until !== null) return;
   await query(
     `delete from index_checkpoint where index_id = $1 and ordinal % $2 <> 0 and date < (
        select min(date) from (select date from index_checkpoint where index_id = $1 order by date desc limit 2) as newest
@@ -68,17 +67,14 @@ export const writeCheckpoints = async (
   );
 };
 
-/** The changes of the divisor after the day `after` become those of the list. */
+/** The changes of the divisor in the span become those of the list. */
 export const writeDivisors = async (
   { query }: Query,
   id: number,
   changes: readonly DivisorChange[],
-  after: string,
+  { after, until }: WrittenSpan,
 ): Promise<void> => {
-  await query(`delete from index_divisor where index_id = $1 and date > coalesce(nullif($2, '')::date, '-infinity')`, [
-    id,
-    after,
-  ]);
+  await query(`delete from index_divisor where index_id = $1 and ${inWrittenSpan(2, 3)}`, [id, after, until]);
   await query(
     `insert into index_divisor (index_id, date, before, after, causes)
      select $1, change.date, change.before, change.after, change.causes::jsonb

@@ -54,18 +54,25 @@ export const countValues = async ({ query }: Query, id: number): Promise<number>
   return row?.count ?? 0;
 };
 
-/** The values after the day `after` become the points; an empty text stands for all values. Only differences are written. */
+/** Days after `after` until `until`. Empty: from the first day on. Null: until the last day. */
+export type WrittenSpan = { readonly after: string; readonly until: string | null };
+
+/** SQL of a date in a span whose two days are the given parameters. */
+export const inWrittenSpan = (after: number, until: number): string =>
+  `date > coalesce(nullif($${after}, '')::date, '-infinity') and date <= coalesce($${until}::date, 'infinity')`;
+
+/** The values of the span become the points. Only differences are written. */
 export const writeValues = async (
   { query }: Query,
   id: number,
   points: readonly IndexPoint[],
-  after: string,
+  { after, until }: WrittenSpan,
 ): Promise<void> => {
   const dates = arrayLiteral(points.map(({ date }) => date));
   await query(
-    `delete from index_value where index_id = $1 and date > coalesce(nullif($3, '')::date, '-infinity')
+    `delete from index_value where index_id = $1 and ${inWrittenSpan(3, 4)}
        and not exists (select 1 from unnest($2::date[]) as point (date) where point.date = index_value.date)`,
-    [id, dates, after],
+    [id, dates, after, until],
   );
   await query(
     `insert into index_value (index_id, date, value) select $1, * from unnest($2::date[], $3::float8[])

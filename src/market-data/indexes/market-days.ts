@@ -12,39 +12,49 @@ type Query = Pick<Transaction, 'query'>;
  */
 const closesPerRead = 320_000;
 
+/** `firstAction`: the day of the first action. Null if there is none, or if none can be before `first`. */
+type Span = { readonly first: string; readonly last: string; readonly firstAction: string | null };
+
 const storedSpan = async (
   { query }: Query,
   assets: readonly number[],
   after: string | null,
-): Promise<{ readonly first: string; readonly last: string } | undefined> => {
-  const [row] = await query<{ first: string | null; last: string | null }>(
-    `select min(span.first) as first, max(span.last) as last
+): Promise<Span | undefined> => {
+  const [row] = await query<Record<keyof Span, string | null>>(
+    `select min(span.first) as first, max(span.last) as last, min(action.first) as "firstAction"
      from unnest($1::int[]) as wanted (id) cross join lateral (
        select min(date) as first, max(date) as last from price
        where asset_id = wanted.id and date > coalesce($2::date, '-infinity')
-     ) as span`,
+     ) as span cross join lateral (
+       select min(date) as first from corporate_actions
+       where asset_id = wanted.id and date > coalesce($2::date, '-infinity')
+     ) as action`,
     [arrayLiteral(assets), after],
   );
-  const { first, last } = row ?? {};
-  return first && last ? { first, last } : undefined;
+  const { first, last, firstAction = null } = row ?? {};
+  return first && last ? { first, last, firstAction } : undefined;
 };
 
 const spanOf = async (
   transaction: Query,
   { assets, after, to }: DaysRequest,
   daysPerRead: number,
-): Promise<{ readonly first: string; readonly last: string } | undefined> => {
+): Promise<Span | undefined> => {
   // One read has all of these days, so it is not needed to know which of them are stored. Each statement takes a turn of the event loop.
-  if (after !== null && to !== null && to <= addDays(after, daysPerRead)) return { first: addDays(after, 1), last: to };
+  if (after !== null && to !== null && to <= addDays(after, daysPerRead))
+    return { first: addDays(after, 1), last: to, firstAction: null };
   return storedSpan(transaction, assets, after);
 };
+
+/** The closes of a day, as JSON arrays. */
+type ClosesRow = { readonly date: string; readonly assets: string; readonly closes: string };
 
 /**
  * The closes as two JSON arrays for each day, because one row for each close takes several times as long to parse. `offset
  * 0` keeps the lateral join, which reads only the wanted rows of each asset. A join could read the whole table.
  */
 const readCloses = ({ query }: Query, assets: string, from: string, to: string) =>
-  query<{ date: string; assets: string; closes: string }>(
+  query<ClosesRow>(
     `select date, '[' || string_agg(asset_id::text, ',') || ']' as assets,
        '[' || string_agg(close::text, ',') || ']' as closes
      from unnest($1::int[]) as wanted (id) cross join lateral (
@@ -64,16 +74,16 @@ type ActionsRow = {
 };
 
 /** As arrays like the closes, because a file can have the shares of each asset on each day. */
-const readActions = ({ query }: Query, assets: string, after: string | null, to: string) => {
+const readActions = ({ query }: Query, assets: string, from: string, to: string) => {
   const listOf = (column: string): string => `'[' || string_agg(${column}::text, ',' order by asset_id) || ']'`;
   const numbersOf = (column: string): string => listOf(`coalesce(${column}::text, 'null')`);
   return query<ActionsRow>(
     `select date, ${listOf('asset_id')} as assets, ${numbersOf('dividend')} as dividends,
        ${numbersOf('split_factor')} as splits, ${numbersOf('shares')} as shares
      from corporate_actions
-     where asset_id = any($1::int[]) and date > coalesce($2::date, '-infinity') and date <= $3
+     where asset_id = any($1::int[]) and date between $2 and $3
      group by date order by date`,
-    [assets, after, to],
+    [assets, from, to],
   );
 };
 
@@ -90,6 +100,41 @@ const actionsOf = ({ date, ...texts }: ActionsRow): MarketAction[] => {
   }));
 };
 
+const dayWithoutCloses = (row: ActionsRow): MarketDay => ({
+  date: row.date,
+  assets: [],
+  closes: [],
+  actions: actionsOf(row),
+});
+
+/**
+ * The days with actions from `from` on and before `end`, for which no closes are read. One statement reads as many days as
+ * one of closes, because an asset has at most one action on a day.
+ */
+const actionDays = async function* (
+  transaction: Query,
+  assets: string,
+  { from, end, daysPerRead }: { readonly from: string; readonly end: string; readonly daysPerRead: number },
+): AsyncGenerator<MarketDay> {
+  for (let start = from; start < end; start = addDays(start, daysPerRead)) {
+    const until = [addDays(start, daysPerRead - 1), addDays(end, -1)].toSorted()[0]!;
+    for (const row of await readActions(transaction, assets, start, until)) yield dayWithoutCloses(row);
+  }
+};
+
+/** The days of one read with their closes and actions. The closes and actions of each day are parsed when it is its turn. */
+const daysOf = function* (rows: readonly ClosesRow[], actions: readonly ActionsRow[]): Generator<MarketDay> {
+  let next = 0;
+  for (const { date, assets, closes } of rows) {
+    for (; next < actions.length && actions[next]!.date < date; next += 1) yield dayWithoutCloses(actions[next]!);
+    const ofDay = actions[next]?.date === date ? actions[next] : undefined;
+    const own = ofDay ? actionsOf(ofDay) : [];
+    if (ofDay) next += 1;
+    yield { date, actions: own, assets: JSON.parse(assets) as number[], closes: JSON.parse(closes) as number[] };
+  }
+  for (; next < actions.length; next += 1) yield dayWithoutCloses(actions[next]!);
+};
+
 export type DaysRequest = {
   readonly assets: readonly number[];
   /** Only later days are read. Null: from the first day on. */
@@ -101,36 +146,36 @@ export type DaysRequest = {
 };
 
 /**
- * The days on which the assets have closes, oldest first. The closes of some days are in memory as text, those of one day
- * as numbers. The event loop gets a turn between two days when the work with them has lasted.
+ * The days on which the assets have closes or actions, oldest first. The closes and actions of some days are in memory as
+ * text, those of one day as numbers. The event loop gets a turn between two days when the work with them has lasted.
  */
 export const marketDays = async function* (transaction: Query, request: DaysRequest): AsyncGenerator<MarketDay> {
-  const { assets, after, to, signal } = request;
+  const { assets, to, signal } = request;
   const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
-  const span = await spanOf(transaction, request, daysPerRead);
-  if (!span) return;
-  const last = to !== null && to < span.last ? to : span.last;
   const ids = arrayLiteral(assets);
   const turns = createTurns({ signal });
-  let pending: ActionsRow[] = [];
-  let actionsUntil = after;
-  let from: string | undefined = span.first;
-  while (from !== undefined && from <= last) {
+  let span = await spanOf(transaction, request, daysPerRead);
+  if (!span) return;
+  const last = to !== null && to < span.last ? to : span.last;
+  while (span && span.first <= last) {
     signal?.throwIfAborted();
-    const until = addDays(from, daysPerRead - 1);
+    const { first, firstAction } = span;
+    for await (const day of actionDays(transaction, ids, { from: firstAction ?? first, end: first, daysPerRead })) {
+      yield day;
+      await turns.give();
+    }
+    const until = addDays(first, daysPerRead - 1);
     const end = until < last ? until : last;
-    const rows = await readCloses(transaction, ids, from, end);
-    pending = pending.concat(await readActions(transaction, ids, actionsUntil, end));
-    actionsUntil = end;
-    for (const { date, assets: dayAssets, closes } of rows) {
-      const later = pending.findIndex((each) => each.date > date);
-      const actions = (later === -1 ? pending : pending.slice(0, later)).flatMap(actionsOf);
-      pending = later === -1 ? [] : pending.slice(later);
-      yield { date, actions, assets: JSON.parse(dayAssets) as number[], closes: JSON.parse(closes) as number[] };
+    const rows = await readCloses(transaction, ids, first, end);
+    for (const day of daysOf(rows, await readActions(transaction, ids, first, end))) {
+      yield day;
       await turns.give();
     }
     // After days without closes the next day with one is looked up, because a series can have a gap of centuries.
     if (end === last) return;
-    from = rows.length > 0 ? addDays(end, 1) : (await storedSpan(transaction, assets, end))?.first;
+    span =
+      rows.length > 0
+        ? { first: addDays(end, 1), last, firstAction: null }
+        : await storedSpan(transaction, assets, end);
   }
 };

@@ -20,12 +20,18 @@ export type ExplainedDay = {
   readonly value: number;
   readonly divisor: number | null;
   readonly constituents: readonly ExplainedConstituent[];
+  /** The newest changes. */
   readonly events: readonly {
     readonly type: IndexChange['kind'];
     readonly symbol?: string;
     readonly amount?: number;
   }[];
+  /** Number of changes, also of those that are not listed. */
+  readonly events_total: number;
 };
+
+/** An answer lists so many changes, because the number of actions before a bar has no limit, and anybody may ask. */
+const maxListedEvents = 1_000;
 
 export type CalculatedDay = {
   readonly state: IndexState;
@@ -81,10 +87,11 @@ export const explainedDay = (plan: IndexPlan, calculated: CalculatedDay): Explai
         ...(dividend !== undefined && { dividend }),
       };
     }),
-    events: result.changes.map((change) => ({
+    events: result.changes.slice(-maxListedEvents).map((change) => ({
       type: change.kind,
       ...(change.position !== undefined && { symbol: symbolOf(change.position) }),
       ...('amount' in change && { amount: change.amount }),
     })),
+    events_total: result.changes.length,
   };
 };

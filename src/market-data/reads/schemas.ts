@@ -105,7 +105,10 @@ export const indexExplanationSchema = z
     events: z
       .array(indexEventSchema)
       .readonly()
-      .describe('What changed after the bar before. `amount`: cash, new shares for one old share, or number of shares'),
+      .describe(
+        'What changed after the bar before, the newest 1,000. `amount`: cash, new shares for one old share, or number of shares',
+      ),
+    events_total: count.describe('Number of changes, also of those that are not listed'),
   })
   .meta({ id: 'IndexExplanation', description: 'How the value of a day follows from prices, shares and divisor' });
 

@@ -226,3 +226,27 @@ test('prices are in shares of today by default, and as they came with adjusted=f
   t.regex(other.headers.get('Cache-Status') ?? '', /miss/);
   t.is((await call('/api/v1/assets/AAA/prices?adjusted=maybe')).status, 422);
 });
+
+test('an explanation lists the newest 1,000 events and their number, and many more actions are joined', async (t) => {
+  const { get, admin, refreshes } = await setupPrices(t);
+  const explainAfter = async (actions: number): Promise<IndexExplanation> => {
+    await admin.query(
+      `insert into corporate_actions (asset_id, date, shares)
+       select id, date '2020-01-01' - n, 1000 + n from asset, generate_series(1, $1::int) as n where symbol = 'AAA'
+       on conflict do nothing`,
+      [actions],
+    );
+    await admin.query('update market_index set calculation = null');
+    t.is((await refreshes.run({ universe: 'desk', trigger: 'request' })).status, 'succeeded');
+    return get<IndexExplanation>('/indexes/CW/explain?date=2020-01-01');
+  };
+  const before = await get<IndexExplanation>('/indexes/CW/explain?date=2020-01-01');
+  t.is(before.events_total, before.events.length);
+  const many = await explainAfter(3_000);
+  t.is(many.events_total, before.events_total + 3_000);
+  t.is(many.events.length, 1_000);
+  t.deepEqual(many.events.slice(-before.events.length), before.events);
+  const joined = await explainAfter(9_000);
+  t.true(joined.events_total < 2_000, `${joined.events_total} events`);
+  t.deepEqual(joined.constituents, before.constituents);
+});

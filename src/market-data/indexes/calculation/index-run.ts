@@ -2,10 +2,11 @@ import type { IndexPlan } from './index-plan.ts';
 import { encodeState, type IndexState } from './index-state.ts';
 import type { ConstituentAction, IndexChange, IndexDay, StepResult } from './index-day.ts';
 import { stepIndex } from './index-step.ts';
+import { createPendingActions } from './pending-actions.ts';
 
 export type MarketAction = Omit<ConstituentAction, 'position'> & { readonly asset: number };
 
-/** The closes of one day, and the actions after the day before and until this day. */
+/** The closes of one day, and the actions after the day before and until this day. A day with actions can have no closes. */
 export type MarketDay = {
   readonly date: string;
   readonly assets: readonly number[];
@@ -40,13 +41,24 @@ const divisorChange = (date: string, result: StepResult): DivisorChange | undefi
   return { date, before: before > 0 ? before : null, after, causes };
 };
 
+/** About the memory of one point and of one change of the divisor. */
+const pointBytes = 100;
+const divisorBytes = 300;
+
+type Results = {
+  readonly points: readonly IndexPoint[];
+  readonly divisors: readonly DivisorChange[];
+  readonly checkpoints: readonly Checkpoint[];
+};
+
 /** Calculates one index day by day. Days at or before that of the state are ignored, and so are other assets. */
 export const createIndexRun = (plan: IndexPlan, assets: readonly number[], state: IndexState) => {
   const positions = new Map(assets.map((asset, position) => [asset, position]));
-  const points: IndexPoint[] = [];
-  const divisors: DivisorChange[] = [];
-  const checkpoints: Checkpoint[] = [];
-  let pending: ConstituentAction[] = [];
+  let points: IndexPoint[] = [];
+  let divisors: DivisorChange[] = [];
+  let checkpoints: Checkpoint[] = [];
+  let checkpointBytes = 0;
+  const pending = createPendingActions();
   let waiting: IndexDay | undefined;
   // The first state comes from a checkpoint, or is empty.
   let kept = state.date;
@@ -55,7 +67,9 @@ export const createIndexRun = (plan: IndexPlan, assets: readonly number[], state
     const { date, ordinal } = state;
     if (kept === date) return;
     kept = date;
-    checkpoints.push({ date, ordinal, state: encodeState(state) });
+    const bytes = encodeState(state);
+    checkpoints.push({ date, ordinal, state: bytes });
+    checkpointBytes += bytes.length;
   };
 
   const calculate = (day: IndexDay): StepResult => {
@@ -69,24 +83,22 @@ export const createIndexRun = (plan: IndexPlan, assets: readonly number[], state
   };
 
   const dayOf = (day: MarketDay): IndexDay | undefined => {
+    // Numbers of shares are in force from their day on, so actions count that are earlier than the first bar.
+    for (const { asset, ...action } of day.actions) {
+      const position = positions.get(asset);
+      if (position !== undefined) pending.add({ ...action, position });
+    }
+    const isTooEarly = plan.pricesFrom !== undefined && day.date < plan.pricesFrom;
+    if (isTooEarly || day.assets.length === 0) return undefined;
     const closes = new Float64Array(assets.length).fill(NaN);
     let isPriced = false;
-    const isTooEarly = plan.pricesFrom !== undefined && day.date < plan.pricesFrom;
-    // Numbers of shares are in force from their day on, so actions count that are earlier than the first bar.
-    for (const [index, asset] of isTooEarly ? [] : day.assets.entries()) {
+    for (const [index, asset] of day.assets.entries()) {
       const position = positions.get(asset);
       if (position === undefined) continue;
       closes[position] = day.closes[index]!;
       isPriced = true;
     }
-    for (const { asset, ...action } of day.actions) {
-      const position = positions.get(asset);
-      if (position !== undefined) pending.push({ ...action, position });
-    }
-    if (!isPriced) return undefined;
-    const actions = pending;
-    pending = [];
-    return { date: day.date, closes, actions };
+    return isPriced ? { date: day.date, closes, actions: pending.take() } : undefined;
   };
 
   return {
@@ -115,7 +127,14 @@ export const createIndexRun = (plan: IndexPlan, assets: readonly number[], state
       keepCheckpoint();
       return { day, result, closesBefore };
     },
-    results: () => ({ points, divisors, checkpoints }),
+    /** About the memory of the results that were not taken yet. */
+    resultBytes: (): number => points.length * pointBytes + divisors.length * divisorBytes + checkpointBytes,
+    /** The results since the last call. The caller writes them in parts, because those of all days can be too many. */
+    results: (): Results => {
+      const results = { points, divisors, checkpoints };
+      [points, divisors, checkpoints, checkpointBytes] = [[], [], [], 0];
+      return results;
+    },
   };
 };
 
