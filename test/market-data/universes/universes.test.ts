@@ -284,6 +284,6 @@ test('a weight whose ratio to others can be infinite is refused with its remedy'
   t.is(response.status, 422);
   const problem = await errorOf(response);
   t.true(pointers(problem).includes('/indexes/0/constituents/0/weight'));
-  t.regex(JSON.stringify(problem), /Must be at least 1e-9: send a larger weight, or remove the constituent/);
+  t.regex(JSON.stringify(problem), /weight must be at least 1e-9: send a larger weight, or remove the constituent/);
   t.is((await put('desk', definition(1e-9))).status, 201);
 });
