@@ -89,6 +89,8 @@ const maxStartAttempts = 5;
 const startRetryMs = 100;
 const defaultMaxSeconds = 900;
 const daySeconds = 86_400;
+/** Ended jobs count in no quota of a caller, and one account can have 300 of them end in a minute. Each removal takes those of a few minutes, in one statement. */
+const [keptSeconds, removalSeconds] = [3_600, 300];
 /** The health status is `degraded` for this time after a failed statement of the queues. */
 const degradedMs = 5_000;
 /** Time for aborted jobs to store their outcome. */
@@ -140,6 +142,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
       // A dead worker must be detected soon after the heartbeat timeout, so the check runs four times within it.
       superviseIntervalSeconds: Math.ceil(deps.heartbeatSeconds / 4),
       monitorIntervalSeconds: Math.ceil(deps.heartbeatSeconds / 4),
+      maintenanceIntervalSeconds: removalSeconds,
     });
     boss.on('error', onError);
     return boss;
@@ -156,6 +159,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
         expireInSeconds: Math.min(daySeconds, settingsOf(name).maxSeconds ?? defaultMaxSeconds),
         heartbeatSeconds: deps.heartbeatSeconds,
         deadLetter: deadLetterQueue,
+        deleteAfterSeconds: keptSeconds,
       };
       if (existing.has(name)) {
         const { heartbeatSeconds: _, ...changeable } = settings;

@@ -1,0 +1,20 @@
+import test from 'ava';
+import { eventually } from '#testkit/eventually.ts';
+import { idle, setup } from './setup.ts';
+
+test('ended jobs stay for an hour, also in queues of an earlier release', async (t) => {
+  const { admin, database, make } = await setup(t);
+  const first = make();
+  await first.start(idle);
+  await first.close({ graceMs: 0 });
+  await admin.query('update pgboss.queue set deletion_seconds = 604800');
+  const jobs = make();
+  await jobs.start(idle);
+  await database.unitOfWork.run({ operation: 'refresh.record' }, (transaction) =>
+    jobs.enqueue(transaction, 'refresh', { key: 'a', data: {} }),
+  );
+  const ended = (): Promise<Record<string, unknown>[]> =>
+    admin.query(`select deletion_seconds from pgboss.job where name = 'refresh' and state = 'completed'`);
+  await eventually(async () => (await ended()).length === 1, 'the job has ended');
+  t.deepEqual(await ended(), [{ deletion_seconds: 3_600 }]);
+});
