@@ -17,7 +17,7 @@ const three = 'from generate_series(1, 3)';
 /** The tables whose rows are removed after a time, other than with a row of another table. */
 export const agedTables = (): readonly string[] =>
   Object.entries(tableBounds)
-    .filter(([, { removed }]) => /RETENTION_SCHEDULE|AUTH_CLEANUP_MINUTES|\bdays\b/.test(removed))
+    .filter(([, { removed }]) => /RETENTION_SCHEDULE|AUTH_CLEANUP_MINUTES|\bdays\b|\bhour after\b/.test(removed))
     .map(([name]) => name);
 
 /** The tables that keep their rows for ever, so that their growth is reported and not judged. */
