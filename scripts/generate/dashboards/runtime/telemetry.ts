@@ -1,4 +1,4 @@
-import { of, sumRate, type RowSpec } from '../spec.ts';
+import { highest, of, sumRate, type RowSpec } from '../spec.ts';
 
 /** Lost telemetry, which the other dashboards cannot show. */
 export const telemetry: RowSpec = {
@@ -13,7 +13,7 @@ export const telemetry: RowSpec = {
       unit: 'events/s',
       queries: [
         {
-          expr: sumRate(of('volwatch_telemetry_dropped_total'), 'signal, reason'),
+          expr: highest(sumRate(of('volwatch_telemetry_dropped_total'), 'signal, reason'), 'signal, reason'),
           legend: '{{signal}} {{reason}}',
         },
       ],
