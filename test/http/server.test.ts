@@ -5,20 +5,12 @@ import test from 'ava';
 import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { jsonBody, serve } from './support.ts';
+import { openRoute, jsonBody, serve } from './support.ts';
 
 const started = new EventTarget();
-const common = {
-  tag: 'test',
-  summary: 'For tests',
-  auth: 'public',
-  rateLimit: 'none',
-  load: 'none',
-  errors: [],
-} as const;
 const routes = [
   defineRoute({
-    ...common,
+    ...openRoute,
     method: 'GET',
     path: '/slow',
     request: {},
@@ -31,7 +23,7 @@ const routes = [
     },
   }),
   defineRoute({
-    ...common,
+    ...openRoute,
     method: 'GET',
     path: '/waits',
     request: {},
@@ -44,7 +36,7 @@ const routes = [
     },
   }),
   defineRoute({
-    ...common,
+    ...openRoute,
     method: 'GET',
     path: '/gives-up',
     request: {},
@@ -56,7 +48,7 @@ const routes = [
     },
   }),
   defineRoute({
-    ...common,
+    ...openRoute,
     method: 'POST',
     path: '/echo',
     request: { body: z.strictObject({ n: z.number() }) },

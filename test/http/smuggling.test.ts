@@ -3,19 +3,11 @@ import { z } from 'zod';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { openSocket } from '#testkit/raw-sockets.ts';
-import { serve } from './support.ts';
+import { openRoute, serve } from './support.ts';
 
-const common = {
-  tag: 'test',
-  summary: 'For tests',
-  auth: 'public',
-  rateLimit: 'none',
-  load: 'none',
-  errors: [],
-} as const;
 const routes = [
   defineRoute({
-    ...common,
+    ...openRoute,
     method: 'POST',
     path: '/echo',
     request: { body: z.strictObject({ n: z.number() }) },
@@ -23,7 +15,7 @@ const routes = [
     handler: async ({ body }) => ({ status: 200, body }),
   }),
   defineRoute({
-    ...common,
+    ...openRoute,
     method: 'GET',
     path: '/smuggled',
     request: {},

@@ -171,6 +171,16 @@ export const jsonBody = (body: unknown, headers: Record<string, string> = {}): R
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });
 
+/** The members of a route for everybody without limits. */
+export const openRoute = {
+  tag: 'test',
+  summary: 'For tests',
+  auth: 'public',
+  rateLimit: 'none',
+  load: 'none',
+  errors: [],
+} as const;
+
 /** A GET route for everybody, with an empty answer after `work`. */
 export const publicRoute = (
   path: `/${string}`,
@@ -178,14 +188,10 @@ export const publicRoute = (
   rateLimit: 'none' | 'caller' = 'none',
 ) =>
   defineRoute({
-    tag: 'test',
-    summary: 'A route of a test',
+    ...openRoute,
     method: 'GET',
     path,
-    auth: 'public',
     rateLimit,
-    load: 'none',
-    errors: [],
     request: {},
     responses: { 200: z.strictObject({}) },
     handler: async () => {

@@ -50,7 +50,6 @@ const findActive = async ({ em }: Transaction, id: string) => {
   return client;
 };
 
-/** The commands of operators on OAuth clients. */
 /**
  * The clock of the operator's machine can be behind, and a token with the former secret can be issued until the commit. Nobody has the new secret so early.
  */
@@ -60,6 +59,7 @@ const endOfTokens = async ({ query }: Transaction, now: Date): Promise<Date> => 
   return new Date(Math.max(now.getTime(), new Date(database!.now).getTime()) + commitMs);
 };
 
+/** The commands of operators on OAuth clients. */
 export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
   const { unitOfWork, hasher, audit, clock, removeDataOf } = deps;
   const reads = createClientReads(deps);

@@ -19,21 +19,23 @@ export type Storage = {
 
 /** Max pool size on a serverless platform, because many instances share a small database. */
 const maxServerlessPool = 4;
+const capped = ({ DATABASE_MODE }: Config, size: number): number =>
+  DATABASE_MODE === 'serverless' ? Math.min(size, maxServerlessPool) : size;
+
 const poolSize = (config: Config): number => {
   const size = config.ROLE === 'worker' ? config.DATABASE_WORKER_POOL_MAX : config.DATABASE_POOL_MAX;
-  return config.DATABASE_MODE === 'serverless' ? Math.min(size, maxServerlessPool) : size;
+  return capped(config, size);
 };
 
 /** Changes of universes, and the start, which ends the records of dead processes. */
 const otherLocks = 2;
 /** Each running refresh, upload and job of prices holds a lock, and so many of them run in this process. */
 const lockPoolSize = (config: Config): number => {
-  const { ROLE, DATABASE_MODE, JOBS_CONCURRENCY, REFRESHES_LIMIT, UPLOADS_LIMIT } = config;
+  const { ROLE, JOBS_CONCURRENCY, REFRESHES_LIMIT, UPLOADS_LIMIT } = config;
   const jobs = ROLE === 'api' ? 0 : JOBS_CONCURRENCY;
   const uploads = ROLE === 'worker' ? 0 : UPLOADS_LIMIT;
   const refreshes = ROLE === 'all' ? REFRESHES_LIMIT : 0;
-  const size = jobs + uploads + refreshes + otherLocks;
-  return DATABASE_MODE === 'serverless' ? Math.min(size, maxServerlessPool) : size;
+  return capped(config, jobs + uploads + refreshes + otherLocks);
 };
 
 /** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */

@@ -106,7 +106,6 @@ const createSlots = (limit: number, callerPercent: number) => {
   const byNetwork = createShares({ limit, callerPercent: percent, minAmount: 1, extra });
   return {
     isFull: () => byCaller.total() >= limit + extra,
-    total: byCaller.total,
     check: (caller: Caller): Refusal | undefined =>
       byCaller.check(caller.key) ?? byNetwork.check(countedSite(caller.clientIp)),
     /** @returns the slot, or why there is none */

@@ -37,7 +37,7 @@ export const isCron = (cron: string): boolean =>
 export const minMinutesBetweenRuns = 15;
 
 /** Whether the minutes of the expression are so far apart, also across the end of an hour. */
-export const isRareEnough = (cron: string): boolean => {
+export const hasMinPause = (cron: string): boolean => {
   const minutes = CronExpressionParser.parse(cron).fields.minute.values.map(Number);
   return minutes.every((minute, index) => (minutes[index + 1] ?? minutes[0]! + 60) - minute >= minMinutesBetweenRuns);
 };

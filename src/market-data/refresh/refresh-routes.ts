@@ -90,7 +90,6 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     load: 'read',
     path: '/refreshes',
     summary: 'Refreshes, newest first',
-    // Newer refreshes than the last day are looked at too.
     request: { query: listQuery(refreshSchema) },
     responses: { 200: listOf(refreshSchema) },
     fields: true,

@@ -7,7 +7,7 @@ import { checkIndex, refuseRepeated, type Refuse } from './index-rules.ts';
 import { exchanges } from '#src/kernel/trading-days/exchanges.ts';
 import { intervals } from '../series/periods.ts';
 import { nameParameter } from '#src/kernel/lists/name-parameter.ts';
-import { isCron, isRareEnough, minMinutesBetweenRuns, runsEachMonth } from '#src/kernel/time/schedules.ts';
+import { isCron, hasMinPause, minMinutesBetweenRuns, runsEachMonth } from '#src/kernel/time/schedules.ts';
 import { isTimeZone } from '#src/kernel/time/time-zones.ts';
 import { singleLinePattern } from '#src/kernel/single-line.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
@@ -84,7 +84,7 @@ const scheduleSchema = z
         ),
         abort: true,
       })
-      .refine(isRareEnough, {
+      .refine(hasMinPause, {
         error: withRefused(`Must run at most each ${minMinutesBetweenRuns} minutes, such as */15 * * * *`),
         abort: true,
       })

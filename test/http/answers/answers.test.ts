@@ -14,19 +14,11 @@ import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { startSlowReader } from '#testkit/slow-reader.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { serve } from '../support.ts';
+import { openRoute, serve } from '../support.ts';
 
 const megabyte = 2 ** 20;
 /** More than the kernel takes for a client that does not read. */
 const largeBytes = 16 * megabyte;
-const common = {
-  tag: 'test',
-  summary: 'For tests',
-  auth: 'public',
-  rateLimit: 'none',
-  load: 'none',
-  errors: [],
-} as const;
 const bytes = z.custom<Buffer | AnswerPieces>();
 
 const openBytes = 100_000;
@@ -50,7 +42,7 @@ const start = async (t: ExecutionContext, options: Partial<AnswersDeps> = {}) =>
   });
   const get = (path: `/${string}`, body: () => Buffer | AnswerPieces, other: Partial<Route> = {}): Route =>
     defineRoute({
-      ...common,
+      ...openRoute,
       method: 'GET',
       path,
       ...other,
@@ -261,7 +253,7 @@ test('an answer is known to be sent, or to be cut', async (t) => {
   const { port } = await serve(t, {
     routes: [
       defineRoute({
-        ...common,
+        ...openRoute,
         method: 'GET',
         path: '/whole',
         produces: 'text/plain',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
 import { createAnswers } from '#src/http/answers/answers.ts';
@@ -7,7 +8,7 @@ import { recordAbuse } from '#testkit/abuse.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { startSlowReader } from '#testkit/slow-reader.ts';
-import { serve } from '../support.ts';
+import { openRoute, serve } from '../support.ts';
 
 const request = 'GET /api/v1/large HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -23,12 +24,7 @@ const setup = (trustedProxies: readonly string[] = []) => {
     abuse,
   });
   const large = defineRoute({
-    tag: 'test',
-    summary: 'For tests',
-    auth: 'public',
-    rateLimit: 'none',
-    load: 'none',
-    errors: [],
+    ...openRoute,
     method: 'GET',
     path: '/large',
     produces: 'text/plain',
@@ -67,7 +63,7 @@ test('the connections of a trusted proxy make no room', async (t) => {
   // Longer than the time after which a client that does not read makes room.
   for (const end = performance.now() + 4_000; performance.now() < end;) {
     t.is(await call('/api/v1/none').catch(() => undefined), undefined);
-    await new Promise((done) => setTimeout(done, 200));
+    await sleep(200);
   }
   t.deepEqual(abuse.kinds, []);
 });

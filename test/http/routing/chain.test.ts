@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import { jsonBody, serve } from '../support.ts';
+import { openRoute, jsonBody, serve } from '../support.ts';
 import { routes } from './routes.ts';
 
 test('OPTIONS, CORS for listed origins only', async (t) => {
@@ -53,12 +53,7 @@ test('CSRF comes before validation: a bad body without a CSRF token is 403, and 
   const route = defineRoute({
     method: 'POST',
     path: '/guarded',
-    tag: 'test',
-    summary: 'For tests',
-    auth: 'public',
-    rateLimit: 'none',
-    load: 'none',
-    errors: [],
+    ...openRoute,
     request: { body: z.strictObject({ spot: z.number() }) },
     responses: { 204: null },
     handler: async () => {
@@ -92,12 +87,7 @@ test('a GET route that stores something is checked like a change', async (t) => 
       method: 'GET',
       path,
       ...(storesOnGet && { storesOnGet }),
-      tag: 'test',
-      summary: 'For tests',
-      auth: 'public',
-      rateLimit: 'none',
-      load: 'none',
-      errors: [],
+      ...openRoute,
       request: {},
       responses: { 204: null },
       handler: async () => ({ status: 204 as const, body: null }),

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isCron, isRareEnough, nextRun, periodMs, runsEachMonth } from '#src/kernel/time/schedules.ts';
+import { isCron, hasMinPause, nextRun, periodMs, runsEachMonth } from '#src/kernel/time/schedules.ts';
 
 const at = (instant: string): Date => new Date(instant);
 
@@ -42,10 +42,10 @@ test('expressions of five fields', (t) => {
 
 test('an expression that runs more often than each 15 minutes is found', (t) => {
   for (const cron of ['*/15 * * * *', '0 5 * * 1-5', '0,15,30,45 9 * * *', '7-59/20 * * * *', '59 * * * *']) {
-    t.true(isRareEnough(cron), cron);
+    t.true(hasMinPause(cron), cron);
   }
   for (const cron of ['* * * * *', '*/14 * * * *', '0,14 5 * * *', '0,50 * * * *', '0-1 0 1 * *']) {
-    t.false(isRareEnough(cron), cron);
+    t.false(hasMinPause(cron), cron);
   }
 });
 
