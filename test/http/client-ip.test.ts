@@ -5,14 +5,15 @@ import { readAddress } from '#src/http/server/forwarded-entries.ts';
 import { recordLogger } from '#testkit/redis.ts';
 
 const trustedProxies = ['10.0.0.0/8', '127.0.0.1', 'fd00::/8'];
+const requestOf = (remoteAddress: string, headers: ForwardedHeaders) => ({ headers, socket: { remoteAddress } });
 const setup = (header?: 'either' | 'x-forwarded-for' | 'forwarded') => {
   const { logger, lines } = recordLogger();
   const clientIp = createClientIp({ trustedProxies, logger, ...(header && { header }) });
   return {
     lines,
-    from: (peer: string, headers: ForwardedHeaders) => clientIp(peer, headers),
-    xff: (peer: string, value: string) => clientIp(peer, { 'x-forwarded-for': value }),
-    forwarded: (value: string) => clientIp('127.0.0.1', { forwarded: value }),
+    from: (peer: string, headers: ForwardedHeaders) => clientIp(requestOf(peer, headers)),
+    xff: (peer: string, value: string) => clientIp(requestOf(peer, { 'x-forwarded-for': value })),
+    forwarded: (value: string) => clientIp(requestOf('127.0.0.1', { forwarded: value })),
   };
 };
 
@@ -24,7 +25,10 @@ test('X-Forwarded-For is believed of trusted proxies only, from the right', (t) 
   t.is(xff('127.0.0.1', '6.6.6.6, 198.51.100.1, 10.1.2.3'), '198.51.100.1');
   t.is(xff('fd00::1', '2001:db8::7'), '2001:db8::7');
   t.is(xff('127.0.0.1', 'nonsense'), '127.0.0.1');
-  t.is(createClientIp({ trustedProxies: [] })('127.0.0.1', { 'x-forwarded-for': '198.51.100.1' }), '127.0.0.1');
+  t.is(
+    createClientIp({ trustedProxies: [] })(requestOf('127.0.0.1', { 'x-forwarded-for': '198.51.100.1' })),
+    '127.0.0.1',
+  );
   t.throws(() => createClientIp({ trustedProxies: ['proxy.example'] }));
 });
 
@@ -86,6 +90,31 @@ test('empty elements of the list mean nothing', (t) => {
   t.is(xff('127.0.0.1', ' , 198.51.100.1, ,'), '198.51.100.1');
   t.is(xff('127.0.0.1', ''), '127.0.0.1');
   t.deepEqual(lines, []);
+});
+
+test('the header is not read of other peers, and not beyond the entries of the proxies', (t) => {
+  const unread = {
+    socket: { remoteAddress: '203.0.113.9' },
+    get headers(): ForwardedHeaders {
+      throw new Error('the header was read');
+    },
+  };
+  const clientIp = createClientIp({ trustedProxies });
+  t.is(clientIp(unread), '203.0.113.9');
+  for (const [name, text] of [
+    ['x-forwarded-for', `${'1,'.repeat(7_000)}198.51.100.1, 10.1.2.3`],
+    ['forwarded', `${'a,'.repeat(7_000)}for=198.51.100.1, for=10.1.2.3`],
+  ] as const) {
+    let pieces = 0;
+    const header = Object.assign(Object(text) as string, {
+      slice: (start: number, end: number): string => {
+        pieces += 1;
+        return text.slice(start, end);
+      },
+    });
+    t.is(clientIp(requestOf('127.0.0.1', { [name]: header })), '198.51.100.1');
+    t.is(pieces, 2);
+  }
 });
 
 test('Forwarded is read from the right, with quotes, brackets, ports and other parameters', (t) => {

@@ -78,7 +78,23 @@ for (const [name, bytes] of ambiguous) {
     t.is(answer.split('HTTP/1.1 ').length - 1, 1, answer);
     t.false(answer.includes('reached'));
   });
+
+  test(`refuses ${name} behind another request, and answers nothing behind it`, async (t) => {
+    const { raw } = await serve(t, { routes });
+    const answer = await raw(post('Content-Length: 7', '{"n":1}') + bytes, 5_000);
+    t.false(answer.includes('reached'), answer);
+    const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
+    // The parser refuses some of them before the first request is answered.
+    t.true(['200,400', '400'].includes(statuses.join()), answer);
+  });
 }
+
+test('an empty body with a coding before chunked is the last one of its connection too', async (t) => {
+  const { raw } = await serve(t, { routes });
+  const answer = await raw(post('Transfer-Encoding: gzip, chunked', '0\r\n\r\n') + smuggled, 5_000);
+  t.regex(answer, /^HTTP\/1\.1 400 /);
+  t.false(answer.includes('reached'), answer);
+});
 
 test('what is not ambiguous is two requests: pipelined, each with its own answer', async (t) => {
   const { raw } = await serve(t, { routes });

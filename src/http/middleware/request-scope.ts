@@ -182,7 +182,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
   return async (ctx, next) => {
     const waitedMs = startWaitOf(ctx.req);
     const started = clock.monotonic() - waitedMs;
-    const { headers, socket } = ctx.req;
+    const { headers } = ctx.req;
     const { method: sentMethod, path: sentPath } = ctx;
     const method = methodLabel(sentMethod);
     const match = routing.match(sentMethod, sentPath);
@@ -192,7 +192,7 @@ export const requestScope = (deps: RequestScopeDeps): HttpMiddleware => {
     // The trace id is all zeros when no tracer is registered.
     const isTraced = spanContext.traceId !== INVALID_TRACEID;
     const traceId = isTraced ? spanContext.traceId : traceIdFrom(headers['traceparent']);
-    const ip = clientIp(socket.remoteAddress, headers);
+    const ip = clientIp(ctx.req);
     const isStream = match.kind === 'route' && match.route.declaration.streamBody === true;
     const request = new RequestScope(ctx.req, ctx.res, ip, traceId, isStream ? streamDeadlineMs : deadlineMs);
     ctx.state.request = request;

@@ -10,7 +10,13 @@ export type ForwardedHeaders = {
   readonly forwarded?: string | string[] | undefined;
 };
 
-export type ClientIp = (peer: string | undefined, headers: ForwardedHeaders) => string;
+/** What is needed of a request. Node makes the map of all header fields when `headers` is read first, which takes as long as a parse. */
+type ForwardedRequest = {
+  readonly headers: ForwardedHeaders;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+};
+
+export type ClientIp = (request: ForwardedRequest) => string;
 
 export type ClientIpOptions = {
   /** Addresses or CIDRs. */
@@ -63,18 +69,18 @@ export const createClientIp = ({
     );
   };
 
-  const hopsOf = (headers: ForwardedHeaders): { readonly name: string; readonly entries: readonly string[] } => {
+  const hopsOf = (headers: ForwardedHeaders): { readonly name: string; readonly entries: Iterable<string> } => {
     const forwardedFor = header === 'forwarded' ? undefined : joined(headers['x-forwarded-for']);
     if (forwardedFor !== undefined) return { name: 'x-forwarded-for', entries: forwardedForEntries(forwardedFor) };
     const forwarded = header === 'x-forwarded-for' ? undefined : joined(headers.forwarded);
     return { name: 'forwarded', entries: forwarded === undefined ? [] : forwardedEntries(forwarded) };
   };
 
-  return (peer, headers) => {
-    let client = addressOf(peer ?? '');
+  return (request) => {
+    let client = addressOf(request.socket.remoteAddress ?? '');
     if (trustedProxies.length === 0 || !isTrusted(client)) return client;
-    const { name, entries } = hopsOf(headers);
-    for (const entry of entries.toReversed()) {
+    const { name, entries } = hopsOf(request.headers);
+    for (const entry of entries) {
       const address = readAddress(entry);
       if (address === undefined) {
         warn(name);

@@ -30,11 +30,21 @@ const canonical = (address: string): string => {
   return isIP(mapped) === 4 ? mapped : written;
 };
 
-/** Empty elements of a list mean nothing (RFC 9110, section 5.6.1). */
-const elementsOf = (header: string): readonly string[] => header.split(',').filter((each) => each.trim() !== '');
+/**
+ * The elements of a list, the last one first. A proxy adds its own at the end, and a client can write anything before it, so a reader that
+ * stops early must not take the time for all of them. Empty elements mean nothing (RFC 9110, section 5.6.1).
+ */
+const elementsFromEnd = function* (header: string): Generator<string, void, undefined> {
+  for (let end = header.length; end >= 0;) {
+    const comma = end === 0 ? -1 : header.lastIndexOf(',', end - 1);
+    const element = header.slice(comma + 1, end);
+    if (element.trim() !== '') yield element;
+    end = comma;
+  }
+};
 
-/** The entries of `X-Forwarded-For`. */
-export const forwardedForEntries = elementsOf;
+/** The entries of `X-Forwarded-For`, the last one first. */
+export const forwardedForEntries = elementsFromEnd;
 
 const noAddress = '';
 /** Two blanks that meet around an empty value would take quadratic time, so the value is trimmed and not matched with blanks. */
@@ -50,18 +60,23 @@ const forValueOf = (text: string): string | undefined => {
   return /["\s]/.test(value) ? undefined : value;
 };
 
+/** Max characters of an element that is looked at. Proxies write some 100. */
+const maxElementCharacters = 1_024;
+
 /**
- * The `for` parameters of `Forwarded` (RFC 7239), one for each element. An element without one, or with several, gives an
- * entry that is no address, because its proxy did not say whom it served.
+ * The `for` parameters of `Forwarded` (RFC 7239), one for each element, the last one first. An element without one, or with several, gives
+ * an entry that is no address, because its proxy did not say whom it served.
  *
  * Commas inside of quotes separate elements too. No address contains one, and a client could otherwise open a quote that
  * hides the element which the proxy adds after it.
  */
-export const forwardedEntries = (header: string): readonly string[] =>
-  elementsOf(header).map((element) => {
-    const found = element.split(';').flatMap((each) => {
+export const forwardedEntries = function* (header: string): Generator<string, void, undefined> {
+  for (const element of elementsFromEnd(header)) {
+    const parameters = element.length > maxElementCharacters ? [] : element.split(';');
+    const found = parameters.flatMap((each) => {
       const value = forValueOf(each);
       return value === undefined ? [] : [value];
     });
-    return found.length === 1 ? (found[0] ?? noAddress) : noAddress;
-  });
+    yield found.length === 1 ? (found[0] ?? noAddress) : noAddress;
+  }
+};

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { hasClearEnd } from '#src/kernel/connections/has-clear-end.ts';
 
 export type HeadLimits = {
   /** Max bytes of the request target. */
@@ -33,26 +34,16 @@ export const readTarget = (request: Pick<IncomingMessage, 'url'>): boolean => {
   return true;
 };
 
-/**
- * Node's parser takes every list of codings that ends in `chunked`, and also one in HTTP/1.0, which has no chunks. A proxy may see
- * another end of such a request (RFC 9112, section 6.1), or decode a coding that would be ignored here.
- * @throws AppError `malformed_request`
- */
-const checkTransferCoding = (httpVersion: string, coding: string | undefined): void => {
-  if (coding === undefined || (httpVersion === '1.1' && coding.trim().toLowerCase() === 'chunked')) return;
-  throw new AppError('malformed_request', 'The only transfer coding is chunked, and it needs HTTP/1.1');
-};
-
 /** Checks the request line and the header section. @throws AppError `uri_too_long`, `headers_too_large`, `malformed_request` */
-export const checkHead = (
-  { url = '', rawHeaders, httpVersion, headers }: IncomingMessage,
-  limits: HeadLimits,
-): void => {
+export const checkHead = (request: IncomingMessage, limits: HeadLimits): void => {
+  const { url = '', rawHeaders, httpVersion } = request;
   // Node takes a request line without a version as HTTP/0.9, which has no header section and so no Host.
   if (httpVersion !== '1.1' && httpVersion !== '1.0') {
     throw new AppError('malformed_request', 'The request line needs a version: HTTP/1.0 or HTTP/1.1');
   }
-  checkTransferCoding(httpVersion, headers['transfer-encoding']);
+  if (!hasClearEnd(request)) {
+    throw new AppError('malformed_request', 'The only transfer coding is chunked, and it needs HTTP/1.1');
+  }
   if (url.length > limits.urlBytes) {
     throw new AppError('uri_too_long', `The request target may have at most ${limits.urlBytes} bytes`);
   }

@@ -6,7 +6,7 @@ import { CountedRequest } from './counted-request.ts';
 /** Starts the requests of the API. Clients are told apart by the address that the limits count. */
 export const createRequestStarts = (clientIp: ClientIp): FairStarts =>
   createFairStarts({
-    clientOf: ({ socket, headers }) => countedAddress(clientIp(socket.remoteAddress, headers)),
+    clientOf: (request) => countedAddress(clientIp(request)),
     onWaited: (request, milliseconds) => {
       if (request instanceof CountedRequest) request.startWaitMs = milliseconds;
     },

@@ -4,6 +4,7 @@ import { createCounts } from '../counts.ts';
 import { asksForUpgrade } from './asks-for-upgrade.ts';
 import { createFairStarts, type FairStarts } from './fair-starts.ts';
 import { hasBody } from './has-body.ts';
+import { hasClearEnd } from './has-clear-end.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 type Pending = {
@@ -95,8 +96,9 @@ export const inOrder = (serve: Listener, options: PipelineOptions): Listener => 
 
   const start = (request: IncomingMessage, response: ServerResponse): void => {
     // Node's parser has dropped the bytes that came behind this request in the same piece of data. With the connection open, the
-    // answer of a later request would stand where the client waits for that of a lost one.
-    if (asksForUpgrade(request)) response.setHeader('Connection', 'close');
+    // answer of a later request would stand where the client waits for that of a lost one. What comes behind a request without a clear
+    // end may be a part of it.
+    if (asksForUpgrade(request) || !hasClearEnd(request)) response.setHeader('Connection', 'close');
     serve(request, response);
   };
 
