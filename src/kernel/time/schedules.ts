@@ -1,5 +1,6 @@
 import { CronExpressionParser } from 'cron-parser';
 import { dayMs } from '../calendar.ts';
+import { oneSpelling } from './time-zones.ts';
 
 /** When something is repeated: a five-field cron in the time of a zone of the IANA database. */
 export type Schedule = { readonly cron: string; readonly time_zone: string };
@@ -9,7 +10,7 @@ const cronShape = /^[\w*/,#-]+( [\w*/,#-]+){4}$/;
 const hasRandomField = /\bH\b/i;
 
 const parse = ({ cron, time_zone: tz }: Schedule, at: Date) =>
-  CronExpressionParser.parse(cron, { currentDate: at, tz });
+  CronExpressionParser.parse(cron, { currentDate: at, tz: oneSpelling(tz) });
 
 /** The first run after an instant, in milliseconds; undefined if the schedule never runs. */
 export const nextRun = (schedule: Schedule, after: Date): Date | undefined => {

@@ -50,8 +50,8 @@ export type MarketDataQueries = {
   /** Undefined for an unknown symbol. */
   readonly prices: (symbol: string, page: SeriesPage) => Promise<PriceBar[] | undefined>;
   /**
-   * The first closes, or those from `days` days before the last one on, with splits taken into account. Undefined for an
-   * unknown symbol.
+   * The newest `limit` closes, oldest first, or those of them from `days` days before the last one on, with splits taken into account.
+   * Undefined for an unknown symbol.
    */
   readonly closes: (symbol: string, days: number | null, limit: number) => Promise<readonly Close[] | undefined>;
   /** Bars of several assets, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
@@ -170,7 +170,7 @@ export const statements = {
       select json_agg(date order by date)::text as dates, json_agg(close order by date)::text as closes from (
         select date, close from price where asset_id = asset.id and date >= coalesce((
           select max(date) from price where asset_id = asset.id
-        ) - $2::int, '-infinity') order by date limit $3
+        ) - $2::int, '-infinity') order by date desc limit $3
       ) as bars
     ) as arrays where symbol = $1`,
   /** The first bar of each symbol has its splits. */

@@ -32,7 +32,9 @@ export const firstDayOfPeriod = (date: string, interval: Interval): string =>
 export const lastDayOfPeriod = (date: string, interval: Interval): string => {
   if (interval === '1day') return date;
   if (interval === '1week') return utcDay(new Date(Date.parse(`${mondayOf(date)}T00:00:00Z`) + 6 * dayMs));
-  const [year = 0, month = 0] = date.split('-').map(Number);
-  // `Date.UTC` counts months from 0, so `month` is the next month there. Day 0 is the last day of the month before.
-  return utcDay(new Date(Date.UTC(year, month, 0)));
+  // `Date.UTC` takes a year below 100 for one of the 20th century, so the date is parsed.
+  const end = new Date(`${date.slice(0, 7)}-01T00:00:00Z`);
+  // Day 0 is the last day of the month before.
+  end.setUTCMonth(end.getUTCMonth() + 1, 0);
+  return utcDay(end);
 };

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isTimeZone, isTimeZoneOrOffset, utcOf } from '#src/kernel/time/time-zones.ts';
+import { isTimeZone, isTimeZoneOrOffset, oneSpelling, utcOf } from '#src/kernel/time/time-zones.ts';
 
 const iso = (local: string, zone: string): string => new Date(utcOf(local, zone)).toISOString();
 
@@ -61,4 +61,11 @@ test.serial('a zone has one format, however its name is written, and an offset h
     t.true(isTimeZoneOrOffset(`+${String(spelling % 24).padStart(2, '0')}:${String(spelling % 60).padStart(2, '0')}`));
   }
   t.is(made, 1);
+});
+
+test('libraries get one spelling of a zone', (t) => {
+  const first = oneSpelling('Africa/Abidjan');
+  for (const written of ['AFRICA/ABIDJAN', 'africa/abidjan', 'Africa/abidjan']) t.is(oneSpelling(written), first);
+  t.is(first.toLowerCase(), 'africa/abidjan');
+  t.throws(() => oneSpelling('Mars/Olympus'), { instanceOf: RangeError });
 });

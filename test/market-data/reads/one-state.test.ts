@@ -91,3 +91,17 @@ test('an asset without prices and an index without values are empty lists, unkno
   t.is(await queries.closes('OLD', 90, 10), undefined);
   t.is(await queries.indexValues('OLD', page), undefined);
 });
+
+test('the closes beyond the limit that are left out are the oldest ones', async (t) => {
+  const queries = await setupAlternation(t);
+  const all = (await queries.closes('SPL', null, days))!.map(({ date }) => date);
+  t.is(all.length, days);
+  t.deepEqual(
+    (await queries.closes('SPL', null, days - 5))?.map(({ date }) => date),
+    all.slice(5),
+  );
+  t.deepEqual(
+    (await queries.closes('SPL', days, 3))?.map(({ date }) => date),
+    all.slice(-3),
+  );
+});

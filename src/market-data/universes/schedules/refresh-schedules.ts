@@ -6,6 +6,7 @@ import type { JobSchedule, JobSchedules } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { periodMs, runsEachMonth, type Schedule } from '#src/kernel/time/schedules.ts';
+import { oneSpelling } from '#src/kernel/time/time-zones.ts';
 import type { UniverseDocument } from '../universe-document.ts';
 import { changesTurn, definitionSql } from '../universe-rows.ts';
 
@@ -40,7 +41,7 @@ const jobOf = (universe: string, { cron, time_zone: timeZone }: Schedule): JobSc
   queue: 'refresh',
   key: universe,
   cron,
-  timeZone,
+  timeZone: oneSpelling(timeZone),
   data: { universe, trigger: 'schedule' },
 });
 
