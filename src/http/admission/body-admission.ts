@@ -2,9 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { createBodyMemory, type HeldBytes } from './body-memory.ts';
-import { createShares, type Caller, type Refusal } from './shares.ts';
-import { createWastedBytes } from './wasted-bytes.ts';
+import { createBodyMemory, type HeldBytes } from './bodies/body-memory.ts';
+import { createBodyPlaces } from './bodies/body-places.ts';
+import { createWastedBytes } from './bodies/wasted-bytes.ts';
+import type { Caller, Refusal } from './shares.ts';
 
 export type BodyAdmissionOptions = {
   /** Max bodies that are read at once. */
@@ -78,7 +79,7 @@ type Watched = { looks: number; bytes: number; isAwaited: boolean; readonly slow
 export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdmissionDeps): BodyAdmission => {
   const { maxBodies, maxTotalBytes, uncountedBytes, callerPercent, minBytesPerSecond, graceMs } = options;
   const { metrics, abuse } = deps;
-  const bodies = createShares({ limit: maxBodies, callerPercent, minAmount: 1 });
+  const bodies = createBodyPlaces({ limit: maxBodies, callerPercent, minAmount: 1 });
   const memory = createBodyMemory({
     limit: maxTotalBytes,
     callerPercent,
@@ -119,8 +120,17 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
     open: (caller, declaredBytes, onEnd) => {
       const declared = Math.max(0, declaredBytes - uncountedBytes);
       const hopeless = declared > 0 ? memory.check(caller, declared) : undefined;
-      const refusal = hopeless ?? bodies.take(caller.key);
-      if (refusal !== undefined) return refuse(refusal, caller);
+      if (hopeless !== undefined) return refuse(hopeless, caller);
+      // Its log line must belong to this request, and not to the one that takes the memory or the place.
+      const giveUp = AsyncLocalStorage.bind((detail: string) => {
+        release();
+        abuse.refused('body_backlog', caller.clientIp);
+        onEnd(new AppError('concurrency_limit_exceeded', detail, { retryAfter }));
+      });
+      const place = bodies.take(caller, () =>
+        giveUp('Callers with fewer bodies need the place of this one, which has not arrived completely'),
+      );
+      if (typeof place === 'string') return refuse(place, caller);
       const body: Watched = {
         looks: 0,
         bytes: 0,
@@ -133,13 +143,8 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
       };
       watched.add(body);
       reportBodies();
-      // Its log line must belong to this request, and not to the one that takes the memory.
-      const displaced = AsyncLocalStorage.bind(() => {
-        release();
-        abuse.refused('body_backlog', caller.clientIp);
-        const detail = 'Callers with less memory need that of this body, which has not arrived completely';
-        onEnd(new AppError('concurrency_limit_exceeded', detail, { retryAfter }));
-      });
+      const displaced = (): void =>
+        giveUp('Callers with less memory need that of this body, which has not arrived completely');
       const kept = memory.open(caller, displaced);
       const window = windows.open(caller, displaced);
       /** Bytes as they arrive, and after decompression. */
@@ -156,7 +161,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
         if (!reading) return;
         reading = false;
         watched.delete(body);
-        bodies.release(caller.key);
+        place.leave();
         reportBodies();
         kept.settle();
         window.release();

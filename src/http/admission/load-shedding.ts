@@ -92,8 +92,10 @@ const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): Lag
   return lag;
 };
 
-/** Max slots of a class beyond its limit, for networks without a request in progress. Each network of an attack can hold slots for minutes. */
+/** Max slots of a class beyond its limit, for networks with few requests in progress. Each network of an attack can hold slots for minutes. */
 const maxExtra = 64;
+/** Part of them, 4 by default, that one network may hold while most are free, because clients often send a request before the answer to the last one. */
+const partOfNetwork = 1 / 16;
 
 /**
  * The slots of one class. Callers have shares, and so have networks: one address can have many accounts, each of which is a caller
@@ -101,9 +103,10 @@ const maxExtra = 64;
  */
 const createSlots = (limit: number, callerPercent: number) => {
   const extra = Math.min(limit, maxExtra);
-  const byCaller = createShares({ limit, callerPercent, minAmount: 1, extra });
+  const extraPerCaller = Math.max(1, Math.floor(extra * partOfNetwork));
+  const byCaller = createShares({ limit, callerPercent, minAmount: 1, extra, extraPerCaller });
   const percent = Math.max(callerPercent, networkPercent);
-  const byNetwork = createShares({ limit, callerPercent: percent, minAmount: 1, extra });
+  const byNetwork = createShares({ limit, callerPercent: percent, minAmount: 1, extra, extraPerCaller });
   return {
     isFull: () => byCaller.total() >= limit + extra,
     check: (caller: Caller): Refusal | undefined =>

@@ -8,10 +8,12 @@ export type Refusal = 'full' | 'caller';
 export type Shares = {
   /** Takes `amount` for a caller. @returns undefined if it was taken, otherwise the reason; then nothing was taken */
   readonly take: (caller: string, amount?: number) => Refusal | undefined;
+  /** Takes `amount` without a check, because somebody else has just given it up for this caller. */
+  readonly takeFreed: (caller: string, amount?: number) => void;
   /** Returns what `take` would return now, but takes nothing. */
   readonly check: (caller: string, amount?: number) => Refusal | undefined;
-  /** The same without `extra`. */
-  readonly checkWithin: (caller: string, amount?: number) => Refusal | undefined;
+  /** The same without `extra`. @param freed amount of others that would be free too. Default: 0 */
+  readonly checkWithin: (caller: string, amount?: number, freed?: number) => Refusal | undefined;
   /** Makes `amount` available to all callers again. It still counts against its caller until `forget`. */
   readonly free: (amount?: number) => void;
   /** Stops counting `amount` against the caller. */
@@ -31,10 +33,10 @@ export type SharesOptions = {
   readonly minAmount: number;
   /**
    * Amount beyond the limit for callers who hold no more than `extraPerCaller` with it. So a caller finds a place although others have used up the limit for a long
-   * time. The less of it is free, the less a caller may have held recently. Default: 0.
+   * time. The less of it is free, the less a caller may hold and may have held recently. Default: 0.
    */
   readonly extra?: number;
-  /** Default: `minAmount`. */
+  /** Default: `minAmount`. If it is larger, a caller holds more than `minAmount` only while more than half of `extra` is free. */
   readonly extraPerCaller?: number;
   /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
@@ -78,12 +80,16 @@ export const createShares = (options: SharesOptions): Shares => {
   /** Whether the caller holds so little that the amount may be one beyond the limit. */
   const isNewcomer = (caller: string, own: number, amount: number): boolean => {
     const free = limit + extra - total;
-    if (own + amount > extraPerCaller || amount > free) return false;
-    return free > extra || recentUse.of(caller) <= (free / extra) ** 2;
+    if (amount > free) return false;
+    if (own + amount <= Math.min(minAmount, extraPerCaller))
+      return free > extra || recentUse.of(caller) <= (free / extra) ** 2;
+    // Half of `extra` stays free for callers who hold nothing.
+    const share = Math.min(1, (2 * free) / extra - 1);
+    return own + amount <= extraPerCaller * share && recentUse.of(caller) <= share ** 2;
   };
 
-  const checkWithin: Shares['checkWithin'] = (caller, amount = 1) => {
-    const free = limit - total;
+  const checkWithin: Shares['checkWithin'] = (caller, amount = 1, freed = 0) => {
+    const free = limit - total + freed;
     const own = held.get(caller) ?? 0;
     if (amount > free) return own + amount <= extraPerCaller && amount <= free + extra ? 'caller' : 'full';
     const max = callerPercent >= 100 ? limit : Math.max(minAmount, Math.floor(free * perFree));
@@ -106,17 +112,21 @@ export const createShares = (options: SharesOptions): Shares => {
   };
   const forget: Shares['forget'] = (caller, amount = 1) => hold(caller, (held.get(caller) ?? 0) - amount);
 
+  const takeFreed: Shares['takeFreed'] = (caller, amount = 1) => {
+    total += amount;
+    hold(caller, (held.get(caller) ?? 0) + amount);
+  };
+
   return {
     check,
     checkWithin,
     free,
     forget,
+    takeFreed,
     take: (caller, amount = 1) => {
       const refusal = check(caller, amount);
-      if (refusal !== undefined) return refusal;
-      total += amount;
-      hold(caller, (held.get(caller) ?? 0) + amount);
-      return undefined;
+      if (refusal === undefined) takeFreed(caller, amount);
+      return refusal;
     },
     release: (caller, amount = 1) => {
       free(amount);

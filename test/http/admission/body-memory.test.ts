@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import type { BodySource } from '#src/http/admission/body-source.ts';
-import { createBodyMemory } from '#src/http/admission/body-memory.ts';
+import { createBodyMemory } from '#src/http/admission/bodies/body-memory.ts';
 import { receive } from '#src/http/admission/receive.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';

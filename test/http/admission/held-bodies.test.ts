@@ -1,6 +1,6 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 import test from 'ava';
-import { createBodyMemory, type HeldBytes } from '#src/http/admission/body-memory.ts';
+import { createBodyMemory, type HeldBytes } from '#src/http/admission/bodies/body-memory.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { openSocket, type RawSocket } from '#testkit/raw-sockets.ts';
 import { serve } from '../support.ts';

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import { createWastedBytes } from '#src/http/admission/wasted-bytes.ts';
+import { createWastedBytes } from '#src/http/admission/bodies/wasted-bytes.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { openSocket, type RawSocket } from '#testkit/raw-sockets.ts';
 import { serve } from '../support.ts';

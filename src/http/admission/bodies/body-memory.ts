@@ -1,5 +1,5 @@
 import { countedSite } from '#src/kernel/requests/counted-address.ts';
-import { createShares, networkPercent, type Caller, type Refusal, type SharesOptions } from './shares.ts';
+import { createShares, networkPercent, type Caller, type Refusal, type SharesOptions } from '../shares.ts';
 
 /** The bytes that one body holds. */
 export type HeldBytes = {
@@ -27,32 +27,41 @@ type Arriving = { readonly network: string; readonly bytes: () => number; readon
  * network never takes memory from one that uses less than itself. See docs/decisions/0298.
  */
 export const createBodyMemory = (options: SharesOptions): BodyMemory => {
-  const { callerPercent } = options;
+  const { callerPercent, extra = 0, minAmount } = options;
+  const extraPerCaller = extra > 0 ? (options.extraPerCaller ?? minAmount) : 0;
   const byCaller = createShares(options);
   const byNetwork = createShares({ ...options, callerPercent: Math.max(callerPercent, networkPercent) });
   const arriving = new Set<Arriving>();
 
-  const refusalOf = (key: string, network: string, bytes: number): Refusal | undefined =>
-    byCaller.checkWithin(key, bytes) ?? byNetwork.checkWithin(network, bytes);
+  /** @param freed bytes of other networks that would be free too */
+  const refusalOf = (key: string, network: string, bytes: number, freed = 0): Refusal | undefined =>
+    byCaller.checkWithin(key, bytes, freed) ?? byNetwork.checkWithin(network, bytes, freed);
 
   /** Bodies that arrive make room first, because the memory beyond the limit is for the case that all bodies have arrived. */
   const extraRefusalOf = (key: string, network: string, bytes: number): Refusal | undefined =>
     byCaller.check(key, bytes) ?? byNetwork.check(network, bytes);
 
-  /** The largest arriving body of the network with the largest use, if that is larger than the use of `network` with `bytes` more. */
-  const findOfMaxUse = (network: string, bytes: number): Arriving | undefined => {
+  /**
+   * The largest arriving body of the network with the largest use, if that is larger than the use of `network` with `bytes` more, and than
+   * what each network may have beyond the limit. None if the memory of all these bodies is not enough, because their clients would lose it
+   * for nothing.
+   */
+  const findOfMaxUse = (key: string, network: string, bytes: number): Arriving | undefined => {
     const uses = new Map<string, number>();
     let found: Arriving | undefined;
-    let max = byNetwork.use(network) + bytes;
+    let freed = 0;
+    const least = Math.max(byNetwork.use(network) + bytes, extraPerCaller);
+    let max = least;
     for (const body of arriving) {
       const use = uses.get(body.network) ?? byNetwork.use(body.network);
       uses.set(body.network, use);
-      if (body.network === network || use < max) continue;
-      if (use === max && (found === undefined || body.bytes() <= found.bytes())) continue;
+      if (body.network === network || use <= least) continue;
+      freed += body.bytes();
+      if (use < max || (use === max && found !== undefined && body.bytes() <= found.bytes())) continue;
       found = body;
       max = use;
     }
-    return found;
+    return refusalOf(key, network, bytes, freed) === undefined ? found : undefined;
   };
 
   return {
@@ -60,7 +69,7 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
     check: ({ key, clientIp }, bytes) => {
       const network = countedSite(clientIp);
       const refusal = refusalOf(key, network, bytes);
-      if (refusal === undefined || findOfMaxUse(network, bytes) !== undefined) return undefined;
+      if (refusal === undefined || findOfMaxUse(key, network, bytes) !== undefined) return undefined;
       return extraRefusalOf(key, network, bytes);
     },
     open: ({ key, clientIp }, onDisplaced) => {
@@ -91,7 +100,7 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
           for (;;) {
             const refusal = refusalOf(key, network, bytes);
             if (refusal === undefined) break;
-            const other = findOfMaxUse(network, bytes);
+            const other = findOfMaxUse(key, network, bytes);
             if (other === undefined) {
               const last = extraRefusalOf(key, network, bytes);
               if (last !== undefined) return last;

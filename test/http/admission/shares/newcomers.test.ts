@@ -6,7 +6,7 @@ import { createLoadShedding } from '#src/http/admission/load-shedding.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
-import { serve } from '../support.ts';
+import { serve } from '../../support.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 
 const slots = 32;

@@ -147,3 +147,50 @@ test('beyond the limit there are places for callers who hold nothing', (t) => {
   t.is(shares.take('last'), 'full');
   t.is(shares.total(), 16);
 });
+
+/** Slow requests hold places for 20 s, and the client at `203.0.113.1` has three overlapping ones of 100 ms in each second. */
+const overlapping = ({ networks, each }: { readonly networks: number; readonly each: number }) => {
+  let time = 0;
+  const slots = createShares({
+    limit: 64,
+    callerPercent: 75,
+    minAmount: 1,
+    extra: 64,
+    extraPerCaller: 4,
+    now: () => time,
+  });
+  const ends: { readonly at: number; readonly caller: string }[] = [];
+  const take = (caller: string, ms: number): boolean => {
+    if (slots.take(caller) !== undefined) return false;
+    ends.push({ at: time + ms, caller });
+    return true;
+  };
+  /** Refused as the first, second and third request, and all of them after half a minute. */
+  const refused = [0, 0, 0];
+  let late = 0;
+  for (; time < 120_000; time += 50) {
+    for (const end of ends.splice(0)) {
+      if (end.at > time) ends.push(end);
+      else slots.release(end.caller);
+    }
+    for (let network = 0; network < networks; network += 1) {
+      for (let count = 0; count < each; count += 1) take(`10.0.${network}.1`, 20_000);
+    }
+    const position = (time % 1_000) / 50;
+    if (position > 2 || take('203.0.113.1', 100)) continue;
+    refused[position]! += 1;
+    if (time > 30_000) late += 1;
+  }
+  return { refused, late };
+};
+
+test('a network finds places for overlapping requests while slow ones of others hold a part', (t) => {
+  t.deepEqual(overlapping({ networks: 6, each: 8 }).refused, [0, 0, 0]);
+  const { refused, late } = overlapping({ networks: 50, each: 2 });
+  t.is(refused[0], 0);
+  t.true(late <= 15, `${late} of 270 after half a minute`);
+  t.true(
+    overlapping({ networks: 50, each: 8 }).refused[0]! <= 6,
+    'the first of each second nearly always finds a place',
+  );
+});
