@@ -8,8 +8,8 @@ export type Quota = { readonly points: number; readonly windowSeconds: number };
  * network. `account`: attempts to sign in to an account from all networks without an earlier sign-in. `account_new`:
  * accounts without an earlier sign-in from a network that have a count of their own there. `credentials`: refused
  * credentials of an address, counted by each process for itself. `calendar` and `calendar_ip`: syncs and consents of
- * calendars that an owner and the callers of an address begin. `recovery`: requests of an owner from one address that end or change
- * credentials, above the limit of the owner.
+ * calendars that an owner and the callers of an address begin. `recovery`: requests of signed-in callers from one address that
+ * end or change credentials, above the limits of their owners.
  */
 export type Policies = Readonly<
   Record<
@@ -48,7 +48,7 @@ export const policyLabels: Readonly<Record<PolicyName, Pick<DecisionLabels, 'pol
   account_delay: { policy: 'login', subject: 'user' },
   account_level: { policy: 'login', subject: 'user' },
   credentials: { policy: 'credentials', subject: 'ip' },
-  recovery: { policy: 'recovery', subject: 'owner' },
+  recovery: { policy: 'recovery', subject: 'ip' },
   calendar: { policy: 'calendar', subject: 'owner' },
   calendar_ip: { policy: 'calendar', subject: 'ip' },
   user: { policy: 'user', subject: 'user' },

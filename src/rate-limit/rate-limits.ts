@@ -118,13 +118,14 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
     kind === 'api_key' ? consumeForKey(subject, owner) : consume(kind, subject);
 
   /**
-   * Above the limit of its owner, a signed-in caller has a small limit of its own at each address. Somebody with a stolen credential
-   * uses up the limit of the owner, and must not keep the owner from ending this credential. API keys end nothing this way.
+   * Above the limits of their owners, the signed-in callers at an address have a small limit together. Somebody with a stolen credential
+   * uses up the limit of the owner, and must not keep the owner from ending this credential. With a limit for each owner, 50 accounts at 50
+   * addresses would have 50,000 requests a minute. API keys end nothing this way.
    */
   const consumeOrRecover = (principal: Principal, address: string): Promise<Record<string, string>> =>
     consumeForCaller(principal).catch((error: unknown) => {
       if (principal.kind === 'api_key' || codeOf(error) !== 'rate_limit_exceeded') throw error;
-      return consume('recovery', `${ownerName(principal)} at ${address}`);
+      return consume('recovery', address);
     });
 
   return {

@@ -136,6 +136,13 @@ test('above its limit, a signed-in caller can end credentials, and a key cannot'
   const headers = await limits.limit(home, 'recovery', ada);
   t.is(headers['RateLimit'], '"recovery";r=4;t=60', 'each address has a limit of its own');
   t.regex((await limits.limit(home, 'login', ada))['RateLimit'] ?? '', /^"recovery";r=3;t=\d+, "login";r=4/);
+  const bob: Principal = { kind: 'user', subject: randomUUID(), scopes: [] };
+  for (let used = 0; used < quota.points; used += 1) await limits.limit(from(someAddress()), 'caller', bob);
+  t.is(
+    (await limits.limit(home, 'recovery', bob))['RateLimit'],
+    '"recovery";r=2;t=60',
+    'the accounts at an address have it together',
+  );
 });
 
 test('a calendar takes a point of its caller, of its owner and of its address', async (t) => {

@@ -119,6 +119,8 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     change: async (principal, { current, next }, clientIp) => {
       const { id: userId, email } = await findOwnAccount(principal);
       const { user, attempt } = await checkPassword({ email, password: current, clientIp }, 'confirmation');
+      // The password was right, also if the new one is refused.
+      await throttle.succeeded(attempt);
       rules.check(next, email, 'new_password');
       const hash = await hasher.hash(next);
       const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
@@ -130,7 +132,6 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
         return replace(transaction, { userId, email }, hash, event, { reason: 'password_changed', keep });
       });
       revocations.announce(ended);
-      await throttle.succeeded(attempt);
     },
 
     requestReset: async (email) => {

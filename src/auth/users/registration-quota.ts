@@ -114,6 +114,8 @@ export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayR
     });
 
   return async () => {
+    // First, because it is one row, and the other quota counts thousands.
+    await assertNetwork();
     const unclaimed = await countUpTo(max);
     const isFull = unclaimed >= max && !(await displace());
     assertWithinQuota(abuse, {
@@ -123,6 +125,5 @@ export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayR
       unit: 'users',
       remedy: 'Too many accounts wait for their first sign-in; try again later.',
     });
-    await assertNetwork();
   };
 };

@@ -47,7 +47,7 @@ export const rateLimitSections = {
     RATE_LIMIT_RECOVERY_PER_MINUTE: variable(
       points,
       '20',
-      'Max requests of a signed-in owner from one address, above the limit of the owner, on the routes that end or change credentials: somebody who uses a stolen one must not keep the owner from ending it',
+      'Max requests of all signed-in callers at one address, above the limits of their owners, on the routes that end or change credentials: somebody who uses a stolen one must not keep the owner from ending it',
     ),
     RATE_LIMIT_CALENDAR_SYNCS: variable(
       points,

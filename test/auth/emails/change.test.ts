@@ -267,3 +267,18 @@ test('a change of the address removes the messages to the former one that name n
   await room.work();
   t.is(subjects(room, ada.email).at(-1), 'Your e-mail address was changed');
 });
+
+test('the end of all other sign-ins and a planned removal end a waiting change of the address too', async (t) => {
+  const room = await startMailRoom(t);
+  const access = await verified(room);
+  const waiting = async () => (await room.stored.query('select 1 from email_change')).length;
+  t.is((await ask(room, access)).status, 202);
+  t.is(await waiting(), 1);
+  const headers = bearer(access);
+  t.is((await room.call('/account/sessions?keep_current=true', { method: 'DELETE', headers })).status, 204);
+  t.is(await waiting(), 0);
+  t.is((await ask(room, access)).status, 202);
+  t.is(await waiting(), 1);
+  t.is((await room.json('/account', { password: ada.password }, headers, 'DELETE')).status, 202);
+  t.is(await waiting(), 0);
+});

@@ -180,3 +180,13 @@ test('the changes of one account in a day are limited, and the refused one chang
   t.like(refused.body, { code: 'quota_exceeded', errors: [{ code: 'password_changes_in_a_day' }] });
   t.is((await change(room, bearer(access), passwords[3])).status, 401, 'the password is still the second one');
 });
+
+test('refused new passwords do not count as guesses of the current one', async (t) => {
+  const room = await startRoom(t);
+  const { access } = await signedIn(room);
+  for (let weak = 0; weak < 12; weak += 1) {
+    const { status, body } = await change(room, bearer(access), ada.password, 'short');
+    t.is(status, 422, JSON.stringify(body));
+  }
+  t.is((await change(room, bearer(access))).status, 204);
+});

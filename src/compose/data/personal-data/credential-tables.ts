@@ -80,7 +80,7 @@ export const credentialTables: PersonalTables = {
   mail_message: {
     holds: 'messages of the last hours',
     where: `(t.user_id = $1::text::uuid or t.caused_by_user = $1::text::uuid
-      or t.recipient = (select email from user_account where id = $1::text::uuid))`,
+      or t.recipient = (select email from user_account where id = $1::text::uuid and email_verified_at is not null))`,
     exported: ['id', 'kind', 'recipient', 'state', 'attempts', 'error_code', 'created_at', 'settled_at'],
     omitted: [
       { columns: ['user_id', 'caused_by_user'], because: 'the user of the export' },
