@@ -1,6 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
-import type { Owner } from '#src/kernel/ports/owners.ts';
+import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -116,6 +117,8 @@ export const createClientAdmin = (deps: ClientAdminDeps): ClientAdmin => {
       runOperatorCommand('revoke_client', async () => {
         const revoked = clock.now();
         await unitOfWork.run({ operation }, async (transaction) => {
+          // A transaction that stores a webhook or a calendar of the client is waited for, so that its row is removed too.
+          await takeOwnerTurn(transaction.query, credentialsTurn({ kind: 'client', id }));
           (await findActive(transaction, id)).revokedAt = revoked;
           await audit.record(transaction, {
             stream: `client:${id}`,
