@@ -46,7 +46,7 @@ const AuditEventEntity = defineEntity({
   ],
 });
 
-/** What a stream recorded and left out of refusals in one hour; written down as an event when the hour is over. */
+/** What a stream recorded and left out of refusals of one cause in one hour; written down as an event when the hour is over. */
 const AuditRefusalWindowEntity = defineEntity({
   name: 'AuditRefusalWindow',
   tableName: 'audit_refusal_window',
@@ -56,7 +56,7 @@ const AuditRefusalWindowEntity = defineEntity({
     recorded: p.integer(),
     omitted: p.integer(),
   },
-  indexes: [{ properties: ['startedAt'], name: 'audit_refusal_window_started_index' }],
+  indexes: [{ properties: ['startedAt', 'recorded'], name: 'audit_refusal_window_recorded_index' }],
 });
 
 export const auditEntities = [AuditStreamEntity, AuditEventEntity, AuditRefusalWindowEntity];

@@ -1,4 +1,5 @@
 import { dayMs } from '#src/kernel/calendar.ts';
+import { firstUuidv7At } from '#src/kernel/ids.ts';
 import type { AuditAction } from '#src/kernel/catalogue/audit-actions.ts';
 import type { ActingSubjects } from '#src/kernel/ports/audit.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
@@ -24,12 +25,6 @@ export const isUncounted = ({ action, data }: Pick<EventContent, 'action' | 'dat
 const isUncountedSql = `(action = 'api_key.changed' and data @> '{"scopes_removed": true}'
   or action = 'api_key.created' and data->'replaces' is not null)`;
 
-/** The smallest UUIDv7 of this time. */
-const firstIdAt = (time: number): string => {
-  const hex = time.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
-};
-
 /** SQL condition. $6 are the actions. Most counts have none, and this part reads the events of the day once more. */
 const isAfterLastSql = `id > coalesce((select id from audit_event
   where actor_subject = any($1) and id >= $2 and action = any($6) order by id desc limit 1), $2)`;
@@ -45,7 +40,7 @@ export const eventsOfDay = async (query: Query, { acting, actions, now, max, sin
      ) as event`,
     [
       acting.subjects,
-      firstIdAt(now.getTime() - dayMs),
+      firstUuidv7At(now.getTime() - dayMs),
       acting.kinds,
       actions,
       max,

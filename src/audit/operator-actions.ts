@@ -2,6 +2,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { AuditAction } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { firstUuidv7At } from '#src/kernel/ids.ts';
 
 export type OperatorActionsDeps = {
   readonly reader: Reader;
@@ -18,12 +19,6 @@ const overlapMs = 60_000;
 
 const actionsSql = `select id, action from audit_event where id > $1::uuid and actor_kind = 'operator' order by id`;
 
-/** The min id that `uuidv7` can make at a time. */
-const firstIdAt = (milliseconds: number): string => {
-  const hex = milliseconds.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
-};
-
 /**
  * Returns a collector that counts the actions of operators since it was made. They are read from the audit trail, because
  * a command of an operator is a process that ends before a scrape.
@@ -37,7 +32,7 @@ export const createOperatorActions = ({ reader, metrics, clock }: OperatorAction
     if (clock.monotonic() - readAt < minIntervalMs) return;
     readAt = clock.monotonic();
     const now = clock.now().getTime();
-    const events = await reader.query<{ id: string; action: AuditAction }>(actionsSql, [firstIdAt(readFrom)]);
+    const events = await reader.query<{ id: string; action: AuditAction }>(actionsSql, [firstUuidv7At(readFrom)]);
     for (const { id, action } of events) {
       if (!counted.has(id)) metrics.count('volwatch_operator_actions_total', { action });
     }

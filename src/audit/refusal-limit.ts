@@ -1,5 +1,6 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import { refusalsAfterCredential } from '#src/kernel/catalogue/audit-actions.ts';
+import { refusalCauseOf, refusalCauses, type RefusalCause } from '#src/kernel/catalogue/audit-actions.ts';
+import { firstUuidv7At } from '#src/kernel/ids.ts';
 import type { EventContent } from './event-content.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -7,13 +8,15 @@ import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
 /**
  * Refusals are caused by callers that nobody knows, and events are kept for good. So a stream records so many of them
- * in an hour, and counts the rest; the count becomes one event of the same chain. Refusals after a right credential have windows and limits
- * of their own.
+ * in an hour, and counts the rest; the count becomes one event of the same chain. Refusals of each cause have windows and limits of their own.
  */
 export type RefusalLimitDeps = {
   readonly clock: Clock;
   readonly maxPerHour: number;
-  /** Of all streams together, for each of both kinds, with the events that tell a count. Passed by the transactions that are in progress, because they do not wait for each other. */
+  /**
+   * Of all streams together, for each cause, and for the events of `takeEnded`. Passed by the transactions that are in progress, because they do not wait
+   * for each other, and by the first refusals of a stream.
+   */
   readonly maxOfAllPerHour: number;
 };
 
@@ -21,7 +24,7 @@ export type OmittedRefusals = { readonly stream: string; readonly omitted: numbe
 
 export type RefusalLimit = {
   /**
-   * Counts one refusal; the row of its stream and kind stays locked until the end of the transaction.
+   * Counts one refusal; the row of its stream and cause stays locked until the end of the transaction.
    * @returns whether to record it, and what an earlier hour omitted, to be recorded first
    */
   readonly admit: (
@@ -30,41 +33,73 @@ export type RefusalLimit = {
   ) => Promise<{ readonly record: boolean; readonly before?: OmittedRefusals }>;
   /**
    * Takes what hours that are over omitted, to be recorded in the same transaction: of a few streams, because their rows stay locked until its end and refused
-   * requests wait for them, and as many as the limit of all streams lets.
+   * requests wait for them. An hour has as many of these events as the limit of all streams.
    */
   readonly takeEnded: (query: Query) => Promise<readonly OmittedRefusals[]>;
 };
 
 const hourMs = 3_600_000;
 
-/** Max streams of each kind whose counts one transaction records. */
+/** Max streams whose counts one transaction records. */
 const maxTaken = 20;
 
-/** Of the refusals after a right credential, so many of a stream are recorded in an hour whatever the other streams have. */
-const alwaysRecorded = 3;
+/**
+ * Of the refusals that need a credential, so many of a stream are recorded in an hour whatever the other streams have. Their streams are those of users and
+ * clients, because keys and sessions are made by thousands.
+ */
+const firstRefusals = 3;
+/** Max events of all streams with their first refusals, as a multiple of `maxOfAllPerHour`: own accounts are not free, but some thousands are possible. */
+const maxWithFirst = 5;
 
-/** The end of the name of a window of refusals after a right credential. No name of a stream has this character. */
-const afterCredential = '#credential';
-/** SQL: whether a window is of refusals after a right credential. */
-const isAfterSql = `(stream like '%${afterCredential}')`;
+const suffixes = refusalCauses.flatMap((cause) => (cause === 'anybody' ? [] : [`#${cause}`]));
+/** The name of a window ends with its cause, except with `anybody`. */
+const windowOf = (stream: string, cause: RefusalCause): string => (cause === 'anybody' ? stream : `${stream}#${cause}`);
+const streamOf = (window: string): string => {
+  const suffix = suffixes.find((each) => window.endsWith(each)) ?? '';
+  return window.slice(0, window.length - suffix.length);
+};
+/** SQL condition. Not a regular expression, because it takes 7 µs for each of thousands of windows. */
+const isOfCauseSql = (cause: RefusalCause): string =>
+  cause === 'anybody'
+    ? suffixes.map((suffix) => `stream not like '%${suffix}'`).join(' and ')
+    : `stream like '%#${cause}'`;
 
 type Window = { readonly started_at: Date; readonly recorded: number; readonly omitted: number };
 
 export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: RefusalLimitDeps): RefusalLimit => {
   const currentHour = (): Date => new Date(Math.floor(clock.now().getTime() / hourMs) * hourMs);
+  /** Events of an hour never become fewer, so a number that was enough once is enough until the end of the hour. */
+  const lastRead = new Map<RefusalCause, { readonly hour: number; readonly recorded: number }>();
 
-  const recordedByAll = async (query: Query, hour: Date, isAfter: boolean): Promise<number> => {
+  /** @param enough a number that was read in this hour and is as large is not read again */
+  const recordedByAll = async (query: Query, hour: Date, cause: RefusalCause, enough: number): Promise<number> => {
+    const last = lastRead.get(cause);
+    if (last?.hour === hour.getTime() && last.recorded >= enough) return last.recorded;
+    // Equal times, because the index then skips the windows that recorded nothing, which can be many. Another instance's clock may be ahead.
     const [all] = await query<{ recorded: number }>(
-      `select coalesce(sum(recorded), 0)::int as recorded from audit_refusal_window where started_at >= $1 and ${isAfterSql} = $2`,
-      [hour, isAfter],
+      `select coalesce(sum(recorded), 0)::int as recorded from audit_refusal_window
+       where started_at = any($1) and recorded > 0 and ${isOfCauseSql(cause)}`,
+      [[hour, new Date(hour.getTime() + hourMs)]],
     );
+    lastRead.set(cause, { hour: hour.getTime(), recorded: all!.recorded });
     return all!.recorded;
+  };
+
+  /** How many events a stream may still record in this hour. */
+  const placesOf = async (query: Query, hour: Date, cause: RefusalCause, soFar: number): Promise<number> => {
+    const ofStream = maxPerHour - soFar;
+    if (ofStream <= 0) return 0;
+    // Own accounts are cheap, so the refusals of many of them must not hide the first ones of another account.
+    const first = cause === 'anybody' ? 0 : firstRefusals - soFar;
+    const max = first > 0 ? maxWithFirst * maxOfAllPerHour : maxOfAllPerHour;
+    const recorded = await recordedByAll(query, hour, cause, max);
+    return Math.min(ofStream, Math.max(maxOfAllPerHour - recorded, Math.min(first, max - recorded)));
   };
 
   return {
     admit: async (query, { stream, action }) => {
-      const isAfter = refusalsAfterCredential.has(action);
-      const name = isAfter ? `${stream}${afterCredential}` : stream;
+      const cause = refusalCauseOf(action);
+      const name = windowOf(stream, cause);
       const hour = currentHour();
       // The update changes nothing: it locks the row and answers it in one statement.
       const [found] = await query<Window>(
@@ -76,10 +111,7 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
       // Another instance's clock may be ahead: its hour counts as this one.
       const isOver = startedAt < hour;
       const soFar = isOver ? 0 : recorded;
-      const ofAll = maxOfAllPerHour - (await recordedByAll(query, hour, isAfter));
-      // Own accounts are cheap, so the refusals of many of them must not hide the first ones of another account.
-      const first = isAfter ? alwaysRecorded - soFar : 0;
-      const left = Math.min(maxPerHour - soFar, Math.max(ofAll, first));
+      const left = await placesOf(query, hour, cause, soFar);
       const record = left > 0;
       // The count of an earlier hour is an event too. Without a place for it, it goes on.
       const counts = isOver && omitted > 0 && left > 1;
@@ -95,25 +127,17 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
     takeEnded: async (query) => {
       const hour = currentHour();
       await query('delete from audit_refusal_window where started_at < $1 and omitted = 0', [hour]);
-      const ended: OmittedRefusals[] = [];
-      for (const isAfter of [false, true]) {
-        const left = maxOfAllPerHour - (await recordedByAll(query, hour, isAfter));
-        // The rows stay with one recorded event, because these events count in this hour. The others wait for the next run.
-        const taken = await query<OmittedRefusals>(
-          `with taken as (
-             select stream, omitted, started_at as since from audit_refusal_window
-             where started_at < $1 and omitted > 0 and ${isAfterSql} = $3
-             order by started_at, stream limit greatest($2, 0) for update
-           ), counted as (
-             update audit_refusal_window as own set started_at = $1, recorded = 1, omitted = 0 from taken where own.stream = taken.stream
-           )
-           select stream, omitted, since from taken`,
-          [hour, Math.min(left, maxTaken), isAfter],
-        );
-        const suffix = isAfter ? afterCredential.length : 0;
-        ended.push(...taken.map((each) => ({ ...each, stream: each.stream.slice(0, each.stream.length - suffix) })));
-      }
-      return ended;
+      // The other windows wait for the next hour. Refusals take none of these places, so a flood of them does not keep the counts out.
+      const taken = await query<OmittedRefusals>(
+        `delete from audit_refusal_window where stream in (
+           select stream from audit_refusal_window where started_at < $1 and omitted > 0 order by started_at, stream
+           limit least($2, greatest(0, $3 - (
+             select count(*) from audit_event where action = 'refusals.counted' and id >= $4)))
+           for update
+         ) returning stream, omitted, started_at as since`,
+        [hour, maxTaken, maxOfAllPerHour, firstUuidv7At(hour.getTime())],
+      );
+      return taken.map((each) => ({ ...each, stream: streamOf(each.stream) }));
     },
   };
 };

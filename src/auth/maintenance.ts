@@ -1,10 +1,11 @@
 import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
-import { removalStatementMs, removeEach } from '#src/kernel/lists/removal.ts';
+import { removalStatementMs, removeEach, repeatUntilNone } from '#src/kernel/lists/removal.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
 import { removeOldRegistrationCountsSql } from './users/registration-quota.ts';
 import type { UsageLog } from './api-keys/usage-log.ts';
@@ -14,6 +15,7 @@ import { keptAfterExpiry } from './tokens/revocation-reads.ts';
 
 export type MaintenanceDeps = {
   readonly unitOfWork: UnitOfWork;
+  readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly usageLogs: readonly UsageLog[];
@@ -25,8 +27,9 @@ export type MaintenanceDeps = {
 
 export type Maintenance = {
   /**
-   * Deletes expired rows, with one statement and one transaction per table, so that a large table does not keep the others from it.
-   * @returns the number of deleted rows
+   * Deletes expired rows, with one statement and one transaction per table, so that a large table does not keep the others from it. Records the
+   * numbers of refusals without an event.
+   * @returns the number of deleted rows and of these events
    * @throws the error of the first table that failed, after all were tried
    */
   readonly cleanUp: () => Promise<number>;
@@ -74,22 +77,24 @@ const statements: readonly { readonly sql: string; readonly parameters: (now: Da
   ];
 
 export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
-  const { unitOfWork, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
+  const { unitOfWork, audit, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
   const timers: NodeJS.Timeout[] = [];
+
+  const run = (work: (transaction: Transaction) => Promise<number>): Promise<number> =>
+    unitOfWork.run({ operation: 'auth.maintenance', statementTimeoutMs: removalStatementMs }, work);
 
   const cleanUp = async (): Promise<number> => {
     const now = clock.now();
     const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
-    return removeEach(
-      statements.map(
+    return removeEach([
+      ...statements.map(
         ({ sql, parameters }) =>
           () =>
-            unitOfWork.run(
-              { operation: 'auth.maintenance', statementTimeoutMs: removalStatementMs },
-              async ({ query }) => (await query(sql, parameters(now, idle))).length,
-            ),
+            run(async ({ query }) => (await query(sql, parameters(now, idle))).length),
       ),
-    );
+      // Here, because an hour has a max of these events: the retention runs once a day.
+      () => repeatUntilNone(() => run(audit.countRefusals)),
+    ]);
   };
 
   const runCleanUp = async (): Promise<void> => {

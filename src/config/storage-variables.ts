@@ -79,7 +79,7 @@ export const storageSections = {
     AUDIT_REFUSALS_OF_ALL_PER_HOUR: variable(
       integer(1, 10_000_000),
       '1000',
-      'The same limit for all audit streams together',
+      'The same limit for all audit streams together, for each cause of a refusal: anybody, a right credential, an ended API key',
     ),
   },
 } as const;

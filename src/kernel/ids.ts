@@ -10,3 +10,9 @@ export const uuidv7 = (now: number = Date.now()): string => {
   const time = now.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 };
+
+/** The smallest UUIDv7 of a time in Unix milliseconds. */
+export const firstUuidv7At = (time: number): string => {
+  const hex = time.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+};

@@ -26,7 +26,7 @@ const limited = async (
     );
   const actions = async (stream: string) =>
     (await createAuditQueries({ reader }).chain(stream, 0, 1_000)).map(({ action, data }) => [action, data['omitted']]);
-  return { ...made, audit, refuse, actions, advance: (ms: number) => (now += ms) };
+  return { ...made, audit, refusals, refuse, actions, advance: (ms: number) => (now += ms) };
 };
 
 test('a flood of refusals leaves a bounded number of events, a count, and a whole chain', async (t) => {
@@ -82,7 +82,8 @@ test('the counts of many streams are events too: no hour has more than the max o
     await count();
     for (const stream of streams) await room.refuse(stream);
     refused += streams.length;
-    t.true((await events()) <= 4 * hour, `${await events()} events in ${hour} hours`);
+    // Refusals and counts have each their max.
+    t.true((await events()) <= 2 * 4 * hour, `${await events()} events in ${hour} hours`);
     room.advance(hourMs);
   }
   for (let hour = 1; hour <= 10; hour += 1, room.advance(hourMs)) await count();
@@ -122,6 +123,54 @@ test('refusals of many own accounts hide no first refusals after a right passwor
   await room.refuse(victim);
   t.is((await room.actions(victim)).filter(([action]) => action === 'user.second_factor_required').length, 3);
   t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
+});
+
+test('a client with an ended key hides no refusal after a right password of the same user', async (t) => {
+  const room = await limited(t, { maxPerHour: 3, maxOfAllPerHour: 100 });
+  for (let count = 0; count < 10; count += 1) await room.refuse('user:1', 'api_key.refused');
+  await room.refuse('user:1', 'user.second_factor_required');
+  const recorded = (await room.actions('user:1')).map(([action]) => action);
+  t.deepEqual(recorded, [...Array(3).fill('api_key.refused'), 'user.second_factor_required']);
+});
+
+test('the first refusals of all users together have a max too', async (t) => {
+  const room = await limited(t, { maxPerHour: 20, maxOfAllPerHour: 2 });
+  for (let own = 0; own < 8; own += 1) {
+    for (let count = 0; count < 4; count += 1) await room.refuse(`user:${own}`, 'csrf.refused');
+  }
+  t.is((await room.admin.query('select 1 from audit_event')).length, 10, 'five times the max of all');
+});
+
+test('a flood of refusals keeps no counts of earlier hours out, and counts have a max in an hour', async (t) => {
+  const room = await limited(t, { maxPerHour: 1, maxOfAllPerHour: 4 });
+  for (let user = 0; user < 6; user += 1) {
+    for (let left = 2; left > 0; left -= 1) await room.refuse(`user:${user}`);
+  }
+  const count = () => room.database.unitOfWork.run({ operation: 'retention' }, (run) => room.audit.countRefusals(run));
+  room.advance(hourMs);
+  for (let user = 0; user < 6; user += 1) await room.refuse(`user:other${user}`);
+  t.deepEqual([await count(), await count()], [4, 0]);
+  room.advance(hourMs);
+  t.deepEqual([await count(), await count()], [4, 0], 'two of the first hour, and two of the second');
+});
+
+test('an exhausted hour is found without a sum over the windows of its streams', async (t) => {
+  const room = await limited(t, { maxPerHour: 1, maxOfAllPerHour: 2 });
+  const sums: string[] = [];
+  const refuse = (stream: AuditStream) =>
+    room.database.unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
+      room.refusals.admit(
+        (sql, parameters) => {
+          if (sql.includes('sum(recorded)')) sums.push(stream);
+          return transaction.query(sql, parameters);
+        },
+        { stream, action: 'user.sign_in_refused' },
+      ),
+    );
+  for (const user of ['1', '1', '2', '3', '4', '5'] as const) await refuse(`user:${user}`);
+  t.deepEqual(sums, ['user:1', 'user:2', 'user:3'], 'not again for a stream that is full, or after the max was found');
+  room.advance(hourMs);
+  t.deepEqual((await refuse('user:6')).record, true, 'the next hour is read anew');
 });
 
 test('many streams together are bounded too, and what is allowed is always recorded', async (t) => {

@@ -46,6 +46,9 @@ test('a key is shown once, is recognised, ends when deleted, and leaves its even
   t.is(ended.headers.get('www-authenticate'), 'ApiKey realm="volwatch"');
   t.deepEqual((await room.call('/api-keys', { headers: owner })).body['data'], []);
   t.deepEqual((await auditActions(room)).slice(-3), ['api_key.created', 'api_key.revoked', 'api_key.refused']);
+  const [refused] = await room.stored.query(`select stream, target from audit_event where action = 'api_key.refused'`);
+  t.is(refused!['target'], id);
+  t.regex(String(refused!['stream']), /^(?:user|client):/, 'the stream of the owner');
   t.is(room.metrics.value('volwatch_auth_duration_seconds', { operation: 'api_key', outcome: 'ok' }), 1);
   t.is(room.metrics.value('volwatch_auth_failures_total', { reason: 'api_key_invalid' }), 1);
 });
@@ -68,6 +71,25 @@ test('an owner has at most so many living keys, however they are asked for', asy
   const kept = made.find(({ status }) => status === 201)!;
   t.is((await remove(room, kept.id, owner)).status, 204);
   t.is((await newKey(room, owner)).status, 201, 'the place of a deleted key is free');
+});
+
+test('the ended keys of one account together leave the refusals of one stream, and those of another account come beside them', async (t) => {
+  const room = await startRoom(t, { auditRefusals: { maxPerHour: 4, maxOfAllPerHour: 6 } });
+  const [owner, desk] = [await asAda(room), await asDesk(room)];
+  const endedKey = async (of: Record<string, string>) => {
+    const { id, header } = await newKey(room, of, { scopes: [] });
+    t.is((await remove(room, id, of)).status, 204);
+    return header;
+  };
+  const recorded = async () => (await auditActions(room)).filter((action) => action === 'api_key.refused').length;
+  for (let key = 0; key < 8; key += 1) {
+    const header = await endedKey(owner);
+    for (let use = 0; use < 3; use += 1) t.is((await room.me(header)).status, 401);
+  }
+  t.is(await recorded(), 4);
+  const other = await endedKey(desk);
+  for (let use = 0; use < 5; use += 1) t.is((await room.me(other)).status, 401);
+  t.is(await recorded(), 4 + 3, 'the first three of another owner, although the hour is exhausted');
 });
 
 const wrong: [string, string][] = [

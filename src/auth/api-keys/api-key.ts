@@ -1,4 +1,5 @@
 import type { PageRequest } from '#src/kernel/lists/pages.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 
 /** A key as its owner sees it. The key itself is shown only at its creation. */
@@ -38,5 +39,5 @@ export type ApiKeys = {
    */
   readonly authenticate: (key: string) => Promise<Principal>;
   /** Records the use of a key whose owner does not exist any more. */
-  readonly noteWithoutOwner: (id: string) => Promise<void>;
+  readonly noteWithoutOwner: (id: string, owner: Owner) => Promise<void>;
 };

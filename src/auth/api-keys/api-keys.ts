@@ -2,6 +2,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import type { CredentialLookups } from '#src/kernel/credentials/credential-lookups.ts';
+import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { createKeyLifecycle, type KeyLifecycleDeps } from './key-lifecycle.ts';
 import { createApiKeyReads, type ApiKeyReadsDeps, type FoundKey } from './api-key-reads.ts';
@@ -19,17 +20,22 @@ export type ApiKeysDeps = ApiKeyReadsDeps &
     readonly taggedSecrets: Pick<TaggedSecrets, 'isOurs'>;
   };
 
+const ownerOfKey = (key: FoundKey): Owner => ({ kind: key.owner_kind, id: key.owner_id });
+
 const keyPattern = /^vwk_[a-z0-9]{8}_[\w-]{43}$/;
 
 export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
   const { unitOfWork, audit, clock, usage, lookups, taggedSecrets } = deps;
   const reads = createApiKeyReads(deps);
 
-  /** Records the use of an ended key, because a client still has it. Unknown keys are not recorded. */
-  const recordUse = (id: string, reason: 'api_key_invalid' | 'credential_owner_gone'): Promise<void> =>
+  /**
+   * Records the use of an ended key, because a client still has it. Unknown keys are not recorded. The stream is that of the owner, because an owner makes
+   * thousands of keys, and each stream has events of its own.
+   */
+  const recordUse = (id: string, owner: Owner, reason: 'api_key_invalid' | 'credential_owner_gone'): Promise<void> =>
     unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
       audit.record(transaction, {
-        stream: `api_key:${id}`,
+        stream: `${owner.kind}:${owner.id}`,
         action: 'api_key.refused',
         outcome: 'refused',
         target: id,
@@ -40,7 +46,7 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
   const findActive = async (key: string, now: Date): Promise<FoundKey | undefined> => {
     const found = await reads.find(key, now);
     if (!found?.ended) return found;
-    await recordUse(found.id, 'api_key_invalid');
+    await recordUse(found.id, ownerOfKey(found), 'api_key_invalid');
     return undefined;
   };
 
@@ -55,10 +61,9 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
       const found = await lookups.run(lookup, () => findActive(key, now));
       if (!found) throw apiKeyRefused();
       usage.note(found.id, now);
-      const owner = { kind: found.owner_kind, id: found.owner_id };
-      return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner };
+      return { kind: 'api_key', subject: found.id, scopes: found.scopes, owner: ownerOfKey(found) };
     },
 
-    noteWithoutOwner: (id) => recordUse(id, 'credential_owner_gone'),
+    noteWithoutOwner: (id, owner) => recordUse(id, owner, 'credential_owner_gone'),
   };
 };

@@ -1,5 +1,5 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { commonScopes, ownerOf, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
+import { commonScopes, ownerOf, type Owner, type Owners, type OwnerStanding } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { unknownUser } from '#src/kernel/requests/unknown-user.ts';
@@ -12,7 +12,7 @@ export type OwnerRuleDeps = {
   /** Whether tokens of foreign users are accepted: users without an account in this service. */
   readonly foreignUsers: boolean;
   /** Records the use of an API key whose owner does not exist any more in the audit. Rejects if the database fails. */
-  readonly noteKeyWithoutOwner: (keyId: string) => Promise<void>;
+  readonly noteKeyWithoutOwner: (keyId: string, owner: Owner) => Promise<void>;
 };
 
 /**
@@ -41,7 +41,7 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
     if (isForeignUser && !foreignUsers) throw unknownUser();
     if (standing.state !== 'present' && !isForeignUser) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
-      if (principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject);
+      if (owner && principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject, owner);
       throw ownerGone(principal.kind, standing);
     }
     if (isTokenEnded(principal, standing)) throw tokenRefused('token_revoked');

@@ -46,7 +46,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together; new credentials, rotations, sign-ins (each ten times as many with changes of the password), webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of own tokens: CREATIONS_PER_OWNER_PER_DAY; src/kernel/catalogue/audit-actions.ts has each action',
+      'refusals of each cause: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together, five times as many with the first three of each user and client; new credentials, rotations, sign-ins (each ten times as many with changes of the password), webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of own tokens: CREATIONS_PER_OWNER_PER_DAY; src/kernel/catalogue/audit-actions.ts has each action',
     removed: 'never: the trail is append-only',
     tests: [
       'test/audit/refusal-limit.test.ts',
@@ -57,8 +57,8 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   audit_refusal_window: {
     grows: 'the first refusal of a stream in an hour',
-    bound: 'one row per stream',
-    removed: 'RETENTION_SCHEDULE, when its hour is over',
+    bound: 'three rows per user and client, 16 of anybody',
+    removed: 'AUTH_CLEANUP_MINUTES, when its hour is over and what it left out is recorded',
     tests: ['test/audit/refusal-limit.test.ts'],
   },
   audit_stream: { grows: 'the first event of a stream', bound: 'at most one row per audit_event', removed: never },

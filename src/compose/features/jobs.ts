@@ -10,7 +10,7 @@ import type { Transaction } from '../../kernel/ports/unit-of-work.ts';
 import type { AssertCallerMayStore } from '../../kernel/ports/owners.ts';
 import { removeOldMail } from '../../mail/index.ts';
 import { calculatesAfter, removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
-import { removalStatementMs } from '../../kernel/lists/removal.ts';
+import { removalStatementMs, repeatUntilNone } from '../../kernel/lists/removal.ts';
 import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { siteHashOfRequest } from '../../kernel/requests/callers/site-of-request.ts';
@@ -108,13 +108,6 @@ const maxRemovedAccounts = 50_000;
 const accountRemovalMs = 3_600_000;
 const retentionSeconds = 3 * 3_600;
 
-/** Repeats short work until there is none left. @returns the sum of the numbers */
-const repeated = async (work: () => Promise<number>): Promise<number> => {
-  let sum = 0;
-  for (let done = await work(); done > 0; done = await work()) sum += done;
-  return sum;
-};
-
 const composeRetention = (
   { config, clock, logger }: Pick<Base, 'config' | 'clock' | 'logger'>,
   { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
@@ -132,12 +125,11 @@ const composeRetention = (
       webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
       calendar_rows: each(removeOldCalendarRows),
       mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
-      counted_refusals: () => repeated(each(audit.countRefusals)),
       job_turns: each(removeOldTurns),
       pricing_writes: each(removeOldWrites),
       fetched_series: each(removeOldFetchedSeries),
       refreshes: () =>
-        repeated(
+        repeatUntilNone(
           each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
         ),
       // Last, because they can take long.

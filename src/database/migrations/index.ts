@@ -42,6 +42,7 @@ import { keptLegacyTokens } from './from-0053/0061-kept-legacy-tokens.ts';
 import { consentsOfLegacyTokens } from './from-0053/0062-consents-of-legacy-tokens.ts';
 import { networksOfChunks } from './from-0053/0063-networks-of-chunks.ts';
 import { waitingDeliveries } from './from-0053/0066-waiting-deliveries.ts';
+import { recordedRefusals } from './from-0053/0071-recorded-refusals.ts';
 import { timesOfRefreshTokens } from './from-0053/0064-times-of-refresh-tokens.ts';
 import { endedApiKeys } from './from-0053/0065-ended-api-keys.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
@@ -104,4 +105,5 @@ export const migrations: readonly Migration[] = [
   timesOfRefreshTokens,
   endedApiKeys,
   waitingDeliveries,
+  recordedRefusals,
 ];

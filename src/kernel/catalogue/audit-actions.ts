@@ -108,16 +108,22 @@ type ActionsOf<Growth extends AuditGrowth> = {
 }[AuditAction];
 export type RefusalAction = ActionsOf<'refusal'>;
 /**
- * Refusals of somebody who has shown a password, a session, a token or an API key. They are counted apart from the others, because
- * anybody can cause those and could so hide that a stranger has the password.
+ * Who can cause a refusal: anybody; somebody who has shown a password, a session or a token; somebody who has an API key that has ended. Each cause has
+ * windows and limits of its own. Otherwise anybody, or a client with an ended key, could hide that a stranger has the password.
  */
-export const refusalsAfterCredential: ReadonlySet<AuditAction> = new Set<RefusalAction>([
-  'user.second_factor_required',
-  'user.second_factor_refused',
-  'user.password_refused',
-  'csrf.refused',
-  'api_key.refused',
-]);
+export const refusalCauses = ['anybody', 'credential', 'key'] as const;
+export type RefusalCause = (typeof refusalCauses)[number];
+
+const causes: Readonly<Partial<Record<AuditAction, RefusalCause>>> = {
+  'user.second_factor_required': 'credential',
+  'user.second_factor_refused': 'credential',
+  'user.password_refused': 'credential',
+  'csrf.refused': 'credential',
+  'api_key.refused': 'key',
+} satisfies Readonly<Partial<Record<RefusalAction, RefusalCause>>>;
+
+export const refusalCauseOf = (action: AuditAction): RefusalCause => causes[action] ?? 'anybody';
+
 /** Actions that are no refusals: they were done, or failed. */
 export type DoneAction = Exclude<AuditAction, RefusalAction>;
 

@@ -21,3 +21,10 @@ export const removeEach = async (removals: Iterable<() => Promise<number>>, sign
   if (errors.length > 0) throw errors[0];
   return removed;
 };
+
+/** Repeats short work until there is none left. @returns the sum of the numbers */
+export const repeatUntilNone = async (work: () => Promise<number>): Promise<number> => {
+  let sum = 0;
+  for (let done = await work(); done > 0; done = await work()) sum += done;
+  return sum;
+};

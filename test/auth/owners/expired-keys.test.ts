@@ -3,7 +3,7 @@ import { createMaintenance } from '#src/auth/maintenance.ts';
 import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
 import { endKeys } from '#src/auth/owners/end-keys.ts';
 import { createDatabase } from '#src/database/database.ts';
-import type { AuditTrail } from '#src/kernel/ports/audit.ts';
+import { noAudit, type AuditTrail } from '#src/kernel/ports/audit.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
@@ -59,7 +59,13 @@ test('keys are removed 400 days after their end, and others stay', async (t) => 
   await insert('without an end', 'null');
   const { unitOfWork } = database;
   const none = { flushMs: 60_000, cleanUpMs: 60_000, sessionIdleSeconds: 60, usageLogs: [] };
-  const maintenance = createMaintenance({ ...none, unitOfWork, clock: systemClock, logger: silentLogger });
+  const maintenance = createMaintenance({
+    ...none,
+    unitOfWork,
+    audit: noAudit,
+    clock: systemClock,
+    logger: silentLogger,
+  });
   t.is(await maintenance.cleanUp(), 3);
   t.deepEqual(await admin.query('select name from api_key order by name'), [
     { name: 'expired' },

@@ -180,7 +180,7 @@ export const credentialTables: PersonalTables = {
   },
   audit_refusal_window: {
     holds: 'the number of refusals in the current hour',
-    where: "t.stream in ('user:' || $1, 'user:' || $1 || '#credential')",
+    where: "t.stream in ('user:' || $1, 'user:' || $1 || '#credential', 'user:' || $1 || '#key')",
     exported: ['started_at', 'recorded', 'omitted'],
     omitted: [{ columns: ['stream'], because: 'the user of the export' }],
     removal: 'kept',
