@@ -102,14 +102,11 @@ export const verifyAuditTrail = async (
   );
   const streams = [...new Set([...rows, ...storedAnchors].map(({ stream }) => stream))].sort();
   const faults = await missingTriggers(reader);
+  const storedOf = Map.groupBy(storedAnchors, ({ stream }) => stream);
   const anchors: Anchor[] = [];
   let events = 0;
   for (const stream of streams) {
-    const { end, fault } = await verifyChain(
-      reader,
-      stream,
-      storedAnchors.filter((anchor) => anchor.stream === stream),
-    );
+    const { end, fault } = await verifyChain(reader, stream, storedOf.get(stream) ?? []);
     events += end.sequence;
     if (fault) faults.push(fault);
     else anchors.push(end);

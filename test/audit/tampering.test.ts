@@ -105,3 +105,19 @@ test('a disabled or missing trigger is reported', async (t) => {
     ['Trigger audit_event_refuse is missing or disabled', 'Trigger audit_stream_advance is missing or disabled'],
   );
 });
+
+test('each anchor is looked at a few times, however many streams there are', async (t) => {
+  const { database } = await setup(t);
+  let looks = 0;
+  const anchors = Array.from({ length: 100 }, (_, number) => ({
+    get stream() {
+      looks += 1;
+      return `refresh:${number}`;
+    },
+    sequence: 1,
+    hash: '00',
+  }));
+  const { faults, streams } = await verifyAuditTrail(database.reader, anchors);
+  t.deepEqual([faults.length, streams], [100, 100]);
+  t.true(looks <= 10 * anchors.length, `${looks} looks`);
+});
