@@ -6,8 +6,8 @@ import { createEndCredentials, type Ended, type EndCredentialsDeps } from './end
 // SQL: all keys of the erased owner get the same name at once.
 
 export type EraseUserDeps = EndCredentialsDeps & {
-  /** Removes the data of a user in other rooms. @param subjects the user and the user's API keys, as `KIND:ID` */
-  readonly removeData: (transaction: Transaction, userId: string, subjects: readonly string[]) => Promise<void>;
+  /** Removes the data of a user and of its API keys in other rooms. */
+  readonly removeData: (transaction: Transaction, userId: string) => Promise<void>;
 };
 
 /** The service itself: on request of the user, or because nobody uses the account. */
@@ -28,11 +28,12 @@ export const createEraseUser = (deps: EraseUserDeps): EraseUser => {
     const owner = { kind: 'user', id } as const;
     const ended = await end.all(transaction, owner, 'tokens_ended', actor);
     // Names of keys are chosen by users and may be personal data. The audit trail does not hold them.
-    const keys = await query<{ id: string }>(
-      `update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1 returning id`,
+    const [renamed] = await query<{ keys: number }>(
+      `with renamed as (update api_key set name = 'erased' where owner_kind = 'user' and owner_id = $1 returning 1)
+       select count(*)::int as keys from renamed`,
       [id],
     );
-    await deps.removeData(transaction, id, [`user:${id}`, ...keys.map((key) => `api_key:${key.id}`)]);
+    await deps.removeData(transaction, id);
     await query('delete from user_account where id = $1', [id]);
     await deps.audit.record(transaction, {
       stream: `user:${id}`,
@@ -41,7 +42,7 @@ export const createEraseUser = (deps: EraseUserDeps): EraseUser => {
       actor,
       target: id,
     });
-    return { ended, keys: keys.length };
+    return { ended, keys: renamed!.keys };
   };
 
   return {

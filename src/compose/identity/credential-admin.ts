@@ -19,12 +19,12 @@ export type CredentialAdminParts = {
 /** Removes the stored data of a user from all rooms. */
 export const removeDataOf =
   (audit: AuditTrail): Parameters<typeof createCredentialAdmin>[0]['removeData'] =>
-  async (transaction, userId, subjects) => {
+  async (transaction, userId) => {
     await removeMailOf(transaction, userId);
     await removeDocumentsOf(transaction, userId);
     await removeCalendarOf(transaction, { kind: 'user', id: userId }, { audit, actor: undefined });
-    await removePricingJobsOf(transaction, subjects);
-    await removeKeysOf(transaction, subjects);
+    await removePricingJobsOf(transaction, userId);
+    await removeKeysOf(transaction, userId);
   };
 
 /** For operators and the retention: ends credentials, and removes users. */

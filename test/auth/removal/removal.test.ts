@@ -13,7 +13,10 @@ const dayIn = (days: number): string => new Date(Date.now() + days * dayMs).toIS
 const subjects = (room: Awaited<ReturnType<typeof startMailRoom>>) =>
   room.smtp.received.map(({ headers }) => headers['subject']);
 
-const adminOf = ({ database }: Room, days: number) => {
+const adminOf = (
+  { database }: { readonly database: Pick<Room['database'], 'unitOfWork' | 'reader'> },
+  days: number,
+) => {
   const clock = { now: () => new Date(Date.now() + days * dayMs), monotonic: () => performance.now() };
   const audit = createAuditTrail({ clock, metrics: noMetrics, ids: uuidv7 });
   const { unitOfWork, reader } = database;
@@ -46,6 +49,51 @@ test('a removal is planned, ends all sign-ins, and is done after the grace perio
   t.true(actions.includes('user.erased'));
   const [erased] = await room.stored.query(`select actor_kind from audit_event where action = 'user.erased'`);
   t.is(erased?.['actor_kind'], 'system');
+});
+
+test('an erasure removes what ended keys of the user stored, and reads no ids of keys', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedIn(room);
+  await remove(room, bearer(access));
+  const [user] = await room.stored.query('select id from user_account');
+  await room.stored.query(
+    `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at, expires_at)
+     select gen_random_uuid(), sha256(number::text::bytea), 'vw_', 'mine', 'user', $1, '{}', now(), now() from generate_series(1, 300) as number`,
+    [user!['id']],
+  );
+  await room.stored.query(
+    `insert into pricing_job (id, subject, status, created_at) select id, 'api_key:' || id, 'open', now() from api_key limit 2`,
+  );
+  await room.stored.query(
+    `insert into idempotency_key (subject, key_hash, fingerprint, owner, lease_until, expires_at)
+     select 'api_key:' || id, '', '', gen_random_uuid(), now(), now() from api_key limit 2`,
+  );
+  const sizes: number[] = [];
+  const { unitOfWork, reader } = room.database;
+  const measured: typeof unitOfWork = {
+    ...unitOfWork,
+    run: (options, work) =>
+      unitOfWork.run(options, (transaction) =>
+        work({
+          ...transaction,
+          query: async (sql: string, parameters: readonly unknown[] = []) => {
+            const rows = await transaction.query(sql, parameters);
+            const sent = parameters.map((value) => (Array.isArray(value) ? value.length : 1));
+            sizes.push(sql.startsWith('delete') ? 0 : rows.length, ...sent);
+            return rows;
+          },
+        } as typeof transaction),
+      ),
+  };
+  t.is(await adminOf({ database: { unitOfWork: measured, reader } }, 15).eraseDue(10), 1);
+  t.true(Math.max(...sizes) < 10, `${Math.max(...sizes)} ids`);
+  t.true(sizes.length > 10);
+  for (const table of ['pricing_job', 'idempotency_key', 'user_account']) {
+    t.is((await room.stored.query(`select 1 from ${table}`)).length, 0, table);
+  }
+  t.deepEqual(await room.stored.query('select name, count(*)::int from api_key group by name'), [
+    { name: 'erased', count: 300 },
+  ]);
 });
 
 test('a sign-in before the day cancels the removal and tells the owner', async (t) => {

@@ -1,8 +1,6 @@
+import { subjectsOfUserSql } from '../../../kernel/credentials/subjects-of-user.ts';
 import type { PersonalTables } from '../../../kernel/ports/account/personal-data.ts';
 
-/** Condition on a column `subject`: the user, or an API key of the user. */
-const isSubject = (column: string): string => `(${column} = 'user:' || $1 or ${column} in
-  (select 'api_key:' || id from api_key where owner_kind = 'user' and owner_id = $1))`;
 const isOwned = "t.owner_kind = 'user' and t.owner_id = $1";
 const theOwner = { columns: ['owner_kind', 'owner_id'], because: 'the user of the export' };
 
@@ -10,7 +8,7 @@ const theOwner = { columns: ['owner_kind', 'owner_id'], because: 'the user of th
 export const workTables: PersonalTables = {
   idempotency_key: {
     holds: 'answers that are kept for repeated requests',
-    where: isSubject('t.subject'),
+    where: `t.subject in ${subjectsOfUserSql}`,
     exported: ['subject', 'expires_at', 'finished_at', 'reply'],
     omitted: [
       { columns: ['key_hash', 'fingerprint'], because: 'digests of the key and the request' },
@@ -20,14 +18,14 @@ export const workTables: PersonalTables = {
   },
   pricing_job: {
     holds: 'pricing jobs',
-    where: isSubject('t.subject'),
+    where: `t.subject in ${subjectsOfUserSql}`,
     exported: ['id', 'subject', 'status', 'created_at', 'submitted_at', 'defaults'],
     omitted: [{ columns: ['owner'], because: 'the user of the export' }],
     removal: 'deleted',
   },
   pricing_chunk: {
     holds: 'chunks of pricing jobs',
-    where: `t.job_id in (select id from pricing_job as job where ${isSubject('job.subject')})`,
+    where: `t.job_id in (select id from pricing_job as job where job.subject in ${subjectsOfUserSql})`,
     exported: ['job_id', 'number', 'status', 'stored_bytes', 'row_count', 'failed_count', 'reason', 'finished_at'],
     omitted: [
       { columns: ['input', 'output'], because: 'up to gigabytes of numbers; GET /pricing/jobs has the results' },
