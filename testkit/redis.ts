@@ -52,6 +52,7 @@ export const makeCache = (t: Teardown, overrides: Partial<CacheDeps> = {}) => {
     ttlMs: 60_000,
     staleMs: 60_000,
     memoryBytes: 2 ** 20,
+    redisBytes: 2 ** 26,
     faults: noFaults,
     logger: silentLogger,
     metrics: noMetrics,

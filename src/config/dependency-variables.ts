@@ -266,5 +266,10 @@ export const dependencySections = {
       '33554432',
       'Max bytes of cached answers in the memory of one process, for the time when Redis is down',
     ),
+    CACHE_REDIS_BYTES: variable(
+      integer(0, 2 ** 40),
+      '67108864',
+      'Max bytes of cached answers in Redis, in all nodes of a cluster together. Half is for prices, a quarter for data of providers, an eighth each for index values and explanations. The oldest answers make room for new ones. Set it to a quarter of `maxmemory` or less, because limits are counted in the same memory',
+    ),
   },
 } as const;

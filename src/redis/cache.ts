@@ -10,6 +10,7 @@ import { addTiming, currentRequest } from '#src/kernel/requests/request-context.
 import type { RedisConnection } from './client.ts';
 import { createMemoryEntries, createSeal, type Entry } from './entries.ts';
 import { createGenerations } from './generations.ts';
+import { createSharedEntries, probeReadOfEntry } from './shared-entries.ts';
 
 export type CacheDeps = {
   /** If undefined, entries are stored only in the memory of this process. */
@@ -23,6 +24,8 @@ export type CacheDeps = {
   /** After `ttlMs`, an entry can replace a failed load for this time. */
   readonly staleMs: number;
   readonly memoryBytes: number;
+  /** Max bytes of the entries in Redis. */
+  readonly redisBytes: number;
   readonly faults: Faults;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -45,10 +48,7 @@ const loadMs = 60_000;
 /** Max length of the JSON text of an entry, in UTF-16 code units. */
 const maxTextLength = 8 * 2 ** 20;
 
-/** In a cluster `{tag}` puts all entries of a tag and its generation on one node, as `MGET` requires. */
-const nameOf = ({ cache, tag, key }: CacheKey): string => `volwatch:cache:${cache}:{${tag}}:${key}`;
-/** No entry has this key. */
-const probeKey = (tag: string): CacheKey => ({ cache: 'prices', tag, key: 'probe' });
+const nameOf = ({ cache, tag, key }: CacheKey): string => `${cache}:{${tag}}:${key}`;
 
 /** True for the failure of a dependency: an outdated value may then replace the failed load. */
 const isDependencyFailure = (error: unknown): boolean =>
@@ -60,7 +60,10 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
   const seal = createSeal(deps.secret);
   const memory = createMemoryEntries(deps.memoryBytes);
   const generations = createGenerations({ redis, clock, maxEntryMs: 2.2 * ttlMs + staleMs + loadMs });
-  const reads = redis?.use('cache_read', (tag) => redis.client.mget(generations.nameOf(tag), nameOf(probeKey(tag))));
+  const shared = createSharedEntries({ maxBytes: deps.redisBytes, maxAgeMs: ttlMs + staleMs, metrics });
+  const reads = redis?.use('cache_read', (tag) =>
+    Promise.all([redis.client.get(generations.nameOf(tag)), probeReadOfEntry(redis.client, tag)]),
+  );
   const loading = new Map<string, Promise<unknown>>();
   const now = (): number => clock.now().getTime();
 
@@ -70,13 +73,20 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     return { entry, generation: generations.local(tag), failed, localOnly: true };
   };
 
-  /** Reads entry and generation with one command, so that no invalidation can happen between two reads. */
+  /**
+   * Reads entry and generation in one round trip. The order does not matter: an entry of this generation was valid when the generation was read, and the
+   * generation was read for this request.
+   */
   const find = async (key: CacheKey, name: string): Promise<Found> => {
     if (!redis || !reads) return inMemory(key, name, false);
     if (!reads.works()) return inMemory(key, name, true);
     try {
-      const both = () => redis.client.mget(generations.nameOf(key.tag), name);
-      const [stored = null, sealed = null] = await reads.run(name, both);
+      const generationName = generations.nameOf(key.tag);
+      const part = shared.partOf(key, name);
+      const [stored, sealed] = await Promise.all([
+        reads.run(generationName, () => redis.client.get(generationName)),
+        reads.run(part, () => redis.client.hget(part, name)),
+      ]);
       const generation = await generations.agree(key.tag, stored);
       const entry = sealed === null ? undefined : seal.open(name, sealed);
       if (sealed !== null && !entry) logger.warn({ cache: key.cache }, 'a cache entry cannot be read');
@@ -86,13 +96,15 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     }
   };
 
-  const store = async (name: string, value: unknown, generation: string): Promise<void> => {
+  const store = async (key: CacheKey, name: string, value: unknown, generation: string): Promise<void> => {
     const text = JSON.stringify(value);
     if (text.length > maxTextLength) return;
     const loadedAt = now();
     const entry = { text, loadedAt, freshUntil: Math.round(loadedAt + ttlMs * (0.9 + Math.random() / 5)), generation };
     memory.set(name, entry);
-    await generations.write(name, (client) => client.set(name, seal.close(name, entry), 'PX', ttlMs + staleMs));
+    await generations.write(shared.partOf(key, name), (client) =>
+      shared.write(client, key, name, seal.close(name, entry)),
+    );
   };
 
   /**
@@ -100,6 +112,7 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
    * an invalidation does not get the result of a load that began before it.
    */
   const loadOnce = <T>(
+    key: CacheKey,
     name: string,
     generation: string | undefined,
     load: () => Promise<T>,
@@ -112,13 +125,13 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       return running.catch((error: unknown) => {
         if (!mayRepeat || !isOfOneCaller(error)) throw error;
         currentRequest()?.signal.throwIfAborted();
-        return loadOnce(name, generation, load, false);
+        return loadOnce(key, name, generation, load, false);
       });
     }
     const work = (async () => {
       try {
         const value = await load();
-        if (value !== undefined && generation !== undefined) await store(name, value, generation);
+        if (value !== undefined && generation !== undefined) await store(key, name, value, generation);
         return value;
       } finally {
         loading.delete(loadName);
@@ -166,8 +179,11 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     return cached;
   };
 
+  /** Redis removes an old entry with a later write. */
+  const isTooOld = ({ loadedAt }: Entry): boolean => now() > loadedAt + ttlMs + staleMs;
+
   const lastKnownGood = <T>(entry: Entry | undefined, error: unknown): Cached<T> => {
-    if (!entry || !isDependencyFailure(error) || now() > entry.loadedAt + ttlMs + staleMs) throw error;
+    if (!entry || !isDependencyFailure(error) || isTooOld(entry)) throw error;
     const cached = toCached<T>(entry, 'last_known_good');
     logger.warn({ code: codeOf(error), age_ms: cached.ageMs }, 'the load failed; the last known value is returned');
     return cached;
@@ -181,13 +197,13 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       const current = currentRequest()?.noCache !== true && entry?.generation === generation;
       if (entry && current && now() < entry.freshUntil) return report(key, failed, toCached<T>(entry, 'hit'));
       if (entry && current && !localOnly && now() < entry.freshUntil + ttlMs) {
-        loadOnce(name, generation, load).catch((error: unknown) => {
+        loadOnce(key, name, generation, load).catch((error: unknown) => {
           logger.warn({ cache: key.cache, code: codeOf(error) }, 'a stale cache entry could not be loaded again');
         });
         return report(key, failed, toCached<T>(entry, 'stale'));
       }
       try {
-        return report(key, failed, { value: await loadOnce(name, generation, load), ageMs: 0, state: 'miss' });
+        return report(key, failed, { value: await loadOnce(key, name, generation, load), ageMs: 0, state: 'miss' });
       } catch (error) {
         return report(key, failed, lastKnownGood<T>(entry, error));
       }
@@ -196,11 +212,11 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       if (ttlMs === 0) return;
       const name = nameOf(key);
       const { generation } = await find(key, name);
-      if (generation !== undefined) await store(name, value, generation);
+      if (generation !== undefined) await store(key, name, value, generation);
     },
     last: async (key) => {
       const { entry, failed } = await find(key, nameOf(key));
-      if (entry) return report(key, failed, toCached<unknown>(entry, 'last_known_good'));
+      if (entry && !isTooOld(entry)) return report(key, failed, toCached<unknown>(entry, 'last_known_good'));
       metrics.count('volwatch_cache_requests_total', { cache: key.cache, outcome: failed ? 'error' : 'miss' });
       return undefined;
     },

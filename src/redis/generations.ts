@@ -4,6 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { RedisClient } from '#src/kernel/ports/redis.ts';
 import type { RedisConnection } from './client.ts';
 import { createFeed } from './feed.ts';
+import { probeWriteOfEntry } from './shared-entries.ts';
 
 export type Generations = {
   /** The Redis key of the generation of a tag. */
@@ -11,8 +12,8 @@ export type Generations = {
   /** The generation that this process knows. */
   readonly local: (tag: string) => string;
   /**
-   * Agrees on the current generation with Redis. `stored` is the generation in Redis, read together with an entry; null
-   * if Redis has none.
+   * Agrees on the current generation with Redis. `stored` is the generation in Redis, which was read for the same request as the entry; null if Redis has
+   * none.
    * @returns the current generation, or undefined if there is no agreement
    */
   readonly agree: (tag: string, stored: string | null) => Promise<string | undefined>;
@@ -36,7 +37,6 @@ export type GenerationsDeps = {
   readonly maxEntryMs: number;
 };
 
-/** In a cluster `{tag}` puts the generation on the node of its entries. */
 const nameOf = (tag: string): string => `${prefix}{${tag}}`;
 
 /**
@@ -98,6 +98,7 @@ export const createGenerations = ({ redis, clock, maxEntryMs }: GenerationsDeps)
     const key = `${prefix}probe:{${tag}}`;
     await redis.client.set(key, '1', 'EX', probeSeconds);
     await redis.client.get(key);
+    await probeWriteOfEntry(redis.client, tag);
     await announceAll(redis.client);
   });
 

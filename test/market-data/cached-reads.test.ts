@@ -80,7 +80,11 @@ test('with fallback allowed, data of an earlier fetch are used and marked; witho
   };
   let now = Date.parse('2026-01-01T00:00:00Z');
   const clock = { now: () => new Date(now), monotonic: () => now };
-  const fallback = createFallbackProvider({ provider, cache: makeCache(t, { clock }), logger: silentLogger });
+  const fallback = createFallbackProvider({
+    provider,
+    cache: makeCache(t, { clock, staleMs: 86_400_000 }),
+    logger: silentLogger,
+  });
   const signal = new AbortController().signal;
   const fetch = (allowed: boolean) => fallback.fetch(tech5, signal, { fallback: allowed });
 

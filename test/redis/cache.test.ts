@@ -38,6 +38,15 @@ const directClient = (t: ExecutionContext): Redis => {
   return client;
 };
 
+/** The hash of the entry and its name in it. */
+const fieldOf = async (client: Redis, { cache, tag, key }: CacheKey): Promise<[string, string]> => {
+  const name = `${cache}:{${tag}}:${key}`;
+  for (const part of await client.keys(`volwatch:cache:entries:{${cache}-*}`)) {
+    if (await client.hexists(part, name)) return [part, name];
+  }
+  throw new Error(`no entry ${name}`);
+};
+
 const isReady = ({ client }: RedisConnection): Promise<void> =>
   eventually(() => client.status === 'ready', 'redis is connected');
 
@@ -188,10 +197,12 @@ test.serial('a forged, truncated or moved entry is a miss and counts as an error
   const { cache, metrics, key, load } = await setup(t);
   const client = directClient(t);
   await cache.read(key, load);
-  const name = (each: CacheKey): string => `volwatch:cache:${each.cache}:{${each.tag}}:${each.key}`;
-  const sealed = String(await client.get(name(key)));
+  const field = await fieldOf(client, key);
+  const sealed = String(await client.hget(...field));
   const elsewhere = { ...key, key: 'elsewhere' };
-  let loads = 1;
+  await cache.read(elsewhere, load);
+  const fieldElsewhere = await fieldOf(client, elsewhere);
+  let loads = 2;
   for (const [at, text] of [
     [key, sealed.replace(/1$/, '9')],
     [key, sealed.slice(0, 40)],
@@ -199,7 +210,7 @@ test.serial('a forged, truncated or moved entry is a miss and counts as an error
     [key, ''],
     [elsewhere, sealed],
   ] as const) {
-    await client.set(name(at), text);
+    await client.hset(...(at === key ? field : fieldElsewhere), text);
     const answer = await makeCache(t, { metrics, ...(await freshInstance(t)) }).read(at, load);
     loads += 1;
     t.like(answer, { value: loads, state: 'miss' }, text);
@@ -247,7 +258,8 @@ test.serial('after a flush of Redis all reads are misses, and old values are not
   const client = directClient(t);
   await cache.read(key, load);
   // Only the keys of this tag are deleted, because other tests use the same server.
-  await client.del(`volwatch:cache:generation:{${key.tag}}`, `volwatch:cache:prices:{${key.tag}}:first`);
+  await client.del(`volwatch:cache:generation:{${key.tag}}`);
+  await client.hdel(...(await fieldOf(client, key)));
   t.like(await cache.read(key, load), { value: 2, state: 'miss' });
   t.like(await cache.read(key, load), { value: 2, state: 'hit' });
 });

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '#testkit/eventually.ts';
 import { decisions, failures, startUses, useUp } from './redis-uses.ts';
+import { makeCache } from '#testkit/redis.ts';
 import { startRedisCluster } from '#testkit/servers/redis-cluster.ts';
 
 const start = async (t: ExecutionContext, settings: readonly string[] = []) => {
@@ -19,6 +20,29 @@ test.serial('three nodes: every command is carried out, and the keys of an opera
   for (const { admin } of primaries) t.true((await admin.dbsize()) > 0, 'each node has keys');
   t.deepEqual(await uses.health(), { status: 'up' });
   t.is(uses.metrics.value('volwatch_redis_mode', { mode: 'cluster' }), 1);
+});
+
+test.serial('the entries of a cache are on several nodes, and within the budget together', async (t) => {
+  const { primaries, uses } = await start(t);
+  const redisBytes = 2 ** 21;
+  const cache = makeCache(t, { redis: uses.redis, redisBytes });
+  const page = 'x'.repeat(15_000);
+  for (let list = 0; list < 400; list += 20) {
+    const keys = Array.from(
+      { length: 20 },
+      (_, index) => ({ cache: 'prices', tag: 'u', key: `${list + index}` }) as const,
+    );
+    await Promise.all(keys.map((key) => cache.put(key, page)));
+  }
+  let bytes = 0;
+  for (const { admin } of primaries) {
+    const parts = await admin.keys('volwatch:cache:entries:*');
+    t.true(parts.length > 0, 'each node has parts');
+    for (const part of parts) bytes += Number(await admin.memory('USAGE', part, 'SAMPLES', 0));
+  }
+  t.true(bytes <= redisBytes && bytes > redisBytes / 8, `${bytes} bytes`);
+  t.is(uses.metrics.value(failures), 0, JSON.stringify(uses.lines));
+  t.is((await cache.read({ cache: 'prices', tag: 'u', key: '399' }, async () => '')).state, 'hit');
 });
 
 test.serial('two instances share limits, invalidations and messages over the cluster', async (t) => {

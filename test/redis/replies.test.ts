@@ -95,7 +95,10 @@ test('a command that does not exist on the server (renamed by the operator) has 
   const uses = startUses(t, { mode: 'server', url: server.url });
   await eventually(() => uses.metrics.value(failures, { use: 'limits', reason: 'unknown_command' }) > 0, 'refused');
   await uses.exercise();
-  t.is((await uses.health()).detail, 'failing: limits (UNKNOWN_COMMAND), credits (UNKNOWN_COMMAND)');
+  t.is(
+    (await uses.health()).detail,
+    'failing: limits (UNKNOWN_COMMAND), cache_write (UNKNOWN_COMMAND), credits (UNKNOWN_COMMAND)',
+  );
 });
 
 test('a server that asks for a password: health is down with NOAUTH', async (t) => {

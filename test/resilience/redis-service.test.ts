@@ -91,7 +91,7 @@ test.serial('Redis down at startup: the service serves and refreshes without it,
   await serves(t, 500);
   // The entries of the memory are valid, so this request asks for a new load, which is stored in Redis.
   await call(`${service.url}/api/v1/indexes/TECH5_PW/values`, { headers: { 'Cache-Control': 'no-cache' } });
-  t.true((await t.context.redis.admin.keys('volwatch:cache:index_values:*')).length > 0);
+  t.true((await t.context.redis.admin.keys('volwatch:cache:entries:{index_values-*}')).length > 0);
 });
 
 test.serial('connection cut: answers come from memory or database; log, metric and health show it', async (t) => {

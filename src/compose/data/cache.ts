@@ -19,6 +19,7 @@ export const composeCache = async (
     ttlMs: config.CACHE_TTL_SECONDS * secondMs,
     staleMs: config.CACHE_STALE_SECONDS * secondMs,
     memoryBytes: config.CACHE_MEMORY_BYTES,
+    redisBytes: config.CACHE_REDIS_BYTES,
     faults,
     logger,
     metrics,

@@ -109,6 +109,24 @@ export const dependencies: RowSpec = {
       queries: [{ expr: share(of(cache, 'outcome=~"hit|stale"'), of(cache), 'cache'), legend: '{{cache}}' }],
     },
     {
+      id: 28,
+      kind: 'timeseries',
+      title: 'Bytes of the cache in Redis',
+      description:
+        'Bytes of cached answers in Redis, by cache, after the last writes of the instance that shows most. The sum is at most CACHE_REDIS_BYTES.',
+      unit: 'bytes',
+      queries: [{ expr: `max by (cache) (${of('volwatch_cache_shared_bytes')})`, legend: '{{cache}}' }],
+    },
+    {
+      id: 29,
+      kind: 'timeseries',
+      title: 'Cached answers that made room',
+      description:
+        'Answers that newer ones removed from Redis per second, by cache. Many with a low hit rate: the budget is too small.',
+      unit: 'events/s',
+      queries: [{ expr: sumRate(of('volwatch_cache_evicted_total'), 'cache'), legend: '{{cache}}' }],
+    },
+    {
       id: 16,
       kind: 'timeseries',
       title: 'Age of stale answers',

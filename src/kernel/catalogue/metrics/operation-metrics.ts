@@ -54,6 +54,16 @@ export const operationMetrics = {
     labels: { cache: cacheNames },
     buckets: [1, 5, 10, 30, 60, 300, 600, 3_600, 86_400],
   },
+  volwatch_cache_shared_bytes: {
+    type: 'gauge',
+    help: 'Bytes of the entries in Redis, as they were after the last writes of the instance',
+    labels: { cache: cacheNames },
+  },
+  volwatch_cache_evicted_total: {
+    type: 'counter',
+    help: 'Entries in Redis that made room for newer ones',
+    labels: { cache: cacheNames },
+  },
   volwatch_faults_injected_total: {
     type: 'counter',
     help: 'Injected faults that had an effect',
