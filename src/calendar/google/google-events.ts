@@ -1,9 +1,6 @@
-import { z } from 'zod';
-import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import { readEventPage, type EventPage } from './event-wire.ts';
-import { secondsToNextMinute } from '#src/kernel/http-answers.ts';
-import { AccountRefused, badResponse, throttled, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
-import { accountWithoutCalendar, consentTooNarrow } from './scopes.ts';
+import { badResponse, type GoogleHttp } from './google-http.ts';
+import { refusalOf } from './google-refusals.ts';
 
 type EventsRequest = {
   readonly accessToken: string;
@@ -22,8 +19,7 @@ type EventsAnswer = (EventPage & { readonly bytes: number }) | Refused;
 export type GoogleEvents = {
   /**
    * Requests one page of the primary calendar. Repeated events are listed as instances.
-   * @throws AccountRefused if the consent lacks the scope, the account has no calendar, or the request is refused; AppError of category
-   * external_api
+   * @throws what `refusalOf` says of an answer that is no list; AppError of category external_api
    */
   readonly request: (
     request: EventsRequest,
@@ -49,49 +45,6 @@ const maxResults = '500';
 const fields =
   'kind,summary,timeZone,nextPageToken,nextSyncToken,' +
   'items(id,status,summary,location,start,end,recurringEventId,originalStartTime,htmlLink,etag,updated)';
-
-const errorSchema = z.object({
-  error: z.object({
-    errors: z.array(z.object({ reason: z.string() })).default([]),
-    status: z.string().optional(),
-    details: z.array(z.object({ reason: z.string().optional() })).default([]),
-  }),
-});
-const limitReasons: ReadonlySet<string> = new Set([
-  'rateLimitExceeded',
-  'userRateLimitExceeded',
-  'quotaExceeded',
-  'dailyLimitExceeded',
-]);
-const scopeReasons: ReadonlySet<string> = new Set([
-  'insufficientPermissions',
-  'insufficientScopes',
-  'ACCESS_TOKEN_SCOPE_INSUFFICIENT',
-]);
-
-const reasonsOf = (body: unknown): readonly string[] => {
-  const parsed = errorSchema.safeParse(body);
-  if (!parsed.success) return [];
-  const { errors, details, status } = parsed.data.error;
-  // The newer format of Google has a status in place of a reason, or the reason in its details.
-  return [
-    ...[...errors, ...details].flatMap(({ reason }) => (reason === undefined ? [] : [reason])),
-    ...(status === 'RESOURCE_EXHAUSTED' ? ['rateLimitExceeded'] : []),
-  ];
-};
-
-const refusalOf = ({ status, body, retryAfter }: GoogleAnswer): AppError | AccountRefused => {
-  const reasons = reasonsOf(body);
-  if (status === 403 && reasons.some((reason) => limitReasons.has(reason))) {
-    return throttled(retryAfter ?? secondsToNextMinute(Date.now()));
-  }
-  if (status === 403 && reasons.some((reason) => scopeReasons.has(reason))) {
-    return new AccountRefused(consentTooNarrow());
-  }
-  // The account has no calendar, for example because the administrator of its domain has switched it off.
-  if (status === 403 || status === 404) return new AccountRefused(accountWithoutCalendar(status));
-  return new AccountRefused(badResponse(`answered the list of events with status ${status}`));
-};
 
 /** The method `events.list` of the Google Calendar API. */
 export const createGoogleEvents = ({

@@ -5,11 +5,11 @@ import { stageTest } from '../stage-test.ts';
 /** One service for all tests of this file; they run one after the other. */
 const test = stageTest();
 
-const refusal = (status: number, reason: string) =>
+const refusal = (status: number, reason: string, domain = 'global') =>
   ({
     kind: 'status',
     status,
-    body: { error: { code: status, message: reason, errors: [{ domain: 'global', reason }] } },
+    body: { error: { code: status, message: reason, errors: [{ domain, reason }] } },
   }) as const;
 
 test('an account without a calendar opens no circuit for others, and is not asked for again', async (t) => {
@@ -17,13 +17,14 @@ test('an account without a calendar opens no circuit for others, and is not aske
   const { service, google } = stage;
   const person = await connectedPerson(stage);
   google.put(meeting('one', 1));
-  for (const [status, reason] of [
-    [403, 'notACalendarUser'],
-    [403, 'domainPolicy'],
-    [404, 'notFound'],
-    [400, 'badRequest'],
+  for (const [status, reason, domain] of [
+    [403, 'notACalendarUser', 'calendar'],
+    [403, 'domainPolicy', 'global'],
+    [403, 'forbidden', 'calendar'],
+    [404, 'notFound', 'global'],
+    [400, 'badRequest', 'global'],
   ] as const) {
-    google.faults = { events: refusal(status, reason) };
+    google.faults = { events: refusal(status, reason, domain) };
     for (let round = 0; round < 8; round += 1) {
       const before = google.callsOf('events');
       const { status: answered, body } = await syncNow(service, person);
