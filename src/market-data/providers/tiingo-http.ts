@@ -1,5 +1,12 @@
 import { retryAfterSeconds, secondsToNextHour, senderTime } from '#src/kernel/http-answers.ts';
-import { badResponse, createProviderRequests, parseJson, throttled } from './http/provider-requests.ts';
+import {
+  badResponse,
+  createProviderRequests,
+  parseJson,
+  refusesRequest,
+  throttled,
+  type RefusedRequest,
+} from './http/provider-requests.ts';
 
 /** `apiKey` is sent in a header, because URLs are written to logs and spans. */
 export type TiingoHttpDeps = {
@@ -11,11 +18,15 @@ export type TiingoHttpDeps = {
 export type TiingoHttp = {
   /**
    * Asks for the daily prices of a ticker from a day on, without retries.
-   * @returns the parsed JSON body; undefined if the provider does not know the ticker
+   * @returns the parsed JSON body, or the status of a refusal: 404 if the provider does not know the ticker
    * @throws AppError `external_api_unavailable` (no connection, request limit), `external_api_bad_response` (another
    *   status, incomplete body, not JSON), or the reason of `signal`
    */
-  readonly prices: (ticker: string, from: string, signal: AbortSignal) => Promise<unknown>;
+  readonly prices: (
+    ticker: string,
+    from: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly body: unknown } | RefusedRequest>;
   readonly close: () => Promise<void>;
 };
 
@@ -41,9 +52,9 @@ export const createTiingoHttp = ({ baseUrl, apiKey, connectTimeoutMs }: TiingoHt
       if (statusCode === 429 || limitText.test(bytes.toString('latin1', 0, 64))) {
         throw throttled(retryAfterSeconds(answered) ?? secondsToNextHour(senderTime(answered)));
       }
-      if (statusCode === 404) return undefined;
+      if (refusesRequest(statusCode)) return { refusedWith: statusCode };
       if (statusCode !== 200) throw badResponse(`answered with status ${statusCode}`);
-      return parseJson(bytes, shape);
+      return { body: parseJson(bytes, shape) };
     },
     close: requests.close,
   };

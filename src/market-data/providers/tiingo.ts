@@ -65,11 +65,12 @@ export const createTiingo = ({ http, policy, credits, timeoutMs, clock }: Tiingo
       attempts += 1;
       if (attempts > 1) await waitForCredits(1, { credits, clock, waitUntil: deadline, signal });
     };
-    const body = await run({ signal: outer, deadline, idempotent: true, beforeAttempt }, (signal) =>
+    const answer = await run({ signal: outer, deadline, idempotent: true, beforeAttempt }, (signal) =>
       http.prices(providerSymbol, from, signal),
     );
-    if (body === undefined) throw badResponse(`does not know the symbol ${symbol}`);
-    return readTiingoBars(body, outer);
+    if ('body' in answer) return readTiingoBars(answer.body, outer);
+    if (answer.refusedWith === 404) throw badResponse(`does not know the symbol ${symbol}`);
+    throw badResponse(`refused the request for ${symbol} with status ${answer.refusedWith}`);
   };
 
   const fetchSeries = async (

@@ -4,8 +4,10 @@ import {
   badResponse,
   createProviderRequests,
   parseJson,
+  refusesRequest,
   throttled,
   type ProviderAnswer,
+  type RefusedRequest,
 } from './http/provider-requests.ts';
 
 /** `apiKey` is sent in a header, because URLs are written to logs and spans. */
@@ -21,11 +23,15 @@ type SymbolQuery = { readonly query: Readonly<Record<string, string>>; readonly 
 export type TwelveDataHttp = {
   /**
    * Sends one GET request, without retries.
-   * @returns the parsed JSON body, or the error object of the provider if a retry cannot help
+   * @returns the parsed JSON body or the error object of the provider if a retry cannot help, or the status of another refusal
    * @throws AppError `external_api_unavailable` (no connection, 429), `external_api_bad_response` (5xx, incomplete
    *   body, not JSON), or the reason of `signal`
    */
-  readonly get: (path: string, query: SymbolQuery, signal: AbortSignal) => Promise<unknown>;
+  readonly get: (
+    path: string,
+    query: SymbolQuery,
+    signal: AbortSignal,
+  ) => Promise<{ readonly body: unknown } | RefusedRequest>;
   readonly close: () => Promise<void>;
 };
 
@@ -52,6 +58,16 @@ const errorCodeIn = (body: unknown): number | undefined => {
   return 'code' in body && typeof body.code === 'number' ? body.code : 500;
 };
 
+/** A server in front of the provider refuses a request with a text, for example because its symbols are too long. */
+const contentOf = ({ statusCode, bytes }: ProviderAnswer, symbols: number): unknown => {
+  try {
+    return parseJson(bytes, shapeOf(symbols));
+  } catch (error) {
+    if (refusesRequest(statusCode)) return undefined;
+    throw error;
+  }
+};
+
 /** HTTP client of api.twelvedata.com. */
 export const createTwelveDataHttp = ({ baseUrl, apiKey, connectTimeoutMs }: TwelveDataHttpDeps): TwelveDataHttp => {
   const headers = { authorization: `apikey ${apiKey}`, accept: 'application/json' };
@@ -59,15 +75,17 @@ export const createTwelveDataHttp = ({ baseUrl, apiKey, connectTimeoutMs }: Twel
 
   return {
     get: async (path, { query, symbols }, signal) => {
-      const { statusCode, headers: answered, bytes } = await requests.get(path, query, signal);
+      const answer = await requests.get(path, query, signal);
+      const { statusCode, headers: answered } = answer;
       if (statusCode === 429) throw throttled(retryAfterOf(answered));
       if (statusCode >= 500) throw badResponse(`answered with status ${statusCode}`);
-      const content = parseJson(bytes, shapeOf(symbols));
-      const code = errorCodeIn(content);
+      const body = contentOf(answer, symbols);
+      const code = errorCodeIn(body);
       if (code === 429) throw throttled(retryAfterOf(answered));
       if (code !== undefined && code >= 500) throw badResponse(`answered with error ${code}`);
-      if (statusCode !== 200 && code === undefined) throw badResponse(`answered with status ${statusCode}`);
-      return content;
+      if (statusCode === 200 || code !== undefined) return { body };
+      if (refusesRequest(statusCode)) return { refusedWith: statusCode };
+      throw badResponse(`answered with status ${statusCode}`);
     },
     close: requests.close,
   };

@@ -121,13 +121,14 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     await waitForCredits(symbols.length, { credits, clock, waitUntil, signal: outer });
     const deadline = isPatient ? clock.monotonic() + timeoutMs : waitUntil;
     let attempts = 0;
-    const body = await run({ signal: outer, deadline, idempotent: true }, async (signal) => {
+    const answer = await run({ signal: outer, deadline, idempotent: true }, async (signal) => {
       // A retry costs credits again. It does not wait for them, because the first attempt may have cost no credits.
       if (attempts > 0) await credits.take(symbols.length);
       attempts += 1;
       return http.get('time_series', { query, symbols: symbols.length }, signal);
     });
-    return readTimeSeries({ symbols, interval }, body, outer);
+    if ('body' in answer) return readTimeSeries({ symbols, interval }, answer.body, outer);
+    throw badResponse(`status ${answer.refusedWith}`);
   };
 
   const fetchAll = async (

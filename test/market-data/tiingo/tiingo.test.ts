@@ -190,3 +190,28 @@ test('it refuses to be called inside a transaction', async (t) => {
   );
   t.is(server.requests.length, 0);
 });
+
+test('a request that is refused for its ticker is not tried again, and opens no circuit for other tickers', async (t) => {
+  const { server, fetch, refused, metrics, provider } = await setup(t, { retries: 2 });
+  server.failing = (ticker) => ticker === 'MSFT';
+  for (const status of [400, 404, 405, 414, 422, 431]) {
+    server.fault = { kind: 'status', status };
+    const before = server.requests.length;
+    t.like(await refused(), { code: 'external_api_bad_response' });
+    t.is(server.requests.length, before + 1, `${status}: no further attempt`);
+    t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'degraded', `${status}`);
+  }
+  t.is(metrics.value(duration, { dependency: 'tiingo', outcome: 'error' }), 0);
+  await t.notThrowsAsync(fetch({ ...universe, assets: [universe.assets[1]!] }));
+  t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'up');
+});
+
+test('a refused key, a proxy and a timeout of the server are failures, and open the circuit', async (t) => {
+  for (const status of [401, 403, 407, 408, 302]) {
+    const { server, refused, provider } = await setup(t);
+    server.fault = { kind: 'status', status };
+    for (let round = 0; round < 3; round += 1) t.like(await refused(), { code: 'external_api_bad_response' });
+    t.is((await provider.healthCheck.check(AbortSignal.timeout(100))).status, 'down', `${status}`);
+    t.like(await refused(), { code: 'external_api_unavailable' });
+  }
+});

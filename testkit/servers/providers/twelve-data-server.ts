@@ -8,7 +8,7 @@ export type WireBar = { datetime: string; open: string; high: string; low: strin
 /** The fault of the next answers; with `undefined` they are as documented. */
 export type TwelveDataFault =
   | { readonly kind: 'throttle'; readonly retryAfter?: string; readonly inBody?: boolean }
-  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'status'; readonly status: number; readonly text?: string }
   | { readonly kind: 'error_in_200'; readonly code: number }
   | { readonly kind: BrokenKind }
   | { readonly kind: 'change'; readonly change: (body: Record<string, unknown>) => unknown };
@@ -102,7 +102,7 @@ const respond = async (server: TwelveDataServer, query: URLSearchParams, respons
     case 'throttle':
       return throttle(fault, send);
     case 'status':
-      return send(fault.status, error(fault.status, 'Something went wrong'));
+      return send(fault.status, fault.text ?? error(fault.status, 'Something went wrong'));
     case 'error_in_200':
       return send(200, error(fault.code, 'Something went wrong'));
     case 'change':

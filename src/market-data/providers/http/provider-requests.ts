@@ -22,6 +22,16 @@ export type ProviderRequests = {
   readonly close: () => Promise<void>;
 };
 
+/** The provider refuses one request. It is a value, because it is no fault of the provider: it opens no circuit for others, and is not tried again. */
+export type RefusedRequest = { readonly refusedWith: number };
+
+/** These are the same for each request: a refused key, a proxy that wants one, a timeout, a spent limit. */
+const notOfTheRequest: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
+
+/** Whether an answer refuses what this request asks for, for example its ticker, which the author of a universe has chosen. */
+export const refusesRequest = (status: number): boolean =>
+  status >= 400 && status < 500 && !notOfTheRequest.has(status);
+
 const maxBodyBytes = 32 * 2 ** 20;
 
 /** Error for an answer that is not as documented. `problem` must hold no text of the answer. */
