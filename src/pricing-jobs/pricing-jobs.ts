@@ -9,6 +9,7 @@ import type { JobEnqueuer, JobHandler, JobRemover } from '#src/kernel/ports/jobs
 import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { holdingPlace } from '#src/kernel/requests/callers/holding-place.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
@@ -262,13 +263,12 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       if (chunk?.reason) throw failureOf(chunk.reason);
       const length = chunk?.length ?? 0;
       if (length === 0) throw noResult();
-      return new UnreadBlocks(() =>
-        readings.run(async () => {
-          const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
-          if (!output) throw noResult();
-          return output;
-        }),
-      );
+      const readOutput = async () => {
+        const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
+        if (!output) throw noResult();
+        return output;
+      };
+      return new UnreadBlocks(() => readings.run(() => holdingPlace(readOutput)));
     },
 
     cancel: (subject, id) =>

@@ -9,6 +9,7 @@ import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { serve } from '#test/http/support.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
@@ -27,10 +28,13 @@ const setup = async (t: ExecutionContext) => {
   t.teardown(() => database.close());
   const open = Promise.withResolvers<void>();
   let started = 0;
+  /** How many places the request of each transaction holds. */
+  const held: number[] = [];
   const unitOfWork: UnitOfWork = {
     ...database.unitOfWork,
     run: async (options, work) => {
       started += 1;
+      held.push(currentRequest()?.placesHeld ?? 0);
       await open.promise;
       return database.unitOfWork.run(options, work);
     },
@@ -59,11 +63,11 @@ const setup = async (t: ExecutionContext) => {
     },
   });
   const exportOf = (number: number) => call('/api/v1/account/export', { headers: { Authorization: idOf(number) } });
-  return { exportOf, open, ended, refused, time, started: () => started };
+  return { exportOf, open, ended, refused, time, held, started: () => started };
 };
 
 test('an account has one export at a time, and a process two; the next one waits for a place', async (t) => {
-  const { exportOf, open, refused, started } = await setup(t);
+  const { exportOf, open, refused, held, started } = await setup(t);
   const first = exportOf(1);
   await eventually(() => started() === 1, 'the first export has begun');
   const same = await exportOf(1);
@@ -76,6 +80,7 @@ test('an account has one export at a time, and a process two; the next one waits
   t.is((await exportOf(2)).status, 429);
   t.deepEqual(refused, ['answer_backlog', 'answer_backlog']);
   t.is(started(), 2);
+  t.deepEqual(held, [1, 1]);
   open.resolve();
   for (const [number, answer] of [await first, await second, await third].entries()) {
     t.is(answer.status, 200);

@@ -43,7 +43,9 @@ export const setup = async (
 ) => {
   const admin = await setupDatabase(t);
   const metrics = recordMetrics();
-  const database = await createDatabase({ ...databaseSettings(admin.url), metrics, entities: pricingJobEntities });
+  // Requests with places have half of the connections: as many as results that are read at once.
+  const settings = { ...databaseSettings(admin.url), poolMax: 8 };
+  const database = await createDatabase({ ...settings, metrics, entities: pricingJobEntities });
   t.teardown(() => database.close());
   const queued: JobData[] = [];
   const groups: (string | undefined)[] = [];

@@ -5,6 +5,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { holdingPlace } from '#src/kernel/requests/callers/holding-place.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { createAccountExport, type AccountExportDeps } from './account-export.ts';
 
@@ -67,13 +68,12 @@ export const createExportRoutes = (
         assertNone(userId, clientIp);
         open.add(userId);
         try {
-          const document = await work.run(async () => {
-            // With one of the few places it must not wait for connections behind the requests of its network too.
-            context.holdsPlace = true;
+          const make = async () => {
             // An export can wait for many others.
             await context.assertCaller?.();
             return exportAccount(userId);
-          });
+          };
+          const document = await work.run(() => holdingPlace(make));
           const body = new AnswerPieces(document);
           const headers = {
             'Content-Type': 'application/json; charset=utf-8',

@@ -17,10 +17,10 @@ export type RequestContext = {
   /** The caller sent `Cache-Control: no-cache`: caches and replicas must not be used. */
   readonly noCache?: boolean;
   /**
-   * The request holds one of few places that others wait for. So it does not wait for the connections of its own caller and network, which could hold
-   * the place for as long as their other requests take.
+   * How many of the few places that others wait for the request holds: see `holdingPlace`. With one it does not wait for the connections of its own
+   * caller and network, which could hold the place for as long as their other requests take.
    */
-  holdsPlace?: true;
+  placesHeld?: number;
   principal?: Principal;
   /**
    * Checks the caller again, if the last check is some time ago. A body can arrive slowly and work can wait for its turn, and meanwhile

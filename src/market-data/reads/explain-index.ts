@@ -1,5 +1,4 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import { planIndex } from '../indexes/calculation/index-plan.ts';
 import { createIndexRun, type Checkpoint, type DivisorChange } from '../indexes/calculation/index-run.ts';
@@ -130,11 +129,6 @@ export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedP
   };
   return (code, date) =>
     inSpan('index.explain', { attributes: { 'index.code': code } }, () =>
-      places.use(() => {
-        // With one of the few places it must not wait for connections behind the requests of its network too.
-        const request = currentRequest();
-        if (request) request.holdsPlace = true;
-        return snapshot((reader) => explain(reader, code, date));
-      }),
+      places.use(() => snapshot((reader) => explain(reader, code, date))),
     );
 };

@@ -4,7 +4,7 @@ import { createEvents } from '#src/calendar/events.ts';
 import { createSearchPlaces } from '#src/calendar/search-places.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
-import { runInRequest } from '#src/kernel/requests/request-context.ts';
+import { currentRequest, runInRequest } from '#src/kernel/requests/request-context.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { createGates, turnOfLoop } from '#testkit/measures/gates.ts';
 
@@ -14,8 +14,11 @@ const setup = () => {
   const { pass, drain, state } = createGates();
   const clock = { now: 0 };
   const order: string[] = [];
+  /** How many places the request of each statement holds. */
+  const held: number[] = [];
   const query = async (text: string, [id]: readonly unknown[]): Promise<unknown[]> => {
     if (text.includes('calendar_connection')) return [{ id }];
+    held.push(currentRequest()?.placesHeld ?? 0);
     await pass();
     return [];
   };
@@ -40,7 +43,7 @@ const setup = () => {
         return outcome;
       },
     );
-  return { list, drain, order, state, abuse, clock };
+  return { list, drain, order, held, state, abuse, clock };
 };
 
 test('two searches by symbol run at once; lists without a symbol need no place', async (t) => {
@@ -53,6 +56,14 @@ test('two searches by symbol run at once; lists without a symbol need no place',
   t.is(state.max, 7);
   await drain();
   t.deepEqual(new Set(await Promise.all([...searches, ...lists])), new Set(['none']));
+});
+
+test('a search with a place does not wait for connections behind the requests of its network', async (t) => {
+  const { list, drain, held } = setup();
+  const all = [list('user-1', '192.0.2.1'), list('user-1', '192.0.2.1', 'AAPL')];
+  await drain();
+  t.deepEqual(await Promise.all(all), ['none', 'none']);
+  t.deepEqual(held, [0, 1]);
 });
 
 test('a caller has at most eight searches in progress', async (t) => {

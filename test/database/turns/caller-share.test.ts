@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { createSharedPlaces } from '#src/kernel/requests/callers/shared-places.ts';
 import { runInRequest } from '#src/kernel/requests/request-context.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -34,11 +36,21 @@ const setup = async (t: ExecutionContext, acquireTimeoutMs: number) => {
 };
 
 test('a request that holds a place does not wait for the connections of its caller', async (t) => {
-  const { read, release } = await setup(t, 3_000);
-  const request = { requestId: 'r', traceId: 't', clientIp: '192.0.2.1', signal: live, timings: {} };
+  const { read, release, abuse } = await setup(t, 3_000);
+  const places = createSharedPlaces({
+    abuse,
+    metrics: noMetrics,
+    work: 'event_search',
+    maxRunning: 1,
+    maxWaiting: 1,
+    maxPerCaller: 2,
+    detailOfCaller: 'Too many',
+    detail: 'Others are running',
+    retryAfter: 1,
+  });
   let ended = false;
-  const waiting = outcome(runInRequest(request, read)).finally(() => (ended = true));
-  await runInRequest({ ...request, holdsPlace: true }, read);
+  const waiting = outcome(as('192.0.2.1', read)).finally(() => (ended = true));
+  await as('192.0.2.1', () => places.use(read));
   t.false(ended, 'the one before it still waits');
   await release();
   t.is(await waiting, 'none');
@@ -94,7 +106,7 @@ test('requests with places hold half of the connections, wait for the others, an
     clientIp: `192.0.2.${number + 1}`,
     signal: live,
     timings: {},
-    holdsPlace: true as const,
+    placesHeld: 1,
   });
   const works = gates.map(({ promise }, number) =>
     outcome(

@@ -87,7 +87,7 @@ export const createConnectionTurns = ({
   return {
     enter: async (request, timeoutMs, use) => {
       if (request === undefined) return connections.enter(undefined, timeoutMs);
-      if (request.holdsPlace) return enterPlaced(request, timeoutMs);
+      if (request.placesHeld) return enterPlaced(request, timeoutMs);
       const started = performance.now();
       const member = memberOf(request);
       const leaves = [await callers.enter(member.caller, request.signal)];

@@ -74,13 +74,10 @@ export const createLoadSteps = ({ loadShedding, answers, abuse, metrics }: LoadS
     takePlaceOfLargeWork: ({ declaration }) => {
       const work = largeWorkOf(declaration);
       if (loadShedding === undefined || work === undefined) return undefined;
-      return ({ state: { input, request, bodyBytes = 0 } }, next) => {
+      return ({ state: { input, bodyBytes = 0 } }, next) => {
         const places = placesFor(work, { query: input.query, bodyBytes, scansBy: declaration.scansBy });
         if (places.length === 0) return next();
-        return largeWork.use(places, () => {
-          request.holdsPlace = true;
-          return next();
-        });
+        return largeWork.use(places, next);
       };
     },
 

@@ -1,5 +1,6 @@
 import { createBoundedWork, type BoundedWorkOptions } from './bounded-work.ts';
 import { createCallerPlaces, type CallerPlacesDeps } from './caller-places.ts';
+import { holdingPlace } from './holding-place.ts';
 
 /** `maxPerCaller`: running or waiting. `detail`: of the refusal when too many wait. */
 export type SharedPlacesDeps = Pick<CallerPlacesDeps, 'abuse' | 'maxPerCaller' | 'retryAfter'> &
@@ -26,5 +27,5 @@ export const createSharedPlaces = (deps: SharedPlacesDeps): SharedPlaces => {
   const { retryAfter } = bounds;
   const callers = createCallerPlaces({ abuse, maxPerCaller, detail: detailOfCaller, retryAfter });
   const bounded = createBoundedWork({ ...bounds, concurrency: maxRunning, queue: maxWaiting });
-  return { use: (work) => callers.use(() => bounded.run(work)) };
+  return { use: (work) => callers.use(() => bounded.run(() => holdingPlace(work))) };
 };
