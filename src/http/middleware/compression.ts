@@ -59,17 +59,25 @@ const mayCompress = (ctx: HttpContext): boolean => {
   return compressible.test(String(res.getHeader('Content-Type') ?? ''));
 };
 
-/** Compresses JSON and text of `minBytes` or more with zstd, br or gzip, on threads of the libuv pool. */
-export const compression = (): HttpMiddleware => {
-  // The files of the docs page are always answered from the same buffer, so each is compressed once.
+type Compress = (body: Buffer, encoding: Encoding) => Promise<Buffer>;
+
+/** Compresses each buffer once for each encoding. A compression that failed is tried again at the next request, because a fault can pass. */
+export const compressedOnce = (compress: Compress): Compress => {
   const cache = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>();
-  const compressed = async (body: Buffer, encoding: Encoding): Promise<Buffer> => {
+  return (body, encoding) => {
     const versions = cache.get(body) ?? new Map<Encoding, Promise<Buffer>>();
     cache.set(body, versions);
-    const version = versions.get(encoding) ?? encoders[encoding].whole(body);
+    const version = versions.get(encoding) ?? compress(body, encoding);
     versions.set(encoding, version);
+    version.catch(() => versions.delete(encoding));
     return version;
   };
+};
+
+/** Compresses JSON and text of `minBytes` or more with zstd, br or gzip, on threads of the libuv pool. */
+export const compression = (): HttpMiddleware => {
+  // The pages and files of the service are always answered from the same buffers.
+  const compressed = compressedOnce((body, encoding) => encoders[encoding].whole(body));
 
   return async (ctx, next) => {
     await next();

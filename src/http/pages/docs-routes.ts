@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
 import { z } from 'zod';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
-import { htmlType, page } from './html.ts';
+import { htmlType, pageBytes } from './html.ts';
 import type { OpenApiDocument } from './openapi/document.ts';
 import { pageDocumentOf } from './openapi/page-document.ts';
 
 /** The script is a separate file, because the Content-Security-Policy refuses inline scripts. */
-const start = `window.addEventListener('load', () => {
+const start = Buffer.from(`window.addEventListener('load', () => {
   SwaggerUIBundle({
     url: '/openapi.json',
     // The page links the document and reads a form of it that is drawn much faster.
@@ -25,11 +25,11 @@ const start = `window.addEventListener('load', () => {
     displayRequestDuration: true,
   });
 });
-`;
+`);
 
-const style = readFileSync(new URL('docs.css', import.meta.url), 'utf8');
+const style = readFileSync(new URL('docs.css', import.meta.url));
 
-const docsPage = page(
+const docsPage = pageBytes(
   'Volwatch API',
   '<div id="docs"></div>\n<script src="/docs/swagger-ui-bundle.js"></script>\n<script src="/docs/start.js"></script>',
   '<link rel="stylesheet" href="/docs/swagger-ui.css">\n<link rel="stylesheet" href="/docs/style.css">\n<link rel="icon" href="/docs/favicon-32x32.png">\n',
@@ -81,7 +81,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
       path: '/docs',
       summary: 'This API as an interactive page',
       produces: htmlType,
-      responses: { 200: z.string() },
+      responses: { 200: z.instanceof(Buffer) },
       etag: 'weak',
       handler: async () => ({ status: 200, body: docsPage }),
     }),
@@ -98,7 +98,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
       path: '/docs/start.js',
       summary: 'Starts the interactive page',
       produces: 'text/javascript; charset=utf-8',
-      responses: { 200: z.string() },
+      responses: { 200: z.instanceof(Buffer) },
       etag: 'weak',
       handler: async () => ({ status: 200, body: start, headers: cached }),
     }),
@@ -107,7 +107,7 @@ export const docsRoutes = (openApi: OpenApiDocument): Route[] => {
       path: '/docs/style.css',
       summary: 'The style of the interactive page',
       produces: 'text/css; charset=utf-8',
-      responses: { 200: z.string() },
+      responses: { 200: z.instanceof(Buffer) },
       etag: 'weak',
       handler: async () => ({ status: 200, body: style, headers: cached }),
     }),

@@ -11,7 +11,8 @@ export const escapeHtml = (text: string): string => text.replaceAll(/[&<>"']/g, 
 export const htmlType = 'text/html; charset=utf-8';
 
 /** Builds an HTML page without scripts and inline styles. @param title text. @param body HTML. @param head HTML */
-export const page = (title: string, body: string, head = ''): string => `<!doctype html>
+export const pageBytes = (title: string, body: string, head = ''): Buffer =>
+  Buffer.from(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -22,4 +23,4 @@ ${head}</head>
 ${body}
 </body>
 </html>
-`;
+`);

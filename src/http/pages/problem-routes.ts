@@ -1,14 +1,7 @@
 import { z } from 'zod';
-import {
-  AppError,
-  errorCodes,
-  errorTable,
-  isErrorCode,
-  type ErrorCategory,
-  type ErrorCode,
-} from '#src/kernel/catalogue/errors.ts';
+import { AppError, errorCodes, errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
-import { escapeHtml, htmlType, page } from './html.ts';
+import { escapeHtml, htmlType, pageBytes } from './html.ts';
 
 /** Advice to the caller for each category. */
 const advice: Readonly<Record<ErrorCategory, string>> = {
@@ -28,9 +21,9 @@ const advice: Readonly<Record<ErrorCategory, string>> = {
 
 const codeHtml = (text: string): string => escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 
-const problemPage = (code: ErrorCode): string => {
+const problemPage = (code: ErrorCode): Buffer => {
   const { status, category, title, retryable } = errorTable[code];
-  return page(
+  return pageBytes(
     `${code}: ${title}`,
     `<h1>${escapeHtml(title)}</h1>
 <dl>
@@ -45,8 +38,8 @@ const problemPage = (code: ErrorCode): string => {
   );
 };
 
-const indexPage = (): string =>
-  page(
+const indexPage = (): Buffer =>
+  pageBytes(
     'Problem codes',
     `<h1>Problem codes</h1>
 <table>
@@ -67,6 +60,9 @@ const cached = { 'Cache-Control': 'public, max-age=3600' };
 
 /** The pages `/problems` and `/problems/{code}`. The `type` of a problem document is the path of such a page. */
 export const problemRoutes = (): Route[] => {
+  // Made once, because the routes are public and have no limit. The digest and the compression of a buffer are kept.
+  const index = indexPage();
+  const pages = new Map<string, Buffer>(errorCodes.map((code) => [code, problemPage(code)]));
   const common = {
     method: 'GET',
     atRoot: true,
@@ -75,7 +71,7 @@ export const problemRoutes = (): Route[] => {
     rateLimit: 'none',
     load: 'none',
     produces: htmlType,
-    responses: { 200: z.string() },
+    responses: { 200: z.instanceof(Buffer) },
     etag: 'weak',
   } as const;
   return [
@@ -85,7 +81,7 @@ export const problemRoutes = (): Route[] => {
       summary: 'Every problem code',
       request: {},
       errors: [],
-      handler: async () => ({ status: 200, body: indexPage(), headers: cached }),
+      handler: async () => ({ status: 200, body: index, headers: cached }),
     }),
     defineRoute({
       ...common,
@@ -94,8 +90,9 @@ export const problemRoutes = (): Route[] => {
       request: { path: z.strictObject({ code: z.string() }) },
       errors: ['resource_not_found'],
       handler: async ({ path }) => {
-        if (!isErrorCode(path.code)) throw new AppError('resource_not_found', 'There is no such problem code');
-        return { status: 200, body: problemPage(path.code), headers: cached };
+        const body = pages.get(path.code);
+        if (!body) throw new AppError('resource_not_found', 'There is no such problem code');
+        return { status: 200, body, headers: cached };
       },
     }),
   ];

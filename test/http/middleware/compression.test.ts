@@ -5,7 +5,7 @@ import test from 'ava';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
-import { chooseEncoding } from '#src/http/middleware/compression.ts';
+import { chooseEncoding, compressedOnce } from '#src/http/middleware/compression.ts';
 import { serve } from '../support.ts';
 
 const common = {
@@ -165,3 +165,18 @@ for (const [accepted, chosen] of choices) {
     t.is(chooseEncoding(accepted), chosen as ReturnType<typeof chooseEncoding>);
   });
 }
+
+test('a buffer is compressed once for each encoding, and again after a failure', async (t) => {
+  const calls: string[] = [];
+  const results = [Promise.reject(new Error('out of memory')), Promise.resolve(Buffer.from('a'))];
+  const compressed = compressedOnce((_, encoding) => {
+    calls.push(encoding);
+    return results.shift() ?? Promise.resolve(Buffer.from(encoding));
+  });
+  await t.throwsAsync(compressed(file, 'br'), { message: 'out of memory' });
+  t.is(String(await compressed(file, 'br')), 'a');
+  t.is(await compressed(file, 'br'), await compressed(file, 'br'));
+  t.is(String(await compressed(file, 'gzip')), 'gzip');
+  await compressed(Buffer.from(file), 'gzip');
+  t.deepEqual(calls, ['br', 'br', 'gzip', 'gzip']);
+});
