@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { context } from '@opentelemetry/api';
 import { PgBoss } from 'pg-boss';
 import { AppError, codeOf, isErrorCode, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
@@ -12,13 +11,13 @@ import {
   type JobQueue,
   type JobSchedule,
   type JobSchedules,
+  type JobSetEnqueuer,
 } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
-
-import { holdWaitingSql, type NetworkOfJob, removeWaitingSql, takeTurn, turnCost, turnsOf } from './turns.ts';
+import { createEnqueue } from './enqueue.ts';
+import { type NetworkOfJob, removeWaitingSql } from './turns.ts';
 import { startWorkers } from './workers.ts';
 import { createWork, type Execute } from './work.ts';
 
@@ -65,6 +64,7 @@ export type JobsDeps = QueueSettings & {
 };
 
 export type Jobs = JobEnqueuer &
+  JobSetEnqueuer &
   JobRemover &
   JobSchedules & {
     /** True after `start` has opened the queues. Before that, `enqueue` is refused. */
@@ -201,10 +201,15 @@ export const createJobs = (deps: JobsDeps): Jobs => {
   };
   const fixedQueues = jobQueues.filter((queue) => !deps.scheduledByData?.includes(queue));
 
+  const openBoss = (): PgBoss => {
+    if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
+    return open;
+  };
+  const enqueue = createEnqueue({ boss: openBoss, networkOf });
+
   /** Runs statements of pg-boss in the transaction. */
   const within = async (transaction: Transaction, work: (boss: PgBoss) => Promise<void>): Promise<void> => {
-    const boss = open;
-    if (!boss) throw new AppError('database_unavailable', 'The job queues are not open yet');
+    const boss = openBoss();
     await scheduling.run(transaction, () => work(boss));
   };
 
@@ -229,28 +234,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
     isOpen: () => open !== undefined,
 
-    enqueue: async ({ query }, queue, { key, data, group, network, cost = 1, isFirst = false, standIn }) => {
-      if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
-      if (standIn !== undefined && (await query(holdWaitingSql, [queue, standIn])).length > 0) return false;
-      const traceparent = traceparentOf(context.active());
-      const turn = { network: networkOf(queue, network), cost };
-      const taken = group === undefined ? undefined : await takeTurn(query, queue, { group, ...turn });
-      const id = await open.send(
-        queue,
-        {
-          ...data,
-          ...(traceparent !== undefined && { traceparent }),
-          ...(group !== undefined && network !== undefined && { [turnsOf]: group }),
-          ...(cost > 1 && { [turnCost]: String(cost) }),
-        },
-        {
-          singletonKey: key,
-          ...(taken ? { group: { id: taken.group }, priority: -taken.turn } : isFirst && { priority: 1 }),
-          db: { executeSql: async (text, values) => ({ rows: await query(text, values) }) },
-        },
-      );
-      return id !== null;
-    },
+    ...enqueue,
 
     remove: async ({ query }, queue, keys) => {
       if (keys.length > 0) await query(removeWaitingSql, [queue, keys]);

@@ -47,6 +47,19 @@ const takeSql = (groups: string): string => `
   returning turn`;
 const takeForSql = takeSql('select $2 as name, $3::bigint as network, $4::int as place, $5::int as cost');
 
+/** One statement for the turns of several groups without a network. Parameters: queue, groups, number of jobs of each group. */
+const takeAllSql = `
+  with started as (${startedSql}), wanted as (
+    select name, jobs, hashtextextended(name, 0) as hash from unnest($2::text[], $3::int[]) as wanted (name, jobs)
+  ), taken as (
+    insert into job_turn as own (queue, group_hash, turn)
+    select $1, hash, least(${maxTurn}, started.turn + jobs) from wanted, started order by hash
+    on conflict (queue, group_hash) do update
+      set turn = least(${maxTurn}, greatest(own.turn, (select turn from started)) + (select jobs from wanted where hash = own.group_hash))
+    returning group_hash, turn
+  )
+  select name, turn::bigint - jobs as before from wanted join taken on group_hash = hash`;
+
 /** Two parts of the name of the group that pg-boss knows: the hash of the network, and the place. */
 const partsOfGroup = `split_part(group_id, '/', 1)::bigint as network, split_part(group_id, '/', 2)::int as place`;
 
@@ -96,7 +109,7 @@ export type Turn = { readonly turn: number; readonly group: string };
 
 /**
  * Returns the turn of a new job. The row of the group is locked until the end of the transaction, so a transaction with
- * jobs of several groups must enqueue them in the order of the groups.
+ * jobs of several groups must use `takeTurns`.
  */
 export const takeTurn = async (
   query: Query,
@@ -114,6 +127,28 @@ export const takeTurn = async (
     cost,
   ]);
   return { turn: row!.turn, group: own ? `${own.network}/${own.place}` : group };
+};
+
+/**
+ * Takes the turns of new jobs of several groups, in the order of their locks.
+ * @param groups the group of each job
+ * @returns a function that gives each job of a group its turn
+ */
+export const takeTurns = async (
+  query: Query,
+  queue: JobQueue,
+  groups: readonly string[],
+): Promise<(group: string) => number> => {
+  const jobs = new Map<string, number>();
+  for (const group of groups) jobs.set(group, (jobs.get(group) ?? 0) + 1);
+  if (jobs.size === 0) return () => 0;
+  const rows = await query<{ name: string; before: number }>(takeAllSql, [queue, [...jobs.keys()], [...jobs.values()]]);
+  const last = new Map(rows.map(({ name, before }) => [name, before]));
+  return (group) => {
+    const turn = last.get(group)! + 1;
+    last.set(group, turn);
+    return turn;
+  };
 };
 
 /** Stores that a job of this turn was started. Parameters: queue, turn. */

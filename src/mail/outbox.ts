@@ -34,8 +34,7 @@ type WaitingRow = { readonly id: string; readonly user_id: string | null; readon
 export const createOutbox = (deps: OutboxDeps): Outbox => {
   const { isConfigured, unitOfWork, reader, jobs, clock, ids, limits, metrics, logger } = deps;
 
-  const enqueue = (transaction: Transaction, id: string, group: string): Promise<boolean> =>
-    jobs.enqueue(transaction, 'mail', { key: id, data: { message_id: id }, group });
+  const jobOf = (id: string, group: string) => ({ key: id, data: { message_id: id }, group });
 
   const store = async (
     transaction: Transaction,
@@ -56,7 +55,7 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       createdAt: clock.now(),
     });
     await transaction.em.flush();
-    if (jobs.isOpen()) await enqueue(transaction, id, group ?? userId ?? id);
+    if (jobs.isOpen()) await jobs.enqueue(transaction, 'mail', jobOf(id, group ?? userId ?? id));
   };
 
   return {
@@ -97,12 +96,10 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
          where state = 'waiting' order by id limit 1000`,
       );
       if (rows.length === 0) return;
-      const waiting = rows.map(({ id, user_id: userId, network }) => ({ id, group: network ?? userId ?? id }));
-      // Two processes that start at the same time must lock the groups in the same order.
-      waiting.sort((a, b) => (a.group < b.group ? -1 : Number(a.group > b.group)));
-      await unitOfWork.run({ operation: 'mail.delivery' }, async (transaction) => {
-        for (const { id, group } of waiting) await enqueue(transaction, id, group);
-      });
+      const waiting = rows.map(({ id, user_id: userId, network }) => jobOf(id, network ?? userId ?? id));
+      await unitOfWork.run({ operation: 'mail.delivery' }, (transaction) =>
+        jobs.enqueueAll(transaction, 'mail', waiting),
+      );
     },
   };
 };

@@ -35,6 +35,7 @@ export type StoredWebhook = InferEntity<typeof WebhookEntity>;
 export const WebhookEventEntity = defineEntity({
   name: 'WebhookEvent',
   tableName: 'webhook_event',
+  indexes: [{ name: 'webhook_event_waiting_index', properties: ['id'], where: 'fanned_out_at is null' }],
   properties: {
     id: p.uuid().primary(),
     type: p.text(),
@@ -53,7 +54,8 @@ export const WebhookDeliveryEntity = defineEntity({
     { name: 'webhook_delivery_state_index', properties: ['webhook', 'state'] },
   ],
   properties: {
-    webhook: () => p.manyToOne(WebhookEntity).primary().updateRule('no action').deleteRule('cascade'),
+    // Without a foreign key, because each new delivery would lock its webhook, and the end of an owner would wait for the lock.
+    webhook: () => p.manyToOne(WebhookEntity).primary().createForeignKeyConstraint(false),
     event: () => p.manyToOne(WebhookEventEntity).primary().updateRule('no action').deleteRule('cascade'),
     state: p.text().$type<DeliveryState>(),
     attempts: p.integer().default(0),

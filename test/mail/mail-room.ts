@@ -50,6 +50,12 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
             queues.groups.push(group);
             return true;
           },
+          enqueueAll: async (_transaction, _queue, added) => {
+            for (const { data, group } of added) {
+              queues.waiting.push(data);
+              queues.groups.push(group);
+            }
+          },
         },
         ids: uuidv7,
         logger,

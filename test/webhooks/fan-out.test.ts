@@ -1,32 +1,105 @@
 import test from 'ava';
-import { eventually } from '#testkit/eventually.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { removeDeliveriesOfDeletedWebhooks } from '#src/webhooks/retention.ts';
 import { startReceiver } from '#testkit/servers/webhook-receiver.ts';
-import { newUser, refreshed, registered, startRoom } from './setup.ts';
+import { newUser, refreshed, registered, startRoom, type Room } from './setup.ts';
 
-test.serial('a webhook that is deleted while an event is distributed keeps nobody from the event', async (t) => {
-  const room = await startRoom(t);
-  const [gone, stays] = [await startReceiver(t), await startReceiver(t)];
-  const { id } = await registered(room, gone.url);
-  await registered(room, stays.url, { owner: await newUser(room) });
-  await room.announce(refreshed);
-  const { unitOfWork } = room.database;
-  const [deleted, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const deletion = unitOfWork.run({ operation: 'webhook.change' }, async ({ query }) => {
-    await query('delete from webhook where id = $1', [id]);
-    deleted.resolve();
-    await ended.promise;
-  });
-  await deleted.promise;
+/** Distributes what is announced, and stops before the commit of the first part. */
+const distributing = async (room: Room) => {
+  const [isHeld, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  room.beforeEnqueued = () => {
+    isHeld.resolve();
+    return gate.promise;
+  };
   const worked = room.work();
-  const waits = async (): Promise<boolean> =>
-    (await room.stored.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'webhook'`))
-      .length > 0;
-  await eventually(waits, 'the distribution waits for the deletion');
-  ended.resolve();
-  await deletion;
-  t.deepEqual(await worked, []);
-  t.is(stays.received.length, 1);
-  t.is(gone.received.length, 0);
+  await isHeld.promise;
+  return { end: gate.resolve, worked };
+};
+
+test.serial('changes of webhooks do not wait while an event is distributed, and others find connections', async (t) => {
+  const room = await startRoom(t, { maxPerOwner: 9 });
+  const receiver = await startReceiver(t);
+  const own = [];
+  for (let count = 0; count < 9; count += 1) own.push(await registered(room, receiver.url));
+  await room.announce(refreshed);
+  const { end, worked } = await distributing(room);
+  const [gone, ...rotated] = own.map(({ id }) => id);
+  const changes = [
+    ...rotated.map((id) => room.call('POST', `/webhooks/${id}/rotate`)),
+    room.call('DELETE', `/webhooks/${gone}`),
+    room.call('POST', '/webhooks', await newUser(room), { url: receiver.url, events: ['refresh.failed'] }),
+  ];
+  const statuses = (await Promise.all(changes)).map(({ status }) => status);
+  t.deepEqual(statuses, [...rotated.map(() => 200), 204, 201]);
+  end();
+  t.deepEqual(await worked, [], 'a deleted webhook keeps nobody from the event');
+  t.is(receiver.received.length, 8);
+});
+
+for (const [end, how] of [
+  ['disable', 'disabled'],
+  ['erase', 'removed'],
+  ['endAll', 'without credentials'],
+] as const) {
+  test.serial(`a user is ${how} while an event is distributed to his webhook`, async (t) => {
+    const room = await startRoom(t);
+    const receiver = await startReceiver(t);
+    const [user, other] = [await newUser(room), await newUser(room)];
+    const id = user.slice('user:'.length);
+    await registered(room, receiver.url, { owner: user });
+    await registered(room, `${receiver.url}/other`, { owner: other });
+    await room.announce(refreshed);
+    const distribution = await distributing(room);
+    const ended = await (end === 'endAll' ? room.credentials.endAll({ kind: 'user', id }) : room.credentials[end](id));
+    t.is(ended.webhooks, 1);
+    distribution.end();
+    t.deepEqual(await distribution.worked, []);
+    t.deepEqual(
+      receiver.received.map(({ path }) => path),
+      ['/other'],
+    );
+    const remove = (): Promise<number> =>
+      room.database.unitOfWork.run({ operation: 'retention' }, removeDeliveriesOfDeletedWebhooks);
+    t.is(await remove(), 1, 'the delivery that was stored meanwhile');
+    t.is((await room.stored.query('select 1 from webhook_delivery')).length, 1);
+  });
+}
+
+test.serial('an event is distributed in parts, and a job that is repeated creates what is missing', async (t) => {
+  const room = await startRoom(t);
+  await room.stored.query(
+    `insert into webhook (id, owner_kind, owner_id, url, events, created_at)
+     select gen_random_uuid(), 'client', 'c' || number, 'https://example.org', '{refresh.succeeded}', now() from generate_series(1, 450) as number`,
+  );
+  await room.announce(refreshed);
+  const [job] = room.queued.splice(0);
+  let parts = 0;
+  room.beforeEnqueued = async () => {
+    parts += 1;
+    if (parts === 2) throw new AppError('database_timeout');
+  };
+  const run = () => room.outbox.fanOut(job!.data, AbortSignal.timeout(10_000), { last: false });
+  await t.throwsAsync(run, { code: 'database_timeout' });
+  const stored = async () => (await room.stored.query('select 1 from webhook_delivery')).length;
+  t.is(await stored(), 200);
+  room.queued.splice(0);
+  await run();
+  t.is(await stored(), 450);
+  t.is(room.queued.length, 250);
+  t.is((await room.stored.query('select 1 from webhook_event where fanned_out_at is null')).length, 0);
+});
+
+test.serial('a deleted webhook leaves no test and no delivery behind', async (t) => {
+  const room = await startRoom(t);
+  const user = await newUser(room);
+  const { id } = await registered(room, 'https://example.org', { owner: user });
+  await room.announce(refreshed);
+  await room.outbox.fanOut(room.queued.shift()!.data, AbortSignal.timeout(10_000), { last: false });
+  t.is((await room.call('POST', `/webhooks/${id}/test`, user)).status, 202);
+  await room.credentials.endAll({ kind: 'user', id: user.slice('user:'.length) });
+  await room.database.unitOfWork.run({ operation: 'retention' }, removeDeliveriesOfDeletedWebhooks);
+  t.deepEqual(await room.stored.query('select event_id from webhook_delivery'), []);
+  t.deepEqual(await room.stored.query('select type from webhook_event'), [{ type: 'refresh.succeeded' }]);
 });
 
 test.serial('a webhook with 1,000 waiting deliveries gets no more of them, and others get theirs', async (t) => {

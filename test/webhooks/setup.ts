@@ -1,6 +1,9 @@
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { entities } from '#src/compose/data/entities.ts';
+import { composeCredentialAdmin } from '#src/compose/identity/credential-admin.ts';
 import { ownersOf } from '#testkit/accounts/owners.ts';
+import type { CredentialAdmin } from '#src/auth/index.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
@@ -11,8 +14,7 @@ import { createCursors } from '#src/kernel/lists/pagination.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Announce } from '#src/kernel/ports/webhooks.ts';
 import { createDelivery } from '#src/webhooks/delivery/delivery.ts';
-import { webhookEntities } from '#src/webhooks/entities.ts';
-import { createOutbox, type Outbox } from '#src/webhooks/outbox.ts';
+import { createOutbox, type Outbox } from '#src/webhooks/outbox/outbox.ts';
 import { createWebhookRoutes } from '#src/webhooks/webhook-routes.ts';
 import { createSend } from '#src/webhooks/sender/send.ts';
 import { createWebhookSecrets } from '#src/webhooks/signatures.ts';
@@ -35,9 +37,12 @@ export type Room = {
   readonly lines: readonly LogFields[];
   readonly refusals: readonly AbuseKind[];
   readonly outbox: Outbox;
+  readonly credentials: CredentialAdmin;
   /** Waiting jobs, oldest first. */
   readonly queued: { queue: JobQueue; data: JobData }[];
   queuesOpen: boolean;
+  /** Is waited for by the transaction that enqueues jobs together. */
+  beforeEnqueued: () => Promise<void>;
   readonly advance: (seconds: number) => void;
   /** @param owner `client:desk` */
   readonly call: (method: string, path: string, owner?: string, body?: unknown) => Promise<Answer>;
@@ -61,7 +66,7 @@ export const startRoom = async (
   const lines: LogFields[] = [];
   const keep = (fields: LogFields, message: string): void => void lines.push({ ...fields, message });
   const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
-  const database = await createDatabase({ ...databaseSettings(stored.url), entities: webhookEntities, metrics });
+  const database = await createDatabase({ ...databaseSettings(stored.url), entities, metrics });
   t.teardown(() => database.close());
   let seconds = 0;
   const clock = { now: () => new Date(Date.now() + seconds * 1_000), monotonic: () => performance.now() };
@@ -75,6 +80,10 @@ export const startRoom = async (
     enqueue: async (_transaction: unknown, queue: JobQueue, { data }: { readonly data: JobData }) => {
       queued.push({ queue, data });
       return true;
+    },
+    enqueueAll: async (_transaction: unknown, queue: JobQueue, added: readonly { readonly data: JobData }[]) => {
+      for (const { data } of added) queued.push({ queue, data });
+      await room.beforeEnqueued();
     },
   };
   const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, abuse, logger });
@@ -125,8 +134,10 @@ export const startRoom = async (
     lines,
     refusals: abuse.kinds,
     outbox,
+    credentials: composeCredentialAdmin({ unitOfWork, reader, audit, clock }),
     queued,
     queuesOpen: true,
+    beforeEnqueued: async () => {},
     advance: (more) => (seconds += more),
     call: async (method, path, owner = 'client:desk', body) => {
       const response = await call(`/api/v1${path}`, {

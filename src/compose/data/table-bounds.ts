@@ -259,7 +259,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   webhook_delivery: {
     grows: 'an event for a webhook',
     bound: 'one row per webhook and event; tests: WEBHOOK_TESTS_PER_OWNER',
-    removed: 'with its event or webhook',
+    removed: 'with its event; RETENTION_SCHEDULE, after its webhook',
     tests: ['test/webhooks/quota.test.ts'],
   },
   webhook_event: {

@@ -23,7 +23,7 @@ import {
   removeOldPricingJobs,
   removeOldWrites,
 } from '../../pricing-jobs/index.ts';
-import { removeOldWebhookEvents } from '../../webhooks/index.ts';
+import { removeDeliveriesOfDeletedWebhooks, removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import { composeCredentialAdmin } from '../identity/credential-admin.ts';
@@ -123,6 +123,7 @@ const composeRetention = (
       pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
       pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
       webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
+      deliveries_of_deleted_webhooks: each(removeDeliveriesOfDeletedWebhooks),
       calendar_rows: each(removeOldCalendarRows),
       mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
       job_turns: each(removeOldTurns),

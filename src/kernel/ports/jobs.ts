@@ -22,7 +22,7 @@ export type JobEnqueuer = {
    * caller.
    * @param key at most one job of a key waits or runs at a time
    * @param group in a queue with groups, a process runs one job of a group at a time, and the groups take turns. A
-   * transaction with jobs of several groups must enqueue them in the order of the groups.
+   * transaction with jobs of several groups must use `enqueueAll`.
    * @param network the groups of a network share the turns of one group, and some places. Not an address, because a hash of it is stored
    * @param cost a whole number, at least 1: how many turns of its group the job takes. Default: 1
    * @param isFirst the job comes before those that wait, in a queue without groups
@@ -46,13 +46,26 @@ export type JobEnqueuer = {
   ) => Promise<boolean>;
 };
 
+export type JobSetEnqueuer = {
+  /**
+   * Adds jobs as `enqueue` does, with three statements whatever their number, because their transaction holds the turns of their groups. Jobs whose key
+   * waits or runs are left out.
+   * @throws AppError as `enqueue`
+   */
+  readonly enqueueAll: (
+    transaction: Transaction,
+    queue: JobQueue,
+    jobs: readonly { readonly key: string; readonly data: JobData; readonly group?: string }[],
+  ) => Promise<void>;
+};
+
 export type JobRemover = {
   /** Removes the jobs of these keys that wait. A job that runs is not ended. */
   readonly remove: (transaction: Transaction, queue: JobQueue, keys: readonly string[]) => Promise<void>;
 };
 
 /** For outboxes, whose rows can be written before the queues are open. */
-export type OpenableJobs = JobEnqueuer & { readonly isOpen: () => boolean };
+export type OpenableJobs = JobEnqueuer & JobSetEnqueuer & { readonly isOpen: () => boolean };
 
 /**
  * A job cannot be done yet because of other work. It waits again for this time, and the attempt does not count. `rests`: the next jobs of the queue are

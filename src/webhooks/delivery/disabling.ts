@@ -15,7 +15,7 @@ export type DisablingDeps = {
 };
 
 /**
- * Disables or enables a webhook by the outcome of a delivery, and counts its dead deliveries in a row. A test does not
+ * Disables or enables a locked webhook by the outcome of a delivery, and counts its dead deliveries in a row. A test does not
  * count as dead. A test that arrives enables a disabled webhook.
  * @param type of the event
  */
@@ -53,8 +53,6 @@ export const createDisabling = ({ audit, disableAfter, clock, logger }: Disablin
   };
 
   return async (transaction, webhookId, type, outcome) => {
-    // SQL: a lock that does not wait for new deliveries. A distribution of an event locks the keys of all its webhooks until its end.
-    await transaction.query('select 1 from webhook where id = $1 for no key update', [webhookId]);
     const webhook = await transaction.em.findOne(WebhookEntity, { id: webhookId });
     if (!webhook) return;
     const isDisabled = webhook.disabledAt !== null;

@@ -40,6 +40,10 @@ const findWaiting = ({ em }: Transaction, { webhookId, eventId }: DeliveryIds) =
 export const createOutcomes = ({ unitOfWork, applyOutcome, clock, metrics, logger }: OutcomesDeps): Outcomes => ({
   record: (ids, type, { outcome, status, durationMs }) =>
     unitOfWork.run({ operation: 'webhook.delivery' }, async (transaction) => {
+      // The order of the locks is that of a deletion.
+      if (outcome !== 'failed') {
+        await transaction.query('select 1 from webhook where id = $1 for no key update', [ids.webhookId]);
+      }
       const delivery = await findWaiting(transaction, ids);
       // A worker whose lease had expired has recorded the delivery, or the webhook was deleted.
       if (!delivery) return;

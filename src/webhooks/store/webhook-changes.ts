@@ -11,7 +11,7 @@ import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { webhookScope } from '#src/kernel/ports/webhooks.ts';
 import { WebhookEntity, type StoredWebhook } from '../entities.ts';
-import type { Outbox } from '../outbox.ts';
+import type { Outbox } from '../outbox/outbox.ts';
 import type { WebhookSecrets } from '../signatures.ts';
 import { notFound, ownerOf } from './webhook-owner.ts';
 import type { Webhook, Webhooks } from '../webhook.ts';
@@ -72,6 +72,10 @@ export const createWebhookChanges = (
     });
   };
 
+  /** The transactions of requests for the webhooks of one owner. Those that wait for each other hold no connection. */
+  const changeOf = (principal: Principal) =>
+    ({ operation: 'webhook.change', alone: `webhooks of ${ownerOf(principal).join(':')}` }) as const;
+
   /** The webhook as an entity. It is locked until the end of the transaction. */
   const findForChange = async ({ em }: Transaction, principal: Principal, id: string): Promise<StoredWebhook> => {
     const [ownerKind, ownerId] = ownerOf(principal);
@@ -89,7 +93,7 @@ export const createWebhookChanges = (
         const detail = `A webhook needs an owner that has an account here and holds ${webhookScope}`;
         throw new AppError('scope_insufficient', detail);
       }
-      return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+      return unitOfWork.run(changeOf(principal), async (transaction) => {
         await owners.assertMayStore(transaction.query, { kind: owner[0], id: owner[1] }, principal);
         await assertBelowOwnerQuota(transaction, {
           lockName: `webhooks of ${owner.join(':')}`,
@@ -108,7 +112,7 @@ export const createWebhookChanges = (
     },
 
     remove: async (principal, id) => {
-      await unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+      await unitOfWork.run(changeOf(principal), async (transaction) => {
         const webhook = await findForChange(transaction, principal, id);
         // Test events belong to this webhook only. Left behind, they would be stored but not counted in the quota.
         await transaction.query(
@@ -122,7 +126,7 @@ export const createWebhookChanges = (
     },
 
     rotate: (principal, id) =>
-      unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
+      unitOfWork.run(changeOf(principal), async (transaction) => {
         const webhook = await findForChange(transaction, principal, id);
         const version = webhook.secretVersion + 1;
         webhook.secretVersion = version;
@@ -133,14 +137,15 @@ export const createWebhookChanges = (
 
     test: async (principal, id) => {
       const owner = ownerOf(principal);
-      return unitOfWork.run({ operation: 'webhook.change' }, async (transaction) => {
-        // SQL, because MikroORM has no lock as weak as this one, which lets deliveries change the webhook.
+      return unitOfWork.run(changeOf(principal), async (transaction) => {
+        await assertTestQuota(transaction, owner);
+        // SQL, because MikroORM has no lock as weak as this one, which lets deliveries change the webhook. It comes after the turn of the owner, because a
+        // deletion would wait for ever if some test held it at each moment.
         const [found] = await transaction.query(
           'select 1 from webhook where id = $3 and owner_kind = $1 and owner_id = $2 for key share',
           [...owner, id],
         );
         if (!found) throw notFound();
-        await assertTestQuota(transaction, owner);
         // A test can enable the webhook, and its receiver can disable it again. Their events stay for good, so tests count.
         await record(transaction, id, 'webhook.tested');
         return outbox.test(transaction, { id, owner: owner.join(':') });

@@ -66,6 +66,7 @@ export const workTables: PersonalTables = {
       'created_at',
     ],
     omitted: [],
-    removal: 'deleted',
+    removal: 'anonymised',
+    remains: 'rows that name only the id of a deleted webhook, until RETENTION_SCHEDULE removes them',
   },
 };

@@ -1,0 +1,69 @@
+import { context } from '@opentelemetry/api';
+import type { PgBoss } from 'pg-boss';
+import type { JobData, JobEnqueuer, JobQueue, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
+import { holdWaitingSql, type NetworkOfJob, takeTurn, takeTurns, turnCost, turnsOf } from './turns.ts';
+
+export type EnqueueDeps = {
+  /** @throws AppError `database_unavailable` before the queues are open */
+  readonly boss: () => PgBoss;
+  readonly networkOf: (queue: JobQueue, name: string | undefined) => NetworkOfJob | undefined;
+};
+
+/** The keys among these whose job waits or runs. Parameters: queue, keys. The condition is that of the index of keys. */
+const knownKeysSql = `select singleton_key as key from pgboss.job
+  where name = $1 and state <= 'active' and policy = 'exclusive' and coalesce(singleton_key, '') = any($2)`;
+
+const within = (query: Query) => ({
+  executeSql: async (text: string, values?: unknown[]) => ({ rows: await query(text, values) }),
+});
+
+/** The data of a job, with the span that it continues. */
+const traced = (data: JobData): JobData => {
+  const traceparent = traceparentOf(context.active());
+  return { ...data, ...(traceparent !== undefined && { traceparent }) };
+};
+
+/** Adds jobs in the transaction of the caller. */
+export const createEnqueue = ({ boss, networkOf }: EnqueueDeps): JobEnqueuer & JobSetEnqueuer => ({
+  enqueue: async ({ query }, queue, { key, data, group, network, cost = 1, isFirst = false, standIn }) => {
+    const open = boss();
+    if (standIn !== undefined && (await query(holdWaitingSql, [queue, standIn])).length > 0) return false;
+    const turn = { network: networkOf(queue, network), cost };
+    const taken = group === undefined ? undefined : await takeTurn(query, queue, { group, ...turn });
+    const id = await open.send(
+      queue,
+      {
+        ...traced(data),
+        ...(group !== undefined && network !== undefined && { [turnsOf]: group }),
+        ...(cost > 1 && { [turnCost]: String(cost) }),
+      },
+      {
+        singletonKey: key,
+        ...(taken ? { group: { id: taken.group }, priority: -taken.turn } : isFirst && { priority: 1 }),
+        db: within(query),
+      },
+    );
+    return id !== null;
+  },
+
+  enqueueAll: async ({ query }, queue, jobs) => {
+    const open = boss();
+    const keys = jobs.map(({ key }) => key);
+    const known = new Set((await query<{ key: string }>(knownKeysSql, [queue, keys])).map(({ key }) => key));
+    const wanted = jobs.filter(({ key }) => !known.has(key));
+    if (wanted.length === 0) return;
+    const turnOf = await takeTurns(
+      query,
+      queue,
+      wanted.flatMap(({ group }) => group ?? []),
+    );
+    const added = wanted.map(({ key, data, group }) => ({
+      singletonKey: key,
+      data: traced(data),
+      ...(group !== undefined && { group: { id: group }, priority: -turnOf(group) }),
+    }));
+    await open.insert(queue, added, { db: within(query) });
+  },
+});
