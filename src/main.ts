@@ -8,7 +8,7 @@ import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
 import { createGiveBackPages } from './kernel/memory/free-pages.ts';
 import { configExitStatus, StartError } from './kernel/start-error.ts';
 
-/** Exit status if the service could not be stopped because it was never built. */
+/** Exit status after an uncaught error, and if the service could not be stopped because it was never built. */
 const failedExitStatus = 1;
 /** Max time for the stop after an uncaught error, because the state of the process is not known then. */
 const fatalStopTimeoutMs = 5_000;
@@ -58,15 +58,16 @@ const handleSignals = (composing: Promise<Service>): void => {
     // Errors after the first are consequences of the stop; they are ignored.
     if (failed) return;
     failed = true;
-    setTimeout(() => process.exit(1), fatalStopTimeoutMs).unref();
+    // Not `process.exit`, because the stop may hang for the same reason as the log.
+    setTimeout(() => end(failedExitStatus, false), fatalStopTimeoutMs).unref();
     composing
       .then((service) => {
         service.logger.error({ err: error, kind }, 'uncaught');
         return service.stop(kind);
       })
       .catch(() => true)
-      .then((logIsWritten) => end(1, logIsWritten))
-      .catch(() => process.exit(1));
+      .then((logIsWritten) => end(failedExitStatus, logIsWritten))
+      .catch(() => process.exit(failedExitStatus));
   };
   process.on('uncaughtException', onFatal('uncaughtException')).on('unhandledRejection', onFatal('unhandledRejection'));
 };

@@ -91,6 +91,49 @@ test('a slow reader loses the lines above the limit, and a full pipe is tried ag
   t.is(lost.length, 1);
 });
 
+const busy = Object.assign(new Error('busy'), { code: 'EAGAIN' });
+
+/** Two lines wait, the first one because the pipe is full. */
+const untilFull = (writeSync: (bytes: Buffer) => number) => {
+  const dones: Done[] = [];
+  const output = createOutput({
+    fd: 1,
+    maxBytes: 1_000,
+    onLost: () => {},
+    write: (_, __, done) => dones.push(done),
+    writeSync: (_, bytes) => writeSync(bytes),
+  });
+  output.write('one\n');
+  output.write('two\n');
+  dones[0]!(null, 1);
+  dones[1]!(busy, 0);
+  return output;
+};
+
+test('at the exit of the process the line that a full pipe has cut is written too', (t) => {
+  const written: string[] = [];
+  const attempts = [busy, undefined];
+  const { writeAtExit } = untilFull((bytes) => {
+    const error = attempts.shift();
+    if (error) throw error;
+    return written.push(bytes.toString('latin1', 0, 3)) && 3;
+  });
+  writeAtExit();
+  t.is(written.join(''), 'ne\ntwo\n');
+});
+
+test('at the exit of the process a reader that does not read is waited for at most a second', (t) => {
+  let attempts = 0;
+  const { writeAtExit } = untilFull(() => {
+    attempts += 1;
+    throw busy;
+  });
+  const startedAt = performance.now();
+  writeAtExit();
+  t.is(attempts, 10);
+  t.true(performance.now() - startedAt < 3_000);
+});
+
 const program = fileURLToPath(import.meta.resolve('./fixtures/refused-program.ts'));
 const check = async (t: ExecutionContext, stdout: number | 'pipe'): Promise<void> => {
   const child = spawn(process.execPath, [program], { stdio: ['pipe', stdout, 'pipe'], timeout: 20_000 });

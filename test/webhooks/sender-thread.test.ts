@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { createServer } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
@@ -61,6 +64,14 @@ test.serial('nothing is sent from inside a transaction', async (t) => {
     runInTransaction(transaction, () => post('http://127.0.0.1:1')),
     { message: /inside a transaction/ },
   );
+});
+
+test.serial('the thread leaves the pipes of the process as they are', async (t) => {
+  const program = fileURLToPath(import.meta.resolve('./fixtures/sending-program.ts'));
+  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
+  const [said, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [before, after] = JSON.parse(said) as [string, string];
+  t.is(after, before, errors);
 });
 
 test.serial('the event loop of the service calculates nothing of a handshake', async (t) => {

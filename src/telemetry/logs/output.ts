@@ -15,6 +15,8 @@ export type OutputDeps = {
     bytes: Buffer,
     done: (error: NodeJS.ErrnoException | null, written: number) => void,
   ) => void;
+  /** Default: that of `node:fs`. */
+  readonly writeSync?: (fd: number, bytes: Buffer) => number;
   /** Time in milliseconds that never goes back. */
   readonly now?: () => number;
 };
@@ -24,7 +26,7 @@ export type Output = {
   readonly write: (lines: string) => void;
   /** Waits until all lines are written, at most `timeoutMs`. False if they are not. */
   readonly flush: (timeoutMs: number) => Promise<boolean>;
-  /** Writes what still waits when the process exits. It stops at the first error, because nobody can try again. */
+  /** Writes what still waits when the process exits. It stops at the first error, and when the reader does not read for a second in all, because the exit waits. */
   readonly writeAtExit: () => void;
 };
 
@@ -32,6 +34,8 @@ export type Output = {
 const maxWriteBytes = 16_384;
 /** Pause before the next attempt if a pipe that does not block is full. */
 const busyMs = 100;
+/** Max number of these pauses at the exit of the process. */
+const maxPausesAtExit = 10;
 /** Pause after an error. A full disk must not cost a write for each line. */
 const restMs = 1_000;
 const lineFeed = 10;
@@ -50,11 +54,13 @@ const countLines = (lines: string): number => {
  * an error without a listener, ignores all lines after EPIPE without a word, and tries for ever at the exit of the process.
  */
 export const createOutput = (deps: OutputDeps): Output => {
-  const { fd, maxBytes, onLost, write = fs.write, now = () => performance.now() } = deps;
+  const { fd, maxBytes, onLost, write = fs.write, writeSync = fs.writeSync, now = () => performance.now() } = deps;
   let waiting: { text: string; bytes: number }[] = [];
   let waitingBytes = 0;
   /** What is left of the write in progress. */
   let rest: Buffer | undefined;
+  /** The write in progress pauses, so nobody else writes `rest`. */
+  let isPausing = false;
   /** An error has cut a line, so the next one must not continue it. */
   let isCut = false;
   let failedAt = -Infinity;
@@ -76,11 +82,18 @@ export const createOutput = (deps: OutputDeps): Output => {
     settle(false);
     onLost('write_failed', lines);
   };
+  const pause = (bytes: Buffer): void => {
+    isPausing = true;
+    setTimeout(() => {
+      isPausing = false;
+      put(bytes);
+    }, busyMs);
+  };
   const put = (bytes: Buffer): void => {
     rest = bytes;
     write(fd, bytes, (error, written) => {
       if (error) {
-        if (isBusy(error)) setTimeout(put, busyMs, bytes);
+        if (isBusy(error)) pause(bytes);
         else fail(bytes);
         return;
       }
@@ -127,14 +140,15 @@ export const createOutput = (deps: OutputDeps): Output => {
       return promise.finally(() => clearTimeout(timer));
     },
     writeAtExit: () => {
-      const left = waiting;
+      const texts = waiting.map(({ text }) => Buffer.from(text));
+      let bytes = Buffer.concat(isPausing ? [rest!, ...texts] : texts);
       waiting = [];
-      let bytes = Buffer.from(left.map(({ text }) => text).join(''));
-      while (bytes.length > 0) {
+      for (let left = maxPausesAtExit; bytes.length > 0 && left > 0;) {
         try {
-          bytes = bytes.subarray(fs.writeSync(fd, bytes));
+          bytes = bytes.subarray(writeSync(fd, bytes));
         } catch (error) {
           if (!isBusy(error as NodeJS.ErrnoException)) return;
+          left -= 1;
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, busyMs);
         }
       }

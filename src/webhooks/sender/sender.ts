@@ -39,7 +39,11 @@ export const createSender = ({ logger, ...settings }: SenderDeps): Sender => {
   };
 
   const start = (): Worker => {
-    const started = new Worker(new URL('./sender-thread.ts', import.meta.url), { workerData: settings, execArgv: [] });
+    // Without streams of its own, the thread would make standard output and standard error of the process non-blocking, and the log would lose lines.
+    const options = { workerData: settings, execArgv: [], stdout: true, stderr: true };
+    const started = new Worker(new URL('./sender-thread.ts', import.meta.url), options);
+    started.stdout.resume();
+    started.stderr.resume();
     // Idle, it must not keep the process alive.
     started.unref();
     started.on('message', (reply: Reply) => {
