@@ -85,6 +85,8 @@ export type Jobs = JobEnqueuer &
   };
 
 const deadLetterQueue = 'dead';
+/** Nobody takes these jobs. They stay over a weekend, so that an operator sees their data. */
+const deadLetters = { retentionSeconds: 3 * 86_400 };
 const maxStartAttempts = 5;
 const startRetryMs = 100;
 const defaultMaxSeconds = 900;
@@ -150,7 +152,8 @@ export const createJobs = (deps: JobsDeps): Jobs => {
 
   const createQueues = async (boss: PgBoss): Promise<void> => {
     const existing = new Set((await boss.getQueues()).map(({ name }) => name));
-    if (!existing.has(deadLetterQueue)) await boss.createQueue(deadLetterQueue);
+    if (existing.has(deadLetterQueue)) await boss.updateQueue(deadLetterQueue, deadLetters);
+    else await boss.createQueue(deadLetterQueue, deadLetters);
     for (const name of jobQueues) {
       const settings = {
         retryLimit: retries(name),

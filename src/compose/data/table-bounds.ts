@@ -136,7 +136,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   pgboss: {
     grows: 'a job is enqueued (all tables of the queue together)',
     bound: 'chunks, deliveries and refreshes; each has its own bound here or the rate limit',
-    removed: 'by the queue, an hour after a job has ended',
+    removed: 'by the queue, an hour after a job has ended; jobs that were given up: after three days',
   },
   price: { grows: 'a refresh', bound: 'one row per symbol and day', removed: 'with its asset' },
   fetched_series: {
