@@ -89,8 +89,29 @@ const styleErrors = (table: ColumnTable, model: Model): FieldError[] => {
   return [errorAt(table, 'exercise_style', code, styleText(model, given))];
 };
 
+type NeededInput = NumberInput | { readonly name: string; readonly choices: readonly string[] };
+
+const neededOf = (model: Model, wanted: Wanted): readonly NeededInput[] => [
+  ...numbersOf(model, wanted).filter(isRequired),
+  { name: 'option_type', choices: optionTypes },
+  ...(model.extras.includes('barrier_type') ? [{ name: 'barrier_type', choices: barrierTypes }] : []),
+];
+
+/** The errors of missing columns that each model of the batch needs. Without such a column no row can be priced. */
+const requiredErrors = (table: ColumnTable, models: ReadonlySet<Model>, wanted: Wanted): FieldError[] => {
+  const isGiven = new Set(givenBy(table));
+  const [first = [], ...others] = [...models].map((model) => neededOf(model, wanted));
+  return first
+    .filter(({ name }) => others.every((needed) => needed.some((input) => input.name === name)))
+    .filter(({ name }) => !isGiven.has(name) && !hasValues(table, name))
+    .map((input) => {
+      const detail = 'choices' in input ? requiredChoiceText(input.name, input.choices) : requiredText(input);
+      return columnError(input.name, 'required', detail);
+    });
+};
+
 /**
- * Refuses mistakes that are the same for all rows: a column that no model of the batch has, a missing column, an output
+ * Refuses mistakes that are the same for all rows: a column that no model of the batch has, a missing column that all models need, an output
  * that no model has, an exercise style that the one model cannot price.
  * @throws AppError `validation_failed` with all of them, `pricing_model_unknown`
  */
@@ -109,20 +130,8 @@ export const checkColumns = (table: ColumnTable, wanted: Wanted, engines: Engine
     if (known.has(name) || isEmpty(table, name)) continue;
     errors.push(errorAt(table, name, 'unknown_member', unknownMemberText(name, model, namesOf(model, wanted))));
   }
-  if (models.size === 1) {
-    const isGiven = new Set(givenBy(table));
-    const needed = [
-      ...numbersOf(model, wanted).filter(isRequired),
-      { name: 'option_type', choices: optionTypes },
-      ...(model.extras.includes('barrier_type') ? [{ name: 'barrier_type', choices: barrierTypes }] : []),
-    ];
-    for (const input of needed) {
-      if (isGiven.has(input.name) || hasValues(table, input.name)) continue;
-      const detail = 'choices' in input ? requiredChoiceText(input.name, input.choices) : requiredText(input);
-      errors.push(columnError(input.name, 'required', detail));
-    }
-    errors.push(...styleErrors(table, model));
-  }
+  errors.push(...requiredErrors(table, models, wanted));
+  if (models.size === 1) errors.push(...styleErrors(table, model));
   if (errors.length > 0) throw invalidRequest(errors);
 };
 

@@ -10,7 +10,7 @@ import { nestedColumns, type Column, type ColumnFailure, type ColumnRequest, typ
 import { chosenModelAt, isNullAbsent, mayLackDates, resolveSteps, resolvingMs } from './resolve-columns.ts';
 import type { EngineFactory } from '../../models/engine-factory.ts';
 import type { Option, PricingEngine } from '../../models/engine.ts';
-import { isInRange } from '../../models/inputs.ts';
+import { isInRange, isRequired, type NumberInput } from '../../models/inputs.ts';
 import { defaultModel, type Model, type ModelName } from '../../models/models.ts';
 import { lacksOutputText } from '../../request/messages.ts';
 import { choicesOf, isChoice } from '../../request/read-extras.ts';
@@ -142,6 +142,11 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
       ...choices.map(({ choice }) => choice),
     ]);
     if ([...plainInputs.keys()].some((column) => !plain.has(column))) return undefined;
+    // A batch with several models may lack a column that this model needs. The message of each row names it.
+    const type = plainInputs.get('option_type');
+    if (type === undefined || (model.extras.includes('barrier_type') && !columns.has('barrier_type'))) return undefined;
+    const isLacking = (input: NumberInput): boolean => plainInputs.get(input.name)?.numbers === undefined;
+    if (inputs.some((input) => isRequired(input) && isLacking(input))) return undefined;
 
     const bad = new Uint8Array(size);
     const suspicious = new Uint8Array(size);
@@ -160,7 +165,6 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     // Heston's parameters and optional inputs need more checks than number columns, so they are read row by row.
     if (model.extras.includes('heston') || inputs.some((input) => input.optional)) return undefined;
     if (unsupportedOutput(model, wanted) !== undefined) return undefined;
-    const type = plainInputs.get('option_type')!;
     if (!model.exerciseStyles.some((known) => known === style)) return undefined;
     let engine: PricingEngine | undefined;
     tally.styles.add(style);
