@@ -15,6 +15,8 @@ export type CostInputs = {
   readonly volatility?: unknown;
   readonly spot?: unknown;
   readonly strike?: unknown;
+  readonly barrier_type?: unknown;
+  readonly rebate?: unknown;
 };
 
 /** Number of prices that `writeNumericGreeks` calculates. */

@@ -1,6 +1,6 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../engines/american/american-limits.ts';
-import { MAX_SEARCH_STEPS } from '../engines/european/root-volatility.ts';
+import { MAX_SEARCH_STEPS, MAX_VOLATILITY } from '../engines/european/root-volatility.ts';
 import { LIMIT_DEVIATION } from '../engines/finite-difference/finite-difference-engine.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { andersenLakeCost, andersenLakeGreeksCost, andersenLakeSearchCost } from './andersen-lake-cost.ts';
@@ -93,11 +93,12 @@ const LIMIT_PRICES = 8;
 /** The volatilities of the differences near zero volatility: one and two steps from it, as in `writeNumericGreeks`. */
 const LIMIT_VOLATILITIES = [1e-5, 2e-5] as const;
 
-const gridCost = (row: CostInputs): number => {
+/** @param knownUpTo at this volatility and below, no grid is needed if the deviation at expiry is negligible */
+const gridCostOf = (row: CostInputs, knownUpTo: number): number => {
   const years = Math.max(numberOr(row.time_to_expiry, 0), 0);
   const volatility = numberOr(row.volatility, 0.2);
   const dividends = countOfDividends(row);
-  if (isWithoutVolatility(years, volatility, NEGLIGIBLE_DEVIATION))
+  if (isWithoutVolatility(years, knownUpTo, NEGLIGIBLE_DEVIATION))
     return gridCosts.known + dividends * gridCosts.knownDividend;
   const deviation = volatility * Math.sqrt(years);
   const interest = Math.max(Math.abs(numberOr(row.rate, 0)), Math.abs(numberOr(row.dividend_yield, 0))) * years;
@@ -106,6 +107,9 @@ const gridCost = (row: CostInputs): number => {
   const grids = factor > 1 ? Math.max(gridCosts.fast, perGrid * factor) : perGrid;
   return grids + dividends * gridCosts.dividend;
 };
+const gridCost = (row: CostInputs): number => gridCostOf(row, numberOr(row.volatility, 0.2));
+/** A search for the volatility goes up to `MAX_VOLATILITY`, so its prices need grids also where 0.2 would be negligible. */
+const gridSearchCost = (row: CostInputs): number => gridCostOf(row, MAX_VOLATILITY);
 
 /** Near zero volatility the greeks are differences of prices, and those by the volatility are priced on grids. */
 const gridGreeksCost = (row: CostInputs): number => {
@@ -115,14 +119,29 @@ const gridGreeksCost = (row: CostInputs): number => {
   return LIMIT_PRICES * Math.max(...LIMIT_VOLATILITIES.map((volatility) => gridCost({ ...row, volatility })));
 };
 
+/**
+ * Costs of a barrier option. The rebate of a knock-out option at a negative rate can need an integral, which takes 3 to 18
+ * microseconds. A search for its volatility took 9 ms at most, of `barrierSearch` prices.
+ */
+const barrierCosts = { usual: 0.6, integral: 18, integralInSearch: 4.5 } as const;
+const barrierSearch = 2_000;
+const isRebateIntegral = ({ barrier_type: type, rebate, rate }: CostInputs): boolean =>
+  numberOr(rebate, 0) > 0 && numberOr(rate, 0) < 0 && type !== 'down_in' && type !== 'up_in';
+
 /** The type requires a cost for every model, so that no model is priced on the event loop as if it had no cost. */
 const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
   black_scholes: { price: (row) => 0.2 + countOfDividends(row) * dividendCost, greeks: 2, inversion: 2 },
   black76: { price: () => 0.2, greeks: 2, inversion: 2 },
   bachelier: { price: () => 0.2, greeks: 2, inversion: 2 },
   heston: { price: hestonCost, greeks: 4, inversion: 0, isIrregular: true },
-  // The integral for the rebate of a knock-out option takes up to 30 microseconds. An inversion evaluates the greeks.
-  barrier: { price: () => 0.6, greeks: 2, greeksMicroseconds: () => 30, inversion: 2_000 },
+  // Next to the expiry the greeks need the integral at each rate. An inversion evaluates the greeks.
+  barrier: {
+    price: (row) => (isRebateIntegral(row) ? barrierCosts.integral : barrierCosts.usual),
+    greeks: 0,
+    greeksMicroseconds: () => 30,
+    inversion: barrierSearch,
+    searchPrice: (row) => (isRebateIntegral(row) ? barrierCosts.integralInSearch : barrierCosts.usual),
+  },
   cash_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
   asset_or_nothing: { price: () => 0.3, greeks: 2, inversion: 400 },
   binomial_lr: { price: treeCost, greeks: numericGreeks, inversion: search, isIrregular: true },
@@ -143,6 +162,7 @@ const modelCosts: Readonly<Record<ModelName, ModelCost>> = {
     greeks: 4,
     greeksMicroseconds: gridGreeksCost,
     inversion: search,
+    searchPrice: gridSearchCost,
     isIrregular: true,
   },
 };

@@ -16,6 +16,8 @@ const marketInputs = [
   'volatility',
   'spot',
   'strike',
+  'barrier_type',
+  'rebate',
 ] as const;
 const isUniform = (column: Column | undefined): boolean =>
   column === undefined || (column.numbers === undefined && column.only !== undefined);
@@ -23,7 +25,10 @@ const isUniform = (column: Column | undefined): boolean =>
 /** Whether a row may have a model of `modelsByMarket`. Their rows cost more with some rates and years. */
 const mayDependOnMarket = ({ columns }: ColumnTable): boolean => {
   const models = columns.get('model');
-  if (models !== undefined) return !isUniform(models) || modelsByMarket.has(models.at(0));
+  if (models !== undefined) {
+    const isByRebate = models.at(0) === 'barrier' && columns.has('rebate');
+    return !isUniform(models) || modelsByMarket.has(models.at(0)) || isByRebate;
+  }
   const styles = columns.get('exercise_style');
   // A row without a model has binomial_lr if it has steps. The next row may have none, or other dividends.
   if (!isUniform(styles) || columns.has('dividends')) return true;

@@ -1,7 +1,8 @@
 import { ABOVE_MAXIMUM, BELOW_INTRINSIC, NO_INFORMATION, NOT_CONVERGED, type Inversion } from './implied.ts';
 import { rootBetween } from './root-between.ts';
 
-const MAX_VOLATILITY = 100;
+/** Max volatility that a search tries. */
+export const MAX_VOLATILITY = 100;
 const FIRST_VOLATILITY = 0.25;
 /** Max steps of a search, because each is a price, which can take 0.1 s. 99 % of searches take at most 33 (docs/decisions/0345). */
 export const MAX_SEARCH_STEPS = 60;

@@ -42,3 +42,21 @@ test('the estimate counts the time to read contracts and dates', async (t) => {
   t.true(uniform.totalMs > plain.totalMs);
   t.true(different.totalMs > uniform.totalMs + size * 0.002);
 });
+
+test('a rebate at negative rates makes barrier options in columns cost more, only in its own rows', async (t) => {
+  const barrier = {
+    ...market,
+    model: 'barrier',
+    barrier_type: 'down_out',
+    barrier: 90,
+    time_to_expiry: 1,
+    rate: [-0.01, 0.01],
+  };
+  const { totalMs } = await estimateJson({ ...barrier, rebate: 5 });
+  const without = await estimateJson(barrier);
+  t.true(totalMs > 10 * without.totalMs, `${totalMs} ms, without a rebate ${without.totalMs} ms`);
+  const knockIn = await estimateJson({ ...barrier, barrier_type: 'down_in', rebate: 5 });
+  t.is(knockIn.totalMs, without.totalMs);
+  const positive = await estimateJson({ ...barrier, rate: 0.01, rebate: [5, 5] });
+  t.is(positive.totalMs, without.totalMs);
+});
