@@ -7,6 +7,7 @@ type Plan = {
   readonly 'Node Type': string;
   readonly 'Index Name'?: string;
   readonly 'Relation Name'?: string;
+  readonly 'Actual Rows'?: number;
   readonly Plans?: readonly Plan[];
 };
 
@@ -67,7 +68,7 @@ const expectations: Readonly<
   refreshes: [[uuid, ...page], ['refresh_pkey']],
   refresh: [[uuid], ['refresh_pkey']],
   quarantined: [
-    [uuid, 'S5 2000-03-01', ...page],
+    [uuid, '5 2000-03-01', ...page],
     ['price_quarantine_pkey', 'asset_pkey'],
   ],
 };
@@ -87,5 +88,33 @@ test('every read statement uses an index and no sequential scan', async (t) => {
     for (const index of indexes) t.true(used.has(index), `${name} does not use ${index}`);
     const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']);
     t.deepEqual(scanned, [], `${name} has a sequential scan`);
+  }
+});
+
+test('a page of quarantined prices reads no more than its rows', async (t) => {
+  const { url } = await setupDatabase(t);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  t.teardown(() => client.end());
+  await client.query(`insert into asset (symbol, name, exchange, currency)
+    select 'S' || n, 'Asset ' || n, 'X', 'USD' from generate_series(1, 100) n`);
+  await client.query(`insert into refresh (id, universe, trigger, status, started_at)
+    values ('${uuid}', 'u', 'request', 'succeeded', now())`);
+  await client.query(`insert into price_quarantine
+    select '${uuid}', a, date '2000-01-01' + d, 2, 1 from generate_series(1, 100) a, generate_series(1, 300) d`);
+  await client.query('analyze');
+  for (const after of [null, '50 2000-03-01']) {
+    const { rows } = await client.query(`explain (analyze, format json) ${statements.quarantined}`, [
+      uuid,
+      after,
+      null,
+      null,
+      11,
+    ]);
+    const nodes = flatten(rows[0]['QUERY PLAN'][0].Plan as Plan);
+    t.deepEqual(
+      nodes.filter((node) => node['Relation Name'] === 'price_quarantine').map((node) => node['Actual Rows']),
+      [11],
+    );
   }
 });

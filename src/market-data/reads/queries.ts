@@ -41,6 +41,9 @@ type PriceOfSymbol = PriceBar & { readonly symbol: string };
 
 type Close = Pick<PriceBar, 'date' | 'close'>;
 
+/** `asset_id` is a part of the order of the list, and not of its items. */
+export type HeldRow = QuarantinedPrice & { readonly asset_id: number };
+
 export type IndexValueView = { readonly date: string; readonly value: number };
 
 export type MarketDataQueries = {
@@ -65,8 +68,8 @@ export type MarketDataQueries = {
   /** Newest first, because ids are ordered by time. `from` and `to` are UTC days of `started_at`. */
   readonly refreshes: (page: PageRequest) => Promise<RefreshRecord[]>;
   readonly refresh: (id: string) => Promise<RefreshRecord | undefined>;
-  /** The bars that a refresh quarantined, sorted by symbol and date. The key of a page is `SYMBOL DATE`. */
-  readonly quarantined: (refreshId: string, page: PageRequest) => Promise<QuarantinedPrice[]>;
+  /** The bars that a refresh quarantined, by series and date. The key of a page is `ASSET_ID DATE`. */
+  readonly quarantined: (refreshId: string, page: PageRequest) => Promise<HeldRow[]>;
 };
 
 type Dated<Row extends { readonly date: string }> = Row | (Row & { readonly date: null });
@@ -204,12 +207,15 @@ export const statements = {
       and started_at < coalesce($3::date + 1, 'infinity')::timestamp at time zone 'UTC'
     order by refresh.id desc limit $4`,
   refresh: `select ${refreshColumns} from refresh where id = $1`,
+  /** In the order of the primary key, because a sort by symbol would read all bars of the refresh for each page. */
   quarantined: `
-    select symbol, date, price, reference, reason from price_quarantine join asset on asset.id = asset_id
-    where refresh_id = $1
-      and ($2::text is null or (symbol, date) > (split_part($2, ' ', 1), split_part($2, ' ', 2)::date))
-      and ${betweenDates('date', 3)}
-    order by symbol, date limit $5`,
+    select asset_id, symbol, held.date, price, reference, reason from (
+      select * from price_quarantine where refresh_id = $1
+        and (asset_id, date) > (coalesce(split_part($2, ' ', 1)::int, 0), coalesce(split_part($2, ' ', 2)::date, '-infinity'))
+        and ${betweenDates('date', 3)}
+      order by asset_id, date limit $5
+    ) as held join asset on asset.id = asset_id
+    order by asset_id, held.date`,
 };
 
 export type MarketDataQueriesDeps = {
@@ -265,7 +271,6 @@ export const createMarketDataQueries = ({
       });
     },
     refresh: async (id) => (await primary.query<RefreshRow>(statements.refresh, [id])).map(toRefreshRecord)[0],
-    quarantined: (refreshId, page) =>
-      primary.query<QuarantinedPrice>(statements.quarantined, [refreshId, ...pageOf(page)]),
+    quarantined: (refreshId, page) => primary.query<HeldRow>(statements.quarantined, [refreshId, ...pageOf(page)]),
   };
 };

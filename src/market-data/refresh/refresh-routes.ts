@@ -5,8 +5,7 @@ import { byId } from '#src/kernel/lists/id-parameter.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import type { PageRequest, Pages } from '#src/kernel/lists/pages.ts';
-import type { QuarantinedPrice } from '../series/series-plan.ts';
-import type { MarketDataQueries } from '../reads/queries.ts';
+import type { HeldRow, MarketDataQueries } from '../reads/queries.ts';
 import { refreshFailure } from './refresh-failure.ts';
 import type { RefreshRecord } from './refresh-records.ts';
 import type { RefreshService } from './refresh-service.ts';
@@ -131,8 +130,16 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
     handler: async ({ path: { id }, query }) => {
       if (!(await queries.refresh(id))) throw new AppError('resource_not_found', 'There is no such refresh');
       const load = (page: PageRequest) => queries.quarantined(id, page);
-      const keyOf = ({ symbol, date }: QuarantinedPrice): string => `${symbol} ${date}`;
-      return { status: 200 as const, body: await pages.answer({ list: `quarantined ${id}` }, query, load, keyOf) };
+      const keyOf = ({ asset_id: asset, date }: HeldRow): string => `${asset} ${date}`;
+      const { data, page } = await pages.answer({ list: `held ${id}` }, query, load, keyOf);
+      const items = data.map(({ symbol, date, price, reference, reason }) => ({
+        symbol,
+        date,
+        price,
+        reference,
+        reason,
+      }));
+      return { status: 200 as const, body: { data: items, page } };
     },
   }),
 ];
