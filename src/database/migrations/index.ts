@@ -42,6 +42,7 @@ import { keptLegacyTokens } from './from-0053/0061-kept-legacy-tokens.ts';
 import { consentsOfLegacyTokens } from './from-0053/0062-consents-of-legacy-tokens.ts';
 import { networksOfChunks } from './from-0053/0063-networks-of-chunks.ts';
 import { waitingDeliveries } from './from-0053/0066-waiting-deliveries.ts';
+import { reusedIds } from './from-0053/0068-reused-ids.ts';
 import { deliveriesLockNoWebhook } from './from-0053/0067-deliveries-lock-no-webhook.ts';
 import { recordedRefusals } from './from-0053/0071-recorded-refusals.ts';
 import { timesOfRefreshTokens } from './from-0053/0064-times-of-refresh-tokens.ts';
@@ -106,6 +107,7 @@ export const migrations: readonly Migration[] = [
   timesOfRefreshTokens,
   endedApiKeys,
   waitingDeliveries,
+  reusedIds,
   deliveriesLockNoWebhook,
   recordedRefusals,
 ];

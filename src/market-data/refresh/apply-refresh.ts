@@ -16,7 +16,7 @@ import { enqueueSharedIndexes } from '../shared/shared-indexes.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { removeFetchedSeries } from './fetch/fetched-series.ts';
 import type { FetchedPrices } from './fetch/fetch-prices.ts';
-import { ensureAssets } from './refresh-steps.ts';
+import { ensureAssets } from './ensure/ensure-assets.ts';
 import { inSpan } from './spans.ts';
 
 export type RefreshProgress = {

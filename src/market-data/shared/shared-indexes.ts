@@ -5,7 +5,7 @@ import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
 import { reportIndexes } from '../indexes/report-indexes.ts';
 import { refreshLockName } from '../refresh/refresh-lock.ts';
 import type { RefreshRunDeps } from '../refresh/refresh-run-deps.ts';
-import { ensureAssets } from '../refresh/refresh-steps.ts';
+import { ensureAssets } from '../refresh/ensure/ensure-assets.ts';
 
 /** The universes with indexes that have one of the symbols. Definitions are read, because an index can be new. */
 const universesOfSymbols = async (

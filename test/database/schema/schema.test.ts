@@ -46,3 +46,9 @@ test('this version works with a database that a later version has migrated', asy
   await database.waitUntilReady({ signal: AbortSignal.timeout(10_000) });
   t.like(await database.healthCheck.check(AbortSignal.timeout(1_000)), { status: 'up' });
 });
+
+test('no sequence of the schema can end', async (t) => {
+  const { query } = await setupDatabase(t);
+  const ending = `select sequencename from pg_sequences where schemaname = 'public' and not cycle and max_value < 2::numeric ^ 62`;
+  t.deepEqual(await query(ending), []);
+});

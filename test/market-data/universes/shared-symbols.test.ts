@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
-import { ensureAssets } from '#src/market-data/refresh/refresh-steps.ts';
+import { ensureAssets } from '#src/market-data/refresh/ensure/ensure-assets.ts';
 import { changesTurn } from '#src/market-data/universes/universe-rows.ts';
 import { pointers } from '../setup-http.ts';
 import { desk, errorOf, setupUniverses } from './setup.ts';

@@ -1,6 +1,7 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { arrayLiteral } from '../sql.ts';
-import type { Universe } from '../indexes/universes.ts';
+import { arrayLiteral } from '../../sql.ts';
+import type { Universe } from '../../indexes/universes.ts';
+import { ensureRows } from './ensure-rows.ts';
 
 // SQL: assets, indexes and constituents of a universe are written as sets.
 
@@ -18,36 +19,41 @@ const idOf = (ids: ReadonlyMap<string, number>, name: string): number => {
   return id;
 };
 
+const definedAssets =
+  'select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as own (symbol, name, exchange, currency)';
+const definedIndexes = 'select * from unnest($1::text[], $2::text[], $3::text[]) as own (code, name, method)';
+
+// Rows are inserted and locked in the order of their names, because universes can share symbols and name them in different
+// orders: their transactions would wait for each other.
+
+const insertAssets = `insert into asset (symbol, name, exchange, currency)
+  select * from (${definedAssets}) as own
+  where not exists (select from asset where asset.symbol = own.symbol) order by symbol on conflict do nothing`;
+
 /**
  * Writes only what differs, because a universe can have 10,000 assets, which rarely change. A universe of the API does not change what a
- * universe of UNIVERSES_FILE says about an asset, because only an operator may. In the order of the symbols, because universes can share symbols and
- * name them in different orders: their transactions would wait for each other.
+ * universe of UNIVERSES_FILE says about an asset, because only an operator may.
  */
-const upsertAssets = `insert into asset (symbol, name, exchange, currency)
-  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) order by 1
-  on conflict (symbol) do update set name = excluded.name, exchange = excluded.exchange, currency = excluded.currency
-    where (asset.name, asset.exchange, asset.currency) is distinct from (excluded.name, excluded.exchange, excluded.currency)
-    and (exists (select 1 from universe where universe.name = $5 and origin = 'file') or not exists (
-      select 1 from universe_asset as own join universe on universe.name = own.universe
-      where own.symbol = asset.symbol and origin = 'file'))`;
+const updateAssets = `update asset set name = changed.name, exchange = changed.exchange, currency = changed.currency
+  from (
+    select asset.id, own.name, own.exchange, own.currency from asset join (${definedAssets}) as own using (symbol)
+    where (asset.name, asset.exchange, asset.currency) is distinct from (own.name, own.exchange, own.currency)
+      and (exists (select 1 from universe where universe.name = $5 and origin = 'file') or not exists (
+        select 1 from universe_asset as other join universe on universe.name = other.universe
+        where other.symbol = asset.symbol and origin = 'file'))
+    order by symbol for no key update of asset
+  ) as changed where asset.id = changed.id`;
 
-const upsertIndexes = `insert into market_index (code, name, method, universe)
-  select code, name, method, $4 from unnest($1::text[], $2::text[], $3::text[]) as definition (code, name, method)
-  order by code
-  on conflict (code) do update set name = excluded.name, method = excluded.method, universe = excluded.universe
-    where (market_index.name, market_index.method, market_index.universe)
-      is distinct from (excluded.name, excluded.method, excluded.universe)`;
+const insertIndexes = `insert into market_index (code, name, method, universe)
+  select code, name, method, $4 from (${definedIndexes}) as own
+  where not exists (select from market_index where market_index.code = own.code) order by code on conflict do nothing`;
 
-const readIds = async (
-  { query }: Query,
-  table: 'asset' | 'market_index',
-  column: 'symbol' | 'code',
-  names: readonly string[],
-): Promise<ReadonlyMap<string, number>> => {
-  const statement = `select id, ${column} as name from ${table} where ${column} = any($1::text[])`;
-  const rows = await query<{ id: number; name: string }>(statement, [names]);
-  return new Map(rows.map(({ id, name }) => [name, id]));
-};
+const updateIndexes = `update market_index set name = changed.name, method = changed.method, universe = $4
+  from (
+    select market_index.id, own.name, own.method from market_index join (${definedIndexes}) as own using (code)
+    where (market_index.name, market_index.method, market_index.universe) is distinct from (own.name, own.method, $4)
+    order by code for no key update of market_index
+  ) as changed where market_index.id = changed.id`;
 
 /**
  * Updates assets, indexes and constituents to the definition of the universe. These are writes of sets in SQL: as managed
@@ -56,18 +62,27 @@ const readIds = async (
 export const ensureAssets = async ({ query }: Query, { name, assets, indexes }: Universe): Promise<EnsuredIds> => {
   const symbols = assets.map(({ symbol }) => symbol);
   const codes = indexes.map(({ code }) => code);
-  await query(upsertAssets, [
+  const ofAssets = [
     symbols,
     assets.map((asset) => asset.name),
     assets.map(({ exchange }) => exchange),
     assets.map(({ currency }) => currency),
-    name,
-  ]);
-  await query(upsertIndexes, [codes, indexes.map((index) => index.name), indexes.map(({ method }) => method), name]);
+  ];
+  const ofIndexes = [codes, indexes.map((index) => index.name), indexes.map(({ method }) => method), name];
   const ids: EnsuredIds = {
-    assets: await readIds({ query }, 'asset', 'symbol', symbols),
-    indexes: await readIds({ query }, 'market_index', 'code', codes),
+    assets: await ensureRows(
+      { query },
+      { table: 'asset', column: 'symbol', insert: insertAssets, parameters: ofAssets },
+      symbols,
+    ),
+    indexes: await ensureRows(
+      { query },
+      { table: 'market_index', column: 'code', insert: insertIndexes, parameters: ofIndexes },
+      codes,
+    ),
   };
+  await query(updateAssets, [...ofAssets, name]);
+  await query(updateIndexes, ofIndexes);
   for (const { code, constituents } of indexes) {
     const index = idOf(ids.indexes, code);
     const members = arrayLiteral(constituents.map((symbol) => idOf(ids.assets, symbol)));
