@@ -107,7 +107,7 @@ export const migrations: readonly Migration[] = [
   timesOfRefreshTokens,
   endedApiKeys,
   waitingDeliveries,
-  reusedIds,
   deliveriesLockNoWebhook,
+  reusedIds,
   recordedRefusals,
 ];
