@@ -73,6 +73,13 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     return { entry, generation: generations.local(tag), failed, localOnly: true };
   };
 
+  /** @throws the error of Redis */
+  const readGeneration = async (tag: string): Promise<string | undefined> => {
+    if (!redis || !reads?.works()) return generations.local(tag);
+    const name = generations.nameOf(tag);
+    return generations.agree(tag, await reads.run(name, () => redis.client.get(name)));
+  };
+
   /**
    * Reads entry and generation in one round trip. The order does not matter: an entry of this generation was valid when the generation was read, and the
    * generation was read for this request.
@@ -81,13 +88,9 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     if (!redis || !reads) return inMemory(key, name, false);
     if (!reads.works()) return inMemory(key, name, true);
     try {
-      const generationName = generations.nameOf(key.tag);
       const part = shared.partOf(key, name);
-      const [stored, sealed] = await Promise.all([
-        reads.run(generationName, () => redis.client.get(generationName)),
-        reads.run(part, () => redis.client.hget(part, name)),
-      ]);
-      const generation = await generations.agree(key.tag, stored);
+      const readEntry = () => redis.client.hget(part, name);
+      const [generation, sealed] = await Promise.all([readGeneration(key.tag), reads.run(part, readEntry)]);
       const entry = sealed === null ? undefined : seal.open(name, sealed);
       if (sealed !== null && !entry) logger.warn({ cache: key.cache }, 'a cache entry cannot be read');
       return { entry: entry ?? memory.get(name), generation, failed: sealed !== null && !entry, localOnly: false };
@@ -211,7 +214,8 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     put: async (key, value) => {
       if (ttlMs === 0) return;
       const name = nameOf(key);
-      const { generation } = await find(key, name);
+      // The earlier entry is not read, because it can have megabytes.
+      const generation = await readGeneration(key.tag).catch(() => generations.local(key.tag));
       if (generation !== undefined) await store(key, name, value, generation);
     },
     last: async (key) => {

@@ -94,6 +94,18 @@ test('an entry that is stored again counts once', async (t) => {
   t.is(metrics.value(evictions, { cache: 'provider' }), 0);
 });
 
+test('to store an entry does not read the earlier one, which can have megabytes', async (t) => {
+  const { server, cache } = await setup(t);
+  const reads = async (): Promise<number> =>
+    Number(/cmdstat_hget:calls=(\d+)/.exec(await server.admin.info('commandstats'))?.[1] ?? 0);
+  await cache.put(keyOf('universe', 'provider'), textOf(1_000));
+  const before = await reads();
+  await cache.put(keyOf('universe', 'provider'), textOf(1_000));
+  t.is(await reads(), before);
+  await cache.last(keyOf('universe', 'provider'));
+  t.is(await reads(), before + 1);
+});
+
 test('an entry that is larger than the part of its cache is not stored, and removes nothing', async (t) => {
   const { server, metrics, cache, instance } = await setup(t);
   await cache.put(keyOf('small', 'provider'), 'small');
