@@ -94,7 +94,7 @@ export type AuthDeps = {
   /** Removes the webhooks of a user whom an administrator disables. @returns the number of webhooks */
   readonly removeWebhooks: EndCredentialsDeps['removeWebhooks'];
   readonly removeData: EraseUserDeps['removeData'];
-  readonly removeCalendar: PasswordsDeps['removeCalendar'];
+  readonly removeSettings: PasswordsDeps['removeSettings'];
   readonly cursors: Cursors;
   readonly clock: Clock;
   readonly logger: Logger;

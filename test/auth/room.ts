@@ -22,6 +22,7 @@ import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
 import { removeDataOf } from '#src/compose/identity/credential-admin.ts';
+import { removeDocumentsOf } from '#src/accounts/index.ts';
 import { removeCalendarOf } from '#src/calendar/retention.ts';
 import { removeWebhooksOf } from '#src/webhooks/retention.ts';
 import { databaseSettings, setupDatabase, type TestDatabase } from '#testkit/database.ts';
@@ -142,7 +143,10 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     abuse: noAbuseReport,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     removeData: removeDataOf(audit),
-    removeCalendar: (transaction, owner, actor) => removeCalendarOf(transaction, owner, { audit, actor }),
+    removeSettings: async (transaction, userId, actor) => {
+      await removeDocumentsOf(transaction, userId);
+      await removeCalendarOf(transaction, { kind: 'user', id: userId }, { audit, actor });
+    },
     audit,
     throttle: noLoginThrottle,
     lookups: unlimitedLookups,

@@ -138,7 +138,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     abuse: noAbuseReport,
     removeWebhooks: async () => 0,
     removeData: async () => {},
-    removeCalendar: async () => {},
+    removeSettings: async () => {},
     audit: noAudit,
     throttle: noLoginThrottle,
     lookups: unlimitedLookups,

@@ -1,7 +1,6 @@
 import { anonymousStream, type AuditActor, type AuditTrail, type DoneAction } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
-import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -38,8 +37,8 @@ export type PasswordsDeps = {
   readonly tokens: AccountTokens;
   readonly end: EndCredentials;
   readonly cancelRemoval: Removal['cancel'];
-  /** Removes the connected calendar of an owner. */
-  readonly removeCalendar: (transaction: Transaction, owner: Owner, actor: AuditActor) => Promise<void>;
+  /** Removes the connected calendar, the profile, the settings and the presets of a user. */
+  readonly removeSettings: (transaction: Transaction, userId: string, actor: AuditActor) => Promise<void>;
   readonly revocations: Revocations;
   readonly mail: Mail;
   readonly audit: AuditTrail;
@@ -85,7 +84,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     tokens,
     end,
     cancelRemoval,
-    removeCalendar,
+    removeSettings,
     revocations,
   } = deps;
   const { mail, audit, clock } = deps;
@@ -168,11 +167,12 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
         const isFirstProof = await markVerified(transaction, holder.userId, at);
         const event = { action: 'user.password_reset', actor } as const;
         const tokensToAnnounce = await replace(transaction, holder, hash, event, { reason: 'password_reset' });
-        // Until now nobody has proved to own the address, so somebody else may have opened the account.
+        // Until now nobody has proved to own the address, so somebody else may have opened the account. Jobs stay until their retention, because to delete gigabytes takes
+        // longer than a request may.
         if (isFirstProof) {
           const owner = { kind: 'user', id: holder.userId } as const;
           await end.all(transaction, owner, 'tokens_ended', actor, endOfEarlierTokens(at));
-          await removeCalendar(transaction, owner, actor);
+          await removeSettings(transaction, holder.userId, actor);
           await removeSecondFactor(transaction, holder.userId, { audit, mail, actor });
         } else {
           await removeNewSecondFactor(transaction, holder.userId, { audit, mail, actor, now: at });

@@ -8,6 +8,7 @@ import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { CredentialLookups } from '../../kernel/credentials/credential-lookups.ts';
 import { noLoginThrottle, type LoginThrottle } from '../../kernel/ports/rate-limiter.ts';
 import type { RedisConnection } from '../../redis/index.ts';
+import { removeDocumentsOf } from '../../accounts/index.ts';
 import { removeCalendarOf } from '../../calendar/index.ts';
 import { removeWebhooksOf } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
@@ -119,7 +120,10 @@ export const composeAuth = async (
     abuse,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
     removeData: removeDataOf(audit),
-    removeCalendar: (transaction, owner, actor) => removeCalendarOf(transaction, owner, { audit, actor }),
+    removeSettings: async (transaction, userId, actor) => {
+      await removeDocumentsOf(transaction, userId);
+      await removeCalendarOf(transaction, { kind: 'user', id: userId }, { audit, actor });
+    },
     cursors,
     clock,
     logger,

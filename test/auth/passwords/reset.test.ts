@@ -206,7 +206,17 @@ test('the first proof of an address ends all that was made before it, also a sec
      select 'state', 'user', id::text, 'browser', 'verifier', 'https://example.org', now(), now() + interval '1 hour'
      from user_account`,
   );
+  await room.stored.query(
+    `insert into account_settings (user_id, version, updated_at) select id, 1, now() from user_account`,
+  );
+  await room.stored.query(
+    `insert into account_profile (user_id, version, updated_at) select id, 1, now() from user_account`,
+  );
+  await room.stored.query(`insert into pricing_preset select id, 'mine', '{}', now(), now() from user_account`);
   t.is((await reset(room, await askedToken(room))).status, 204);
+  for (const table of ['account_settings', 'account_profile', 'pricing_preset']) {
+    t.deepEqual(await room.stored.query(`select 1 from ${table}`), [], table);
+  }
   t.deepEqual(await room.stored.query('select 1 from calendar_connection'), []);
   t.deepEqual(await room.stored.query('select 1 from calendar_consent'), []);
   t.deepEqual(await room.stored.query('select refresh_token from calendar_revocation'), [{ refresh_token: 'refresh' }]);
