@@ -29,6 +29,7 @@ export type IndexExplanation = ExplainedDay & {
 export type ExplainIndex = (code: string, date: string | null) => Promise<IndexExplanation | undefined>;
 
 type TargetRow = {
+  /** With this index only and without assets, because a universe can have megabytes of both. */
   readonly definition: UniverseDocument;
   readonly calculation: string | null;
   readonly date: string | null;
@@ -48,7 +49,9 @@ type TargetRow = {
  */
 const targetOf = async ({ query }: Reader, code: string, date: string | null): Promise<TargetRow | undefined> => {
   const [row] = await query<TargetRow>(
-    `select universe.definition, market_index.calculation, last_value.date, last_value.value,
+    `select universe.definition || jsonb_build_object('assets', '[]'::jsonb, 'indexes', jsonb_path_query_array(
+         universe.definition, '$.indexes[*] ? (@.code == $code)', jsonb_build_object('code', code)
+       )) as definition, market_index.calculation, last_value.date, last_value.value,
        checkpoint.date as checkpoint_date, checkpoint.ordinal, checkpoint.state,
        change.date as change_date, change.before, change.after, change.causes
      from market_index join universe on universe.name = market_index.universe left join lateral (

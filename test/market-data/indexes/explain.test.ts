@@ -172,6 +172,30 @@ test('an explanation is of one state while refreshes commit between its statemen
   t.is(after.divisor_change?.after, before.divisor_change!.after * 2 ** changes);
 });
 
+test('an explanation reads no other index and no asset of the definition of its universe', async (t) => {
+  const { database } = await setupPrices(t);
+  const read: string[] = [];
+  const { explainIndex } = createMarketDataQueries({
+    reader: {
+      ...database.reader,
+      snapshot: (work) =>
+        database.reader.snapshot(({ query }) => {
+          const recorded: Query = async (text, parameters) => {
+            const rows = await query<never>(text, parameters);
+            read.push(JSON.stringify(rows));
+            return rows;
+          };
+          return work({ query: recorded });
+        }),
+    },
+    primary: database.reader,
+    explanationPlaces: { use: (work) => work() },
+  });
+  t.is((await explainIndex('RB', null))?.code, 'RB');
+  t.true(read.join().includes('"rebased"'));
+  for (const other of ['price_weighted', 'CCC']) t.false(read.join().includes(other), other);
+});
+
 test('prices of several assets and prices as CSV are in shares of today too, on each page', async (t) => {
   const { get, call } = await setupPrices(t);
   type Page = { data: Item[]; page: { next_cursor: string | null } };
