@@ -26,8 +26,8 @@ export type Counters = {
   readonly consumed: (policy: PolicyName, key: string) => Promise<number>;
   /** Returns one point. */
   readonly refund: (policy: PolicyName, key: string) => Promise<void>;
-  /** Resets the counter. */
-  readonly reset: (policy: PolicyName, key: string) => Promise<void>;
+  /** Removes the counter. @returns whether this call removed it; of several at the same time exactly one does */
+  readonly reset: (policy: PolicyName, key: string) => Promise<boolean>;
 };
 
 export type CountersDeps = {
@@ -172,8 +172,9 @@ export const createCounters = ({ policies, clientLimits, redis, clock }: Counter
       if (!shared) await pairOf(policy, key).memory.reward(key);
     },
     reset: async (policy, key) => {
-      await pairOf(policy, key).memory.delete(key);
-      await inRedis(policy, key, (limiter) => limiter.delete(key));
+      const fromMemory = await pairOf(policy, key).memory.delete(key);
+      const shared = await inRedis(policy, key, (limiter) => limiter.delete(key));
+      return shared?.result ?? fromMemory;
     },
   };
 };

@@ -22,7 +22,8 @@ const firstDelaySeconds = 30;
 /** Window of the attempts of one account and network, and of the new accounts of a network. `succeeded` ends it early. */
 export const placeWindowSeconds = 86_400;
 
-const pairPolicies = ['account_place', 'account_delay', 'account_level'] as const;
+/** Besides `account_place`. */
+const pairPolicies = ['account_delay', 'account_level'] as const;
 
 export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
   const { counters, hashKey, place, elsewhere, decided } = deps;
@@ -80,10 +81,11 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
 
     succeeded: async ({ account, clientIp, knownPlace }) => {
       const pair = pairOf(account, clientIp);
-      const hadCounter = (await counters.consumed('account_place', pair)) > 0;
+      // Of simultaneous sign-ins one removes the counter. If each of them gave the point of the counter back, the max would grow.
+      const removedCounter = await counters.reset('account_place', pair);
       for (const policy of pairPolicies) await counters.reset(policy, pair);
       if (knownPlace) return;
-      if (hadCounter) await counters.refund('account_new', hash(countedAddress(clientIp)));
+      if (removedCounter) await counters.refund('account_new', hash(countedAddress(clientIp)));
       await counters.refund('account', hash(accountOf(account)));
     },
   };

@@ -131,7 +131,7 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
     },
     consumed: async (policy, key) => windows.get(`${policy} ${key}`)?.count ?? 0,
     refund: async () => {},
-    reset: async () => {},
+    reset: async () => false,
   };
   const throttle = createLoginThrottle({
     counters,

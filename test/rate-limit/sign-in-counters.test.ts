@@ -98,4 +98,17 @@ for (const backend of ['redis', 'memory']) {
     await throttle.succeeded({ account: someone(), clientIp: attacker, knownPlace: false });
     t.truthy(await guess(), 'an account of the attacker does not help the others');
   });
+
+  test(`${backend}: simultaneous sign-ins with the right password give one place back together`, async (t) => {
+    const { throttle } = await start(t, 14);
+    for (let round = 0; round < 5; round += 1) {
+      const attempt = { account: someone(), clientIp: attacker, knownPlace: false };
+      for (const _ of [1, 2, 3]) t.is(await throttle.attempt(attempt), undefined);
+      await Promise.all([1, 2, 3].map(() => throttle.succeeded(attempt)));
+    }
+    const guess = () => throttle.attempt({ account: someone(), clientIp: attacker, knownPlace: false });
+    // Those within the limit, and five that share the counter of all further accounts.
+    for (let flood = 0; flood < maxNew + 5; flood += 1) t.is(await guess(), undefined);
+    t.truthy(await guess(), 'the max has not grown');
+  });
 }
