@@ -109,7 +109,7 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
             if (mayPause) return pauseOf(Math.max(minPauseMs, refusedMs()), ageSeconds);
             throw new AppError('external_api_unavailable', 'The circuit of the SMTP server is open');
           }
-          // The server refuses this message for ever, so a retry cannot help.
+          // The server refuses the recipient for ever, so a retry cannot help.
           span.setAttribute('error.type', 'external_api_bad_response');
           await finish(id, kind, 'dead', 'external_api_bad_response');
         } catch (error) {

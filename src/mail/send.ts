@@ -4,7 +4,7 @@ import type { Letter } from '#src/kernel/ports/account/mail.ts';
 export type Envelope = Letter & { readonly id: string; readonly to: string };
 
 /**
- * Sends one message, once. `rejected`: the server refuses this recipient or message for ever. `refused`: it was not tried,
+ * Sends one message, once. `rejected`: the server refuses this recipient for ever. `refused`: it was not tried,
  * because the circuit is open or all places are taken.
  * @throws AppError of category external_api when a later attempt can succeed
  */

@@ -17,19 +17,33 @@ export type SmtpSessionOptions = {
 /** `connection`: up to the sign-in, the same for all messages. `message`: from MAIL FROM on. */
 type Phase = 'connection' | 'message';
 
-type SmtpError = { readonly code?: unknown; readonly responseCode?: unknown };
+type SmtpError = {
+  readonly code?: unknown;
+  readonly command?: unknown;
+  readonly responseCode?: unknown;
+  readonly response?: unknown;
+};
+
+/** The status code of RFC 3463 at the begin of a reply, for example the 5.1.1 of `550 5.1.1 no such user`. */
+const statusIn = (response: unknown): string | undefined =>
+  typeof response === 'string' ? /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})(?!\S)/.exec(response)?.[1] : undefined;
 
 /** Why a message was not delivered. It has not the answer of the server, because the answer often holds the address of the recipient. */
 export class SmtpFault extends Error {
   override readonly name = 'SmtpFault';
   readonly phase: Phase;
   readonly code: string | undefined;
+  /** The command that the server refused, such as `RCPT TO`. */
+  readonly command: string | undefined;
   readonly responseCode: number | undefined;
+  readonly status: string | undefined;
 
   constructor(phase: Phase, error: SmtpError) {
     super('The message was not delivered');
     this.phase = phase;
     this.code = typeof error.code === 'string' ? error.code : undefined;
+    this.command = typeof error.command === 'string' ? error.command : undefined;
+    this.status = statusIn(error.response);
     this.responseCode = typeof error.responseCode === 'number' ? error.responseCode : undefined;
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
+import { createRecipientRefusals } from './recipient-refusals.ts';
 import type { Envelope, Send } from './send.ts';
 import { deliver, SmtpFault, timeoutCode, type SmtpSessionOptions } from './smtp-session.ts';
 
@@ -23,15 +24,18 @@ export type Smtp = {
 
 /** An error with such a time does not open the circuit. */
 const laterSeconds = 60;
-/** Errors about this message alone. */
-const messageCodes: ReadonlySet<unknown> = new Set(['EENVELOPE', 'EMESSAGE']);
+
+/** The server refuses the sender, which is the same for all messages. */
+const refusesSender = ({ command, responseCode }: SmtpFault): boolean =>
+  command === 'MAIL FROM' && responseCode !== undefined && responseCode >= 500;
 
 /**
  * Whether a later attempt can succeed although the server works. It asks for that itself (greylisting, limits). Or it took the connection and did
- * not answer for this message: a recipient can cause that, so it must not keep the messages of others from being sent.
+ * not take this message: a recipient can cause that, so it must not keep the messages of others from being sent.
  */
-const isLater = ({ phase, responseCode }: SmtpFault): boolean =>
-  phase === 'message' || (responseCode !== undefined && responseCode < 500);
+const isLater = (fault: SmtpFault): boolean =>
+  (fault.phase === 'message' && !refusesSender(fault)) ||
+  (fault.responseCode !== undefined && fault.responseCode < 500);
 
 /** The error has no cause, because the cause can hold the address of the recipient. */
 const toAppError = (fault: SmtpFault): AppError => {
@@ -47,21 +51,20 @@ const toAppError = (fault: SmtpFault): AppError => {
   return new AppError(errorCode, `The SMTP server refused: ${what}`, options);
 };
 
-const isRejected = ({ code, responseCode }: SmtpFault): boolean =>
-  messageCodes.has(code) && responseCode !== undefined && responseCode >= 500;
-
 /** Sends messages to an SMTP server, behind the policy that all of them share. */
 export const createSmtp = (deps: SmtpDeps): Smtp => {
   const { policy, clock, timeoutMs } = deps;
   const { watch, healthCheck } = createDependencyHealth({ dependency: 'smtp', policy, work: 'message' });
+  const refusals = createRecipientRefusals();
 
   const attempt = async (envelope: Envelope, signal: AbortSignal): Promise<'sent' | 'rejected'> => {
     try {
       await deliver(deps, envelope, signal);
+      refusals.taken();
       return 'sent';
     } catch (error) {
       if (!(error instanceof SmtpFault)) throw error;
-      if (isRejected(error)) return 'rejected';
+      if (refusals.isOfRecipient(error, envelope.to)) return 'rejected';
       throw toAppError(error);
     }
   };

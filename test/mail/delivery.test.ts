@@ -67,6 +67,20 @@ test('a recipient that the server refuses for ever is not tried again and opens 
   t.false(JSON.stringify(room.lines).includes(ada.email), 'the answer of the server holds the address');
 });
 
+test('messages wait while a relay refuses everybody for a while, and are sent later', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  room.smtp.fault = 554;
+  for (let number = 0; number < 5; number += 1) await ask(room);
+  t.deepEqual(new Set(await room.work()), new Set(['external_api_bad_response']));
+  t.deepEqual(new Set(await states(room)), new Set(['waiting 1 external_api_bad_response']));
+  t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'degraded' });
+  room.smtp.fault = undefined;
+  t.deepEqual(await room.work(), []);
+  t.is(room.smtp.received.length, 5);
+  t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'up' });
+});
+
 test('a server that asks to come back later gets the message later and opens no circuit', async (t) => {
   const room = await startMailRoom(t);
   await signedInUser(room);

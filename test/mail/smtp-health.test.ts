@@ -31,13 +31,15 @@ const setup = async (t: ExecutionContext, options: { readonly timeoutMs?: number
     }),
     clock: systemClock,
   });
-  const envelope = { id: 'a', to: 'ada@example.org', subject: 'subject', text: 'text' };
+  const letter = { id: 'a', subject: 'subject', text: 'text' };
   return {
     server,
+    errors: () =>
+      metrics.value('volwatch_dependency_request_duration_seconds', { dependency: 'smtp', outcome: 'error' }),
     timeouts: () =>
       metrics.value('volwatch_dependency_request_duration_seconds', { dependency: 'smtp', outcome: 'timeout' }),
-    send: (signal = new AbortController().signal) =>
-      smtp.send(envelope, signal).then(
+    send: (signal = new AbortController().signal, to = 'ada@example.org') =>
+      smtp.send({ ...letter, to }, signal).then(
         (outcome) => outcome as string,
         (error: unknown) => codeOf(error) as string,
       ),
@@ -99,4 +101,50 @@ test('an account that the server does not know opens the circuit', async (t) => 
   const { send } = await setup(t, { url: `smtp://other:secret@127.0.0.1:${port}` });
   for (let number = 0; number < 3; number += 1) t.is(await send(), 'external_api_bad_response');
   t.is(await send(), 'refused');
+});
+
+test('a relay that refuses for a while loses no message, and health and metric show it, with the circuit closed', async (t) => {
+  const { server, send, health, errors } = await setup(t);
+  const replies = [
+    530,
+    552,
+    554,
+    556,
+    { code: 550, text: '5.7.1 Unable to relay' },
+    { code: 553, text: '5.1.8 sender' },
+  ];
+  for (const [index, reply] of replies.entries()) {
+    server.fault = reply;
+    t.is(await send(), 'external_api_bad_response', JSON.stringify(reply));
+    t.is(await health(), 'degraded');
+    t.is(errors(), index + 1);
+  }
+  server.fault = undefined;
+  t.is(await send(), 'sent');
+  t.is(await health(), 'up');
+});
+
+test('one recipient that does not exist is refused for ever, and several different ones in a row are a failure of the relay', async (t) => {
+  const { server, send, health } = await setup(t);
+  const to = (name: string) => send(undefined, `${name}@example.org`);
+  for (const round of [1, 2]) {
+    for (const fault of [550, 551, { code: 553, text: '5.1.3 no such address' }]) {
+      server.fault = fault;
+      for (const name of ['first', 'first', 'second']) t.is(await to(name), 'rejected', `round ${round}`);
+      t.is(await health(), 'up');
+    }
+    for (const name of ['third', 'first', 'fourth', 'fifth']) t.is(await to(name), 'external_api_bad_response');
+    t.is(await health(), 'degraded');
+    server.fault = undefined;
+    t.is(await to('fifth'), 'sent', 'the circuit is closed');
+    t.is(await health(), 'up');
+  }
+});
+
+test('a server that refuses the sender opens the circuit, because it takes no message', async (t) => {
+  const { server, send, health } = await setup(t);
+  server.senderFault = 550;
+  for (let number = 0; number < 3; number += 1) t.is(await send(), 'external_api_bad_response');
+  t.is(await send(), 'refused');
+  t.is(await health(), 'down');
 });

@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
-/** The fault of the next deliveries: an SMTP reply code for RCPT TO, or no reply at all (`hang`). */
-export type SmtpFault = number | 'hang';
+/** The fault of the next deliveries: an SMTP reply to RCPT TO, or no reply at all (`hang`). */
+export type SmtpFault = number | { readonly code: number; readonly text: string } | 'hang';
 
 type ReceivedMail = {
   readonly from: string;
@@ -16,6 +16,8 @@ export type SmtpTestServer = {
   readonly port: number;
   readonly received: ReceivedMail[];
   fault: SmtpFault | undefined;
+  /** The reply code of MAIL FROM. */
+  senderFault: number | undefined;
   /** RCPT TO gets no reply for addresses of this domain. */
   hangingDomain: string | undefined;
   /** Number of deliveries that got no reply. */
@@ -66,6 +68,7 @@ export const startSmtpServer = async (
 ): Promise<SmtpTestServer> => {
   let fault: SmtpFault | undefined;
   let hangingDomain: string | undefined;
+  let senderFault: number | undefined;
   let hanging = 0;
   const received: ReceivedMail[] = [];
   const server = new SMTPServer({
@@ -78,13 +81,18 @@ export const startSmtpServer = async (
       if (username === account?.user && password === account?.password) return callback(null, { user: username });
       callback(new Error('wrong account'));
     },
+    onMailFrom: (_address, _session, callback) => {
+      if (senderFault === undefined) return callback();
+      callback(Object.assign(new Error('sender refused'), { responseCode: senderFault }));
+    },
     onRcptTo: ({ address }, _session, callback) => {
       if (fault === 'hang' || (hangingDomain !== undefined && address.endsWith(`@${hangingDomain}`))) {
         hanging += 1;
         return;
       }
       if (fault === undefined) return callback();
-      callback(Object.assign(new Error(`no mail for <${address}>`), { responseCode: fault }));
+      const { code, text } = typeof fault === 'number' ? { code: fault, text: `no mail for <${address}>` } : fault;
+      callback(Object.assign(new Error(text), { responseCode: code }));
     },
     onData: (stream, { envelope }, callback) => {
       const take = async (): Promise<void> => {
@@ -119,6 +127,12 @@ export const startSmtpServer = async (
     },
     set hangingDomain(next) {
       hangingDomain = next;
+    },
+    get senderFault() {
+      return senderFault;
+    },
+    set senderFault(next) {
+      senderFault = next;
     },
     get fault() {
       return fault;
