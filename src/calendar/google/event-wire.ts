@@ -51,7 +51,9 @@ const link = z
   .transform(storable)
   .transform((value) => (value.length <= maxLinkCharacters ? value : undefined));
 /** An id has at most 1,024 characters, and the id of an instance of a repeated event has its time behind that. */
-const identifier = googleText(1_100);
+const maxIdBytes = 1_100;
+/** Bytes of UTF-8, because PostgreSQL refuses a row of an index that is larger than 2,704 bytes: an id of 1,100 other characters would end each sync of its calendar. */
+const identifier = googleText(maxIdBytes).refine((value) => Buffer.byteLength(value) <= maxIdBytes);
 const token = googleText(8_192);
 /** The text of an instant. It is stored in our own format, because PostgreSQL refuses some that are valid. */
 const instant = z.iso.datetime({ offset: true });

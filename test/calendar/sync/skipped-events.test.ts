@@ -1,5 +1,5 @@
+import { createHash } from 'node:crypto';
 import { metric, scrape } from '#testkit/running-service.ts';
-import type { WireEvent } from '#testkit/servers/google-server.ts';
 import { ask, connectedPerson, meeting, storedEvents, syncNow } from '../support.ts';
 import { stageTest } from '../stage-test.ts';
 
@@ -57,6 +57,15 @@ const storable: readonly Record<string, unknown>[] = [
   { sequence: 1e308, start: at('2027-03-01T09:00:00Z'), end: undefined },
 ];
 
+/** Characters in an order that PostgreSQL does not compress. */
+const mixed = (count: number, code: (digest: number) => number): string =>
+  String.fromCharCode(
+    ...Array.from({ length: count }, (_, index) => code(createHash('md5').update(`${index}`).digest().readUInt16BE())),
+  );
+const longId = (count: number): string => mixed(count, (digest) => 0x61 + (digest % 26));
+/** Three bytes for each character. */
+const wideId = (count: number): string => mixed(count, (digest) => 0x4e00 + (digest % 20_000));
+
 test('events that cannot be read are skipped and counted, and all others are stored', async (t) => {
   const stage = t.context;
   const { service, google } = stage;
@@ -71,19 +80,21 @@ test('events that cannot be read are skipped and counted, and all others are sto
   for (const [reason, changes] of Object.entries(unreadable)) {
     for (const [index, change] of changes.entries()) google.put(meeting(`${reason}${index}`, 1, change));
   }
-  google.put({ id: 'bad\u0000id' });
-  google.put({ id: 7 } as unknown as WireEvent);
+  google.put(meeting(longId(1_100), 1));
+  good.push(longId(1_100));
+  const badIds = ['bad\u0000id', 7, longId(1_101), wideId(367), wideId(1_100)];
+  for (const id of badIds) google.put(meeting(id as string, 1));
   const answer = await syncNow(service, ada);
   t.is(answer.status, 200, answer.text);
   t.deepEqual(await storedEvents(stage), good.toSorted());
   const exposition = await scrape(service);
   for (const [reason, changes] of Object.entries(unreadable)) {
-    const ids = reason === 'malformed' ? 2 : 0;
+    const ids = reason === 'malformed' ? badIds.length : 0;
     t.is(metric(exposition, skippedMetric, { reason }), changes.length + ids, reason);
   }
   const line = service.log.find(({ message }) => message === 'events of Google that cannot be read were skipped');
   t.deepEqual(line?.['skipped'], {
-    malformed: unreadable.malformed.length + 2,
+    malformed: unreadable.malformed.length + badIds.length,
     time: unreadable.time.length,
     time_zone: unreadable.time_zone.length,
   });
