@@ -107,18 +107,33 @@ const dayWithoutCloses = (row: ActionsRow): MarketDay => ({
   actions: actionsOf(row),
 });
 
+/** The first day after `after` with an action. */
+const nextActionDay = async ({ query }: Query, assets: string, after: string): Promise<string | undefined> => {
+  const [row] = await query<{ date: string | null }>(
+    `select min(action.first) as date from unnest($1::int[]) as wanted (id) cross join lateral (
+       select min(date) as first from corporate_actions where asset_id = wanted.id and date > $2
+     ) as action`,
+    [assets, after],
+  );
+  return row?.date ?? undefined;
+};
+
 /**
  * The days with actions from `from` on and before `end`, for which no closes are read. One statement reads as many days as
- * one of closes, because an asset has at most one action on a day.
+ * one of closes, because an asset has at most one action on a day. After days without actions the next day with one is looked up, because
+ * a file can have a split of the year 1000.
  */
 const actionDays = async function* (
   transaction: Query,
   assets: string,
   { from, end, daysPerRead }: { readonly from: string; readonly end: string; readonly daysPerRead: number },
 ): AsyncGenerator<MarketDay> {
-  for (let start = from; start < end; start = addDays(start, daysPerRead)) {
-    const until = [addDays(start, daysPerRead - 1), addDays(end, -1)].toSorted()[0]!;
-    for (const row of await readActions(transaction, assets, start, until)) yield dayWithoutCloses(row);
+  let start: string | undefined = from;
+  while (start !== undefined && start < end) {
+    const until: string = [addDays(start, daysPerRead - 1), addDays(end, -1)].toSorted()[0]!;
+    const rows = await readActions(transaction, assets, start, until);
+    for (const row of rows) yield dayWithoutCloses(row);
+    start = rows.length > 0 ? addDays(until, 1) : await nextActionDay(transaction, assets, until);
   }
 };
 
