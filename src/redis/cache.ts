@@ -5,7 +5,7 @@ import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { isOfOneCaller } from '#src/kernel/requests/callers/of-one-caller.ts';
+import { createSharedLoads } from '#src/kernel/requests/callers/shared-loads.ts';
 import { addTiming, currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { RedisConnection } from './client.ts';
 import { createMemoryEntries, createSeal, type Entry } from './entries.ts';
@@ -64,7 +64,7 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
   const reads = redis?.use('cache_read', (tag) =>
     Promise.all([redis.client.get(generations.nameOf(tag)), probeReadOfEntry(redis.client, tag)]),
   );
-  const loading = new Map<string, Promise<unknown>>();
+  const shareLoad = createSharedLoads();
   const now = (): number => clock.now().getTime();
 
   const inMemory = ({ tag }: CacheKey, name: string, failed: boolean): Found => {
@@ -119,30 +119,12 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
     name: string,
     generation: string | undefined,
     load: () => Promise<T>,
-    mayRepeat = true,
-  ): Promise<T> => {
-    const loadName = `${generation} ${name}`;
-    const running = loading.get(loadName) as Promise<T> | undefined;
-    if (running) {
-      // The load belongs to the request of another caller. That caller may have left, or be over a limit of its own.
-      return running.catch((error: unknown) => {
-        if (!mayRepeat || !isOfOneCaller(error)) throw error;
-        currentRequest()?.signal.throwIfAborted();
-        return loadOnce(key, name, generation, load, false);
-      });
-    }
-    const work = (async () => {
-      try {
-        const value = await load();
-        if (value !== undefined && generation !== undefined) await store(key, name, value, generation);
-        return value;
-      } finally {
-        loading.delete(loadName);
-      }
-    })();
-    loading.set(loadName, work);
-    return work;
-  };
+  ): Promise<T> =>
+    shareLoad(`${generation} ${name}`, async () => {
+      const value = await load();
+      if (value !== undefined && generation !== undefined) await store(key, name, value, generation);
+      return value;
+    });
 
   const toCached = <T>({ text, loadedAt }: Entry, state: CacheState): Cached<T> => ({
     value: JSON.parse(text) as T,

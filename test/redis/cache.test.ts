@@ -96,7 +96,8 @@ test.serial('who shares a load does not get the end or the limit of the caller t
     await eventually(() => loads === 1, 'the load has begun');
     pending.reject(error);
     await t.throwsAsync(first, { message: error.message });
-    for (const other of others) t.is((await other).value, 2, 'one load more for all others');
+    // Each has a load of its own, or waits for one that began after the error.
+    for (const other of others) t.true([2, 3].includes((await other).value));
   }
 });
 

@@ -9,7 +9,7 @@ import {
   type TokenEnds,
 } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
-import { isOfOneCaller } from '#src/kernel/requests/callers/of-one-caller.ts';
+import { createSharedLoads } from '#src/kernel/requests/callers/shared-loads.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../account-entities.ts';
@@ -76,7 +76,7 @@ const sqlFor = ({ kind, id }: Owner): string => {
 export const createOwners = (deps: OwnersDeps): Owners => {
   const { reader, clock, roles, bootstrap, cacheMs, verificationRequired } = deps;
   const cache = new Map<string, Entry>();
-  const lookups = new Map<string, Promise<OwnerStanding>>();
+  const shareLookup = createSharedLoads();
 
   /** The scopes of the row and of its role. Null: the owner is not stored. */
   const storedScopes = ({ scopes, role }: Pick<Row, 'scopes' | 'role'> = { scopes: null, role: null }) =>
@@ -103,25 +103,13 @@ export const createOwners = (deps: OwnersDeps): Owners => {
   };
 
   /** Concurrent lookups of one owner share one query. */
-  const readOnce = (key: string, owner: Owner, mayRepeat = true): Promise<OwnerStanding> => {
-    const pending = lookups.get(key);
-    if (pending) {
-      // The look-up belongs to another request, whose client may have left.
-      return pending.catch((error: unknown) => {
-        if (!mayRepeat || !isOfOneCaller(error)) throw error;
-        return readOnce(key, owner, false);
-      });
-    }
-    const readAt = clock.monotonic();
-    const lookup = read(owner, reader.query)
-      .then((standing) => {
-        if (cacheMs > 0) remember(key, { readAt, standing });
-        return standing;
-      })
-      .finally(() => lookups.delete(key));
-    lookups.set(key, lookup);
-    return lookup;
-  };
+  const readOnce = (key: string, owner: Owner): Promise<OwnerStanding> =>
+    shareLookup(key, async () => {
+      const readAt = clock.monotonic();
+      const standing = await read(owner, reader.query);
+      if (cacheMs > 0) remember(key, { readAt, standing });
+      return standing;
+    });
 
   const standing: Owners['standing'] = async (owner) => {
     const key = `${owner.kind}:${owner.id}`;

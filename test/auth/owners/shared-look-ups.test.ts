@@ -36,7 +36,16 @@ for (const code of ['request_timeout', 'database_pool_exhausted'] as const) {
       (await all()).map(({ status }) => status),
       ['rejected', 'fulfilled', 'fulfilled'],
     );
-    t.is(reads(), 2, 'one look-up more for all others');
+    t.is(reads(), 3, 'one look-up more for each of the others');
+  });
+
+  test(`a second look-up that ends with ${code} is that of its own request`, async (t) => {
+    const { all, reads } = setup(new AppError(code), new AppError(code));
+    t.deepEqual(
+      (await all()).map(({ status }) => status),
+      ['rejected', 'rejected', 'fulfilled'],
+    );
+    t.is(reads(), 3);
   });
 }
 
