@@ -182,10 +182,11 @@ export const putBackSql = `
 
 /**
  * Finds a waiting job whose key begins with the text, and keeps workers from it until the end of the transaction: they skip locked
- * rows. Parameters: queue, beginning.
+ * rows. Parameters: queue, beginning. A job that has failed before is not taken, because it has fewer attempts left, and with its last one the later changes
+ * would be given up too.
  */
 export const holdWaitingSql = `select 1 from pgboss.job
-  where name = $1 and state < 'active' and policy = 'exclusive' and starts_with(singleton_key, $2) limit 1 for share skip locked`;
+  where name = $1 and state = 'created' and retry_count = 0 and policy = 'exclusive' and starts_with(singleton_key, $2) limit 1 for share skip locked`;
 
 /** Removes waiting jobs. Parameters: queue, keys. The condition is that of the index of keys; pg-boss itself removes jobs by their ids. */
 export const removeWaitingSql = `delete from pgboss.job

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { idle, setup } from './setup.ts';
 
@@ -33,6 +34,28 @@ test('a waiting job stands in for later ones, but not one that runs', async (t) 
   gate.resolve();
   await eventually(() => ran.length === 3, 'all jobs ran');
   t.deepEqual(ran, ['0', 'other', 'later']);
+});
+
+test('a job that has failed stands in for no later one, so that each change has all attempts', async (t) => {
+  const { database, make } = await setup(t, { concurrency: 1, pollMs: 500, retries: 1, retryDelaySeconds: 1 });
+  const jobs = make();
+  const ran: string[] = [];
+  await jobs.start({
+    ...idle,
+    refresh: async ({ change }) => {
+      ran.push(change!);
+      if (change === 'first') throw new AppError('database_timeout');
+    },
+  });
+  const enqueue = (change: string): Promise<boolean> =>
+    database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
+      jobs.enqueue(transaction, 'refresh', { key: `two ${change}`, data: { change }, standIn: 'two ' }),
+    );
+  t.true(await enqueue('first'));
+  await eventually(() => ran.length === 1, 'the first attempt has failed');
+  t.true(await enqueue('second'));
+  await eventually(() => ran.length === 3, 'both ran, and the first one was given up');
+  t.deepEqual(ran.toSorted(), ['first', 'first', 'second']);
 });
 
 test('a job that stands in does not begin before the end of the transaction', async (t) => {
