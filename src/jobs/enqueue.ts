@@ -53,7 +53,7 @@ export const createEnqueue = ({ boss, networkOf }: EnqueueDeps): JobEnqueuer & J
     const keys = jobs.map(({ key }) => key);
     const known = new Set((await query<{ key: string }>(knownKeysSql, [queue, keys])).map(({ key }) => key));
     const wanted = jobs.filter(({ key }) => !known.has(key));
-    if (wanted.length === 0) return;
+    if (wanted.length === 0) return 0;
     const turnOf = await takeTurns(
       query,
       queue,
@@ -65,5 +65,6 @@ export const createEnqueue = ({ boss, networkOf }: EnqueueDeps): JobEnqueuer & J
       ...(group !== undefined && { group: { id: group }, priority: -turnOf(group) }),
     }));
     await open.insert(queue, added, { db: within(query) });
+    return added.length;
   },
 });

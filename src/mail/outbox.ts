@@ -23,7 +23,7 @@ export type OutboxDeps = {
 };
 
 export type Outbox = Mail & {
-  /** Enqueues messages that were stored before the queues were open. */
+  /** Enqueues messages without a job: they were stored before the queues were open, or the end of their job could not be stored. */
   readonly resume: () => Promise<void>;
 };
 
@@ -97,9 +97,10 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       );
       if (rows.length === 0) return;
       const waiting = rows.map(({ id, user_id: userId, network }) => jobOf(id, network ?? userId ?? id));
-      await unitOfWork.run({ operation: 'mail.delivery' }, (transaction) =>
+      const messages = await unitOfWork.run({ operation: 'mail.delivery' }, (transaction) =>
         jobs.enqueueAll(transaction, 'mail', waiting),
       );
+      if (messages > 0) logger.warn({ messages }, 'messages without a job are enqueued again');
     },
   };
 };

@@ -18,13 +18,13 @@ test('jobs of several groups are added with three statements, and their groups t
     }) as Query;
     return { ...transaction, query };
   };
-  const add = (keys: string): Promise<void> =>
+  const add = (keys: string): Promise<number> =>
     database.unitOfWork.run({ operation: 'refresh.record' }, (transaction) =>
       client.enqueueAll(counting(transaction), 'refresh', jobsOf(keys)),
     );
-  await add('a1 a2 a3 a4 b1 c1');
+  t.is(await add('a1 a2 a3 a4 b1 c1'), 6);
   t.is(statements.length, 3);
-  await add('a1 b1 b2');
+  t.is(await add('a1 b1 b2'), 1);
   await database.unitOfWork.run({ operation: 'refresh.record' }, (transaction) =>
     client.enqueue(transaction, 'refresh', { key: 'd1', group: 'd', data: { key: 'd1' } }),
   );
@@ -41,7 +41,7 @@ test('two transactions with jobs of the same groups do not lock each other out',
   await client.start(idle);
   // A deadlock would be repeated otherwise.
   const options = { operation: 'refresh.record', mayRepeat: false } as const;
-  const add = (keys: readonly string[]): Promise<void> =>
+  const add = (keys: readonly string[]): Promise<number> =>
     database.unitOfWork.run(options, (transaction) =>
       client.enqueueAll(transaction, 'refresh', jobsOf(keys.join(' '))),
     );

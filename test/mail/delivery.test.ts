@@ -181,3 +181,19 @@ test('messages that were stored before the queues were open are enqueued by resu
   await room.outbox.resume();
   t.is(room.queues.waiting.length, 0);
 });
+
+test('a message whose job has ended without an outcome is sent while the service runs', async (t) => {
+  const room = await startMailRoom(t);
+  await signedInUser(room);
+  await room.json('/account/password-reset', { email: ada.email });
+  t.is(room.queues.waiting.splice(0).length, 1);
+  // The job of the schedule.
+  room.queues.waiting.push({});
+  t.deepEqual(await room.work(), []);
+  t.like(
+    room.lines.find(({ message }) => /enqueued again/.test(String(message))),
+    { messages: 1 },
+  );
+  t.deepEqual(await room.work(), []);
+  t.truthy(tokenFor(room, ada.email));
+});

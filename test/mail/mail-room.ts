@@ -55,6 +55,7 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
               queues.waiting.push(data);
               queues.groups.push(group);
             }
+            return added.length;
           },
         },
         ids: uuidv7,
@@ -87,7 +88,13 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
   });
   const from = 'Volwatch <volwatch@example.org>';
   const transport = createSmtp({ url: smtp.url, from, requireTls: false, timeoutMs, policy, clock: parts.clock });
-  const deliver = createMailDelivery({ ...parts, write: room.auth.letters, ...transport, logger });
+  const deliver = createMailDelivery({
+    ...parts,
+    write: room.auth.letters,
+    ...transport,
+    resume: () => made.outbox!.resume(),
+    logger,
+  });
   const live = AbortSignal.timeout(120_000);
   return {
     ...room,

@@ -86,6 +86,7 @@ const setup = async (t: ExecutionContext) => {
     reader,
     write: async () => ({ subject: 'subject', text: 'text' }),
     ...smtp,
+    resume: outbox.resume,
     clock,
     metrics,
     logger,

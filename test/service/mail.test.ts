@@ -70,3 +70,15 @@ test('in production a dead SMTP server delays no request and shows in /health', 
   t.is(await dependencyStatus(service, 'postgres'), 'up');
   t.is((await call(`${service.url}/health/ready`)).status, 200);
 });
+
+test('what the queues of messages and events have lost is looked for each five minutes', async (t) => {
+  const database = await setupDatabase(t);
+  const service = await serve(t, { DATABASE_URL: database.url });
+  await service.logged(({ message }) => message === 'started');
+  const stored = `select name, cron from pgboss.schedule where key = 'resume' order by name`;
+  await eventually(async () => (await database.query(stored)).length === 2, 'both are scheduled', 20_000);
+  t.deepEqual(await database.query(stored), [
+    { name: 'mail', cron: '*/5 * * * *' },
+    { name: 'webhook_event', cron: '*/5 * * * *' },
+  ]);
+});

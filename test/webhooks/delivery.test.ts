@@ -136,7 +136,7 @@ for (const [fault, code, status] of [
     const { id, secret } = await registered(room, receiver.url);
     receiver.fault = fault;
     await room.announce(refreshed);
-    await room.outbox.fanOut(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
+    await room.outbox.handleEvent(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
     const [job] = room.queued;
     t.deepEqual(await room.work(), [code]);
     t.like(await deliveriesOf(room, id), [{ state: 'waiting', attempts: 1, status, outcome: 'failed' }]);
@@ -172,7 +172,7 @@ test.serial('one delivery after the other given up disables a webhook; a test th
   t.deepEqual(await room.work(), [], 'nor are they tried again');
   t.like(await webhookOf(room, id), { status: 'active' });
   await room.announce(refreshed);
-  await room.outbox.fanOut(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
+  await room.outbox.handleEvent(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
   const [late] = room.queued.splice(0);
   await giveUp();
   t.like(await webhookOf(room, id), { status: 'disabled', disabled_reason: 'failing' });
@@ -267,7 +267,7 @@ test.serial('what waits for a deleted webhook is not sent', async (t) => {
   const receiver = await startReceiver(t);
   const { id } = await registered(room, receiver.url);
   await room.announce(refreshed);
-  await room.outbox.fanOut(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
+  await room.outbox.handleEvent(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
   t.is((await room.call('DELETE', `/webhooks/${id}`)).status, 204);
   t.deepEqual(await room.work(), []);
   t.deepEqual(receiver.received, []);

@@ -36,12 +36,14 @@ test.serial('changes of webhooks do not wait while an event is distributed, and 
   t.is(receiver.received.length, 8);
 });
 
-for (const [end, how] of [
-  ['disable', 'disabled'],
-  ['erase', 'removed'],
-  ['endAll', 'without credentials'],
-] as const) {
-  test.serial(`a user is ${how} while an event is distributed to his webhook`, async (t) => {
+const ends = {
+  'a user is disabled while an event is distributed to his webhook': ({ credentials }, id) => credentials.disable(id),
+  'a user is removed while an event is distributed to his webhook': ({ credentials }, id) => credentials.erase(id),
+  'all credentials of a user end while an event is distributed to his webhook': ({ credentials }, id) =>
+    credentials.endAll({ kind: 'user', id }),
+} satisfies Record<string, (room: Room, id: string) => Promise<{ readonly webhooks: number }>>;
+for (const [title, end] of Object.entries(ends)) {
+  test.serial(title, async (t) => {
     const room = await startRoom(t);
     const receiver = await startReceiver(t);
     const [user, other] = [await newUser(room), await newUser(room)];
@@ -50,7 +52,7 @@ for (const [end, how] of [
     await registered(room, `${receiver.url}/other`, { owner: other });
     await room.announce(refreshed);
     const distribution = await distributing(room);
-    const ended = await (end === 'endAll' ? room.credentials.endAll({ kind: 'user', id }) : room.credentials[end](id));
+    const ended = await end(room, id);
     t.is(ended.webhooks, 1);
     distribution.end();
     t.deepEqual(await distribution.worked, []);
@@ -78,7 +80,7 @@ test.serial('an event is distributed in parts, and a job that is repeated create
     parts += 1;
     if (parts === 2) throw new AppError('database_timeout');
   };
-  const run = () => room.outbox.fanOut(job!.data, AbortSignal.timeout(10_000), { last: false });
+  const run = () => room.outbox.handleEvent(job!.data, AbortSignal.timeout(10_000), { last: false });
   await t.throwsAsync(run, { code: 'database_timeout' });
   const stored = async () => (await room.stored.query('select 1 from webhook_delivery')).length;
   t.is(await stored(), 200);
@@ -94,7 +96,7 @@ test.serial('a deleted webhook leaves no test and no delivery behind', async (t)
   const user = await newUser(room);
   const { id } = await registered(room, 'https://example.org', { owner: user });
   await room.announce(refreshed);
-  await room.outbox.fanOut(room.queued.shift()!.data, AbortSignal.timeout(10_000), { last: false });
+  await room.outbox.handleEvent(room.queued.shift()!.data, AbortSignal.timeout(10_000), { last: false });
   t.is((await room.call('POST', `/webhooks/${id}/test`, user)).status, 202);
   await room.credentials.endAll({ kind: 'user', id: user.slice('user:'.length) });
   await room.database.unitOfWork.run({ operation: 'retention' }, removeDeliveriesOfDeletedWebhooks);
@@ -127,5 +129,21 @@ test.serial('a webhook with 1,000 waiting deliveries gets no more of them, and o
   t.like(
     room.lines.find(({ message }) => /too many waiting/.test(String(message))),
     { webhooks: 1, webhook_ids: [id] },
+  );
+});
+
+test.serial('an event whose job was given up is distributed while the service runs', async (t) => {
+  const room = await startRoom(t);
+  const receiver = await startReceiver(t);
+  await registered(room, receiver.url);
+  await room.announce(refreshed);
+  t.is(room.queued.splice(0).length, 1);
+  // The job of the schedule.
+  room.queued.push({ queue: 'webhook_event', data: {} });
+  t.deepEqual(await room.work(), []);
+  t.is(receiver.received.length, 1);
+  t.like(
+    room.lines.find(({ message }) => /enqueued again/.test(String(message))),
+    { events: 1 },
   );
 });

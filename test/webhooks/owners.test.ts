@@ -30,7 +30,7 @@ for (const [what, { owner: kind, end }] of Object.entries(endings)) {
     await room.work();
     t.is(receiver.received.length, 1);
     await room.announce(refreshed);
-    await room.outbox.fanOut(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
+    await room.outbox.handleEvent(room.queued.shift()!.data, AbortSignal.timeout(1_000), { last: false });
     await room.stored.query(end);
     await room.announce(refreshed);
     await room.call('POST', `/webhooks/${id}/test`, owner);

@@ -84,6 +84,7 @@ export const startRoom = async (
     enqueueAll: async (_transaction: unknown, queue: JobQueue, added: readonly { readonly data: JobData }[]) => {
       for (const { data } of added) queued.push({ queue, data });
       await room.beforeEnqueued();
+      return added.length;
     },
   };
   const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, abuse, logger });
@@ -157,7 +158,7 @@ export const startRoom = async (
     work: async ({ last = false } = {}) => {
       const codes: string[] = [];
       for (let job = queued.shift(); job; job = queued.shift()) {
-        const handle = job.queue === 'webhook_event' ? outbox.fanOut : deliver;
+        const handle = job.queue === 'webhook_event' ? outbox.handleEvent : deliver;
         await handle(job.data, live, { last }).catch((error: unknown) => {
           codes.push(error instanceof AppError ? error.code : String(error));
         });

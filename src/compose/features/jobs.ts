@@ -1,38 +1,33 @@
-import { createEndedKeys, derivedSecret, type KeyRing, type MayAct } from '../../auth/index.ts';
-import { removeOldCalendarRows } from '../../calendar/index.ts';
+import { derivedSecret, type KeyRing, type MayAct } from '../../auth/index.ts';
 import type { Database } from '../../database/index.ts';
-import { removeExpiredKeys } from '../../idempotency/index.ts';
-import { createJobs, createRetention, type JobHandlers, type Jobs, removeOldTurns } from '../../jobs/index.ts';
+import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
 import type { JobSchedule, PutBack } from '../../kernel/ports/jobs.ts';
-import type { Transaction } from '../../kernel/ports/unit-of-work.ts';
 import type { AssertCallerMayStore } from '../../kernel/ports/owners.ts';
-import { removeOldMail } from '../../mail/index.ts';
-import { calculatesAfter, removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
-import { removalStatementMs, repeatUntilNone } from '../../kernel/lists/removal.ts';
+import { calculatesAfter } from '../../market-data/index.ts';
 import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { siteHashOfRequest } from '../../kernel/requests/callers/site-of-request.ts';
 import { assertArrowStream, type PricingService, reportAbuse, totalsOf } from '../../pricing/index.ts';
-import {
-  createPricingJobQuota,
-  createPricingJobs,
-  createRemoveJobsOfEndedKeys,
-  type PricingJobs,
-  removeOldPricingJobs,
-  removeOldWrites,
-} from '../../pricing-jobs/index.ts';
-import { removeDeliveriesOfDeletedWebhooks, removeOldWebhookEvents } from '../../webhooks/index.ts';
+import { createPricingJobQuota, createPricingJobs, type PricingJobs } from '../../pricing-jobs/index.ts';
 import type { Base } from '../base.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
-import { composeCredentialAdmin } from '../identity/credential-admin.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { MarketData } from './market-data.ts';
+import { composeRetention, removeJobsOfEndedKeys, retentionSeconds } from './retention.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 /** For the steps of a refresh beside fetching and applying. */
 const refreshMarginSeconds = 60;
+
+/** Enqueues what a queue has lost, because its database was away or busy for longer than the retries take. */
+const resumption = (queue: 'webhook_event' | 'mail'): JobSchedule => ({
+  queue,
+  key: 'resume',
+  cron: '*/5 * * * *',
+  data: {},
+});
 
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
   const calendarSchedule: JobSchedule = {
@@ -46,6 +41,8 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     worker: config.ROLE !== 'api',
     schedules: [
       ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
+      resumption('webhook_event'),
+      resumption('mail'),
       // No universe has this name, because names of universes have no dot.
       { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
@@ -96,51 +93,6 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
   });
 };
 
-const removeJobsOfEndedKeys = (clock: Base['clock']) =>
-  createRemoveJobsOfEndedKeys({ endedKeys: createEndedKeys({ clock }) });
-
-/**
- * Max accounts whose ids one run of the retention reads, for those that their owners removed and for those that nobody claimed. It is above what the
- * addresses of an attacker can register in a day, so that his accounts do not delay the removal of others.
- */
-const maxRemovedAccounts = 50_000;
-/** Max time in which removals of accounts begin, for each of the two kinds. */
-const accountRemovalMs = 3_600_000;
-const retentionSeconds = 3 * 3_600;
-
-const composeRetention = (
-  { config, clock, logger }: Pick<Base, 'config' | 'clock' | 'logger'>,
-  { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
-  audit: AuditTrail,
-): (() => Promise<void>) => {
-  const each = (remove: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
-    unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, remove);
-  const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
-  return createRetention({
-    logger,
-    kinds: {
-      idempotency_keys: each(removeExpiredKeys),
-      pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
-      pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
-      webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
-      deliveries_of_deleted_webhooks: each(removeDeliveriesOfDeletedWebhooks),
-      calendar_rows: each(removeOldCalendarRows),
-      mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
-      job_turns: each(removeOldTurns),
-      pricing_writes: each(removeOldWrites),
-      fetched_series: each(removeOldFetchedSeries),
-      refreshes: () =>
-        repeatUntilNone(
-          each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
-        ),
-      // Last, because they can take long.
-      accounts: () => admin.eraseDue(maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
-      users_without_sign_in: () =>
-        admin.eraseUnused(config.USERS_WITHOUT_SIGN_IN_DAYS, maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
-    },
-  });
-};
-
 const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'startup' | 'schedule' =>
   trigger === 'request' || trigger === 'change' || trigger === 'startup' ? trigger : 'schedule';
 
@@ -180,7 +132,7 @@ export const jobHandlers = (
 ): Omit<JobHandlers, 'mail'> => ({
   calendar: calendar.handle,
   quality: quality.handle,
-  webhook_event: webhooks.fanOut,
+  webhook_event: webhooks.handleEvent,
   webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,
   refresh: async (data, signal) => {

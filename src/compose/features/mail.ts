@@ -85,29 +85,30 @@ export const composeMail = async (
   const mailbox = smtp || production ? undefined : createMailbox({ clock, logger });
   const send = smtp?.send ?? mailbox?.send;
   if (!send) logger.warn({}, 'SMTP_URL is not set: users cannot reset their password by e-mail');
-  return {
-    outbox: createOutbox({
-      isConfigured: send !== undefined,
-      unitOfWork,
-      reader,
-      jobs,
+  const outbox = createOutbox({
+    isConfigured: send !== undefined,
+    unitOfWork,
+    reader,
+    jobs,
+    clock,
+    ids: uuidv7,
+    metrics,
+    logger,
+    limits: createMailLimits({
       clock,
-      ids: uuidv7,
+      abuse,
       metrics,
-      logger,
-      limits: createMailLimits({
-        clock,
-        abuse,
-        metrics,
-        networkKey: await derivedSecret(keyRing.signing, 'networks that cause mail'),
-        maxPerRecipient: config.MAIL_PER_RECIPIENT_PER_HOUR,
-        tokenSeconds: tokenSecondsOf(config),
-        maxPerAccount: config.MAIL_PER_ACCOUNT_PER_HOUR,
-        // The mailbox in memory sends nothing, and all callers of a development machine have one address.
-        maxPerNetwork: smtp ? config.MAIL_PER_NETWORK_PER_HOUR : Number.MAX_SAFE_INTEGER,
-        maxWaiting: config.MAIL_WAITING_MAX,
-      }),
+      networkKey: await derivedSecret(keyRing.signing, 'networks that cause mail'),
+      maxPerRecipient: config.MAIL_PER_RECIPIENT_PER_HOUR,
+      tokenSeconds: tokenSecondsOf(config),
+      maxPerAccount: config.MAIL_PER_ACCOUNT_PER_HOUR,
+      // The mailbox in memory sends nothing, and all callers of a development machine have one address.
+      maxPerNetwork: smtp ? config.MAIL_PER_NETWORK_PER_HOUR : Number.MAX_SAFE_INTEGER,
+      maxWaiting: config.MAIL_WAITING_MAX,
     }),
+  });
+  return {
+    outbox,
     createHandler: (write) =>
       send
         ? createMailDelivery({
@@ -115,6 +116,7 @@ export const composeMail = async (
             reader,
             write,
             send,
+            resume: outbox.resume,
             refusedMs: smtp?.refusedMs ?? (() => 0),
             clock,
             metrics,

@@ -18,7 +18,7 @@ import {
 } from '../../webhooks/index.ts';
 import { basePath, type Base } from '../base.ts';
 
-export type WebhookParts = Pick<Outbox, 'announce' | 'fanOut' | 'resume'> & {
+export type WebhookParts = Pick<Outbox, 'announce' | 'handleEvent' | 'resume'> & {
   readonly deliver: JobHandler;
   readonly routes: readonly Route[];
   readonly close: () => Promise<void>;

@@ -27,7 +27,7 @@ export type JobEnqueuer = {
    * @param cost a whole number, at least 1: how many turns of its group the job takes. Default: 1
    * @param isFirst the job comes before those that wait, in a queue without groups
    * @param standIn a waiting job whose key begins with this text does the work of this one too, so nothing is added. It does not begin before the end of
-   * the transaction. A job that runs does not stand in, because it may have read the data before the change
+   * the transaction. A job that runs does not stand in, because it may have read the data before the change, nor one that has failed, because it has fewer attempts left
    * @returns false if a job of this key waits or runs, or one stands in; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
@@ -50,13 +50,14 @@ export type JobSetEnqueuer = {
   /**
    * Adds jobs as `enqueue` does, with three statements whatever their number, because their transaction holds the turns of their groups. Jobs whose key
    * waits or runs are left out.
+   * @returns the number of the others
    * @throws AppError as `enqueue`
    */
   readonly enqueueAll: (
     transaction: Transaction,
     queue: JobQueue,
     jobs: readonly { readonly key: string; readonly data: JobData; readonly group?: string }[],
-  ) => Promise<void>;
+  ) => Promise<number>;
 };
 
 export type JobRemover = {

@@ -25,9 +25,9 @@ export type Outbox = {
   readonly announce: Announce;
   /** Stores a `webhook.test` event for this webhook only. @returns the id of the event */
   readonly test: (transaction: Transaction, webhook: Subscriber) => Promise<string>;
-  /** Creates one delivery for each webhook that subscribes to the event. */
-  readonly fanOut: JobHandler;
-  /** Enqueues the events without deliveries: they were stored before the queues were open, or their job failed. */
+  /** The handler of the queue of events. A job without an event resumes. */
+  readonly handleEvent: JobHandler;
+  /** Enqueues the events that were not distributed and have no job: they were stored before the queues were open, or their job was given up. */
   readonly resume: () => Promise<void>;
 };
 
@@ -48,6 +48,17 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
   };
 
   const jobOf = (id: string) => ({ key: id, data: { event_id: id } });
+
+  const fanOut = createFanOut({ unitOfWork, storeDeliveries, abuse, logger });
+
+  const resume = async (): Promise<void> => {
+    const pending = await waitingEvents();
+    if (pending.length === 0) return;
+    const events = await unitOfWork.run({ operation: 'webhook.fan_out' }, (transaction) =>
+      jobs.enqueueAll(transaction, 'webhook_event', pending.map(jobOf)),
+    );
+    if (events > 0) logger.warn({ events }, 'events that were not distributed are enqueued again');
+  };
 
   return {
     announce: async (transaction, event) => {
@@ -77,14 +88,10 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       return id;
     },
 
-    fanOut: createFanOut({ unitOfWork, storeDeliveries, abuse, logger }),
-
-    resume: async () => {
-      const pending = await waitingEvents();
-      if (pending.length === 0) return;
-      await unitOfWork.run({ operation: 'webhook.fan_out' }, (transaction) =>
-        jobs.enqueueAll(transaction, 'webhook_event', pending.map(jobOf)),
-      );
+    handleEvent: async (data, signal, attempt) => {
+      await (data['event_id'] === undefined ? resume() : fanOut(data, signal, attempt));
     },
+
+    resume,
   };
 };

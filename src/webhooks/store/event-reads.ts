@@ -2,7 +2,7 @@ import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 
 export type EventReadsDeps = { readonly reader: Reader };
 
-/** @returns the ids of the oldest events without deliveries, up to 1,000 */
+/** @returns the ids of the oldest events that are not distributed, up to 1,000 */
 export type FindWaitingEvents = () => Promise<readonly string[]>;
 
 export const createEventReads =

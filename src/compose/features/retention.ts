@@ -1,0 +1,59 @@
+import { createEndedKeys } from '../../auth/index.ts';
+import { removeOldCalendarRows } from '../../calendar/index.ts';
+import type { Database } from '../../database/index.ts';
+import { removeExpiredKeys } from '../../idempotency/index.ts';
+import { createRetention, removeOldTurns } from '../../jobs/index.ts';
+import { removalStatementMs, repeatUntilNone } from '../../kernel/lists/removal.ts';
+import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import type { Transaction } from '../../kernel/ports/unit-of-work.ts';
+import { removeOldMail } from '../../mail/index.ts';
+import { removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
+import { createRemoveJobsOfEndedKeys, removeOldPricingJobs, removeOldWrites } from '../../pricing-jobs/index.ts';
+import { removeDeliveriesOfDeletedWebhooks, removeOldWebhookEvents } from '../../webhooks/index.ts';
+import type { Base } from '../base.ts';
+import { composeCredentialAdmin } from '../identity/credential-admin.ts';
+
+export const removeJobsOfEndedKeys = (clock: Base['clock']) =>
+  createRemoveJobsOfEndedKeys({ endedKeys: createEndedKeys({ clock }) });
+
+/**
+ * Max accounts whose ids one run of the retention reads, for those that their owners removed and for those that nobody claimed. It is above what the
+ * addresses of an attacker can register in a day, so that his accounts do not delay the removal of others.
+ */
+const maxRemovedAccounts = 50_000;
+/** Max time in which removals of accounts begin, for each of the two kinds. */
+const accountRemovalMs = 3_600_000;
+export const retentionSeconds = 3 * 3_600;
+
+export const composeRetention = (
+  { config, clock, logger }: Pick<Base, 'config' | 'clock' | 'logger'>,
+  { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
+  audit: AuditTrail,
+): (() => Promise<void>) => {
+  const each = (remove: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
+    unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, remove);
+  const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
+  return createRetention({
+    logger,
+    kinds: {
+      idempotency_keys: each(removeExpiredKeys),
+      pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
+      pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
+      webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
+      deliveries_of_deleted_webhooks: each(removeDeliveriesOfDeletedWebhooks),
+      calendar_rows: each(removeOldCalendarRows),
+      mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
+      job_turns: each(removeOldTurns),
+      pricing_writes: each(removeOldWrites),
+      fetched_series: each(removeOldFetchedSeries),
+      refreshes: () =>
+        repeatUntilNone(
+          each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
+        ),
+      // Last, because they can take long.
+      accounts: () => admin.eraseDue(maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
+      users_without_sign_in: () =>
+        admin.eraseUnused(config.USERS_WITHOUT_SIGN_IN_DAYS, maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
+    },
+  });
+};
