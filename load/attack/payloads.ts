@@ -202,6 +202,34 @@ export const payloads = {
       outputs: ['delta', 'gamma', 'vega', 'theta', 'rho'],
     });
   }),
+  /** 30 KB of columns, whose answer with all outputs has 3.4 MB. */
+  manyOutputs: once(() => {
+    const strike = Array.from({ length: 10_000 }, (_, row) => 60 + (row % 40));
+    return json({ columns: { ...option, strike }, outputs: ['price', ...greekNames] });
+  }),
+  /** 1.2 KB with a grid of 10,000 nodes, whose answer with all outputs and their totals has 7 MB. */
+  gridOfOutputs: once(() =>
+    json({
+      option,
+      spot_shifts: Array.from({ length: 100 }, (_, step) => step / 1_000),
+      days: Array.from({ length: 100 }, (_, day) => day),
+      outputs: greekNames,
+    }),
+  ),
+  /** A search for a volatility, whose estimate was 1 ms: at 0.2 the option has a known price, and at 100 it needs grids. */
+  searchAtExpiry: once(() =>
+    json({
+      ...option,
+      model: 'finite_difference',
+      exercise_style: 'american',
+      option_type: 'call',
+      strike: 99.99999997738426,
+      time_to_expiry: 2e-21,
+      rate: 0,
+      volatility: undefined,
+      price: 2.2616187564915746e-8,
+    }),
+  ),
   /** 37 KB of dividends with dates. Each request had held the event loop for 7 ms. */
   datedDividends: once(() => {
     const dividends = Array.from({ length: 1_000 }, (_, day) => ({

@@ -110,6 +110,18 @@ export const emptyRows = manyOf('batches of rows without members', 'batch', payl
 /** The same with the results of grids. */
 export const longAnswers = manyOf('grids of 100,000 nodes', 'grid', payloads.longAnswer, 64);
 
+/** Long answers of few rows, which had counted as short by their rows. */
+export const manyOutputs = manyOf('columns with all outputs', 'batch', payloads.manyOutputs, 192);
+export const gridsOfOutputs = manyOf('grids with all outputs and totals', 'grid', payloads.gridOfOutputs, 192);
+
+/** Their estimate had been a hundredth of their work. */
+export const searchesAtExpiry = manyOf(
+  '100 volatilities of options at their expiry',
+  'implied-volatility',
+  payloads.searchAtExpiry,
+  100,
+);
+
 /** The estimate had not known the time to read the dates. */
 export const datedDividends: Attack = {
   name: 'prices with 1,000 dated dividends',

@@ -2,6 +2,7 @@ import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, maxBatchRows } from './batch-row.ts';
+import { bytesOfObjects } from './answer-bytes.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
 import { runAtOnce } from '#src/kernel/streams/turns.ts';
@@ -218,6 +219,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
     format: 'objects',
     answer: 'json',
     size: options.length,
+    answerBytes: bytesOfObjects(options.length, outputs),
     // The contracts of 100,000 rows take most of a second to read.
     prepare: function* () {
       estimate = yield* estimating();

@@ -30,6 +30,8 @@ export type PreparedBatch = {
   readonly format: BatchFormat;
   readonly answer: Transport;
   readonly size: number;
+  /** Estimated bytes of the answer. */
+  readonly answerBytes: number;
   /** Estimated milliseconds of work that comes before the first row, and perhaps before the estimate. 0 if absent. */
   readonly preparationMs?: number;
   /** Does this work in small steps. If it is not called, the estimate or the first row does all of it at once. */

@@ -1,5 +1,6 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
+import { bytesOfColumns } from '../batch/answer-bytes.ts';
 import { createTally } from '../batch/batch-tally.ts';
 import type { AnswerSteps, PreparedBatch, Transport } from '../batch/prepared-batch.ts';
 import { runAtOnce } from '#src/kernel/streams/turns.ts';
@@ -21,6 +22,12 @@ export type GridDeps = {
   readonly answer: Transport;
   readonly write: (result: GridResult) => AnswerSteps;
 };
+
+/** Columns beside the outputs: the position, and the shifts of spot, volatility and days. */
+const coordinates = 4;
+/** The rows of the positions, and a row with the totals of each node. */
+const answerBytesOf = (answer: Transport, size: number, nodes: number, outputs: number): number =>
+  bytesOfColumns(answer, size + nodes, outputs + coordinates);
 
 /** A grid: row `index` of the batch is position `index / nodes` at node `index % nodes`. */
 export const openGrid = (body: unknown, { engines, defaults, answer, write }: GridDeps): PreparedBatch => {
@@ -112,6 +119,7 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
     format: 'grid',
     answer,
     size,
+    answerBytes: answerBytesOf(answer, size, nodes, outputs.length),
     prepare: function* () {
       known = yield* preparing();
     },

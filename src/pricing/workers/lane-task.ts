@@ -61,22 +61,19 @@ export const cancelTime = (
 const briefBytes = 256 * 2 ** 10;
 export const briefMs = 100;
 /**
- * Max bytes of the answer of a brief batch, by its rows. A busy service takes about 200 KB of it in a turn of its event loop, and the task keeps its place
+ * Max bytes of the answer of a brief batch. A busy service takes about 200 KB of it in a turn of its event loop, and the task keeps its place
  * until then.
  */
 const briefAnswerBytes = 400_000;
-/** Bytes of a row in the answer, where each row is an object with its members, or its error. */
-const objectBytes = 160;
-/** The same for the numbers of a row in columns. */
-const columnBytes = 40;
-/** The bytes that the answer of a batch has by its rows. The answers of others are short. */
-const answerBytesOf = ({ format, rows }: Pick<TaskSummary, 'format' | 'rows'>): number => {
-  if (format === 'forecast' || format === 'calibration') return 0;
-  return rows * (format === 'objects' ? objectBytes : columnBytes);
-};
 /** Whether the answer of a task is so long that the task takes a place for large ones. */
-export const hasLongAnswer = (summary: Pick<TaskSummary, 'format' | 'rows'> | undefined): boolean =>
-  summary !== undefined && answerBytesOf(summary) > briefAnswerBytes;
+export const hasLongAnswer = (summary: Pick<TaskSummary, 'answerBytes'> | undefined): boolean =>
+  summary !== undefined && summary.answerBytes > briefAnswerBytes;
+
+/** A task that a process has returned with the counted bytes of its answer is opened again, with the estimated ones. */
+export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | undefined): TaskSummary => ({
+  ...summary,
+  answerBytes: Math.max(summary.answerBytes, before?.answerBytes ?? 0),
+});
 
 /**
  * The code of a new process is slow for about this time, because it is not compiled yet. What a task takes beyond its
@@ -217,7 +214,9 @@ export const createTaskTimes = (
     opened.countedMs += excessMs;
   };
   return {
-    expect,
+    /** The work and the bytes of the answer are known. */
+    opened: (opened: OpenTask, { totalMs, answerBytes }: Pick<TaskSummary, 'totalMs' | 'answerBytes'>): void =>
+      expect(opened, totalMs + answerBytes / answerBytesPerMs),
     worked: (opened: OpenTask, milliseconds: number): void => {
       const before = Math.min(opened.workedMs, opened.countedMs);
       opened.workedMs += milliseconds;

@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import { freeBytes } from '#src/kernel/streams/free-bytes.ts';
 import type { BatchRequest, PreparedBatch } from '../batch/prepared-batch.ts';
 import { prepareBatch } from '../batch/prepare-batch.ts';
@@ -68,6 +69,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let busyMs = 0;
   const allowedMs = isCold() ? coldMs : briefMs;
   let expectedMs = 0;
+  let summary: TaskSummary | undefined;
   /** Expected time of the slowest row. */
   let maxRowMs = 0;
 
@@ -78,9 +80,10 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   };
 
   /** @returns the answer if this process must not do the work */
-  const announce = (estimate: WorkEstimate, facts: Pick<TaskSummary, 'format' | 'rows'>): Answer | undefined => {
+  const announce = (estimate: WorkEstimate, facts: Omit<TaskSummary, keyof WorkEstimate>): Answer | undefined => {
     ({ maxRowMs, totalMs: expectedMs } = estimate);
-    send({ type: 'opened', id, summary: { ...estimate, ...facts } });
+    summary = { ...estimate, ...facts };
+    send({ type: 'opened', id, summary });
     checkWork(estimate, limits.maxMs);
     const isReturned = estimate.totalMs > handBackMs || (limits.isForBrief === true && hasLongAnswer(facts));
     return isReturned ? { reply: { handedBack: true } } : undefined;
@@ -97,7 +100,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const forecast = (given: ForecastRequest): Answer => {
     const closes = readCloses(bytes!);
     const estimate = estimateForecast(given.method, closes.length);
-    const refused = announce(estimate, { format: 'forecast', rows: closes.length });
+    const refused = announce(estimate, { format: 'forecast', rows: closes.length, answerBytes: 0 });
     return refused ?? { reply: { forecast: forecastOf(forecastVolatility, given, closes) } };
   };
 
@@ -105,7 +108,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     const { quotes, estimate, steps } = openCalibration(given, bytes!, limits.maxMs, () => workedMs);
     bytes = undefined;
     calibrating = steps;
-    return announce(estimate, { format: 'calibration', rows: quotes });
+    return announce(estimate, { format: 'calibration', rows: quotes, answerBytes: 0 });
   };
 
   /** @returns the answer if the task has taken so much longer than its estimate that this process must not go on */
@@ -145,7 +148,8 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       else if (performance.now() >= until) return 'later';
     }
     const estimate = opened.estimate();
-    const refused = announce(estimate, { format: opened.format, rows: opened.size });
+    const { format, size: rows, answerBytes } = opened;
+    const refused = announce(estimate, { format, rows, answerBytes });
     if (refused !== undefined) return refused;
     slices = createSlices(opened, estimate);
     return undefined;
@@ -178,7 +182,23 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     }
     if (!slices.isDone()) return checkBatch();
     const outcome = write(until);
-    return outcome && { reply: { outcome: headOfOutcome(outcome) }, chunks: outcome.chunks };
+    if (outcome === undefined) return undefined;
+    return (
+      checkAnswer(byteLengthOf(outcome.chunks)) ?? {
+        reply: { outcome: headOfOutcome(outcome) },
+        chunks: outcome.chunks,
+      }
+    );
+  };
+
+  /**
+   * Returns a task whose answer became longer than a place for brief tasks allows, because of its errors, warnings or ids. Its rows are priced again in
+   * a place for large tasks.
+   */
+  const checkAnswer = (answerBytes: number): Answer | undefined => {
+    if (limits.isForBrief !== true || !hasLongAnswer({ answerBytes })) return undefined;
+    send({ type: 'opened', id, summary: { ...summary!, answerBytes } });
+    return { reply: { handedBack: true } };
   };
 
   /** Writes a part of the answer: an answer of 30 MB takes 0.3 s, and other tasks of the process must not wait for it. */

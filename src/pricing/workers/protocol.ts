@@ -141,6 +141,8 @@ export type ToWorker = TaskMessage | { readonly type: 'cancel'; readonly id: num
 export type TaskSummary = WorkEstimate & {
   readonly format: BatchFormat | 'forecast' | 'calibration';
   readonly rows: number;
+  /** Bytes of the answer: estimated, or counted when they are written. 0 for a forecast or a calibration, whose answers are short. */
+  readonly answerBytes: number;
 };
 
 /** Start and end of the work in the process, in milliseconds since 1970. */

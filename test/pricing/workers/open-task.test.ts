@@ -1,6 +1,9 @@
 import test from 'ava';
+import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
+import type { Transport } from '#src/pricing/batch/prepared-batch.ts';
 import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-forecast.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { outputNames } from '#src/pricing/models/outputs.ts';
 import { createOpenTask } from '#src/pricing/workers/open-task.ts';
 import type { FromWorker } from '#src/pricing/workers/protocol.ts';
 import { hiddenPanels } from '#testkit/american/hidden-costs.ts';
@@ -91,6 +94,74 @@ test('a batch that looks brief is returned before its rows are priced if its ans
   t.deepEqual(await answerOf(2_501, true), { handedBack: true });
   t.like(await answerOf(2_500, true), { outcome: { size: 2_500 } });
   t.like(await answerOf(2_501, false), { outcome: { size: 2_501 } });
+});
+
+/** A task in a place for brief ones. @returns its reply, with what it said of its answer before */
+const inBriefPlace = async (body: object, { kind, answer = 'json' }: { kind?: 'grid'; answer?: Transport } = {}) => {
+  const said: number[] = [];
+  const task = createOpenTask(
+    {
+      type: 'task',
+      id: 1,
+      request: { input: 'json', answer: [answer], jsonDepth: 20, ...(kind && { kind }) },
+      limits: { maxMs: 60_000, handBackMs: 60_000, isForBrief: true },
+    },
+    Buffer.from(JSON.stringify(body)),
+    {
+      engines,
+      forecastVolatility: createVolatilityForecaster(),
+      send: (message) => void (message.type === 'opened' && said.push(message.summary.answerBytes)),
+    },
+  );
+  const { reply, chunks = [] } = (await task.work(60_000))!;
+  return { reply, said, bytes: byteLengthOf(chunks) };
+};
+const greeks = outputNames.filter((name) => name !== 'implied_volatility');
+/** Few bytes, and 3.5 MB of JSON as the answer. */
+const manyOutputs = { columns: { ...option, strike: strikes.slice(0, 10_000) }, outputs: greeks };
+const axis = Array.from({ length: 100 }, (_, step) => step / 1_000);
+const gridOf = (days: number) => ({
+  positions: [{ ...option, strike: 105, quantity: 1 }],
+  spot_shifts: axis,
+  days: Array.from({ length: days }, (_, day) => day),
+  outputs: greeks.filter((name) => name !== 'price'),
+});
+
+test('the outputs of a batch and the totals of a grid count for the bytes of its answer', async (t) => {
+  for (const answer of ['json', 'arrow'] as const) {
+    const columns = await inBriefPlace(manyOutputs, { answer });
+    t.deepEqual(columns.reply, { handedBack: true });
+    t.is(columns.said.length, 1, 'no row is priced before');
+    t.deepEqual((await inBriefPlace(gridOf(100), { kind: 'grid', answer })).reply, { handedBack: true });
+  }
+  const objects = Array.from({ length: 2_000 }, () => ({ ...option, strike: 105 }));
+  t.deepEqual((await inBriefPlace({ options: objects, outputs: greeks })).reply, { handedBack: true });
+});
+
+test('the bytes of an answer are nearly as estimated', async (t) => {
+  const few = { ...manyOutputs, columns: { ...option, strike: strikes.slice(0, 1_000) } };
+  const objects = Array.from({ length: 500 }, () => ({ ...option, strike: 105 }));
+  const tasks = [
+    inBriefPlace(few),
+    inBriefPlace(few, { answer: 'arrow' }),
+    inBriefPlace({ ...few, columns: { ...few.columns, id: strikes.slice(0, 1_000).map(String) } }),
+    inBriefPlace({ ...few, outputs: ['price'] }),
+    inBriefPlace({ options: objects, outputs: greeks }),
+    inBriefPlace({ options: objects }),
+    inBriefPlace({ options: objects.map(() => ({})) }),
+    inBriefPlace(gridOf(4), { kind: 'grid' }),
+    inBriefPlace(gridOf(4), { kind: 'grid', answer: 'arrow' }),
+  ];
+  for (const { said, bytes } of await Promise.all(tasks)) {
+    t.true(bytes > 0.4 * said[0]! && bytes < 1.5 * said[0]!, `${bytes} bytes, estimated ${said[0]!}`);
+  }
+});
+
+test('an answer that becomes longer than estimated because of its errors does not leave a place for brief tasks', async (t) => {
+  const volatility = strikes.slice(0, 9_000).map(() => -1);
+  const { reply, said } = await inBriefPlace({ columns: { ...option, strike: 105, volatility } });
+  t.deepEqual(reply, { handedBack: true });
+  t.true(said[0]! < 400_000 && said[1]! > 900_000, `${said.join()} bytes`);
 });
 
 test('a small batch that takes longer than its estimate leaves the lane for short work soon', async (t) => {

@@ -1,6 +1,7 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { runAtOnce } from '#src/kernel/streams/turns.ts';
 import type { AnswerSteps, PreparedBatch } from '../prepared-batch.ts';
+import { bytesOfColumns } from '../answer-bytes.ts';
 import { createTally } from '../batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../../request/calculate.ts';
 import { checkColumns, detailOf, fieldOf, fieldOfThrown } from '../checks/check-columns.ts';
@@ -201,6 +202,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
     format,
     answer,
     size,
+    answerBytes: bytesOfColumns(answer, size, outputs.length + (ids === undefined ? 0 : 1)),
     preparationMs: resolvingMs(table),
     prepare,
     estimate: () => estimateColumns(table, plainColumns, wanted),

@@ -17,7 +17,6 @@ import {
   type LaneTask,
   type OpenTask,
 } from '#src/pricing/workers/lane-task.ts';
-import type { TaskSummary } from '#src/pricing/workers/protocol.ts';
 
 const start = (isCold = false) => {
   const charged: number[] = [];
@@ -36,7 +35,7 @@ const start = (isCold = false) => {
 
 test('an estimate that is known after the body is read counts at once, and is corrected at the end', (t) => {
   const { times, opened, sum } = start();
-  times.expect(opened, 400);
+  times.opened(opened, { totalMs: 400, answerBytes: 0 });
   t.is(sum(), 390);
   times.worked(opened, 100);
   t.is(sum(), 390);
@@ -46,7 +45,7 @@ test('an estimate that is known after the body is read counts at once, and is co
 
 test('the common time passes by the work that was done, not by the estimate', (t) => {
   const { times, opened, passed } = start();
-  times.expect(opened, 600_000);
+  times.opened(opened, { totalMs: 600_000, answerBytes: 0 });
   t.is(passed(), 0);
   times.worked(opened, 7);
   times.ended(opened);
@@ -71,7 +70,7 @@ test('the first tasks of a process count with their estimate, because its code i
   times.ended(opened);
   t.is(sum(), 0);
   const long = start(true);
-  long.times.expect(long.opened, 2_000);
+  long.times.opened(long.opened, { totalMs: 2_000, answerBytes: 0 });
   long.times.worked(long.opened, 3_000);
   long.times.ended(long.opened);
   t.is(10 + long.sum(), 2_000, 'known work counts also then');
@@ -83,24 +82,32 @@ test('a task is large by its body, its estimate or its time', (t) => {
   t.true(isLarge({ ...opened, workedMs: 150 }));
   t.false(isBrief({ ...opened.task, bytes: 1_000_000 }));
   t.false(isBrief({ ...opened.task, expectedMs: 200 }));
-  const summary = { totalMs: 200, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
+  const summary = {
+    totalMs: 200,
+    maxRowMs: 1,
+    model: 'black_scholes',
+    format: 'columns',
+    rows: 1,
+    answerBytes: 1,
+  } as const;
   t.false(isBrief({ ...opened.task, summary }));
 });
 
-test('a task with many rows is large, however few bytes they have, because its answer is', (t) => {
+test('a task with a long answer is large, however few bytes its rows have', (t) => {
   const { opened } = start();
-  const brief = (format: TaskSummary['format'], rows: number): boolean =>
-    isBrief({ ...opened.task, summary: { totalMs: 1, maxRowMs: 1, model: 'black_scholes', format, rows } });
-  t.deepEqual([brief('objects', 2_500), brief('objects', 2_501)], [true, false]);
-  t.deepEqual([brief('columns', 10_000), brief('columns', 10_001)], [true, false]);
-  t.true(brief('forecast', 100_000), 'its answer is short');
+  const facts = { totalMs: 1, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
+  const brief = (answerBytes: number): boolean => isBrief({ ...opened.task, summary: { ...facts, answerBytes } });
+  t.deepEqual([brief(400_000), brief(400_001)], [true, false]);
 });
 
-test('the bytes of an answer count for the caller', (t) => {
+test('the bytes of an answer count for the caller when they are known, and those that were written at the end', (t) => {
   const { times, opened, sum } = start();
-  const before = sum();
-  times.answered(opened, 2_000_000);
-  t.is(sum() - before, 100);
+  times.opened(opened, { totalMs: 15, answerBytes: 7_000_000 });
+  t.is(10 + sum(), 15 + 350);
+  times.worked(opened, 15);
+  times.ended(opened);
+  times.answered(opened, 6_000_000);
+  t.is(10 + sum(), 15 + 300);
 });
 
 const taskOf = (facts: Partial<LaneTask>): LaneTask =>
