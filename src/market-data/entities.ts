@@ -88,6 +88,7 @@ const MarketIndexEntity = defineEntity({
 const IndexConstituentEntity = defineEntity({
   name: 'IndexConstituent',
   tableName: 'index_constituent',
+  indexes: [{ name: 'index_constituent_asset_index', properties: ['asset'] }],
   properties: {
     index: () => p.manyToOne(MarketIndexEntity).primary().updateRule('no action').deleteRule('no action'),
     asset: () => p.manyToOne(AssetEntity).primary().updateRule('no action').deleteRule('no action'),
@@ -170,6 +171,7 @@ export const RefreshEntity = defineEntity({
 const PriceQuarantineEntity = defineEntity({
   name: 'PriceQuarantine',
   tableName: 'price_quarantine',
+  indexes: [{ name: 'price_quarantine_asset_index', properties: ['asset'] }],
   properties: {
     refresh: () => p.manyToOne(RefreshEntity).primary().updateRule('no action').deleteRule('cascade'),
     asset: () => p.manyToOne(AssetEntity).primary().updateRule('no action').deleteRule('no action'),

@@ -135,6 +135,32 @@ test('old records are removed in parts, and the newest success of each universe 
   );
 });
 
+test('the held bars of an old record are removed in parts, and then the record', async (t) => {
+  const { refreshes, database, admin, metrics } = await setup(t);
+  const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
+  const old = await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  await refreshes.run({ universe: 'tech5', trigger: 'request' });
+  await admin.query(
+    `insert into price_quarantine (refresh_id, asset_id, date, price, reference)
+     select $1, id, date '1900-01-01' + day, 1, 9 from asset, generate_series(1, 5000) as day`,
+    [old.id],
+  );
+  const left = async () =>
+    (
+      await admin.query(
+        'select (select count(*)::int from price_quarantine) as held, (select count(*)::int from refresh) as records',
+      )
+    )[0];
+  const remove = (): Promise<number> =>
+    database.unitOfWork.run({ operation: 'retention' }, (transaction) =>
+      removeOldRefreshes(transaction, { days: 0, audit }),
+    );
+  t.is(await remove(), 10_000);
+  t.deepEqual(await left(), { held: 15_000, records: 2 });
+  t.deepEqual([await remove(), await remove(), await remove()], [10_000, 5_001, 0]);
+  t.deepEqual(await left(), { held: 0, records: 1 });
+});
+
 test('a row that was changed or deleted directly in the database is reported', async (t) => {
   const { refreshes, admin, database } = await setup(t);
   const first = await refreshes.run({ universe: 'tech5', trigger: 'request' });

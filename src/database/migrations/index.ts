@@ -45,6 +45,7 @@ import { waitingDeliveries } from './from-0053/0066-waiting-deliveries.ts';
 import { reusedIds } from './from-0053/0068-reused-ids.ts';
 import { deliveriesLockNoWebhook } from './from-0053/0067-deliveries-lock-no-webhook.ts';
 import { recordedRefusals } from './from-0053/0071-recorded-refusals.ts';
+import { indexesOfAssetKeys } from './from-0053/0069-indexes-of-asset-keys.ts';
 import { timesOfRefreshTokens } from './from-0053/0064-times-of-refresh-tokens.ts';
 import { endedApiKeys } from './from-0053/0065-ended-api-keys.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
@@ -109,5 +110,6 @@ export const migrations: readonly Migration[] = [
   waitingDeliveries,
   deliveriesLockNoWebhook,
   reusedIds,
+  indexesOfAssetKeys,
   recordedRefusals,
 ];

@@ -52,3 +52,18 @@ test('no sequence of the schema can end', async (t) => {
   const ending = `select sequencename from pg_sequences where schemaname = 'public' and not cycle and max_value < 2::numeric ^ 62`;
   t.deepEqual(await query(ending), []);
 });
+
+test('each foreign key has an index that begins with its columns', async (t) => {
+  const { query } = await setupDatabase(t);
+  // A deleted row is looked for in the tables that refer to it, once for each row.
+  const keys = await query(`
+    select conrelid::regclass::text as table, conname as key, exists (
+      select from pg_index where indrelid = conrelid and indpred is null
+        and (select array_agg(column_of) from unnest(indkey[0:cardinality(conkey) - 1]) as column_of) @> conkey
+    ) as indexed from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace order by 1, 2`);
+  t.true(keys.length > 5);
+  t.deepEqual(
+    keys.filter(({ indexed }) => indexed !== true),
+    [],
+  );
+});
