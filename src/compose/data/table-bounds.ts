@@ -138,7 +138,12 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     bound: 'chunks, deliveries and refreshes; each has its own bound here or the rate limit',
     removed: 'by the queue, an hour after a job has ended; jobs that were given up: after three days',
   },
-  price: { grows: 'a refresh', bound: 'one row per symbol and day', removed: 'with its asset' },
+  price: {
+    grows: 'a refresh',
+    bound: 'one row per symbol and day; 50,000 of a symbol',
+    removed: 'with its asset',
+    tests: ['test/market-data/uploads/long-series.test.ts'],
+  },
   fetched_series: {
     grows: 'a refresh fetches a universe in parts',
     bound: 'one row for an asset of a universe',
@@ -146,8 +151,9 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   price_quarantine: {
     grows: 'a refresh with prices that jump',
-    bound: 'prices of a refresh',
-    removed: 'with its refresh',
+    bound: '10,000 of a refresh',
+    removed: 'with its refresh, or shortly before it',
+    tests: ['test/market-data/uploads/long-series.test.ts'],
   },
   pricing_chunk: {
     grows: 'a caller adds a chunk to a pricing job',

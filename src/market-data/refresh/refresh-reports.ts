@@ -3,7 +3,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Universe } from '../indexes/universes.ts';
-import type { StoredResult } from '../series/store-series.ts';
+import type { StoredResult } from '../series/stored-result.ts';
 import type { RowCounts } from '../uploads/row-error.ts';
 import { hasSucceeded, maxListedSeries, type Outcome, type RefreshRecord } from './refresh-records.ts';
 

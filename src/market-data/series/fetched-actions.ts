@@ -4,13 +4,26 @@ import type { SeriesSource } from '../providers/series-sources.ts';
 import { arrayLiteral } from '../sql.ts';
 import { firstDayOfPeriod, lastDayOfPeriod, type Interval } from './periods.ts';
 import type { SeriesPlan } from './series-plan.ts';
+import { earlier } from './stored-result.ts';
 
 type Query = Pick<Transaction, 'query'>;
 
-type DateRow = { readonly date: string };
-
-const firstOf = (rows: readonly DateRow[]): string | null =>
-  rows.reduce<string | null>((first, { date }) => (first === null || date < first ? date : first), null);
+/** Runs statements that return the days they changed, of millions of rows perhaps. @returns the first of the days */
+const firstDayOf = async (
+  { query }: Query,
+  statements: readonly string[],
+  parameters: readonly unknown[],
+): Promise<string | null> => {
+  let first: string | null = null;
+  for (const statement of statements) {
+    const [row] = await query<{ first: string | null }>(
+      `with changed as (${statement} returning date) select min(date) as first from changed`,
+      parameters,
+    );
+    first = earlier(row!.first, first);
+  }
+  return first;
+};
 
 /**
  * Removes splits and dividends of those of the series that get another source. Call it before the new source is recorded.
@@ -24,17 +37,10 @@ export const removeOtherActions = async (
 ): Promise<string | null> => {
   if (assets.length === 0) return null;
   const ofOther = 'asset.id = asset_id and asset.id = any($1::int[]) and price_source is distinct from $2';
-  const parameters = [arrayLiteral(assets), source];
-  const removed = await query<DateRow>(
-    `delete from corporate_actions using asset where ${ofOther} and shares is null returning date`,
-    parameters,
-  );
-  const emptied = await query<DateRow>(
-    `update corporate_actions set dividend = null, split_factor = null from asset
-     where ${ofOther} and num_nonnulls(dividend, split_factor) > 0 returning date`,
-    parameters,
-  );
-  return firstOf([...removed, ...emptied]);
+  const removed = `delete from corporate_actions using asset where ${ofOther} and shares is null`;
+  const emptied = `update corporate_actions set dividend = null, split_factor = null from asset
+    where ${ofOther} and num_nonnulls(dividend, split_factor) > 0`;
+  return firstDayOf({ query }, [removed, emptied], [arrayLiteral(assets), source]);
 };
 
 /** `from`: the first day of the answer. */
@@ -80,7 +86,7 @@ export const storeFetchedActions = async (
   if (told.length === 0) return null;
   const actions = told.flatMap(actionsOf);
   const days = [arrayLiteral(actions.map(({ asset }) => asset)), arrayLiteral(actions.map(({ date }) => date))];
-  const changed: DateRow[] = [];
+  let first: string | null = null;
   if (isCurrent) {
     const kept = told.flatMap((each) => keptPeriods(each, interval));
     const isGone = `asset_id = id and date >= first and num_nonnulls(dividend, split_factor) > 0 and not exists (
@@ -95,10 +101,10 @@ export const storeFetchedActions = async (
       arrayLiteral(told.map(({ from }) => from)),
       ...(['asset', 'first', 'last'] as const).map((name) => arrayLiteral(kept.map((period) => period[name]))),
     ];
-    const removed = `delete from corporate_actions using ${chosen} where ${isGone} and shares is null returning date`;
+    const removed = `delete from corporate_actions using ${chosen} where ${isGone} and shares is null`;
     const emptied = `update corporate_actions set dividend = null, split_factor = null from ${chosen}
-      where ${isGone} returning date`;
-    changed.push(...(await query<DateRow>(removed, parameters)), ...(await query<DateRow>(emptied, parameters)));
+      where ${isGone}`;
+    first = await firstDayOf({ query }, [removed, emptied], parameters);
   }
   const next = (column: string): string =>
     isCurrent ? `excluded.${column}` : `coalesce(corporate_actions.${column}, excluded.${column})`;
@@ -106,8 +112,9 @@ export const storeFetchedActions = async (
     select 1 from corporate_actions as known
     where known.asset_id = told.asset and known.date between first_day and last_day and known.date <> told.day
       and num_nonnulls(known.dividend, known.split_factor) > 0)`;
-  changed.push(
-    ...(await query<DateRow>(
+  const written = await firstDayOf(
+    { query },
+    [
       `insert into corporate_actions (asset_id, date, dividend, split_factor)
        select asset, day, dividend, split_factor
        from unnest($1::int[], $2::date[], $3::float8[], $4::float8[], $6::date[], $7::date[])
@@ -115,17 +122,16 @@ export const storeFetchedActions = async (
        where ${isAlone}
        on conflict (asset_id, date) do update set dividend = ${next('dividend')}, split_factor = ${next('split_factor')}
        where (corporate_actions.dividend, corporate_actions.split_factor)
-         is distinct from (${next('dividend')}, ${next('split_factor')})
-       returning date`,
-      [
-        ...days,
-        arrayLiteral(actions.map(({ dividend }) => dividend)),
-        arrayLiteral(actions.map(({ splitFactor }) => splitFactor)),
-        isCurrent,
-        arrayLiteral(actions.map(({ date }) => firstDayOfPeriod(date, interval))),
-        arrayLiteral(actions.map(({ date }) => lastDayOfPeriod(date, interval))),
-      ],
-    )),
+         is distinct from (${next('dividend')}, ${next('split_factor')})`,
+    ],
+    [
+      ...days,
+      arrayLiteral(actions.map(({ dividend }) => dividend)),
+      arrayLiteral(actions.map(({ splitFactor }) => splitFactor)),
+      isCurrent,
+      arrayLiteral(actions.map(({ date }) => firstDayOfPeriod(date, interval))),
+      arrayLiteral(actions.map(({ date }) => lastDayOfPeriod(date, interval))),
+    ],
   );
-  return firstOf(changed);
+  return earlier(written, first);
 };

@@ -1,3 +1,4 @@
+import { runAtOnce } from '#src/kernel/streams/turns.ts';
 import type { FetchedSeries, PriceBar } from '../providers/provider.ts';
 import { moveOf } from './bars.ts';
 import { periodOf, type Interval } from './periods.ts';
@@ -25,6 +26,7 @@ export const fitsEnd = (
   if (pairs.length === 0 || pairs.some((pair) => Number.isNaN(pair.fetched))) return false;
   const settled = pairs.slice(0, -openBars);
   return (
-    settled.every((pair) => moveOf(pair.stored, pair.fetched) <= 1 + rounding) && findRestatement(pairs).kind === 'none'
+    settled.every((pair) => moveOf(pair.stored, pair.fetched) <= 1 + rounding) &&
+    runAtOnce(findRestatement(pairs)).kind === 'none'
   );
 };

@@ -1,4 +1,5 @@
 import { median, moveOf } from './bars.ts';
+import { eachInSteps, mapInSteps, type Steps } from './steps.ts';
 
 /** The close of one period, as stored and as fetched. */
 export type ClosePair = { readonly stored: number; readonly fetched: number };
@@ -44,11 +45,11 @@ type Run = { start: number; end: number; factor: number; outliers: number };
 const ratioOf = ({ stored, fetched }: ClosePair): number => fetched / stored;
 
 /** Splits the pairs into runs with one factor each. A single pair with another factor does not end a run. */
-const runsOf = (pairs: readonly ClosePair[], minRun: number): Run[] => {
+const runsOf = function* (pairs: readonly ClosePair[], minRun: number): Steps<Run[]> {
   const factorFrom = (index: number): number => median(pairs.slice(index, index + minRun).map(ratioOf));
   const runs: Run[] = [];
   let run: Run = { start: 0, end: 0, factor: factorFrom(0), outliers: 0 };
-  for (const [index, pair] of pairs.entries()) {
+  yield* eachInSteps(pairs, (pair, index) => {
     if (!follows(pair, run.factor)) {
       const next = factorFrom(index);
       const starts = pairs.slice(index, index + minRun).filter((each) => follows(each, next)).length;
@@ -58,17 +59,30 @@ const runsOf = (pairs: readonly ClosePair[], minRun: number): Run[] => {
       } else run.outliers += 1;
     }
     run.end = index + 1;
-  }
+  });
   return [...runs, run];
 };
 
 /** True if the fetched closes move less than the stored ones where the factor changes. */
 const removesJump = (pairs: readonly ClosePair[], before: Run, after: Run): boolean => {
-  const inRun = (run: Run) => pairs.slice(run.start, run.end).filter((pair) => follows(pair, run.factor));
-  const last = inRun(before).at(-1);
-  const first = inRun(after)[0];
-  if (!last || !first) return false;
-  return moveOf(first.fetched, last.fetched) < moveOf(first.stored, last.stored);
+  let last = before.end - 1;
+  while (last >= before.start && !follows(pairs[last]!, before.factor)) last -= 1;
+  let first = after.start;
+  while (first < after.end && !follows(pairs[first]!, after.factor)) first += 1;
+  if (last < before.start || first >= after.end) return false;
+  const [left, right] = [pairs[last]!, pairs[first]!];
+  return moveOf(right.fetched, left.fetched) < moveOf(right.stored, left.stored);
+};
+
+/** The median of the ratios of those pairs of the run that follow its factor. */
+const factorOf = function* (pairs: readonly ClosePair[], { start, end, factor }: Run): Steps<number> {
+  const ratios = new Float64Array(end - start);
+  let count = 0;
+  yield* eachInSteps(pairs.slice(start, end), (pair) => {
+    if (follows(pair, factor)) ratios[count++] = ratioOf(pair);
+  });
+  // The sort of numbers in an array of their type calls no function, and takes some milliseconds for 50,000 of them.
+  return ratios.subarray(0, count).sort()[count >> 1] ?? Number.NaN;
 };
 
 /**
@@ -76,15 +90,12 @@ const removesJump = (pairs: readonly ClosePair[], before: Run, after: Run): bool
  * bar has one. A factor that holds for a part of the history is believed only if it removes a jump from the series:
  * that is what an adjustment for a split does, and a fault of the provider does not.
  */
-export const findRestatement = (pairs: readonly ClosePair[]): Restatement => {
+export const findRestatement = function* (pairs: readonly ClosePair[]): Steps<Restatement> {
   if (pairs.length < 2) return { kind: 'none' };
-  const runs = runsOf(pairs, Math.min(minRunPairs, pairs.length));
+  const runs = yield* runsOf(pairs, Math.min(minRunPairs, pairs.length));
   const outliers = runs.reduce((sum, run) => sum + run.outliers, 0);
   if (outliers > maxOutlierShare * pairs.length) return { kind: 'none' };
-  for (const run of runs) {
-    const following = pairs.slice(run.start, run.end).filter((pair) => follows(pair, run.factor));
-    run.factor = median(following.map(ratioOf));
-  }
+  for (const run of runs) run.factor = yield* factorOf(pairs, run);
   const moves = runs.map(({ factor }) => moveOf(factor, 1));
   const changed = runs.find((_, index) => moves[index]! >= minRestatedMove);
   if (!changed) return { kind: 'none' };
@@ -95,6 +106,10 @@ export const findRestatement = (pairs: readonly ClosePair[]): Restatement => {
     const jumps = runs.some((run, index) => index > 0 && moveOf(run.factor, runs[index - 1]!.factor) >= minJumpMove);
     return jumps ? { kind: 'contradictory', factor } : { kind: 'none' };
   }
-  const factors = runs.flatMap((run) => Array.from({ length: run.end - run.start }, () => run.factor));
+  let current = 0;
+  const factors = yield* mapInSteps(pairs, (_, index) => {
+    while (index >= runs[current]!.end) current += 1;
+    return runs[current]!.factor;
+  });
   return { kind: 'restated', factor, maxMove, factors };
 };

@@ -1,16 +1,20 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { runInTurns, type Turns } from '#src/kernel/streams/turns.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import type { SeriesPlan } from '../series/series-plan.ts';
+import { eachInSteps, mapInSteps, type Steps } from '../series/steps.ts';
 import { arrayLiteral } from '../sql.ts';
 import { stagingTable } from './upload.ts';
 
 // SQL: staged rows are marked as a set.
 
+type HeldDay = { readonly position: number; readonly date: string };
+
 type PlannedSeries = { readonly position: number; readonly bars: readonly PriceBar[]; readonly plan: SeriesPlan };
 
-const countByDate = (dates: readonly { readonly date: string }[]): Map<string, number> => {
+const countByDate = function* (dates: readonly { readonly date: string }[]): Steps<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
-  for (const { date } of dates) counts.set(date, (counts.get(date) ?? 0) + 1);
+  yield* eachInSteps(dates, ({ date }) => counts.set(date, (counts.get(date) ?? 0) + 1));
   return counts;
 };
 
@@ -18,12 +22,16 @@ const countByDate = (dates: readonly { readonly date: string }[]): Map<string, n
  * The days of which no bar is believed. A day can have two lines in a file, and one of them can be stored. A bar that is
  * only replaced by a later one of its period has actions that count.
  */
-const heldDays = ({ bars, plan }: PlannedSeries): string[] => {
+const heldDays = function* ({ position, bars, plan }: PlannedSeries): Steps<HeldDay[]> {
   if (plan.heldBack !== undefined || plan.held.length === 0) return [];
-  const staged = countByDate(bars);
-  const held = countByDate(plan.held);
-  const doubted = plan.held.filter(({ reason }) => reason !== 'second_in_period').map(({ date }) => date);
-  return [...new Set(doubted)].filter((date) => held.get(date) === staged.get(date));
+  const staged = yield* countByDate(bars);
+  const held = yield* countByDate(plan.held);
+  const doubted = new Set<string>();
+  return yield* mapInSteps(plan.held, ({ date, reason }) => {
+    if (reason === 'second_in_period' || doubted.has(date) || held.get(date) !== staged.get(date)) return undefined;
+    doubted.add(date);
+    return { position, date };
+  });
 };
 
 /**
@@ -36,12 +44,14 @@ const heldDays = ({ bars, plan }: PlannedSeries): string[] => {
 export const holdActions = async (
   { query }: Pick<Transaction, 'query'>,
   series: readonly PlannedSeries[],
+  turns: Turns,
 ): Promise<number> => {
   let staying = 0;
   for (const stays of [true, false]) {
-    const days = series
-      .filter(({ plan }) => plan.removesAll !== stays)
-      .flatMap((each) => heldDays(each).map((date) => ({ position: each.position, date })));
+    const days: HeldDay[] = [];
+    for (const each of series.filter(({ plan }) => plan.removesAll !== stays)) {
+      for (const day of await runInTurns(heldDays(each), turns)) days.push(day);
+    }
     if (days.length === 0) continue;
     await query(
       `update ${stagingTable} as staged

@@ -8,6 +8,7 @@ import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../indexes/universes.ts';
+import { maxBarsOfSeries } from '../series/max-bars.ts';
 import { checkRow, isRefusal, lastDateAt, type UploadRow } from './check-row.ts';
 import { actionColumns, type ActionColumn, type UploadColumn } from './columns.ts';
 import { readArrow } from './formats/arrow/read-arrow.ts';
@@ -46,8 +47,6 @@ export type StageRequest = {
   readonly progress: (rowsRead: number) => void;
 };
 
-/** Longer than the history of any share. It limits the memory of a series that is read again. */
-const maxRowsPerSeries = 50_000;
 const progressMs = 1_000;
 /** Rows go to the database in texts of about this size, because a small one costs as much as a large one. */
 const copyCharacters = 65_536;
@@ -142,8 +141,8 @@ export const createUploadStaging =
             refuse({ line, ...row });
             continue;
           }
-          if (series.rowsOf(row.asset) >= maxRowsPerSeries) {
-            const detail = `A symbol may have at most ${maxRowsPerSeries} rows in a file`;
+          if (series.rowsOf(row.asset) >= maxBarsOfSeries) {
+            const detail = `A symbol may have at most ${maxBarsOfSeries} rows in a file`;
             refuse({ line, code: 'too_many_rows', detail });
             continue;
           }

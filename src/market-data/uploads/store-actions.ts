@@ -1,5 +1,5 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { SeriesRange } from '../series/stored-series.ts';
+import type { SeriesRange } from '../series/stored/stored-series.ts';
 import { maxSplitProduct } from '../series/split-range.ts';
 import { arrayLiteral } from '../sql.ts';
 import { actionColumns } from './columns.ts';

@@ -1,26 +1,23 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns, runInTurns } from '#src/kernel/streams/turns.ts';
 import type { Universe } from '../indexes/universes.ts';
-import type { PriceBar } from '../providers/provider.ts';
-import { planSeries, replaceSeries } from '../series/plan-series.ts';
+import { isOfOther, planSeries, replaceSeries } from '../series/plan-series.ts';
 import { firstDayOfPeriod, lastDayOfPeriod } from '../series/periods.ts';
 import type { SeriesSource } from '../providers/series-sources.ts';
-import type { SeriesPlan } from '../series/series-plan.ts';
-import {
-  earlier,
-  minDay,
-  nothingStored,
-  withPlans,
-  writePlans,
-  type Plans,
-  type StoredResult,
-} from '../series/store-series.ts';
-import { readStoredRanges, type SeriesRange } from '../series/stored-series.ts';
+import type { SeriesOrigin, SeriesPlan } from '../series/series-plan.ts';
+import { batchesOf } from '../series/stored/batches.ts';
+import { maxBarsOfSeries } from '../series/max-bars.ts';
+import { assertSeriesLengths, countStoredBars } from '../series/stored/series-sizes.ts';
+import { noDays, readOrigins, readStoredRanges, type SeriesRange } from '../series/stored/stored-series.ts';
+import { earlier, minDay, nothingStored, withPlans, type Plans, type StoredResult } from '../series/stored-result.ts';
 import { removeOtherActions } from '../series/fetched-actions.ts';
-import { removeSeries } from '../series/write-series.ts';
+import { writePlans } from '../series/write/write-plans.ts';
+import { removeSeries } from '../series/write/write-series.ts';
 import { arrayLiteral } from '../sql.ts';
 import { holdActions } from './held-days.ts';
 import { storeActions } from './store-actions.ts';
+import { readStaged } from './read-staged.ts';
+import { refused } from './refusals.ts';
 import type { UploadedSeries } from './series-check.ts';
 import { unadjustUpload } from './splits/unadjust-upload.ts';
 import { stagingTable, type StagedUpload } from './upload.ts';
@@ -44,9 +41,6 @@ export type StoreUploadRequest = {
 
 /** A series of the file: its position in the universe, its symbol, and its database id. */
 type Series = UploadedSeries & { readonly position: number; readonly symbol: string; readonly id: number };
-
-/** Limits the memory and the work in one turn of the event loop: the rows of one batch of series are in memory at a time. */
-const rowsPerBatch = 2_000;
 
 const source = 'upload';
 
@@ -84,50 +78,58 @@ const writePlain = async (
   );
 };
 
-const batchesOf = (series: readonly Series[]): Series[][] => {
-  const batches: Series[][] = [];
-  let rows = Infinity;
-  for (const each of series) {
-    if (rows + each.rows > rowsPerBatch) {
-      batches.push([]);
-      rows = 0;
-    }
-    batches.at(-1)!.push(each);
-    rows += each.rows;
-  }
-  return batches;
-};
-
-const readStaged = async ({ query }: Query, series: readonly Series[]): Promise<ReadonlyMap<number, PriceBar[]>> => {
-  const bars = new Map<number, PriceBar[]>(series.map(({ position }) => [position, []]));
-  const rows = await query<PriceBar & { readonly asset: number }>(
-    `select asset, date, open, high, low, close, volume, split_factor as "splitFactor" from ${stagingTable}
-     where asset = any($1::int[]) order by asset, date, line`,
-    [arrayLiteral(series.map(({ position }) => position))],
-  );
-  for (const { asset, ...bar } of rows) bars.get(asset)?.push(bar);
-  return bars;
-};
-
 const rangeOf = ({ id, firstDate, lastDate }: Series, { universe }: StoreUploadRequest): SeriesRange => ({
   asset: id,
   first: firstDayOfPeriod(firstDate, universe.interval),
   last: lastDayOfPeriod(lastDate, universe.interval),
 });
 
-/** Compares series with what is stored, as a refresh does. */
-const planBatch = async (
+/** A series of the file with the stored one: where its prices come from, and the stored days that the plan compares. */
+type ComparedSeries = Series & { readonly origin: SeriesOrigin; readonly compared: SeriesRange };
+
+const tooLong = (symbol: string) =>
+  refused(
+    `The series of ${symbol} would have more than ${maxBarsOfSeries} rows, so nothing was stored. mode=replace replaces what is stored`,
+  );
+
+/** Rows that replace what is stored are compared only with each other. */
+const compareSeries = async (
   transaction: Query,
   series: readonly Series[],
   request: StoreUploadRequest,
+): Promise<ComparedSeries[]> => {
+  const { universe, staged } = request;
+  const origins = await readOrigins(
+    transaction,
+    series.map(({ id }) => id),
+  );
+  return series.map((each): ComparedSeries => {
+    const origin = origins.get(each.id)!;
+    const isReplaced = staged.mode === 'replace' || isOfOther(origin, { source, interval: universe.interval });
+    const range = rangeOf(each, request);
+    return { ...each, origin, compared: isReplaced ? { ...range, ...noDays } : range };
+  });
+};
+
+/** Compares series with what is stored, as a refresh does. */
+const planBatch = async (
+  transaction: Query,
+  series: readonly ComparedSeries[],
+  request: StoreUploadRequest,
 ): Promise<{ readonly plans: Plans; readonly heldDays: number }> => {
   const { universe, staged, quarantineFactor } = request;
-  const bars = await readStaged(transaction, series);
+  const turns = createTurns({ signal: request.signal });
+  const bars = await readStaged(
+    transaction,
+    series.map(({ position }) => position),
+    turns,
+  );
   const stored = await readStoredRanges(
     transaction,
-    series.map((each) => rangeOf(each, request)),
+    series.map(({ compared }) => compared),
+    new Map(series.map(({ id, origin }) => [id, origin])),
+    turns,
   );
-  const turns = createTurns({ signal: request.signal });
   const planOf = async (each: Series): Promise<SeriesPlan> => {
     const known = stored.get(each.id)!;
     const context = {
@@ -153,7 +155,7 @@ const planBatch = async (
     const [, plan] = plans[index]!;
     return { position, bars: bars.get(position)!, plan };
   });
-  return { plans, heldDays: staged.actions.length === 0 ? 0 : await holdActions(transaction, planned) };
+  return { plans, heldDays: staged.actions.length === 0 ? 0 : await holdActions(transaction, planned, turns) };
 };
 
 /**
@@ -197,28 +199,40 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
   };
 
   const others = all.filter((series) => !isPlain(series));
-  const accepted = new Set(plain);
+  const accepted: Series[] = [...plain];
   if (others.length > 0) {
     await transaction.query(`create index on ${stagingTable} (asset)`);
     await transaction.query(`analyze ${stagingTable}`);
   }
   let heldDays = 0;
-  for (const batch of batchesOf(others)) {
+  const compared = await compareSeries(transaction, others, request);
+  const counts = await countStoredBars(
+    transaction,
+    compared.map((each) => each.compared),
+    tooLong,
+  );
+  // Two rows of a file can have all stored bars of a series between them, so these limit a batch too.
+  for await (const batch of batchesOf(compared, ({ id, rows }) => rows + (counts.get(id) ?? 0))) {
     request.signal?.throwIfAborted();
     const { plans, heldDays: heldOfBatch } = await planBatch(transaction, batch, request);
-    const removedActions = await writePlans(transaction, plans, { ...request, source }, minDay);
+    const removedActions = await writePlans(transaction, plans, { ...request, source, listed: result.listed }, minDay);
+    await assertSeriesLengths(
+      transaction,
+      batch.map(({ id }) => id),
+      tooLong,
+    );
     heldDays += heldOfBatch;
     result = withPlans(result, plans);
     result = { ...result, firstChanged: earlier(removedActions, result.firstChanged) };
     batch.forEach((series, index) => {
-      if (plans[index]![1].heldBack === undefined) accepted.add(series);
+      if (plans[index]![1].heldBack === undefined) accepted.push(series);
     });
   }
   request.signal?.throwIfAborted();
   const changedActions = await storeActions(
     transaction,
     { ...staged, hasHeldDays: heldDays > 0 },
-    [...accepted].map((series) => ({ ...rangeOf(series, request), position: series.position })),
+    accepted.map((series) => ({ ...rangeOf(series, request), position: series.position })),
   );
   return { ...result, firstChanged: earlier(changedActions, result.firstChanged) };
 };

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { planIndex } from '#src/market-data/indexes/calculation/index-plan.ts';
 import { definitionDigest } from '#src/market-data/indexes/index-values.ts';
 import type { IndexDefinition } from '#src/market-data/indexes/universes.ts';
-import { readStoredCloses } from '#src/market-data/series/stored-closes.ts';
-import { readStoredSeries } from '#src/market-data/series/stored-series.ts';
+import { readStoredCloses } from '#src/market-data/series/stored/stored-closes.ts';
+import { readOrigins, readStoredRanges } from '#src/market-data/series/stored/stored-series.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import { setup } from '../setup.ts';
 
 test('the closes of an end are those of the whole bars, to the last digit and in their order', async (t) => {
@@ -29,7 +30,12 @@ test('the closes of an end are those of the whole bars, to the last digit and in
     { asset: late!, from: '2024-01-04' },
   ];
   const closes = await readStoredCloses(database.reader, starts);
-  const bars = await readStoredSeries(database.reader, starts);
+  const ranges = starts.map(({ asset, from }) => ({ asset, first: from, last: 'infinity' }));
+  const origins = await readOrigins(
+    database.reader,
+    starts.map(({ asset }) => asset),
+  );
+  const bars = await readStoredRanges(database.reader, ranges, origins, createTurns());
   for (const { asset } of starts) {
     const expected = bars.get(asset)!.bars.map(({ date, close }) => ({ date, close }));
     t.deepEqual(closes.get(asset) ?? [], expected);

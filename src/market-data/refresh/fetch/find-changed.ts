@@ -3,8 +3,8 @@ import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { Universe } from '../../indexes/universes.ts';
 import type { FetchedSeries } from '../../providers/provider.ts';
 import { fitsEnd } from '../../series/fits-end.ts';
-import { batchesOf } from '../../series/store-series.ts';
-import { readStoredCloses } from '../../series/stored-closes.ts';
+import { batchesOf } from '../../series/stored/batches.ts';
+import { readStoredCloses } from '../../series/stored/stored-closes.ts';
 import type { StoredEnd } from './stored-ends.ts';
 
 /** Finds the symbols of the fetched ends that do not continue their stored series. */
@@ -17,7 +17,7 @@ export const createFindChanged =
   ): Promise<ReadonlySet<string>> => {
     const changed = new Set<string>();
     const turns = createTurns();
-    for await (const batch of batchesOf(series)) {
+    for await (const batch of batchesOf(series, ({ prices }) => prices.length)) {
       const starts = batch.map(({ symbol, since }) => ({ asset: ends.get(symbol)!.asset, from: since! }));
       const stored = await readStoredCloses(reader, starts);
       for (const [index, each] of batch.entries()) {

@@ -1,7 +1,7 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Split } from '../../series/adjust-bars.ts';
 import { maxSplitProduct } from '../../series/split-range.ts';
-import type { SeriesRange } from '../../series/stored-series.ts';
+import type { SeriesRange } from '../../series/stored/stored-series.ts';
 import { arrayLiteral } from '../../sql.ts';
 import { refused } from '../refusals.ts';
 import { stagingTable, type StagedUpload } from '../upload.ts';

@@ -1,17 +1,26 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import type { PriceBar } from '../providers/provider.ts';
-import { arrayLiteral } from '../sql.ts';
-import type { QuarantinedPrice } from './series-plan.ts';
+import type { PriceBar } from '../../providers/provider.ts';
+import { arrayLiteral } from '../../sql.ts';
+import type { QuarantinedPrice } from '../series-plan.ts';
 
-// SQL: bars are written as sets of up to 100,000 rows.
+// SQL: bars are written as sets of thousands of rows.
 
 type Query = Pick<Transaction, 'query'>;
 
 /** A row of a series: the id of its asset with a bar, a date or something else of the asset. */
 type Of<T> = readonly [asset: number, T];
 
-/** Limits the memory and the time of one statement. */
-const rowsPerStatement = 10_000;
+/** Limits the memory, the time of one statement, and the work in one turn of the event loop. */
+const rowsPerStatement = 4_000;
+
+const inChunks = async <Row>(
+  rows: readonly Row[],
+  write: (chunk: readonly Row[]) => Promise<unknown>,
+): Promise<void> => {
+  for (let start = 0; start < rows.length; start += rowsPerStatement) {
+    await write(rows.slice(start, start + rowsPerStatement));
+  }
+};
 
 const upsertPrices = `
   insert into price (asset_id, date, open, high, low, close, volume)
@@ -20,10 +29,9 @@ const upsertPrices = `
     open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume`;
 
 /** Writes the bars; a stored bar of the same date is replaced. */
-export const writeBars = async ({ query }: Query, bars: readonly Of<PriceBar>[]): Promise<void> => {
-  for (let start = 0; start < bars.length; start += rowsPerStatement) {
-    const chunk = bars.slice(start, start + rowsPerStatement);
-    await query(upsertPrices, [
+export const writeBars = ({ query }: Query, bars: readonly Of<PriceBar>[]): Promise<void> =>
+  inChunks(bars, (chunk) =>
+    query(upsertPrices, [
       arrayLiteral(chunk.map(([asset]) => asset)),
       arrayLiteral(chunk.map(([, { date }]) => date)),
       arrayLiteral(chunk.map(([, { open }]) => open)),
@@ -31,22 +39,21 @@ export const writeBars = async ({ query }: Query, bars: readonly Of<PriceBar>[])
       arrayLiteral(chunk.map(([, { low }]) => low)),
       arrayLiteral(chunk.map(([, { close }]) => close)),
       arrayLiteral(chunk.map(([, { volume }]) => volume)),
-    ]);
-  }
-};
+    ]),
+  );
 
 export const removeSeries = async ({ query }: Query, assets: readonly number[]): Promise<void> => {
   if (assets.length > 0) await query('delete from price where asset_id = any($1::int[])', [arrayLiteral(assets)]);
 };
 
-export const removeBars = async ({ query }: Query, dates: readonly Of<string>[]): Promise<void> => {
-  if (dates.length === 0) return;
-  await query(
-    `delete from price using unnest($1::int[], $2::date[]) as removed (asset_id, date)
-     where price.asset_id = removed.asset_id and price.date = removed.date`,
-    [arrayLiteral(dates.map(([asset]) => asset)), arrayLiteral(dates.map(([, date]) => date))],
+export const removeBars = ({ query }: Query, dates: readonly Of<string>[]): Promise<void> =>
+  inChunks(dates, (chunk) =>
+    query(
+      `delete from price using unnest($1::int[], $2::date[]) as removed (asset_id, date)
+       where price.asset_id = removed.asset_id and price.date = removed.date`,
+      [arrayLiteral(chunk.map(([asset]) => asset)), arrayLiteral(chunk.map(([, date]) => date))],
+    ),
   );
-};
 
 /** Multiplies the prices of the bars before `from` by the factor of their asset. */
 export const rescaleBefore = async ({ query }: Query, factors: readonly Of<number>[], from: string): Promise<void> => {
@@ -59,22 +66,22 @@ export const rescaleBefore = async ({ query }: Query, factors: readonly Of<numbe
   );
 };
 
-export const writeQuarantine = async (
+export const writeQuarantine = (
   { query }: Query,
   refreshId: string,
   held: readonly Of<QuarantinedPrice>[],
-): Promise<void> => {
-  if (held.length === 0) return;
-  await query(
-    `insert into price_quarantine (refresh_id, asset_id, date, price, reference, reason)
-     select $1, * from unnest($2::int[], $3::date[], $4::float8[], $5::float8[], $6::text[]) on conflict do nothing`,
-    [
-      refreshId,
-      arrayLiteral(held.map(([asset]) => asset)),
-      arrayLiteral(held.map(([, { date }]) => date)),
-      arrayLiteral(held.map(([, { price }]) => price)),
-      arrayLiteral(held.map(([, { reference }]) => reference)),
-      arrayLiteral(held.map(([, { reason }]) => reason)),
-    ],
+): Promise<void> =>
+  inChunks(held, (chunk) =>
+    query(
+      `insert into price_quarantine (refresh_id, asset_id, date, price, reference, reason)
+       select $1, * from unnest($2::int[], $3::date[], $4::float8[], $5::float8[], $6::text[]) on conflict do nothing`,
+      [
+        refreshId,
+        arrayLiteral(chunk.map(([asset]) => asset)),
+        arrayLiteral(chunk.map(([, { date }]) => date)),
+        arrayLiteral(chunk.map(([, { price }]) => price)),
+        arrayLiteral(chunk.map(([, { reference }]) => reference)),
+        arrayLiteral(chunk.map(([, { reason }]) => reason)),
+      ],
+    ),
   );
-};

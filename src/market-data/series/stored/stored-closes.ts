@@ -1,7 +1,9 @@
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
-import type { PriceBar } from '../providers/provider.ts';
-import { arrayLiteral } from '../sql.ts';
-import type { SeriesStart } from './stored-series.ts';
+import type { PriceBar } from '../../providers/provider.ts';
+import { arrayLiteral } from '../../sql.ts';
+
+/** The first day of a series that is read. */
+type SeriesStart = { readonly asset: number; readonly from: string };
 
 type StoredClose = Pick<PriceBar, 'date' | 'close'>;
 
