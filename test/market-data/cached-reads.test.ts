@@ -95,10 +95,46 @@ test('with fallback allowed, data of an earlier fetch are used and marked; witho
   code = 'external_api_unavailable';
   const cached = await fetch(true);
   t.is(cached.source, 'cache');
-  t.is(cached.series.length, 5);
+  t.deepEqual(cached.series, (await sample.fetch(tech5, signal, { fallback: false })).series);
   now += 2 * 3_600_000;
   t.is((await fetch(true)).source, 'last_known_good');
   await t.throwsAsync(fetch(false), { instanceOf: AppError });
   code = 'shutting_down';
   await t.throwsAsync(fetch(true), { instanceOf: AppError });
+});
+
+test('a fetch of many bars is not stored for a fallback, and its text is not made as a whole', async (t) => {
+  const barsOf = (count: number) =>
+    Array.from({ length: count }, (_, day) => ({
+      date: new Date(Date.UTC(1900, 0, 1 + day)).toISOString().slice(0, 10),
+      open: 100.123_456_789,
+      high: 100.123_456_789,
+      low: 100.123_456_789,
+      close: 100.123_456_789,
+      volume: 1_000_000,
+    }));
+  let count = 20_000;
+  const provider: MarketDataProvider = {
+    source: 'sample',
+    fetch: async ({ assets }): Promise<FetchedUniverse> => ({
+      source: 'provider',
+      series: assets.map(({ symbol }) => ({ symbol, prices: barsOf(count) })),
+    }),
+  };
+  const lengths: number[] = [];
+  const cache = makeCache(t, {});
+  const fallback = createFallbackProvider({
+    provider,
+    cache: { ...cache, put: async (_, value) => void lengths.push(JSON.stringify(value).length) },
+    logger: silentLogger,
+  });
+  const signal = new AbortController().signal;
+  const part = { ...tech5, assets: tech5.assets.slice(0, 2) };
+  t.is((await fallback.fetch(part, signal, { fallback: false })).series.length, 2);
+  t.is(lengths.length, 1);
+  t.true(lengths[0]! < 4 * 2 ** 20);
+  count = 40_000;
+  const large = await fallback.fetch(part, signal, { fallback: false });
+  t.is(large.series[1]!.prices.length, 40_000);
+  t.is(lengths.length, 1);
 });

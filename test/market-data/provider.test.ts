@@ -18,7 +18,7 @@ test('the sample data of both universes are valid and have the documented number
     [sp500, 5105],
   ] as const) {
     const fetched = await provider.fetch(universe, signal, { fallback: false });
-    t.notThrows(() => assertFetched(universe, fetched));
+    await t.notThrowsAsync(() => assertFetched(universe, fetched));
     t.is(fetched.source, 'provider');
     t.is(
       fetched.series.reduce((sum, { prices }) => sum + prices.length, 0),
@@ -89,6 +89,11 @@ const dailySplits = (count: number): PriceBar[] =>
       splitFactor: index % 2 ? 0.8 : 1.25,
     }),
   );
+const daysFrom = (count: number): PriceBar[] =>
+  Array.from({ length: count }, (_, day) =>
+    bar({ date: new Date(Date.UTC(1850, 0, 1 + day)).toISOString().slice(0, 10) }),
+  );
+
 const badAnswers = {
   'a close of NaN': gspc(bar({ close: Number.NaN })),
   'a close of 0': gspc(bar({ close: 0 })),
@@ -103,6 +108,7 @@ const badAnswers = {
   'days backwards': gspc(bar({ date: '2000-01-04' }), bar()),
   'more splits than a share has had': gspc(...dailySplits(1_001)),
   'splits whose product no share has had': gspc(...dailySplits(52).map((bar) => ({ ...bar, splitFactor: 1e6 }))),
+  'more bars than a share has had': gspc(...daysFrom(50_001)),
   'no bars': gspc(),
   'no series': [],
   'a series twice': [...gspc(bar()), ...gspc(bar())],
@@ -110,18 +116,18 @@ const badAnswers = {
 };
 
 for (const [what, series] of Object.entries(badAnswers)) {
-  test(`assertFetched refuses ${what}`, (t) => {
-    const error = t.throws(() => assertFetched(sp500, { source: 'provider', series }), { instanceOf: AppError });
-    t.is(error.code, 'external_api_bad_response');
+  test(`assertFetched refuses ${what}`, async (t) => {
+    const error = await t.throwsAsync(assertFetched(sp500, { source: 'provider', series }), { instanceOf: AppError });
+    t.is(error?.code, 'external_api_bad_response');
   });
 }
 
-test('assertFetched accepts 1,000 splits', (t) => {
-  t.notThrows(() => assertFetched(sp500, { source: 'provider', series: gspc(...dailySplits(1_000)) }));
+test('assertFetched accepts 1,000 splits', async (t) => {
+  await t.notThrowsAsync(() => assertFetched(sp500, { source: 'provider', series: gspc(...dailySplits(1_000)) }));
 });
 
-test('assertFetched accepts missing columns', (t) => {
-  t.notThrows(() =>
+test('assertFetched accepts missing columns', async (t) => {
+  await t.notThrowsAsync(() =>
     assertFetched(sp500, {
       source: 'provider',
       series: gspc(bar({ open: null, high: null, low: null, volume: null })),
@@ -129,12 +135,25 @@ test('assertFetched accepts missing columns', (t) => {
   );
 });
 
-test('assertFetched accepts the end of a series without bars, and refuses bars before its first day', (t) => {
+test('assertFetched accepts the end of a series without bars, and refuses bars before its first day', async (t) => {
   const end = (since: string, prices: readonly PriceBar[]) =>
     assertFetched(sp500, { source: 'provider', series: [{ symbol: '^GSPC', prices, since }] });
   const [first] = gspc(bar())[0]!.prices;
-  t.notThrows(() => end(first!.date, [first!]));
-  t.notThrows(() => end(first!.date, []));
-  const error = t.throws(() => end('2999-01-01', [first!]), { instanceOf: AppError });
-  t.is(error.code, 'external_api_bad_response');
+  await t.notThrowsAsync(() => end(first!.date, [first!]));
+  await t.notThrowsAsync(() => end(first!.date, []));
+  const error = await t.throwsAsync(end('2999-01-01', [first!]), { instanceOf: AppError });
+  t.is(error?.code, 'external_api_bad_response');
+});
+
+test('a long answer is checked in turns of the event loop, as many as a series may have bars', async (t) => {
+  let ended = false;
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    if (!ended) setImmediate(count);
+  };
+  setImmediate(count);
+  await assertFetched(sp500, { source: 'provider', series: gspc(...daysFrom(50_000)) });
+  ended = true;
+  t.true(turns > 1, `${turns} turns`);
 });

@@ -1,7 +1,9 @@
 import type { Cache, CacheKey } from '#src/kernel/ports/cache.ts';
 import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { FetchedUniverse, MarketDataProvider } from './provider.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
+import { decodeBars, encodeBars } from './bar-text.ts';
+import type { FetchedSeries, MarketDataProvider } from './provider.ts';
 
 export type FallbackProviderDeps = {
   readonly provider: MarketDataProvider;
@@ -12,15 +14,47 @@ export type FallbackProviderDeps = {
 /** The source of older data is `cache` up to this age, and `last_known_good` above it. */
 const recentMs = 3_600_000;
 
+/**
+ * Max length of the bars of a stored fetch, some 80,000 of them. It is looked at while the bars are written, because the text of a
+ * larger fetch would be made for nothing.
+ */
+const maxTextLength = 4 * 2 ** 20;
+
+/** Bars as texts, because objects are twice as long and are written in one turn of the event loop. */
+type StoredSeries = { readonly symbol: string; readonly since?: string; readonly bars: string };
+
+const toStored = async (
+  fetched: readonly FetchedSeries[],
+  signal: AbortSignal,
+): Promise<StoredSeries[] | undefined> => {
+  const turns = createTurns({ signal });
+  const stored: StoredSeries[] = [];
+  let length = 0;
+  for (const { prices, ...series } of fetched) {
+    const bars = await encodeBars(prices, turns);
+    length += bars.length;
+    if (length > maxTextLength) return undefined;
+    stored.push({ ...series, bars });
+  }
+  return stored;
+};
+
+const fromStored = async (stored: readonly StoredSeries[], signal: AbortSignal): Promise<FetchedSeries[]> => {
+  const turns = createTurns({ signal });
+  const fetched: FetchedSeries[] = [];
+  for (const { bars, ...series } of stored) fetched.push({ ...series, prices: await decodeBars(bars, turns) });
+  return fetched;
+};
+
 /** The key contains the source, because a series must not get prices of another source. */
 const keyOf = ({ source }: MarketDataProvider, universe: string): CacheKey => ({
   cache: 'provider',
   tag: 'provider',
-  key: `${source}:${universe}`,
+  key: `bars:${source}:${universe}`,
 });
 
 /**
- * A provider that stores the data of the last successful fetch of all assets. If `provider` fails and the caller allows a
+ * A provider that stores the data of the last successful fetch of all assets, if they are not too many. If `provider` fails and the caller allows a
  * fallback, it returns the stored data; `source` then says so. The caller must compare ends of series with what it has.
  */
 export const createFallbackProvider = ({ provider, cache, logger }: FallbackProviderDeps): MarketDataProvider => ({
@@ -30,7 +64,8 @@ export const createFallbackProvider = ({ provider, cache, logger }: FallbackProv
     try {
       const fetched = await provider.fetch(universe, signal, options);
       // A part of the universe would replace the data of all its assets.
-      if (!options.isPart) await cache.put(keyOf(provider, universe.name), fetched);
+      const stored = options.isPart ? undefined : await toStored(fetched.series, signal);
+      if (stored) await cache.put(keyOf(provider, universe.name), stored);
       return fetched;
     } catch (error) {
       const code = codeOf(error);
@@ -43,7 +78,7 @@ export const createFallbackProvider = ({ provider, cache, logger }: FallbackProv
         'the provider failed; the refresh uses data of an earlier fetch',
       );
       // The cast is safe: the cache returns only values that were put there, and the refresh validates every bar again.
-      return { ...(stored.value as FetchedUniverse), source };
+      return { source, series: await fromStored(stored.value as StoredSeries[], signal) };
     }
   },
 });

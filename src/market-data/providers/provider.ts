@@ -1,6 +1,8 @@
 import { isCalendarDate } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { maxBarsOfSeries } from '../series/max-bars.ts';
 import { maxSplitProduct } from '../series/split-range.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { Universe } from '../indexes/universes.ts';
 import type { SeriesSource } from './series-sources.ts';
 
@@ -53,7 +55,7 @@ type FetchOptions = {
 export type MarketDataProvider = {
   /** Recorded for each series, because prices of different sources must not be mixed in one series. */
   readonly source: SeriesSource;
-  /** Max assets of one call. The parts of a larger universe are stored one by one. Default: no limit. */
+  /** Max assets of one call. It limits the memory, because the parts of a larger universe are stored one by one. Default: no limit. */
   readonly maxAssetsPerFetch?: number;
   /**
    * It must bound the time of each of its requests.
@@ -62,6 +64,7 @@ export type MarketDataProvider = {
   readonly fetch: (universe: Universe, signal: AbortSignal, options: FetchOptions) => Promise<FetchedUniverse>;
 };
 
+const barsOfStep = 1_000;
 const maxNumber = 1e15;
 const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
 const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
@@ -108,11 +111,16 @@ const createDateCheck = (): ((text: string) => boolean) => {
 
 /**
  * Validates the data of a provider before it is written to the database. Each asset of the universe must occur exactly
- * once, and no other asset. Each asset must have at least one bar, except in an answer that is limited by `since`. The
+ * once, and no other asset. Each asset must have at least one bar, except in an answer that is limited by `since`, and at most `maxBarsOfSeries`. The
  * dates must exist, must be strictly ascending, and must not be before `since`. The numbers must be finite.
  * @throws AppError `external_api_bad_response`
  */
-export const assertFetched = (universe: Universe, fetched: FetchedUniverse): void => {
+export const assertFetched = async (
+  universe: Universe,
+  fetched: FetchedUniverse,
+  signal?: AbortSignal,
+): Promise<void> => {
+  const turns = createTurns({ signal });
   const isDate = createDateCheck();
   const expected = new Set(universe.assets.map(({ symbol }) => symbol));
   for (const { symbol, prices, since } of fetched.series) {
@@ -120,11 +128,13 @@ export const assertFetched = (universe: Universe, fetched: FetchedUniverse): voi
       throw new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
     };
     if (!expected.delete(symbol)) refuse('a symbol that was not requested, or with a symbol twice');
+    if (prices.length > maxBarsOfSeries) refuse(`more than ${maxBarsOfSeries} bars for ${symbol}`);
     if (prices.length === 0 && since === undefined) refuse(`no prices for ${symbol}`);
     const [first] = prices;
     if (first && since !== undefined && first.date < since) refuse(`a day before the requested days for ${symbol}`);
     let previous: string | undefined;
-    for (const bar of prices) {
+    for (const [index, bar] of prices.entries()) {
+      if (index % barsOfStep === 0) await turns.give();
       const fault = faultOf(bar, previous, isDate);
       if (fault !== undefined) refuse(`${fault} for ${symbol}`);
       previous = bar.date;

@@ -4,6 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
+import { createTurns, type Turns } from '#src/kernel/streams/turns.ts';
 import { addTiming } from '#src/kernel/requests/request-context.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
 import { sameBar } from '../series/bars.ts';
@@ -24,11 +25,14 @@ export type TwelveDataDeps = {
 
 export type TwelveData = MarketDataProvider & { readonly healthCheck: HealthCheck };
 
+/** Max assets of one call, whatever the credits of the plan, because all their bars are in memory: 32 histories since 1970 have about 70 MB. */
+const maxAssetsOfCall = 32;
 /**
- * Max symbols of one request. A page of daily bars has about 0.4 MB for each, and 32 MiB is the limit of an answer, which is parsed in one turn
- * of the event loop.
+ * Max symbols of a request for whole histories. A page of daily bars has about 0.4 MB for each, and an answer is parsed in one turn of the
+ * event loop: 8 pages take some 20 ms. The ends of series have a few bars each.
  */
-const maxSymbolsOfRequest = 32;
+const maxHistoriesOfRequest = 8;
+const barsOfStep = 1_000;
 /** Number of years whose bars always fit into one page. */
 const yearsPerPage = { '1day': 13, '1week': 90, '1month': 400 } as const;
 
@@ -60,13 +64,14 @@ type Group = { readonly assets: Universe['assets']; readonly from: string };
  * The assets of each request with their first day. Assets with about the same first wanted day are asked for together,
  * because each page costs a credit for each of them.
  */
-const groupsOf = ({ assets, from }: Universe, since: ReadonlyMap<string, string>, size: number): Group[] => {
+const groupsOf = ({ assets, from }: Universe, since: ReadonlyMap<string, string>, maxSymbols: number): Group[] => {
   const dayOf = (symbol: string): string => since.get(symbol) ?? from;
   const whole = assets.filter(({ symbol }) => !since.has(symbol));
   const tails = assets
     .filter(({ symbol }) => since.has(symbol))
     .toSorted((a, b) => (dayOf(a.symbol) < dayOf(b.symbol) ? -1 : 1));
-  return [...chunks(whole, size), ...chunks(tails, size)].map((group) => ({
+  const histories = chunks(whole, Math.min(maxSymbols, maxHistoriesOfRequest));
+  return [...histories, ...chunks(tails, maxSymbols)].map((group) => ({
     assets: group,
     from: dayOf(group[0]!.symbol),
   }));
@@ -76,11 +81,16 @@ const badResponse = (problem: string): AppError =>
   new AppError('external_api_bad_response', `The market data provider answered with ${problem}`);
 
 /** Merges the bars of all pages into one series, oldest first. Bars of the same date must be equal. */
-const mergePages = (symbol: string, bars: readonly PriceBar[], now: Date): FetchedSeries => {
+const mergePages = async (
+  symbol: string,
+  bars: readonly PriceBar[],
+  { now, turns }: { readonly now: Date; readonly turns: Turns },
+): Promise<FetchedSeries> => {
   const byDate = new Map<string, PriceBar>();
   // In time zones east of UTC it can be tomorrow already. A later date cannot be a trading day yet.
   const tomorrow = utcDay(new Date(now.getTime() + dayMs));
-  for (const bar of bars) {
+  for (const [index, bar] of bars.entries()) {
+    if (index % barsOfStep === 0) await turns.give();
     const known = byDate.get(bar.date);
     if (known && !sameBar(known, bar)) throw badResponse(`two different prices of ${symbol} for one date`);
     if (bar.date > tomorrow) throw badResponse(`a price of ${symbol} from the future`);
@@ -138,7 +148,7 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
     request: Fetch,
   ): Promise<FetchedSeries[]> => {
     const bars = new Map(universe.assets.map((asset) => [asset.symbol, [] as PriceBar[]]));
-    for (const { assets, from } of groupsOf(universe, since, Math.min(credits.max, maxSymbolsOfRequest))) {
+    for (const { assets, from } of groupsOf(universe, since, Math.min(credits.max, maxAssetsOfCall))) {
       for (const page of pagesFrom(from, universe.interval, clock.now())) {
         const found = await requestSeries(universe, { assets, page }, request, signal);
         for (const asset of assets) {
@@ -150,17 +160,23 @@ export const createTwelveData = ({ http, policy, credits, timeoutMs, clock }: Tw
         }
       }
     }
-    return [...bars].map(([symbol, all]) => {
-      const { prices } = mergePages(symbol, all, clock.now());
+    const turns = createTurns({ signal });
+    const series: FetchedSeries[] = [];
+    for (const [symbol, all] of bars) {
+      const { prices } = await mergePages(symbol, all, { now: clock.now(), turns });
       const first = since.get(symbol);
-      if (first === undefined) return { symbol, prices };
-      return { symbol, prices: prices.filter(({ date }) => date >= first), since: first };
-    });
+      series.push(
+        first === undefined
+          ? { symbol, prices }
+          : { symbol, prices: prices.filter(({ date }) => date >= first), since: first },
+      );
+    }
+    return series;
   };
 
   return {
     source: 'twelve_data',
-    maxAssetsPerFetch: credits.max,
+    maxAssetsPerFetch: Math.min(credits.max, maxAssetsOfCall),
     fetch: async (universe, signal, { since = new Map<string, string>(), maxWaitMs }) => {
       assertOutsideTransaction('Calling Twelve Data');
       const startedAt = clock.monotonic();

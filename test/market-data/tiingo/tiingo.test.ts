@@ -12,7 +12,7 @@ const duration = 'volwatch_dependency_request_duration_seconds';
 test('each symbol is one request, with the key in a header and the symbol of the provider', async (t) => {
   const { server, fetch, metrics, provider } = await setup(t);
   const fetched = await fetch();
-  t.notThrows(() => assertFetched(universe, fetched));
+  await t.notThrowsAsync(() => assertFetched(universe, fetched));
   t.is(fetched.source, 'provider');
   t.deepEqual(
     server.requests.map(({ ticker, authorization }) => ({ ticker, authorization })),
@@ -75,7 +75,7 @@ test('only the wanted days are asked for, and an answer without new days is no f
     ['BRK.B', '2000-02-01'],
   ]);
   const fetched = await fetch(universe, { since });
-  t.notThrows(() => assertFetched(universe, fetched));
+  await t.notThrowsAsync(() => assertFetched(universe, fetched));
   t.deepEqual(
     server.requests.map(({ query }) => query.get('startDate')),
     ['2001-11-26', '2000-02-01'],
@@ -94,7 +94,7 @@ test('weekly and monthly bars are made of the daily ones, in shares of the last 
   ]);
   const only: Universe = { ...universe, assets: universe.assets.slice(0, 1), from: '2000-01-27' };
   const monthly = await fetch({ ...only, interval: '1month' });
-  t.notThrows(() => assertFetched(only, monthly));
+  await t.notThrowsAsync(() => assertFetched(only, monthly));
   t.is(server.requests[0]?.query.get('startDate'), '2000-01-01', 'the first month is asked for as a whole');
   t.is(server.requests[0]?.query.get('resampleFreq'), 'daily');
   t.deepEqual(monthly.series[0]?.prices, [

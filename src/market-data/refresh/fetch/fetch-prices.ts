@@ -68,7 +68,7 @@ export const createFetchPrices = ({ reader, metrics, logger, historyDays, maxWai
   ): Promise<FetchedUniverse> => {
     const since = new Map([...ends].map(([symbol, { from }]) => [symbol, from]));
     const fetched = await provider.fetch(universe, signal, { fallback, since, isPart, ...wait });
-    assertFetched(universe, fetched);
+    await assertFetched(universe, fetched, signal);
     const tails = fetched.series.filter((each) => each.since !== undefined);
     if (fetched.source !== 'provider') {
       // Data of an earlier fetch restate nothing, so their ends must belong to the stored series.
@@ -87,7 +87,7 @@ export const createFetchPrices = ({ reader, metrics, logger, historyDays, maxWai
     );
     const part = { ...universe, assets: universe.assets.filter(({ symbol }) => changed.has(symbol)) };
     const whole = await provider.fetch(part, signal, { fallback: false, isPart: true, ...wait });
-    assertFetched(part, whole);
+    await assertFetched(part, whole, signal);
     const kept = fetched.series.filter(({ symbol }) => !changed.has(symbol));
     return { source: fetched.source, series: [...kept, ...whole.series] };
   };
@@ -121,9 +121,14 @@ export const createFetchPrices = ({ reader, metrics, logger, historyDays, maxWai
     for (let start = 0; start < missing.length; start += size) {
       await progress({ assets: found.size(), bars: found.bars() });
       const assets = missing.slice(start, start + size);
-      const partEnds = new Map([...ends].filter(([symbol]) => assets.some((asset) => asset.symbol === symbol)));
+      const partEnds = new Map(
+        assets.flatMap(({ symbol }) => {
+          const end = ends.get(symbol);
+          return end ? [[symbol, end] as const] : [];
+        }),
+      );
       const { series } = await fetchPatiently(request, { ...universe, assets }, partEnds);
-      await found.add(series);
+      await found.add(series, request.signal);
       logger.info(
         { universe: universe.name, fetched: found.size(), assets: universe.assets.length },
         'fetched a part of the universe',

@@ -1,37 +1,18 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../../indexes/universes.ts';
-import type { FetchedSeries, PriceBar } from '../../providers/provider.ts';
+import { createTurns, type Turns } from '#src/kernel/streams/turns.ts';
+import { decodeBars, encodeBars } from '../../providers/bar-text.ts';
+import type { FetchedSeries } from '../../providers/provider.ts';
 import type { SeriesSource } from '../../providers/series-sources.ts';
+import { batchesOf } from '../../series/stored/batches.ts';
 
 // SQL: fetched series are written and deleted as sets.
 
 /** Older series are fetched again, because newer bars can exist. */
 const maxAgeHours = 6;
 /** The series of one statement are in memory at a time. */
-const barsPerRead = 50_000;
-
-type Price = number | null;
-/** Date, open, high, low, close, volume; and split factor and dividend if the source tells them. */
-type Bar = readonly [string, Price, Price, Price, number, Price, ...([Price, Price] | [])];
-
-const encode = (prices: readonly PriceBar[]): string =>
-  JSON.stringify(
-    prices.map(({ date, open, high, low, close, volume, splitFactor, dividend = null }): Bar => {
-      const actions: [Price, Price] | [] = splitFactor === undefined ? [] : [splitFactor, dividend];
-      return [date, open, high, low, close, volume, ...actions];
-    }),
-  );
-const decode = (text: string): PriceBar[] =>
-  (JSON.parse(text) as Bar[]).map(([date, open, high, low, close, volume, splitFactor, dividend = null]) => ({
-    date,
-    open,
-    high,
-    low,
-    close,
-    volume,
-    ...(splitFactor !== undefined && { splitFactor, dividend }),
-  }));
+const barsPerRead = 10_000;
 
 type SizeRow = { readonly symbol: string; readonly since: string | null; readonly count: number };
 type SeriesRow = { readonly symbol: string; readonly since: string | null; readonly bars: string };
@@ -43,6 +24,30 @@ export const createFetchedSeries = (
   source: SeriesSource,
 ) => {
   const counts = new Map<string, number>();
+
+  const addBatch = async (series: readonly FetchedSeries[], turns: Turns): Promise<void> => {
+    const texts: string[] = [];
+    for (const { prices } of series) texts.push(await encodeBars(prices, turns));
+    await query(
+      `insert into fetched_series (universe, symbol, source, price_interval, history_from, since, bar_count, bars)
+       select $1, symbol, $2, $3, $4, since, bar_count, bars
+       from unnest($5::text[], $6::date[], $7::int[], $8::text[]) as fetched (symbol, since, bar_count, bars)
+       on conflict (universe, symbol) do update set source = excluded.source,
+         price_interval = excluded.price_interval, history_from = excluded.history_from, since = excluded.since,
+         bar_count = excluded.bar_count, bars = excluded.bars, fetched_at = excluded.fetched_at`,
+      [
+        name,
+        source,
+        interval,
+        from,
+        series.map(({ symbol }) => symbol),
+        series.map(({ since = null }) => since),
+        series.map(({ prices }) => prices.length),
+        texts,
+      ],
+    );
+    for (const { symbol, prices } of series) counts.set(symbol, prices.length);
+  };
 
   return {
     /**
@@ -63,54 +68,37 @@ export const createFetchedSeries = (
     has: (symbol: string): boolean => counts.has(symbol),
     size: (): number => counts.size,
     bars: (): number => [...counts.values()].reduce((sum, count) => sum + count, 0),
-    add: async (series: readonly FetchedSeries[]): Promise<void> => {
-      await query(
-        `insert into fetched_series (universe, symbol, source, price_interval, history_from, since, bar_count, bars)
-         select $1, symbol, $2, $3, $4, since, bar_count, bars
-         from unnest($5::text[], $6::date[], $7::int[], $8::text[]) as fetched (symbol, since, bar_count, bars)
-         on conflict (universe, symbol) do update set source = excluded.source,
-           price_interval = excluded.price_interval, history_from = excluded.history_from, since = excluded.since,
-           bar_count = excluded.bar_count, bars = excluded.bars, fetched_at = excluded.fetched_at`,
-        [
-          name,
-          source,
-          interval,
-          from,
-          series.map(({ symbol }) => symbol),
-          series.map(({ since = null }) => since),
-          series.map(({ prices }) => prices.length),
-          series.map(({ prices }) => encode(prices)),
-        ],
-      );
-      for (const { symbol, prices } of series) counts.set(symbol, prices.length);
+    /** A few series are one statement, because their texts are escaped and sent in one turn of the event loop. */
+    add: async (series: readonly FetchedSeries[], signal: AbortSignal): Promise<void> => {
+      const turns = createTurns({ signal });
+      for await (const batch of batchesOf(series, ({ prices }) => prices.length)) await addBatch(batch, turns);
     },
     /** The series, a few in memory at a time. It can be called again. */
     read: async function* (): AsyncGenerator<FetchedSeries> {
       let part: string[] = [];
       let bars = 0;
-      const readPart = async (): Promise<FetchedSeries[]> => {
+      const turns = createTurns();
+      const readPart = async function* (): AsyncGenerator<FetchedSeries> {
         const rows = await query<SeriesRow>(
           `select symbol, since, bars from fetched_series where universe = $1 and symbol = any($2::text[])`,
           [name, part],
         );
         // Prices of a part of the assets must not be applied as those of all.
         if (rows.length !== part.length) throw new AppError('database_conflict', 'Fetched series were removed');
-        return rows.map((row) => ({
-          symbol: row.symbol,
-          prices: decode(row.bars),
-          ...(row.since !== null && { since: row.since }),
-        }));
+        for (const { symbol, since, bars: text } of rows) {
+          yield { symbol, prices: await decodeBars(text, turns), ...(since !== null && { since }) };
+        }
       };
       for (const [symbol, count] of counts) {
         if (part.length > 0 && bars + count > barsPerRead) {
-          yield* await readPart();
+          yield* readPart();
           part = [];
           bars = 0;
         }
         part.push(symbol);
         bars += count;
       }
-      if (part.length > 0) yield* await readPart();
+      if (part.length > 0) yield* readPart();
     },
   };
 };

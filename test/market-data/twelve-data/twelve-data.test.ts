@@ -1,57 +1,18 @@
-import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '#src/kernel/ports/clock.ts';
+import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { runInTransaction, type Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { assertFetched } from '#src/market-data/providers/provider.ts';
 import { createTwelveDataHttp } from '#src/market-data/providers/twelve-data-http.ts';
-import { createTwelveData } from '#src/market-data/providers/twelve-data.ts';
-import { bundledUniverses, type Universe } from '#src/market-data/indexes/universes.ts';
-import { createCredits } from '#src/redis/credits.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
+import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
-import { apiKey, startTwelveDataServer, type TwelveDataFault } from '#testkit/servers/providers/twelve-data-server.ts';
-
-const [tech5, sp500] = bundledUniverses as [Universe, Universe];
-const noFallback = { fallback: false };
-const duration = 'volwatch_dependency_request_duration_seconds';
-
-/** A clock that stands at 20 seconds of a minute, so that no credits are renewed during a test. */
-const midMinute = { ...systemClock, now: () => new Date('2026-01-01T00:00:20Z') };
-
-type Settings = { readonly timeoutMs?: number; readonly retries?: number; readonly perMinute?: number };
-
-const setup = async (t: ExecutionContext, { timeoutMs = 3_000, retries = 0, perMinute = 1_000 }: Settings = {}) => {
-  const server = await startTwelveDataServer(t);
-  const metrics = recordMetrics();
-  const http = createTwelveDataHttp({ baseUrl: server.url, apiKey, connectTimeoutMs: 500 });
-  t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'twelve_data',
-    attemptTimeoutMs: timeoutMs / (retries + 1),
-    retries,
-    breaker: { failures: 3, resetMs: 200 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics,
-    clock: systemClock,
-  });
-  const credits = createCredits({ name: 'test', max: perMinute, period: 'minute', redis: undefined, clock: midMinute });
-  const provider = createTwelveData({ http, policy, credits, timeoutMs, clock: systemClock });
-  const fetch = (universe: Universe) => provider.fetch(universe, new AbortController().signal, noFallback);
-  const refused = async (universe: Universe) => {
-    const startedAt = performance.now();
-    const error = await t.throwsAsync(fetch(universe), { instanceOf: AppError });
-    return { code: error?.code, error, tookMs: performance.now() - startedAt };
-  };
-  return { server, metrics, provider, fetch, refused };
-};
+import { apiKey, type TwelveDataFault } from '#testkit/servers/providers/twelve-data-server.ts';
+import { duration, noFallback, setup, sp500, tech5 } from './setup.ts';
 
 test('all symbols of a universe are in one request, with the key in a header', async (t) => {
   const { server, fetch, metrics, provider } = await setup(t);
   const fetched = await fetch(tech5);
-  t.notThrows(() => assertFetched(tech5, fetched));
+  await t.notThrowsAsync(() => assertFetched(tech5, fetched));
   t.is(fetched.source, 'provider');
   t.is(server.requests.length, 1);
   const [{ query, authorization } = t.fail()] = server.requests;
@@ -74,7 +35,7 @@ test('all symbols of a universe are in one request, with the key in a header', a
 test('several pages of daily bars are merged, oldest first, with the volume null', async (t) => {
   const { server, fetch } = await setup(t);
   const fetched = await fetch(sp500);
-  t.notThrows(() => assertFetched(sp500, fetched));
+  await t.notThrowsAsync(() => assertFetched(sp500, fetched));
   t.is(fetched.series[0]?.symbol, '^GSPC');
   t.is(fetched.series[0]?.prices.length, 5_300);
   t.is(fetched.series[0]?.prices[0]?.volume, null);
@@ -149,7 +110,7 @@ test('equal bars of one date count once, and times of day and clock skew do not 
     values[1]!['datetime'] = `${String(values[1]!['datetime'])} 23:30:00`;
   });
   const fetched = await fetch(tech5);
-  t.notThrows(() => assertFetched(tech5, fetched));
+  await t.notThrowsAsync(() => assertFetched(tech5, fetched));
   t.is(fetched.series[0]?.prices.length, 24);
   t.is(fetched.series[0]?.prices[1]?.date, '2000-02-01');
 });
@@ -268,33 +229,29 @@ test('a fetch inside a transaction is refused', async (t) => {
   t.is(server.requests.length, 0);
 });
 
-test('a request that is refused for its symbols is not tried again, and opens no circuit for others', async (t) => {
-  const { server, fetch, refused, metrics } = await setup(t, { retries: 2 });
-  for (const text of [undefined, '<html>Request-URI Too Long</html>', '{"message":"too long"}']) {
-    for (const status of [400, 404, 414, 431]) {
-      server.fault = { kind: 'status', status, ...(text !== undefined && { text }) };
-      const before = server.requests.length;
-      t.is((await refused(tech5)).code, 'external_api_bad_response');
-      t.is(server.requests.length, before + 1, `${status} ${text}: no further attempt`);
-    }
-  }
-  t.is(metrics.value(duration, { dependency: 'twelve_data', outcome: 'error' }), 0);
-  server.fault = undefined;
-  await t.notThrowsAsync(fetch(tech5));
+const manyAssets = (count: number): Universe => ({
+  ...tech5,
+  assets: Array.from({ length: count }, () => tech5.assets)
+    .flat()
+    .slice(0, count)
+    .map((asset, index) => ({ ...asset, symbol: `${asset.symbol}${index}`, name: asset.symbol })),
+  indexes: [],
 });
 
-test('a page of a proxy that refuses all requests is a failure, and opens the circuit', async (t) => {
-  const { server, refused } = await setup(t);
-  server.fault = { kind: 'status', status: 403, text: '<html>Forbidden</html>' };
-  for (let round = 0; round < 3; round += 1) t.is((await refused(tech5)).code, 'external_api_bad_response');
-  t.is((await refused(tech5)).code, 'external_api_unavailable');
-});
-
-test('a text with a status of no data is a refusal, and does not count as a symbol without new days', async (t) => {
-  const { server, provider } = await setup(t);
-  const one = { ...tech5, assets: [tech5.assets[0]!] };
-  server.fault = { kind: 'status', status: 404, text: '<html>Not found</html>' };
-  const options = { ...noFallback, since: new Map([[one.assets[0]!.symbol, '2001-11-01']]) };
-  const fetch = provider.fetch(one, new AbortController().signal, options);
-  await t.throwsAsync(fetch, { instanceOf: AppError, code: 'external_api_bad_response' });
+test('a call has at most 32 assets whatever the credits are, and a request at most 8 whole histories', async (t) => {
+  const { server, provider, fetch } = await setup(t);
+  t.is(provider.maxAssetsPerFetch, 32);
+  t.is((await setup(t, { perMinute: 5 })).provider.maxAssetsPerFetch, 5);
+  const universe = manyAssets(32);
+  const [bars] = server.bars.values();
+  for (const { symbol } of universe.assets) server.bars.set(symbol, bars!);
+  const fetched = await fetch(universe);
+  t.is(fetched.series.length, 32);
+  t.deepEqual(
+    server.requests.map(({ query }) => query.get('symbol')!.split(',').length),
+    [8, 8, 8, 8],
+  );
+  const since = new Map(universe.assets.map(({ symbol }) => [symbol, '2001-06-01']));
+  await provider.fetch(universe, new AbortController().signal, { ...noFallback, since });
+  t.is(server.requests.at(-1)!.query.get('symbol')!.split(',').length, 32);
 });
