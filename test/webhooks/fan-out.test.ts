@@ -104,32 +104,53 @@ test.serial('a deleted webhook leaves no test and no delivery behind', async (t)
   t.deepEqual(await room.stored.query('select type from webhook_event'), [{ type: 'refresh.succeeded' }]);
 });
 
-test.serial('a webhook with 1,000 waiting deliveries gets no more of them, and others get theirs', async (t) => {
+/** Stores waiting deliveries of a webhook. */
+const store = ({ stored }: Room, id: string, count: number) =>
+  stored.query(
+    `with event as (
+       insert into webhook_event (id, type, body, occurred_at, fanned_out_at)
+       select gen_random_uuid(), 'refresh.succeeded', '{}', now(), now() from generate_series(1, $2::int) returning id
+     ) insert into webhook_delivery (webhook_id, event_id, state, attempts, created_at) select $1, id, 'waiting', 0, now() from event`,
+    [id, count],
+  );
+
+test.serial('an owner with 1,000 waiting deliveries gets no more of them, and others get theirs', async (t) => {
   const room = await startRoom(t);
-  const [late, other] = [await startReceiver(t), await startReceiver(t)];
+  const [late, second, other] = [await startReceiver(t), await startReceiver(t), await startReceiver(t)];
   const { id } = await registered(room, late.url);
+  const { id: secondId } = await registered(room, second.url);
   await registered(room, other.url, { owner: await newUser(room) });
-  const store = (count: number) =>
-    room.stored.query(
-      `with event as (
-         insert into webhook_event (id, type, body, occurred_at, fanned_out_at)
-         select gen_random_uuid(), 'refresh.succeeded', '{}', now(), now() from generate_series(1, $2::int) returning id
-       ) insert into webhook_delivery (webhook_id, event_id, state, attempts, created_at) select $1, id, 'waiting', 0, now() from event`,
-      [id, count],
-    );
-  await store(999);
-  await room.announce(refreshed);
-  await room.work();
-  t.deepEqual([late.received.length, other.received.length], [1, 1]);
-  await store(1);
+  const received = (): number[] => [late, second, other].map((each) => each.received.length);
+  await store(room, id, 800);
+  await store(room, secondId, 199);
   await room.announce(refreshed);
   t.deepEqual(await room.work(), []);
-  t.deepEqual([late.received.length, other.received.length], [1, 2]);
-  t.deepEqual(room.refusals, ['storage_quota']);
+  t.deepEqual(received(), [1, 1, 1]);
+  await store(room, secondId, 1);
+  await room.announce(refreshed);
+  t.deepEqual(await room.work(), []);
+  t.deepEqual(received(), [1, 1, 2]);
+  t.deepEqual(room.refusals, ['storage_quota', 'storage_quota']);
   t.like(
     room.lines.find(({ message }) => /too many waiting/.test(String(message))),
-    { webhooks: 1, webhook_ids: [id] },
+    { webhooks: 2, webhook_ids: [id, secondId] },
   );
+});
+
+test.serial('a late receiver does not use up what may wait for the other webhooks of its owner', async (t) => {
+  const room = await startRoom(t);
+  const [late, prompt] = [await startReceiver(t), await startReceiver(t)];
+  const { id } = await registered(room, late.url);
+  const { id: promptId } = await registered(room, prompt.url);
+  await store(room, id, 1_000);
+  await store(room, promptId, 99);
+  await room.announce(refreshed);
+  await room.work();
+  t.deepEqual([late.received.length, prompt.received.length], [0, 1]);
+  await store(room, promptId, 1);
+  await room.announce(refreshed);
+  await room.work();
+  t.is(prompt.received.length, 1);
 });
 
 test.serial('an event whose job was given up is distributed while the service runs', async (t) => {

@@ -264,7 +264,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
   },
   webhook_delivery: {
     grows: 'an event for a webhook',
-    bound: 'one row per webhook and event; tests: WEBHOOK_TESTS_PER_OWNER',
+    bound: 'one row per webhook and event; about 1,000 waiting ones of an owner; tests: WEBHOOK_TESTS_PER_OWNER',
     removed: 'with its event; RETENTION_SCHEDULE, after its webhook',
     tests: ['test/webhooks/quota.test.ts'],
   },

@@ -14,24 +14,40 @@ export type FanOutDeps = {
 /** Webhooks of one transaction. */
 const maxOfPart = 200;
 /**
- * Max deliveries of a webhook that wait. A receiver that answers late takes one in ten seconds, and events can come faster. Further events are not sent to it.
+ * Max deliveries of an owner that wait. A receiver that answers late takes one in ten seconds, and events can come faster. Further events are not sent. Not by
+ * webhook, because each look into the queue reads the jobs of all owners whose receivers are late.
  */
 const maxWaiting = 1_000;
+/** A webhook with less gets the event all the same, so that one late receiver does not use up the number for the others of its owner. */
+const shareOfWebhook = 100;
 const maxLoggedIds = 10;
 
-type Candidate = Subscriber & { readonly waiting: number };
+type Candidate = Subscriber & { readonly of_owner: number; readonly of_webhook: number };
 type Part = { readonly full: readonly string[]; readonly lastId: string | undefined };
 
 const none: Part = { full: [], lastId: undefined };
 
 // SQL: no webhook is locked, because changes by requests would wait for the lock. A delivery of a webhook that is deleted meanwhile is not sent.
 const nextSql = `
-  select id, owner_kind || ':' || owner_id as owner, (
+  with part as (
+    select id, owner_kind, owner_id from webhook
+    where disabled_at is null and $1 = any(events) and ($2::uuid is null or id > $2) order by id limit $3
+  ), owner as (
+    select owner_kind, owner_id, (
+      select count(*)::int from (
+        select 1 from webhook owned join webhook_delivery on webhook_id = owned.id
+        where owned.owner_kind = each.owner_kind and owned.owner_id = each.owner_id and state = 'waiting' limit $4
+      ) as delivery
+    ) as waiting from (select distinct owner_kind, owner_id from part) as each
+  )
+  select id, owner_kind || ':' || owner_id as owner, owner.waiting as of_owner, (
     select count(*)::int from (
-      select 1 from webhook_delivery where webhook_id = webhook.id and state = 'waiting' limit $4
+      select 1 from webhook_delivery where webhook_id = part.id and state = 'waiting' limit $5
     ) as delivery
-  ) as waiting from webhook
-  where disabled_at is null and $1 = any(events) and ($2::uuid is null or id > $2) order by id limit $3`;
+  ) as of_webhook from part join owner using (owner_kind, owner_id) order by id`;
+
+const isFull = ({ of_owner: ofOwner, of_webhook: ofWebhook }: Candidate): boolean =>
+  ofOwner >= maxWaiting && ofWebhook >= shareOfWebhook;
 
 /**
  * The handler of the queue of events. It creates one delivery for each webhook that subscribes to the event, in parts, because a part holds the turns of its
@@ -46,8 +62,7 @@ export const createFanOut = ({ unitOfWork, storeDeliveries, abuse, logger }: Fan
     );
     // The event was removed by retention, or a worker whose lease had expired did the job after all.
     if (!event) return none;
-    const webhooks = await query<Candidate>(nextSql, [event.type, after, maxOfPart, maxWaiting]);
-    const isFull = ({ waiting }: Candidate): boolean => waiting >= maxWaiting;
+    const webhooks = await query<Candidate>(nextSql, [event.type, after, maxOfPart, maxWaiting, shareOfWebhook]);
     await storeDeliveries(
       transaction,
       eventId,
@@ -64,7 +79,7 @@ export const createFanOut = ({ unitOfWork, storeDeliveries, abuse, logger }: Fan
     for (const _ of full) abuse.refused('storage_quota');
     logger.warn(
       { event_id: eventId, webhook_ids: full.slice(0, maxLoggedIds), webhooks: full.length },
-      'an event is not sent to webhooks with too many waiting deliveries',
+      'an event is not sent to webhooks whose owner has too many waiting deliveries',
     );
   };
 
