@@ -3,7 +3,7 @@
  *
  * 1. `pricing-routes.ts` takes the body as bytes; `batch/accept.ts` chooses the formats.
  * 2. `batch/batch.ts` decides where the batch is priced, and reports its outcome.
- * 3. `workers/pool.ts` queues a large batch as a task, and `workers/lane.ts` sends it to a process (`workers/channel`,
+ * 3. `workers/pool.ts` queues a large batch as a task, and `workers/lanes/lane.ts` sends it to a process (`workers/channel`,
  *    `workers/protocol.ts`). There `workers/serve.ts` receives it, and `workers/open-task.ts` does steps 4 to 8. A small
  *    batch goes through the same steps in the service.
  * 4. `batch/prepare-batch.ts` makes a `PreparedBatch` of the bytes: `batch/batch-shape.ts` checks limits before a parser

@@ -3,6 +3,7 @@ import type { PricingEngine } from './engine.ts';
 import { unknownModelText } from '../request/messages.ts';
 import { allowDeepInlining } from '../math/inlining.ts';
 import { defaultModel, pricingModels, type Model } from './models.ts';
+import { noLook, type SearchLook } from './search-watch.ts';
 import type { EngineSite } from './slow-calculation.ts';
 
 export type EngineFactory = {
@@ -22,10 +23,12 @@ export type EngineFactoryDeps = {
   readonly models?: readonly Model[];
   /** Engines of the event loop throw `SlowCalculation`. */
   readonly site?: EngineSite;
+  /** Called before each price of a search for a volatility. */
+  readonly look?: SearchLook;
 };
 
 export const createEngineFactory = (deps: EngineFactoryDeps = {}): EngineFactory => {
-  const { models = pricingModels, site = 'process' } = deps;
+  const { models = pricingModels, site = 'process', look = noLook } = deps;
   allowDeepInlining();
   const byName = new Map<string, Model>(models.map((model) => [model.name, model]));
   const built = new Map<string, PricingEngine>();
@@ -33,7 +36,7 @@ export const createEngineFactory = (deps: EngineFactoryDeps = {}): EngineFactory
 
   const build = (model: Model): PricingEngine => {
     try {
-      const engine = model.build(site);
+      const engine = model.build(site, look);
       built.set(model.name, engine);
       return engine;
     } catch (cause) {

@@ -22,6 +22,7 @@ import { numericOutputs } from '../engines/numeric-greeks.ts';
 import { conventionNames } from '../request/conventions/convention-members.ts';
 import * as input from './inputs.ts';
 import { outputNames, type OutputName } from './outputs.ts';
+import type { SearchLook } from './search-watch.ts';
 import type { EngineSite } from './slow-calculation.ts';
 
 export { defaultModel, type ModelName };
@@ -44,7 +45,7 @@ export type Model = {
   readonly outputs: readonly OutputName[];
   readonly accuracy: string;
   readonly source: string;
-  readonly build: (site: EngineSite) => PricingEngine;
+  readonly build: (site: EngineSite, look: SearchLook) => PricingEngine;
 };
 
 type ModelDeclaration = Omit<Model, 'name'>;
@@ -54,7 +55,9 @@ type ModelDeclaration = Omit<Model, 'name'>;
  * inputs of its own model.
  */
 const defineModel = <O extends Option>(
-  declaration: Omit<ModelDeclaration, 'build'> & { readonly build: (site: EngineSite) => PricingEngine<O> },
+  declaration: Omit<ModelDeclaration, 'build'> & {
+    readonly build: (site: EngineSite, look: SearchLook) => PricingEngine<O>;
+  },
 ): ModelDeclaration => declaration as unknown as ModelDeclaration;
 
 const onSpot = [input.spot, input.strike, input.timeToExpiry, input.rate, input.volatility, input.dividendYield];

@@ -8,10 +8,13 @@ import { openCalibration, type CalibrationRequest } from '../calibration/calibra
 import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { checkWork, checkWorkDone, type WorkEstimate } from '../models/cost.ts';
+import type { SearchWatch } from '../models/search-watch.ts';
+import { SlowCalculation } from '../models/slow-calculation.ts';
 import { threadMs } from '../models/thread-ms.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
-import { briefMs, coldMs, hasLongAnswer } from './lane-task.ts';
+import { briefMs, hasLongAnswer } from './lanes/lane-task.ts';
+import { coldMs } from './lanes/task-times.ts';
 import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
 import type { BatchOutcome, FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
 
@@ -39,6 +42,8 @@ export type OpenTask = {
 export type OpenTaskDeps = {
   readonly engines: EngineFactory;
   readonly forecastVolatility: VolatilityForecaster;
+  /** Watches the searches of `engines`. */
+  readonly searches: Pick<SearchWatch, 'allow'>;
   readonly send: (message: FromWorker) => void;
   /** Whether this process has done so little work that its code is not compiled yet. */
   readonly isCold?: () => boolean;
@@ -52,7 +57,7 @@ export type OpenTaskDeps = {
  * calibration calculates prices in each turn.
  */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
-  const { engines, forecastVolatility, send, isCold = () => false, before } = deps;
+  const { engines, searches, forecastVolatility, send, isCold = () => false, before } = deps;
   const { id, request, limits } = task;
   const { handBackMs = Infinity } = limits;
   const startedAt = now();
@@ -65,6 +70,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let calibrating: Generator<undefined, Calibration, undefined> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
+  let longestTurnMs = 0;
   /** Processor time of the rows. The estimate does not know the time to read the body. */
   let busyMs = 0;
   const allowedMs = isCold() ? coldMs : briefMs;
@@ -118,14 +124,15 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return undefined;
   };
 
+  const maxBusyMs = (): number => Math.max(allowedMs, rowTolerance * expectedMs);
+  const isUnderestimated = (): boolean => busyMs > maxBusyMs();
+
   /**
    * As `checkWorked`. In the lane for short work a batch must keep to its own estimate too, because brief batches have places of their
    * own there. Processor time counts, because a busy machine makes no batch longer.
    */
   const checkBatch = (): Answer | undefined =>
-    limits.keepsEstimate === true && busyMs > Math.max(allowedMs, rowTolerance * expectedMs)
-      ? { reply: { handedBack: true } }
-      : checkWorked();
+    limits.keepsEstimate === true && isUnderestimated() ? { reply: { handedBack: true } } : checkWorked();
 
   const calibrate = (steps: Generator<undefined, Calibration, undefined>, until: number): Answer | undefined => {
     do {
@@ -175,20 +182,29 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       // The service must know about a slow row before it starts, because the process is silent during it.
       if (maxRowMs > turnMs) return undefined;
     }
-    // Each turn makes progress, also one that the reading of the body has used up.
-    if (!slices.isDone()) {
-      do slices.next();
-      while (!slices.isDone() && performance.now() < until);
-    }
+    priceUntil(until, slices);
     if (!slices.isDone()) return checkBatch();
     const outcome = write(until);
     if (outcome === undefined) return undefined;
     return (
       checkAnswer(byteLengthOf(outcome.chunks)) ?? {
-        reply: { outcome: headOfOutcome(outcome) },
+        reply: { outcome: headOfOutcome(outcome), ...(isUnderestimated() && { isUnderestimated: true }) },
         chunks: outcome.chunks,
       }
     );
+  };
+
+  /** Prices rows. Each turn makes progress, also one that the reading of the body has used up. */
+  const priceUntil = (until: number, { isDone, next }: ReturnType<typeof createSlices>): void => {
+    if (isDone()) return;
+    searches.allow(limits.keepsEstimate === true ? maxBusyMs() - busyMs : Infinity);
+    const begunMs = threadMs();
+    try {
+      do next();
+      while (!isDone() && performance.now() < until);
+    } finally {
+      busyMs += threadMs() - begunMs;
+    }
   };
 
   /**
@@ -219,16 +235,16 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     },
     work: async (turnMs) => {
       const begun = performance.now();
-      const isPricing = slices !== undefined;
-      const begunMs = threadMs();
       const answer = await step(turnMs).catch((error: unknown): Answer => {
+        if (error instanceof SlowCalculation) return { reply: { handedBack: true, isSlowRow: true } };
         if (error instanceof AppError) return { reply: { refusal: refusalOf(error) } };
         return { reply: { failure: error instanceof Error ? (error.stack ?? error.message) : 'no Error was thrown' } };
       });
-      workedMs += performance.now() - begun;
-      if (isPricing) busyMs += threadMs() - begunMs;
+      const tookMs = performance.now() - begun;
+      workedMs += tookMs;
+      longestTurnMs = Math.max(longestTurnMs, tookMs);
       if (answer === undefined && workedMs - reportedMs >= progressEveryMs) {
-        send({ type: 'progress', id, workedMs: report() });
+        send({ type: 'progress', id, workedMs: report(), longestTurnMs });
       }
       return answer;
     },
@@ -238,6 +254,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       reply,
       span: { startedAt, endedAt: now(), pid: process.pid },
       workedMs: report(),
+      longestTurnMs,
       residentBytes: process.memoryUsage.rss(),
     }),
   };

@@ -8,7 +8,6 @@ import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { GivenBatch } from '../batch/prepared-batch.ts';
-import { createMovedCallers } from '../batch/moved-callers.ts';
 import type { Calibration } from '../calibration/calibration.ts';
 import type { CalibrationRequest } from '../calibration/calibration-task.ts';
 import type { ForecastRequest } from '../forecast/forecast-task.ts';
@@ -16,9 +15,11 @@ import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
-import { createLane, type Lane, type LaneEvents } from './lane.ts';
-import { briefMs, firstLimitsIn, isLargeJob, laneFor, laneOfReturned, laneSettings } from './lane-task.ts';
-import { isReturnedByAnswer, limitsIn, parsedBytesOf, refusalOf, type LaneName, type LaneTask } from './lane-task.ts';
+import { createLane, type Lane, type LaneEvents } from './lanes/lane.ts';
+import { firstLimitsIn, isReturnedByAnswer, laneFor, laneOfReturned, laneSettings } from './lanes/lane-limits.ts';
+import { limitsIn, refusalOf, type LaneName } from './lanes/lane-limits.ts';
+import { briefMs, isLargeJob, parsedBytesOf, type LaneTask } from './lanes/lane-task.ts';
+import { createUnderestimated } from './lanes/underestimated.ts';
 import type { BatchOutcome, TaskSummary } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
 
@@ -102,8 +103,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
   const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
   const byCaller = createCounts();
-  /** Their batches go to the lane for long work at once. */
-  const underestimatedCallers = createMovedCallers({ monotonic: () => performance.now() });
+  const underestimated = createUnderestimated(shortWorkMs);
   let closed = false;
   let restartedAt = Number.NEGATIVE_INFINITY;
   let suspects = 0;
@@ -191,9 +191,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const fault = faults.take('pricing.worker');
     const expectedMs = expectedTime(body.byteLength, estimate);
     // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
-    const isUnderestimated = kind === 'batch' && underestimatedCallers.has(caller);
     const wanted = laneFor(kind, expectedMs, estimate?.maxRowMs ?? 0, shortWorkMs);
-    const lane = isUnderestimated && wanted === 'short' ? 'medium' : wanted;
+    const lane = underestimated.laneFor({ kind, caller }, wanted);
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },
       body,
@@ -214,11 +213,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       releaseBody: () => {
         if (bytes instanceof ByteBlocks) bytes.release();
       },
-      onHandedBack: (task) => {
+      onUnderestimated: underestimated.mark,
+      onHandedBack: (task, isSlowRow) => {
         task.expectedMs = expectedTime(body.byteLength, task.summary, task.summary?.rows);
-        if (!isReturnedByAnswer(task, shortWorkMs)) {
-          if (task.lane === 'short' && (task.summary?.totalMs ?? 0) <= shortWorkMs) underestimatedCallers.add(caller);
-          task.lane = laneOfReturned(task, shortWorkMs);
+        if (isSlowRow || !isReturnedByAnswer(task, shortWorkMs)) {
+          underestimated.mark(task);
+          task.lane = isSlowRow ? 'long' : laneOfReturned(task, shortWorkMs);
         }
         // It took longer than its estimate, so it is not brief.
         if (kind === 'job') task.expectedMs = Math.max(task.expectedMs, briefMs + 1);

@@ -148,13 +148,15 @@ export type TaskSummary = WorkEstimate & {
 /** Start and end of the work in the process, in milliseconds since 1970. */
 export type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly pid: number };
 export type WorkerReply =
-  | { readonly outcome: OutcomeHead }
+  /** `isUnderestimated`: the rows took several times their estimate. */
+  | { readonly outcome: OutcomeHead; readonly isUnderestimated?: true }
   | { readonly forecast: VolatilityForecast }
   | { readonly calibration: Calibration }
   | { readonly refusal: Refusal }
   | { readonly failure: string }
   | { readonly cancelled: true }
-  | { readonly handedBack: true };
+  /** `isSlowRow`: the search of one row takes several times the estimate of the task. */
+  | { readonly handedBack: true; readonly isSlowRow?: true };
 
 type ReplyHead = {
   readonly type: 'reply';
@@ -163,6 +165,7 @@ type ReplyHead = {
   readonly span: WorkerSpan;
   /** Milliseconds of work since the last `progress`. */
   readonly workedMs: number;
+  readonly longestTurnMs: number;
   readonly residentBytes: number;
 };
 /** The body of a `reply` is the answer to the request. */
@@ -173,5 +176,6 @@ export type FromWorker =
   | { readonly type: 'rested'; readonly residentBytes: number }
   | { readonly type: 'started'; readonly id: number }
   | { readonly type: 'opened'; readonly id: number; readonly summary: TaskSummary }
-  | { readonly type: 'progress'; readonly id: number; readonly workedMs: number }
+  /** `longestTurnMs`: the longest turn of the task until now, which nothing could interrupt. */
+  | { readonly type: 'progress'; readonly id: number; readonly workedMs: number; readonly longestTurnMs: number }
   | ReplyHead;

@@ -4,10 +4,12 @@ import { createCollectGarbage, type CollectGarbage } from '#src/kernel/memory/co
 import { nextTurnOfLoop } from '#src/kernel/streams/turns.ts';
 import { createVolatilityForecaster } from '../forecast/volatility-forecast.ts';
 import { createEngineFactory } from '../models/engine-factory.ts';
+import type { Model } from '../models/models.ts';
+import { createSearchWatch } from '../models/search-watch.ts';
 import type { Frame } from './channel/frame.ts';
 import { createFrameReader } from './channel/frame-reader.ts';
 import { createFrameWriter } from './channel/frame-writer.ts';
-import { coldMs } from './lane-task.ts';
+import { coldMs } from './lanes/task-times.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, jobRounds, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
@@ -54,14 +56,18 @@ export const createCollectAtRest = ({ collect, residentBytes }: CollectAtRestDep
   };
 };
 
-export type ServeOptions = { readonly before?: (task: TaskMessage, body: Uint8Array) => void };
+export type ServeOptions = {
+  readonly before?: (task: TaskMessage, body: Uint8Array) => void;
+  readonly models?: readonly Model[];
+};
 
 /** The main loop of a pricing process: receives tasks from the service and runs all open tasks in turns. */
-export const serve = ({ before }: ServeOptions = {}): void => {
+export const serve = ({ before, models }: ServeOptions = {}): void => {
   preferInOutOfMemory();
   // Ctrl-C sends its signal to the whole process group, but the service decides when this process ends.
   process.on('SIGINT', () => {}).on('SIGTERM', () => {});
-  const engines = createEngineFactory();
+  const searches = createSearchWatch();
+  const engines = createEngineFactory({ look: searches.look, ...(models && { models }) });
   const forecastVolatility = createVolatilityForecaster();
   const open = new Map<number, OpenTask>();
   let working = false;
@@ -112,7 +118,7 @@ export const serve = ({ before }: ServeOptions = {}): void => {
     const send = (message: FromWorker): void => void writer.write(message);
     send({ type: 'started', id: head.id });
     const isCold = (): boolean => workedMs < coldMs;
-    const deps = { engines, forecastVolatility, send, isCold, before };
+    const deps = { engines, searches, forecastVolatility, send, isCold, before };
     open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), deps));
     if (!working) void work();
   };

@@ -81,8 +81,8 @@ export const watchForStall = (options: StallWatchOptions): StallWatch => {
 };
 
 export type CancelWatchOptions = {
-  /** Time for the process to end the cancelled task. A starved process gets more. */
-  readonly graceMs: number;
+  /** Time for the process to end the cancelled task. It grows when slow rows of other tasks are measured. A starved process gets more. */
+  readonly graceMs: () => number;
   readonly hasEnded: () => boolean;
   readonly usage: ReadUsage;
   /** Called if the process has not ended the task in time. */
@@ -92,13 +92,17 @@ export type CancelWatchOptions = {
 /** Watches that a process ends a cancelled task. Stops by itself when it has ended. */
 export const watchCancelled = ({ graceMs, hasEnded, usage, onIgnored }: CancelWatchOptions): void => {
   const first = usage();
-  let periods = 0;
-  const look = (): void => {
-    if (hasEnded()) return;
-    periods += 1;
-    if (periods < waitTolerance && isStarved(first, usage(), periods * graceMs)) wait();
-    else onIgnored();
+  let waitedMs = 0;
+  const wait = (milliseconds: number): void => {
+    const look = (): void => {
+      if (hasEnded()) return;
+      waitedMs += milliseconds;
+      const allowedMs = graceMs();
+      if (waitedMs < allowedMs) wait(allowedMs - waitedMs);
+      else if (waitedMs < waitTolerance * allowedMs && isStarved(first, usage(), waitedMs)) wait(allowedMs);
+      else onIgnored();
+    };
+    setTimeout(look, milliseconds).unref();
   };
-  const wait = (): void => void setTimeout(look, graceMs).unref();
-  wait();
+  wait(graceMs());
 };

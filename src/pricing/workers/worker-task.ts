@@ -3,7 +3,8 @@ import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentele
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
-import type { LaneName, LaneTask } from './lane-task.ts';
+import type { LaneName } from './lanes/lane-limits.ts';
+import type { LaneTask } from './lanes/lane-task.ts';
 import { errorOf, outcomeOfHead } from './protocol.ts';
 import type { BatchOutcome, WorkerReply, WorkerSpan } from './protocol.ts';
 import type { Calibration } from '../calibration/calibration.ts';
@@ -35,14 +36,17 @@ export type PoolTaskOptions = Pick<
     readonly metrics: Metrics;
     readonly isClosed: () => boolean;
     /** The process returned the task, because its work belongs in a lane for longer work. */
-    readonly onHandedBack: (task: PoolTask) => void;
+    readonly onHandedBack: (task: PoolTask, isSlowRow: boolean) => void;
+    /** The task has ended, and its rows took several times their estimate. */
+    readonly onUnderestimated: (task: PoolTask) => void;
   };
 
 const now = (): number => performance.timeOrigin + performance.now();
 
 /** One request to the pool, from the queue to its outcome and its span. */
 export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
-  const { caller, network, kind, body, head, tracer, logger, metrics, isClosed, onHandedBack, releaseBody } = options;
+  const { caller, network, kind, body, head, tracer, logger, metrics, isClosed, releaseBody } = options;
+  const { onHandedBack, onUnderestimated } = options;
   const parent = context.active();
   const inRequest = AsyncLocalStorage.snapshot();
   const queuedAt = now();
@@ -81,10 +85,11 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
   const replied = (reply: WorkerReply, span: WorkerSpan, answer: readonly Uint8Array[]): void => {
     if (!('handedBack' in reply)) releaseBody();
     if (settled) return;
-    if ('handedBack' in reply) return onHandedBack(task);
+    if ('handedBack' in reply) return onHandedBack(task, reply.isSlowRow === true);
     if ('failure' in reply) return reject(ended('The process that priced this failed', new Error(reply.failure)));
     if ('cancelled' in reply) return reject(new AppError('overloaded', undefined, { retryAfter: 1 }));
     settled = true;
+    if ('outcome' in reply && reply.isUnderestimated === true) onUnderestimated(task);
     const { startedAt, endedAt, pid } = span;
     const refusal = 'refusal' in reply ? errorOf(reply.refusal) : undefined;
     const waitedMs = Math.max(0, startedAt - queuedAt);

@@ -5,6 +5,7 @@ import { openCalibration } from '#src/pricing/calibration/calibration-task.ts';
 import { maxExpiries, maxQuotes } from '#src/pricing/calibration/calibration-members.ts';
 import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-forecast.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { createSearchWatch } from '#src/pricing/models/search-watch.ts';
 import { createOpenTask } from '#src/pricing/workers/open-task.ts';
 import { captureSpans } from '#testkit/spans.ts';
 import { setup } from '../setup.ts';
@@ -223,7 +224,12 @@ test.serial(
       const task = createOpenTask(
         { type: 'task', id: 1, request: { input: 'quotes', jsonDepth: 20 }, limits },
         Buffer.from(JSON.stringify(slowFit)),
-        { engines: createEngineFactory(), forecastVolatility: createVolatilityForecaster(), send: () => {} },
+        {
+          engines: createEngineFactory(),
+          searches: createSearchWatch(),
+          forecastVolatility: createVolatilityForecaster(),
+          send: () => {},
+        },
       );
       for (;;) {
         const answer = await task.work(1);

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { noLook } from '#src/pricing/models/search-watch.ts';
 import { createAndersenLakeEngine } from '#src/pricing/engines/american/american-engines.ts';
 import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-american.ts';
 import { deterministicAmericanPut } from '#src/pricing/engines/american/american-limits.ts';
@@ -21,7 +22,7 @@ const processorMs = (work: () => unknown): number => {
 test('a search with two boundaries ends after 3 s of the processor, and others do not look at the time', (t) => {
   let now = 0;
   const reads = { count: 0 };
-  const engine = createAndersenLakeEngine('process', () => {
+  const engine = createAndersenLakeEngine('process', noLook, () => {
     reads.count += 1;
     return (now += 1_000);
   });

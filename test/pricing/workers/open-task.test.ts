@@ -4,6 +4,7 @@ import type { Transport } from '#src/pricing/batch/prepared-batch.ts';
 import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-forecast.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import { outputNames } from '#src/pricing/models/outputs.ts';
+import { createSearchWatch } from '#src/pricing/models/search-watch.ts';
 import { createOpenTask } from '#src/pricing/workers/open-task.ts';
 import type { FromWorker } from '#src/pricing/workers/protocol.ts';
 import { hiddenPanels } from '#testkit/american/hidden-costs.ts';
@@ -24,7 +25,12 @@ const turnsOf = async (body: object, { turnMs = 0, handBackMs = Infinity } = {})
       limits: { maxMs: 60_000, handBackMs, keepsEstimate: handBackMs < Infinity },
     },
     Buffer.from(JSON.stringify(body)),
-    { engines, forecastVolatility: createVolatilityForecaster(), send: (message) => messages.push(message) },
+    {
+      engines,
+      searches: createSearchWatch(),
+      forecastVolatility: createVolatilityForecaster(),
+      send: (message) => messages.push(message),
+    },
   );
   let turns = 0;
   let openedAt = 0;
@@ -72,7 +78,7 @@ test('a small batch is read, priced and written in one turn', async (t) => {
   const task = createOpenTask(
     { type: 'task', id: 1, request: { input: 'json', answer: ['json'], jsonDepth: 20 }, limits: { maxMs: 60_000 } },
     Buffer.from(JSON.stringify(body)),
-    { engines, forecastVolatility: createVolatilityForecaster(), send: () => {} },
+    { engines, searches: createSearchWatch(), forecastVolatility: createVolatilityForecaster(), send: () => {} },
   );
   t.truthy(await task.work(10_000));
 });
@@ -87,7 +93,7 @@ test('a batch that looks brief is returned before its rows are priced if its ans
         limits: { maxMs: 60_000, handBackMs: 500, isForBrief },
       },
       Buffer.from(JSON.stringify({ options: Array.from({ length: count }, () => ({})) })),
-      { engines, forecastVolatility: createVolatilityForecaster(), send: () => {} },
+      { engines, searches: createSearchWatch(), forecastVolatility: createVolatilityForecaster(), send: () => {} },
     );
     return (await task.work(60_000))?.reply;
   };
@@ -109,6 +115,7 @@ const inBriefPlace = async (body: object, { kind, answer = 'json' }: { kind?: 'g
     Buffer.from(JSON.stringify(body)),
     {
       engines,
+      searches: createSearchWatch(),
       forecastVolatility: createVolatilityForecaster(),
       send: (message) => void (message.type === 'opened' && said.push(message.summary.answerBytes)),
     },

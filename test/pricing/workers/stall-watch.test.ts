@@ -51,7 +51,7 @@ const looksUntilIgnored = (usage: () => ProcessUsage | undefined): Promise<numbe
     const open = setInterval(() => {}, 1_000);
     let looks = 0;
     watchCancelled({
-      graceMs: 20,
+      graceMs: () => 20,
       hasEnded: () => false,
       usage: () => {
         looks += 1;
@@ -79,7 +79,7 @@ test('a process that has ended the cancelled task is left alone, also late', asy
   let isIgnored = false;
   let looks = 0;
   watchCancelled({
-    graceMs: 10,
+    graceMs: () => 10,
     hasEnded: () => (looks += 1) > 2,
     usage: () => ({ processorMs: 70, wantsToRun: true }),
     onIgnored: () => (isIgnored = true),
@@ -87,6 +87,29 @@ test('a process that has ended the cancelled task is left alone, also late', asy
   await eventually(() => looks >= 3, 'it has looked three times');
   t.is(looks, 3);
   t.false(isIgnored);
+});
+
+test('the time for a cancellation grows while slow rows of other tasks are measured', async (t) => {
+  let graceMs = 10;
+  let waits = 0;
+  await new Promise<void>((resolve) => {
+    const open = setInterval(() => {}, 1_000);
+    watchCancelled({
+      graceMs: () => graceMs,
+      hasEnded: () => {
+        waits += 1;
+        // The slow rows are measured one after the other.
+        if (waits <= 3) graceMs += 20;
+        return false;
+      },
+      usage: () => undefined,
+      onIgnored: () => {
+        clearInterval(open);
+        resolve();
+      },
+    });
+  });
+  t.is(waits, 4, 'it waits for each time that was added');
 });
 
 test('the usage of a process shows work, a stop and the end', async (t) => {

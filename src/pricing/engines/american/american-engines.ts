@@ -10,6 +10,7 @@ import { createPanelPut, type PanelPut } from './panels/panel-put.ts';
 import { writePanelGreeks } from './panels/panel-greeks.ts';
 import { defaultSteps } from '../../models/inputs.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
+import { noLook, type SearchLook } from '../../models/search-watch.ts';
 import { SlowCalculation, type EngineSite } from '../../models/slow-calculation.ts';
 import { threadMs } from '../../models/thread-ms.ts';
 import { createAdaptiveAmerican } from './adaptive-american.ts';
@@ -51,18 +52,23 @@ const isEuropean = (rate: number, dividendYield: number): boolean =>
  * not depend on the volatility of `option`, because the search changes the volatility
  * @param relativeStep the step of the finite differences, as `SMOOTH_STEP`
  * @param refusal the reason why an option has no price, undefined if it has one
- * @returns an engine that throws no error: a price or greek that cannot be computed is NaN or an infinity
+ * @param look see `SearchLook`
+ * @returns an engine that throws no other error: a price or greek that cannot be computed is NaN or an infinity
  */
 const createKernelEngine = (
   kernelOf: (option: SpotOption) => SpotKernel,
   relativeStep: number,
   refusal: (option: SpotOption) => Refusal | undefined,
+  look: SearchLook,
 ): PricingEngine<SpotOption> => ({
   price: (o) => priceWith(kernelOf(o), o, o.volatility),
   evaluate: (o, out) => writeNumericGreeks(kernelOf(o), spotInputsOf(o), relativeStep, out),
   impliedVolatility: (o, price) => {
     const kernel = kernelOf(o);
-    return volatilityByRoot((volatility) => priceWith(kernel, o, volatility), price);
+    return volatilityByRoot((volatility) => {
+      look();
+      return priceWith(kernel, o, volatility);
+    }, price);
   },
   refusal,
 });
@@ -78,6 +84,7 @@ const createKernelEngine = (
  */
 export const createAndersenLakeEngine = (
   site: EngineSite = 'process',
+  look: SearchLook = noLook,
   processorMs = threadMs,
 ): PricingEngine<SpotOption> => {
   const openPanels = (): PanelPut => {
@@ -94,7 +101,7 @@ export const createAndersenLakeEngine = (
     return kernel;
   };
   let panels: PanelPut | undefined;
-  const engine = createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined);
+  const engine = createKernelEngine(kernelOf, SMOOTH_STEP, () => undefined, look);
   const putRatesOf = (o: SpotOption): readonly [rate: number, dividendYield: number] =>
     o.option_type === 'call' ? [o.dividend_yield, o.rate] : [o.rate, o.dividend_yield];
   /** Volga needs two more boundaries than the other greeks, so it is computed only with `withVolga`, else it may be NaN. */
@@ -120,7 +127,10 @@ export const createAndersenLakeEngine = (
       const kernel = kernelOf(o);
       const end = hasTwoBoundaries(...putRatesOf(o)) ? processorMs() + MAX_SEARCH_MS : Infinity;
       const isLate = (): boolean => end < Infinity && processorMs() > end;
-      return volatilityByRoot((volatility) => (isLate() ? Number.NaN : priceWith(kernel, o, volatility)), price);
+      return volatilityByRoot((volatility) => {
+        look();
+        return isLate() ? Number.NaN : priceWith(kernel, o, volatility);
+      }, price);
     },
     // The answer has this reason when the price is not finite. There is no `refusal`, because only the calculation shows whether
     // the boundary is found.
@@ -136,14 +146,14 @@ export const createAndersenLakeEngine = (
  * Returns the engine for American options by the approximation of Barone-Adesi and Whaley. It is fast. The error of its prices is
  * up to 1e-2 of the strike at long expiries. It refuses options with two exercise boundaries.
  */
-export const createBawEngine = (): PricingEngine<SpotOption> =>
-  createKernelEngine(() => bawPrice, SMOOTH_STEP, twoBoundariesRefusal);
+export const createBawEngine = (_site?: EngineSite, look: SearchLook = noLook): PricingEngine<SpotOption> =>
+  createKernelEngine(() => bawPrice, SMOOTH_STEP, twoBoundariesRefusal, look);
 
 /**
  * Returns the engine for American and European options on the tree of Leisen and Reimer. It refuses the same options with
  * dividends as the European engine, because both use the spot less the value of the dividends, which must be positive.
  */
-export const createBinomialEngine = (): PricingEngine<SpotOption> =>
+export const createBinomialEngine = (_site?: EngineSite, look: SearchLook = noLook): PricingEngine<SpotOption> =>
   createKernelEngine(
     ({ exercise_style, steps = defaultSteps, dividends = [], time_to_expiry }) =>
       (spot, strike, time, rate, dividendYield, volatility, sign) => {
@@ -157,4 +167,5 @@ export const createBinomialEngine = (): PricingEngine<SpotOption> =>
       },
     TREE_STEP,
     dividendRefusal,
+    look,
   );

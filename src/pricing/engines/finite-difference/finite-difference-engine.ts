@@ -1,4 +1,5 @@
 import type { PricingEngine, SpotOption } from '../../models/engine.ts';
+import { noLook, type SearchLook } from '../../models/search-watch.ts';
 import type { EngineSite } from '../../models/slow-calculation.ts';
 import { isWithoutVolatility, twoBoundariesRefusal } from '../american/american-limits.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
@@ -34,9 +35,13 @@ const problemOf = (o: SpotOption, inputs: SpotInputs): GridProblem => {
 
 /**
  * Options whose spot falls by each discrete dividend, on grids. The engine reuses its buffers, so calls must not overlap.
+ * @param look see `SearchLook`
  * @throws SlowCalculation (a calculation on the event loop) if the option needs a grid
  */
-export const createFiniteDifferenceEngine = (site: EngineSite = 'process'): PricingEngine<SpotOption> => {
+export const createFiniteDifferenceEngine = (
+  site: EngineSite = 'process',
+  look: SearchLook = noLook,
+): PricingEngine<SpotOption> => {
   const grid = createGridPrices(site);
   const priceAt = (o: SpotOption, inputs: SpotInputs): number => grid.price(problemOf(o, inputs));
 
@@ -63,7 +68,10 @@ export const createFiniteDifferenceEngine = (site: EngineSite = 'process'): Pric
     impliedVolatility: (o, price) => {
       const inputs = spotInputsOf(o);
       return volatilityByRoot(
-        (volatility) => priceAt(o, { ...inputs, volatility }),
+        (volatility) => {
+          look();
+          return priceAt(o, { ...inputs, volatility });
+        },
         price,
         maxVolatilityOf(inputs.time),
       );

@@ -1,6 +1,6 @@
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
-import type { LaneTask } from '#src/pricing/workers/lane-task.ts';
-import { createLane } from '#src/pricing/workers/lane.ts';
+import type { LaneTask } from '#src/pricing/workers/lanes/lane-task.ts';
+import { createLane } from '#src/pricing/workers/lanes/lane.ts';
 import { program } from '../start-pool.ts';
 import { laneParts, laneTask } from './lane-parts.ts';
 

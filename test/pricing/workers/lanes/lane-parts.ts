@@ -1,6 +1,6 @@
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import type { LaneTask } from '#src/pricing/workers/lane-task.ts';
-import type { LaneOptions } from '#src/pricing/workers/lane.ts';
+import type { LaneTask } from '#src/pricing/workers/lanes/lane-task.ts';
+import type { LaneOptions } from '#src/pricing/workers/lanes/lane.ts';
 import { call } from '../../setup.ts';
 
 const ignore = (): void => {};

@@ -1,22 +1,24 @@
 import test from 'ava';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import {
-  createTaskTimes,
+  firstLimitsIn,
+  laneFor,
+  laneOfReturned,
+  laneSettings,
+  limitsIn,
+  refusalOf,
+} from '#src/pricing/workers/lanes/lane-limits.ts';
+import {
+  cancelTime,
   fits,
   isBrief,
   isLarge,
-  cancelTime,
-  laneFor,
-  laneSettings,
-  firstLimitsIn,
-  laneOfReturned,
-  limitsIn,
   parsedBytesOf,
-  refusalOf,
   takeNext,
   type LaneTask,
   type OpenTask,
-} from '#src/pricing/workers/lane-task.ts';
+} from '#src/pricing/workers/lanes/lane-task.ts';
+import { createTaskTimes } from '#src/pricing/workers/lanes/task-times.ts';
 
 const start = (isCold = false) => {
   const charged: number[] = [];
@@ -134,7 +136,13 @@ test('work goes to the lane of its duration, and is handed on when it is longer'
 
 test('a cancelled task has the time of two slow rows for each place of its process', (t) => {
   const opened = [{ ...summaryOf(12) }, { ...summaryOf(2_600) }, {}].map((facts) => ({ task: taskOf(facts) }));
-  t.is(cancelTime(5_000, opened, { all: 4 }), 5_000 + 2 * 4 * 2_600);
+  t.is(cancelTime(5_000, opened, { all: 4 }, 100), 5_000 + 2 * 4 * 2_600);
+  t.is(
+    cancelTime(5_000, opened, { all: 4 }, 3_100),
+    5_000 + 2 * 4 * 3_100,
+    'a row of any task took longer than its estimate',
+  );
+  t.is(cancelTime(5_000, [], { all: 4 }, 0), 5_000);
 });
 
 test('a network has two of four places, and jobs leave some', (t) => {

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
-import type { LaneTask } from '#src/pricing/workers/lane-task.ts';
-import { createLane } from '#src/pricing/workers/lane.ts';
+import type { LaneTask } from '#src/pricing/workers/lanes/lane-task.ts';
+import { createLane } from '#src/pricing/workers/lanes/lane.ts';
 import { laneParts, laneTask } from './lane-parts.ts';
 
 test('the expected time of a task does not stay with its caller when the process ends', async (t) => {

@@ -1,10 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
-import type { FairQueue } from './fair-queue.ts';
+import type { FairQueue } from '../fair-queue.ts';
 import {
   cancelTime,
-  coldMs,
-  createTaskTimes,
   rowMsOf,
   takeNext,
   withKnownAnswer,
@@ -12,10 +10,11 @@ import {
   type OpenTask,
   type Places,
 } from './lane-task.ts';
-import { usageOf } from './process-usage.ts';
-import type { FromWorker } from './protocol.ts';
-import { watchCancelled, watchForStall, type StallWatch } from './stall-watch.ts';
-import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
+import { coldMs, createTaskTimes } from './task-times.ts';
+import { usageOf } from '../process-usage.ts';
+import type { FromWorker } from '../protocol.ts';
+import { watchCancelled, watchForStall, type StallWatch } from '../stall-watch.ts';
+import { startWorkerProcess, type WorkerExit, type WorkerProcess } from '../worker-process.ts';
 
 type Member = {
   readonly process: WorkerProcess;
@@ -25,6 +24,8 @@ type Member = {
   /** Why the service killed the process; undefined if the service did not kill it. */
   killed?: 'stalled' | 'cancelled' | 'recycled' | 'closed';
   isReady: boolean;
+  /** Of its tasks since it was idle. */
+  longestTurnMs: number;
   /** Time of all its work. */
   workedMs: number;
   residentBytes: number;
@@ -96,7 +97,7 @@ export const createLane = (options: LaneOptions): Lane => {
    */
   const killUnlessCancelled = (member: Member, task: LaneTask): void =>
     watchCancelled({
-      graceMs: cancelTime(cancelGraceMs, member.open.values(), places),
+      graceMs: () => cancelTime(cancelGraceMs, member.open.values(), places, member.longestTurnMs),
       hasEnded: () => !member.open.has(task.head.id),
       usage: () => usageOf(member.process.pid),
       onIgnored: () => kill(member, 'cancelled'),
@@ -106,6 +107,7 @@ export const createLane = (options: LaneOptions): Lane => {
     // A last message of a process that `close` has killed: it must go on to keep this program running until it has ended.
     if (member.open.size === 0 && !closed) {
       member.process.setIdle(true);
+      member.longestTurnMs = 0;
       member.idleTimer = setTimeout(() => {
         if (member.residentBytes > keptBytes) kill(member, 'recycled');
       }, idleMs).unref();
@@ -137,6 +139,7 @@ export const createLane = (options: LaneOptions): Lane => {
     }
     if (message.type !== 'progress' && message.type !== 'reply') return;
     member.workedMs += message.workedMs;
+    member.longestTurnMs = Math.max(member.longestTurnMs, message.longestTurnMs);
     times.worked(opened, message.workedMs);
     if (message.type !== 'reply') return;
     member.open.delete(message.id);
@@ -200,7 +203,8 @@ export const createLane = (options: LaneOptions): Lane => {
       onSuspicion,
       onStall: () => kill(member, 'stalled'),
     });
-    const member: Member = { process, open, stall, exited, isReady: false, workedMs: 0, residentBytes: 0 };
+    const unused = { isReady: false, workedMs: 0, longestTurnMs: 0, residentBytes: 0 };
+    const member: Member = { process, open, stall, exited, ...unused };
     members.add(member);
     return member;
   };

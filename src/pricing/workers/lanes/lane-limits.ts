@@ -1,0 +1,113 @@
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { WorkKind } from '../fair-queue.ts';
+import { jobRounds, type WorkLimits } from '../protocol.ts';
+import { briefBytes, briefMs, hasLongAnswer, isLargeJob, rowMsOf, type LaneTask } from './lane-task.ts';
+
+/** Work of a process of this lane; `short` is brief, and `long` may take as long as a request. */
+export type LaneName = 'short' | 'medium' | 'long';
+/** The max work of the lane for medium work, as a multiple of that for short work. */
+const mediumFactor = 10;
+
+/**
+ * The lane for work of this duration, whose slowest row takes `maxRowMs`. Chunks of jobs never run beside short work. A row cannot be interrupted,
+ * and the other tasks of its process wait for it in each turn, so a slow one does not run beside medium work.
+ */
+export const laneFor = (kind: WorkKind, expectedMs: number, maxRowMs: number, shortWorkMs: number): LaneName => {
+  if (expectedMs > mediumFactor * shortWorkMs || maxRowMs > shortWorkMs) return 'long';
+  return kind === 'job' || expectedMs > shortWorkMs ? 'medium' : 'short';
+};
+
+export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): WorkLimits => {
+  if (lane === 'long') return { maxMs };
+  if (lane === 'medium') return { maxMs, handBackMs: mediumFactor * shortWorkMs };
+  return { maxMs, handBackMs: shortWorkMs, keepsEstimate: true };
+};
+
+/** Whether a process has returned a task of the short lane because of its long answer alone. Then it waits for a place for large tasks there. */
+export const isReturnedByAnswer = (
+  { lane, limits, summary }: LaneTask & { readonly lane: LaneName },
+  shortWorkMs: number,
+): boolean =>
+  lane === 'short' && limits.isForBrief === true && hasLongAnswer(summary) && (summary?.totalMs ?? 0) <= shortWorkMs;
+
+/**
+ * The first limits of a task. The work of a small chunk of a job is known when a process has opened it. If it is not brief, the process
+ * returns it, so that `refusalOf` decides whether it gets a place. A large chunk is not brief, so it is not read twice. A batch that looks brief and has
+ * a long answer is returned too, because otherwise many of them would have the places for brief ones.
+ */
+export const firstLimitsIn = (
+  lane: LaneName,
+  { kind, expectedMs, bytes }: Pick<LaneTask, 'kind' | 'expectedMs' | 'bytes'>,
+  maxMs: number,
+  shortWorkMs: number,
+): WorkLimits => {
+  const looksBrief = bytes <= briefBytes && expectedMs <= briefMs;
+  if (kind === 'job' && looksBrief) return { maxMs, handBackMs: briefMs, keepsEstimate: true };
+  return { ...limitsIn(lane, maxMs, shortWorkMs), ...(lane === 'short' && looksBrief && { isForBrief: true }) };
+};
+
+/** The lane for a task that a process has returned, and whose work is known now. */
+export const laneOfReturned = (task: LaneTask & { readonly lane: LaneName }, shortWorkMs: number): LaneName => {
+  const { kind, lane, limits, expectedMs } = task;
+  const wasFirst = lane === 'short' || limits.handBackMs === briefMs;
+  return wasFirst && laneFor(kind, expectedMs, rowMsOf(task), shortWorkMs) !== 'long' ? 'medium' : 'long';
+};
+
+const keptBytes = 100 * 2 ** 20;
+/**
+ * Most places of a process for short work are kept for small batches and single options. They are many, because on a busy host a task waits longer for its
+ * turn on the way to the process and back than for the processor. Chunks of jobs leave places for
+ * work that somebody waits for. The event loop of the service comes first, because each request needs it, and short work
+ * comes before long work. A process for medium work keeps a place for brief chunks of jobs. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0, and with 13 an 18th. An
+ * idle process for long work ends, because such work is rare, and the start of a process is short beside it.
+ */
+export const laneSettings = {
+  short: { places: { all: 8, large: 2, jobs: 0 }, niceness: 5, keptBytes },
+  medium: { places: { all: 4, large: 3, jobs: 2 }, niceness: 13, keptBytes },
+  long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 15, keptBytes: 0 },
+} as const;
+
+/** How much an open task slows others down: a chunk of a job gets a turn in each fourth round. */
+const weightOf = ({ kind }: Pick<LaneTask, 'kind'>): number => (kind === 'job' ? 1 / jobRounds : 1);
+
+/** Why a task takes no place now. Undefined: it takes one, or waits for one in the queue of its lane. */
+export type RefusalDeps = {
+  /** That of the lane for long work. */
+  readonly minLoad: (weight: (task: LaneTask) => number) => number;
+  /** The large chunks of jobs that the lane for medium work has, waiting or open. */
+  readonly mediumJobs: ReadonlySet<unknown>;
+  /** The number of processes of that lane. */
+  readonly processes: number;
+};
+
+/**
+ * Large chunks of jobs in the lane for medium work, as a multiple of their places: one waits for each that runs. The other places of the
+ * queue of jobs stay free for brief chunks.
+ */
+const mediumJobsFactor = 2;
+
+const noPlaceForJob = (): AppError => new AppError('overloaded', 'Other chunks take all places', { retryAfter: 1 });
+
+/**
+ * A chunk of a job that is not brief takes a place or none: it is tried again later, and small chunks need its place in the queue of
+ * jobs. Long work that would not end in time beside the other work takes no place, because it would be for nothing.
+ */
+export const refusalOf = (
+  task: LaneTask & { readonly lane: LaneName },
+  { minLoad, mediumJobs, processes }: RefusalDeps,
+): AppError | undefined => {
+  const { kind, lane, expectedMs, limits } = task;
+  if (lane === 'medium') {
+    const isFull =
+      isLargeJob(task) && mediumJobs.size >= processes * laneSettings.medium.places.jobs * mediumJobsFactor;
+    return isFull ? noPlaceForJob() : undefined;
+  }
+  if (lane === 'short') return undefined;
+  if (kind === 'job') {
+    const jobs = minLoad((other) => Number(other.kind === 'job'));
+    return jobs < laneSettings.long.places.jobs ? undefined : noPlaceForJob();
+  }
+  if (expectedMs * (1 + minLoad(weightOf)) <= limits.maxMs) return undefined;
+  const detail = 'The work does not end in time beside the other long work: try again later, or send smaller parts';
+  return new AppError('overloaded', detail, { retryAfter: 5 });
+};

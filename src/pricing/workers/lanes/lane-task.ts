@@ -1,0 +1,135 @@
+import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import type { SentFrame } from '../channel/frame-writer.ts';
+import type { FairQueue, Waiting } from '../fair-queue.ts';
+import { type TaskHead, type TaskSummary, type WorkerReply, type WorkerSpan, type WorkLimits } from '../protocol.ts';
+
+/** The part of a pool task that a lane uses. */
+export type LaneTask = Waiting & {
+  readonly head: TaskHead;
+  readonly body: ByteBlocks;
+  /** See `parsedBytesOf`. */
+  readonly parsedBytes: number;
+  /** The limits are different in each lane. */
+  limits: WorkLimits;
+  summary?: TaskSummary;
+  /** How often a process ended while it had this task and others. */
+  losses: number;
+  /** One of the tasks of a process that ended may be the cause, so each of them runs without others the next time. */
+  runsAlone: boolean;
+  /** Set again when the task goes to another lane, because its work is known by then. */
+  expectedMs: number;
+  /** A row may take very much longer than expected. */
+  readonly isUncertain: boolean;
+  readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
+  /** The process ended before it replied. */
+  readonly lost: (why: 'ended' | 'stalled') => void;
+};
+
+/** A task that a process has. */
+export type OpenTask = {
+  readonly task: LaneTask;
+  /** The message with the task, which may still be on its way. */
+  readonly frame: SentFrame;
+  /** The process had done little work when it got the task. */
+  readonly isCold: boolean;
+  isStarted: boolean;
+  isCancelled: boolean;
+  workedMs: number;
+  /** The time that the queue has counted for the caller. */
+  countedMs: number;
+};
+
+export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
+/**
+ * Time for a process with these tasks to end one that is cancelled. A row cannot be interrupted, and each task has one in a turn. Tasks that
+ * come later can have rows as slow as the slowest one of now.
+ * @param longestTurnMs the longest turn that the process has measured, because the rows of any task can be slower than their estimates
+ */
+export const cancelTime = (
+  cancelGraceMs: number,
+  opened: Iterable<Pick<OpenTask, 'task'>>,
+  { all }: Pick<Places, 'all'>,
+  longestTurnMs: number,
+): number => cancelGraceMs + 2 * all * Math.max(longestTurnMs, ...[...opened].map(({ task }) => rowMsOf(task)));
+/** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
+export const briefBytes = 256 * 2 ** 10;
+export const briefMs = 100;
+/**
+ * Max bytes of the answer of a brief batch. A busy service takes about 200 KB of it in a turn of its event loop, and the task keeps its place
+ * until then.
+ */
+const briefAnswerBytes = 400_000;
+/** Whether the answer of a task is so long that the task takes a place for large ones. */
+export const hasLongAnswer = (summary: Pick<TaskSummary, 'answerBytes'> | undefined): boolean =>
+  summary !== undefined && summary.answerBytes > briefAnswerBytes;
+
+/** A task that a process has returned with the counted bytes of its answer is opened again, with the estimated ones. */
+export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | undefined): TaskSummary => ({
+  ...summary,
+  answerBytes: Math.max(summary.answerBytes, before?.answerBytes ?? 0),
+});
+
+export const isBrief = ({ bytes, expectedMs, isUncertain, summary }: LaneTask): boolean =>
+  !isUncertain &&
+  bytes <= briefBytes &&
+  !hasLongAnswer(summary) &&
+  Math.max(expectedMs, summary?.totalMs ?? 0) <= briefMs;
+
+/** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */
+export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;
+
+/** Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait. */
+export type Places = {
+  readonly all: number;
+  /** For tasks that are not brief. The other places are for brief tasks, so that these do not wait until a large one ends. */
+  readonly large: number;
+  /** For chunks of jobs that are not brief: they can take minutes, and a client who waits for a batch must not wait for their end. */
+  readonly jobs: number;
+};
+
+/** Whether the task is a chunk of a job that is not brief. */
+export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !isBrief(task);
+
+/** Columns of Arrow are used where they are, and the memory of their texts has a max, so a stream takes less memory than JSON of its size. */
+const shareOfArrow = 0.25;
+
+/** The bytes that count for the memory of a body in a pricing process: those of a JSON text, and a quarter of those of an Arrow stream. */
+export const parsedBytesOf = (input: string, bytes: number): number => {
+  if (input === 'json') return bytes;
+  return input === 'arrow' ? bytes * shareOfArrow : 0;
+};
+
+/**
+ * Max `parsedBytes` of the tasks that a process has at the same time, without small ones. A parsed text takes up to ten times its bytes. A larger
+ * one is alone.
+ */
+const maxParsedBytes = 12 * 2 ** 20;
+const isSmallText = ({ parsedBytes }: LaneTask): boolean => parsedBytes <= briefBytes;
+
+const hasRoom = (task: LaneTask, opened: readonly OpenTask[]): boolean => {
+  const others = opened.reduce((sum, each) => sum + (isSmallText(each.task) ? 0 : each.task.parsedBytes), 0);
+  return isSmallText(task) || others === 0 || others + task.parsedBytes <= maxParsedBytes;
+};
+
+/** Whether a process with these open tasks may get the task too. */
+export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places): boolean =>
+  (isBrief(task) || opened.filter(isLarge).length < places.large) &&
+  (!isLargeJob(task) || opened.filter((each) => each.task.kind === 'job' && isLarge(each)).length < places.jobs) &&
+  opened.every((each) => each.task.caller !== task.caller) &&
+  // One network can have many callers, and must not have all places.
+  (task.network === undefined || opened.filter((each) => each.task.network === task.network).length < places.all / 2);
+
+/**
+ * Takes the next task of the queue that a process with these open tasks may get. When the first large text has no room, no other large
+ * one comes before it, because it could wait for ever.
+ */
+export const takeNext = (
+  queue: Pick<FairQueue<LaneTask>, 'first' | 'take'>,
+  opened: readonly OpenTask[],
+  places: Places,
+): LaneTask | undefined => {
+  const mayTake = (task: LaneTask): boolean => fits(task, opened, places);
+  const largeText = queue.first((task) => !isSmallText(task) && mayTake(task));
+  const isFull = largeText !== undefined && !hasRoom(largeText, opened);
+  return queue.take((task) => mayTake(task) && !(isFull && !isSmallText(task)));
+};

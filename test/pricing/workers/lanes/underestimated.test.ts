@@ -1,0 +1,46 @@
+import test, { type ExecutionContext } from 'ava';
+import type { WorkKind } from '#src/pricing/workers/fair-queue.ts';
+import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
+import { start } from '../start-pool.ts';
+
+const filename = new URL('slow-models-worker.ts', import.meta.url).href;
+const { volatility: _, ...withoutVolatility } = optionOfModel.baw;
+const search = { options: [{ ...withoutVolatility, price: 8 }], outputs: ['implied_volatility'] };
+const greeks = { options: [optionOfModel.baw], outputs: ['delta'] };
+const quick = { options: [optionOfModel.black_scholes] };
+
+const startLanes = (t: ExecutionContext) => {
+  const { workers, metrics, lines } = start(t, { filename, heapMegabytes: 256, shortWorkMs: 500 });
+  /** @returns the lane in which the task ended */
+  const laneOf = async (body: object, caller: string, kind: WorkKind = 'single') => {
+    const ended = (lane: string): number => metrics.value('volwatch_workers_task_duration_seconds', { lane });
+    const before = new Map(['short', 'medium', 'long'].map((lane) => [lane, ended(lane)]));
+    const bytes = Buffer.from(JSON.stringify(body));
+    const work = { caller, kind, maxMs: 30_000 } as const;
+    const { tally } = await workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, work);
+    t.is(tally.failures.size, 0);
+    return [...before].find(([lane, count]) => ended(lane) > count)?.[0];
+  };
+  const warnings = (): number => lines.filter(({ level }) => level === 'warn').length;
+  return { laneOf, warnings };
+};
+
+test.serial(
+  'a search that takes several times its estimate is repeated beside long work, and its caller remembered',
+  async (t) => {
+    const { laneOf, warnings } = startLanes(t);
+    t.is(await laneOf(search, 'a'), 'long');
+    t.is(warnings(), 1);
+    t.is(await laneOf(quick, 'a'), 'medium');
+    t.is(await laneOf(quick, 'a', 'batch'), 'short', 'work of another kind was not underestimated');
+    t.is(await laneOf(quick, 'b'), 'short');
+  },
+);
+
+test.serial('the caller of a row that ends after several times its estimate is remembered too', async (t) => {
+  const { laneOf, warnings } = startLanes(t);
+  t.is(await laneOf(greeks, 'a', 'batch'), 'short', 'nothing could interrupt it');
+  t.is(warnings(), 1);
+  t.is(await laneOf(quick, 'a', 'batch'), 'medium');
+  t.is(await laneOf(quick, 'b', 'batch'), 'short');
+});
