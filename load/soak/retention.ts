@@ -42,6 +42,11 @@ export const retentionsOf = (old: string): Readonly<Record<string, Retention>> =
       select gen_random_uuid(), ${digest}, '', 'soak', 'user', ${text}, '{}', now() - interval '402 days', now() - interval '401 days' ${three}`,
     expired: `least(revoked_at, expires_at) < now() - interval '400 days'`,
   },
+  audit_count: {
+    put: `insert into audit_count (owner_kind, owner_id, action_group, day, events, counted)
+      select 'user', ${text}, 'changes', current_date - 40, 1, 1 ${three}`,
+    expired: 'day < current_date - 31',
+  },
   audit_refusal_window: {
     put: `insert into audit_refusal_window (stream, started_at, recorded, omitted)
       select ${text}, date_trunc('hour', now()) - interval '1 hour', 1, 0 ${three}`,

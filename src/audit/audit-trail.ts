@@ -14,6 +14,7 @@ import type { AssertMayCreate } from './creation-quota.ts';
 import type { EndingLimit } from './ending-limit.ts';
 import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
+import { applyChanges, type CountChange } from './owner-counts.ts';
 import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
 
 // SQL: the hash chain takes its next number under the lock of the stream in one step.
@@ -61,6 +62,9 @@ const currentTraceId = (): string | null => {
   return span && isSpanContextValid(span) ? span.traceId : (currentRequest()?.traceId ?? null);
 };
 
+/** Events of a transaction that wait for its commit, and how they change the counts of owners. */
+type Pending = { readonly events: EventContent[]; readonly changes: CountChange[] };
+
 const byStream = (left: Pick<EventContent, 'stream'>, right: Pick<EventContent, 'stream'>): number =>
   left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : 0;
 
@@ -74,7 +78,7 @@ const tracedStream = (stream: AuditStream): string =>
 /** The audit trail in PostgreSQL, in the tables of migration `0002-audit-trail`. The port documents the guarantees. */
 export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
   const { clock, metrics, ids, refusals, assertMayCreate, limitEndings } = deps;
-  const pendingEvents = new WeakMap<Transaction, EventContent[]>();
+  const pendingEvents = new WeakMap<Transaction, Pending>();
 
   const write = async (query: Query, event: EventContent): Promise<void> => {
     const { id, stream, action, outcome, actor, target, reason, request_id, trace_id, occurred_at, data } = event;
@@ -125,6 +129,20 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
     metrics.count('volwatch_audit_refusals_omitted_total', {});
   };
 
+  const pendingOf = (transaction: Transaction): Pending => {
+    const known = pendingEvents.get(transaction);
+    if (known) return known;
+    const pending: Pending = { events: [], changes: [] };
+    pendingEvents.set(transaction, pending);
+    transaction.beforeCommit(async () => {
+      // Every transaction locks counts and heads in the same order, so there are no deadlocks. The sort is stable, so the
+      // events of one stream keep their order.
+      await applyChanges(transaction.query, pending.changes);
+      for (const each of pending.events.sort(byStream)) await writeWithinLimit(transaction.query, each);
+    });
+    return pending;
+  };
+
   return {
     countRefusals: async ({ query }) => {
       const ended = [...((await refusals?.takeEnded(query)) ?? [])].sort(byStream);
@@ -134,24 +152,12 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
 
     record: async (transaction, event) => {
       const wanted = contentFor(event);
-      await assertMayCreate?.(transaction.query, wanted);
+      const created = await assertMayCreate?.(transaction.query, wanted);
       const ending = await limitEndings?.(transaction.query, wanted);
-      if (ending === 'omit') return metrics.count('volwatch_audit_endings_omitted_total', {});
-      const content = ending === 'last' ? { ...wanted, data: { ...wanted.data, last_of_day: true } } : wanted;
-      let events = pendingEvents.get(transaction);
-      if (!events) {
-        const pending: EventContent[] = [];
-        events = pending;
-        pendingEvents.set(transaction, pending);
-        transaction.beforeCommit(async () => {
-          // Every transaction locks the heads in the same order, so there are no deadlocks. The sort is stable, so the
-          // events of one stream keep their order.
-          for (const each of pending.sort(byStream)) {
-            await writeWithinLimit(transaction.query, each);
-          }
-        });
-      }
-      events.push(content);
+      if (ending?.record === false) return metrics.count('volwatch_audit_endings_omitted_total', {});
+      const { events, changes } = pendingOf(transaction);
+      events.push(ending?.data ? { ...wanted, data: { ...wanted.data, ...ending.data } } : wanted);
+      for (const change of [created, ending?.change]) if (change) changes.push(change);
       trace
         .getActiveSpan()
         ?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': tracedStream(event.stream) });

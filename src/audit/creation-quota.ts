@@ -1,36 +1,39 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { assertWithinQuota, type QuotaUse } from '#src/kernel/lists/storage-quota.ts';
 import {
-  auditActionsOf,
   auditGrowth,
   auditQuotaGroups,
   type AuditAction,
   type AuditQuotaGroup,
 } from '#src/kernel/catalogue/audit-actions.ts';
-import type { ActingSubjects } from '#src/kernel/ports/audit.ts';
+import type { OwnerOfActor } from '#src/kernel/ports/audit.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import type { EventContent } from './event-content.ts';
-import { eventsOfDay, isUncounted } from './events-of-day.ts';
+import { changeFor, readMade, type CountChange, type Made } from './owner-counts.ts';
 
 export type CreationQuotaDeps = {
   readonly abuse: AbuseReport;
-  readonly actingSubjects: ActingSubjects;
+  readonly ownerOfActor: OwnerOfActor;
   /** Of each group except refreshes. */
   readonly maxPerDay: number;
   readonly maxRefreshesPerDay: number;
 };
 
 /**
- * Refuses an action when its owner, with all its API keys, has caused the max number of events of its group in the last 24 hours. Events are never
- * deleted, so without this quota an owner who creates and removes objects fills the disk. A change of the password begins some of the counts anew. Ends of credentials and the removal of
- * scopes are not limited, because they must always be possible. Their number is bounded by the creations: one end, and one
- * removal for each scope. Groups are counted apart, because changes must not use up the sign-ins of their owner.
+ * Refuses an action when its owner, with all its API keys, has caused the max number of events of its group in the day (UTC) or in 30 days. Events are
+ * never deleted, so without these quotas an owner who creates and removes objects fills the disk. A change of the password begins some of the counts anew.
+ * Ends of credentials and the removal of scopes are not limited, because they must always be possible. Their number is bounded by the creations: one end, and
+ * one removal for each scope. Groups are counted apart, because changes must not use up the sign-ins of their owner.
  * Transactions in progress do not see each other, so their number can be exceeded by as many.
+ * @returns how the event changes the counts
  * @throws AppError `quota_exceeded`
  */
-export type AssertMayCreate = (query: Query, event: EventContent) => Promise<void>;
+export type AssertMayCreate = (query: Query, event: EventContent) => Promise<CountChange | undefined>;
 
-type Group = Pick<QuotaUse, 'unit' | 'remedy'>;
+type Group = Pick<QuotaUse, 'unit' | 'remedy'> & {
+  /** Only for owners to whom an administrator has given a scope, so that 30 days need no limit. */
+  readonly isPrivileged?: true;
+};
 
 const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
   // Objects that their owner can make and end again without end.
@@ -62,12 +65,14 @@ const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
     remedy: 'Try again tomorrow, or reset the password by e-mail.',
   },
   universe_changes: {
+    isPrivileged: true,
     unit: 'changes',
     remedy: 'Change a universe only when its definition differs, or try again tomorrow.',
   },
   // Not the end of credentials: an administrator can always disable a user.
-  administration: { unit: 'changes', remedy: 'Try again tomorrow.' },
+  administration: { isPrivileged: true, unit: 'changes', remedy: 'Try again tomorrow.' },
   refreshes: {
+    isPrivileged: true,
     unit: 'refreshes and uploads',
     remedy: 'Give the universe a schedule, send more rows with one file, or try again tomorrow.',
   },
@@ -76,42 +81,54 @@ const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
 const groupOf = (action: AuditAction): AuditQuotaGroup | undefined =>
   auditQuotaGroups.find((group) => group === auditGrowth[action]);
 
-const changesOfPassword = ['user.password_changed', 'user.password_reset'] as const;
-
-/** After the last one of these events the count begins anew, because they end the sign-ins of a thief. Sign-ins need the password, which a thief of it can change. */
-const begunAnewBy: Readonly<Partial<Record<AuditQuotaGroup, readonly AuditAction[]>>> = {
-  creations: changesOfPassword,
-  protections: changesOfPassword,
-  sign_ins: ['user.password_reset'],
+/**
+ * The groups whose counts these events begin anew, because they end the sign-ins of a thief. Sign-ins need the password, which a thief of it can change.
+ */
+const begunAnewBy: Readonly<Partial<Record<AuditAction, readonly AuditQuotaGroup[]>>> = {
+  'user.password_changed': ['creations', 'protections'],
+  'user.password_reset': ['creations', 'protections', 'sign_ins'],
 };
 
-/** Max events of a day, as a multiple of those without a new beginning. A user can change the password often. */
-const maxBeginnings = 10;
+/** Max events as a multiple of the max of a day. A user can change the password often, and a thief must leave places of the 30 days. */
+const factors = { dayWithBeginnings: 10, days: 10, daysWithBeginnings: 20 };
+
+/**
+ * Scopes can be removed from a key at any time, so these events do not count. The new key of a rotation has `api_key.rotated` beside it, which
+ * counts.
+ */
+const isUncounted = ({ action, data }: Pick<EventContent, 'action' | 'data'>): boolean =>
+  (action === 'api_key.changed' && data['scopes_removed'] === true) ||
+  (action === 'api_key.created' && data['replaces'] !== undefined);
 
 export const createCreationQuota = (deps: CreationQuotaDeps): AssertMayCreate => {
-  const { abuse, actingSubjects, maxPerDay, maxRefreshesPerDay } = deps;
-  return async (query, event) => {
-    const { action, actor, occurred_at: occurredAt } = event;
-    const group = groupOf(action);
-    if (actor.subject === null || !group || isUncounted(event)) return;
-    const now = new Date(occurredAt);
-    const acting = await actingSubjects(query, actor, now);
-    if (!acting) return;
-    const { unit, remedy } = groups[group];
+  const { abuse, ownerOfActor, maxPerDay, maxRefreshesPerDay } = deps;
+
+  const assertMade = (group: AuditQuotaGroup, made: Made): void => {
+    const { unit, remedy, isPrivileged } = groups[group];
     const max = group === 'refreshes' ? maxRefreshesPerDay : maxPerDay;
-    const day = { acting, actions: auditActionsOf(group), now };
-    const since = begunAnewBy[group];
-    let made = await eventsOfDay(query, { ...day, max });
-    if (made >= max && since) {
-      const all = await eventsOfDay(query, { ...day, max: max * maxBeginnings });
-      if (all < max * maxBeginnings) made = await eventsOfDay(query, { ...day, max, since });
-    }
+    const isDayFull = made.events_of_day >= max * factors.dayWithBeginnings;
+    const ofDay = isDayFull ? made.events_of_day : made.counted_of_day;
+    assertWithinQuota(abuse, { quota: `${group}_in_a_day`, wanted: ofDay + 1, max, unit, remedy });
+    if (isPrivileged) return;
+    const maxOfDays = max * factors.days;
+    const areDaysFull = made.events_of_30_days >= max * factors.daysWithBeginnings;
+    const ofDays = areDaysFull ? made.events_of_30_days : made.counted_of_30_days;
     assertWithinQuota(abuse, {
-      quota: `${group}_in_a_day`,
-      wanted: made + 1,
-      max,
+      quota: `${group}_in_30_days`,
+      wanted: ofDays + 1,
+      max: maxOfDays,
       unit,
-      remedy,
+      remedy: 'Each event leaves the count after 30 days; use what exists until then.',
     });
+  };
+
+  return async (query, event) => {
+    const group = isUncounted(event) ? undefined : groupOf(event.action);
+    const beginAnew = begunAnewBy[event.action] ?? [];
+    if (!group && beginAnew.length === 0) return undefined;
+    const change = await changeFor(ownerOfActor, query, event);
+    if (!change) return undefined;
+    if (group) assertMade(group, await readMade(query, change, group));
+    return { ...change, add: group, beginAnew };
   };
 };

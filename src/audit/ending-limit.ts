@@ -1,30 +1,42 @@
-import { auditActionsOf, auditGrowth } from '#src/kernel/catalogue/audit-actions.ts';
-import type { ActingSubjects } from '#src/kernel/ports/audit.ts';
+import { auditGrowth } from '#src/kernel/catalogue/audit-actions.ts';
+import type { OwnerOfActor } from '#src/kernel/ports/audit.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
-import { eventsOfDay } from './events-of-day.ts';
 import type { EventContent } from './event-content.ts';
+import { changeFor, readMade, type CountChange } from './owner-counts.ts';
 
-export type EndingLimitDeps = { readonly actingSubjects: ActingSubjects; readonly maxPerDay: number };
+export type EndingLimitDeps = { readonly ownerOfActor: OwnerOfActor; readonly maxPerDay: number };
+
+/**
+ * `last_of_day` and `last_of_30_days`: the event reaches the max, so it must say that further ones are left out.
+ */
+type EndingVerdict = {
+  readonly record: boolean;
+  readonly data?: { readonly last_of_day: true } | { readonly last_of_30_days: true };
+  readonly change?: CountChange;
+};
 
 /**
  * An end of credentials is never refused, and events are kept for good. So an owner, with all its API keys, can have the max number of
- * recorded ends of its own credentials in 24 hours.
- * @returns `last`: the event reaches the max, so it must say that further ones are left out
+ * recorded ends of its own credentials in a day (UTC), and ten times as many in 30 days.
  */
-export type EndingLimit = (query: Query, event: EventContent) => Promise<'record' | 'last' | 'omit'>;
+export type EndingLimit = (query: Query, event: EventContent) => Promise<EndingVerdict>;
 
-const endings = auditActionsOf('ending');
+const daysFactor = 10;
 
 export const createEndingLimit =
-  ({ actingSubjects, maxPerDay }: EndingLimitDeps): EndingLimit =>
-  async (query, { action, actor, stream, occurred_at: occurredAt }) => {
-    if (auditGrowth[action] !== 'ending' || actor.subject === null) return 'record';
-    // Otherwise somebody else ended them, such as an administrator.
-    if (stream.slice(stream.indexOf(':') + 1) !== actor.subject) return 'record';
-    const now = new Date(occurredAt);
-    const acting = await actingSubjects(query, actor, now);
-    if (!acting) return 'record';
-    const made = await eventsOfDay(query, { acting, actions: endings, now, max: maxPerDay });
-    if (made >= maxPerDay) return 'omit';
-    return made + 1 === maxPerDay ? 'last' : 'record';
+  ({ ownerOfActor, maxPerDay }: EndingLimitDeps): EndingLimit =>
+  async (query, event) => {
+    const { action, actor, stream } = event;
+    // If the stream is of another subject, somebody else ended them, such as an administrator.
+    if (auditGrowth[action] !== 'ending' || stream.slice(stream.indexOf(':') + 1) !== actor.subject)
+      return { record: true };
+    const found = await changeFor(ownerOfActor, query, event);
+    if (!found) return { record: true };
+    const made = await readMade(query, found, 'ending');
+    const leftOfDay = maxPerDay - made.events_of_day;
+    const leftOf30Days = maxPerDay * daysFactor - made.events_of_30_days;
+    if (leftOfDay <= 0 || leftOf30Days <= 0) return { record: false };
+    const change = { ...found, add: 'ending', beginAnew: [] } as const;
+    if (leftOf30Days === 1) return { record: true, change, data: { last_of_30_days: true } };
+    return { record: true, change, ...(leftOfDay === 1 && { data: { last_of_day: true } }) };
   };

@@ -1,4 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import type { Owner } from '#src/kernel/ports/owners.ts';
+import type { CountedGroup } from './owner-counts.ts';
 import type { AuditAction, AuditActor, AuditOutcome, Json } from '#src/kernel/ports/audit.ts';
 
 /** The head of each chain: its length and its last hash. A trigger allows only updates by one event. */
@@ -59,4 +61,19 @@ const AuditRefusalWindowEntity = defineEntity({
   indexes: [{ properties: ['startedAt', 'recorded'], name: 'audit_refusal_window_recorded_index' }],
 });
 
-export const auditEntities = [AuditStreamEntity, AuditEventEntity, AuditRefusalWindowEntity];
+/** Events of an owner in a group of actions and a day (UTC). `counted` leaves out those before a change of the password. */
+const AuditCountEntity = defineEntity({
+  name: 'AuditCount',
+  tableName: 'audit_count',
+  properties: {
+    ownerKind: p.text().$type<Owner['kind']>().primary(),
+    ownerId: p.text().primary(),
+    actionGroup: p.text().$type<CountedGroup>().primary(),
+    day: p.date().primary(),
+    events: p.integer(),
+    counted: p.integer(),
+  },
+  indexes: [{ properties: ['day'], name: 'audit_count_day_index' }],
+});
+
+export const auditEntities = [AuditStreamEntity, AuditEventEntity, AuditRefusalWindowEntity, AuditCountEntity];

@@ -2,7 +2,7 @@ export { createAuth, type Auth } from './auth.ts';
 export { createClientAdmin, type ClientAdmin, type ClientAdminDeps } from './clients/client-admin.ts';
 export { derivedSecret } from './keys/derived-secret.ts';
 export { loadKeyRing, type KeyRing } from './keys/key-ring.ts';
-export { actingSubjects } from './owners/acting-subjects.ts';
+export { ownerOfActor } from './owners/owner-of-actor.ts';
 export { createCredentialAdmin, type CredentialAdmin } from './owners/credential-admin.ts';
 export { createEndedKeys } from './owners/ended-keys.ts';
 export { createMayAct, type MayAct } from './owners/may-act.ts';

@@ -64,12 +64,12 @@ export const storageSections = {
     CREATIONS_PER_OWNER_PER_DAY: variable(
       integer(1, 1_000_000),
       '1000',
-      'Max API keys, webhooks and calendar connections of one user or client, with all its API keys, in 24 hours, together; counted apart, also the max rotations with second factors and changes of the address, sign-ins, changes of profile, settings, presets and names of keys with tests of webhooks, of the password, of universes, and of the rights of users, and the max recorded ends of own tokens',
+      'Max API keys, webhooks and calendar connections of one user or client, with all its API keys, in a day (UTC), together, and ten times as many in 30 days; counted apart, also the max rotations with second factors and changes of the address, sign-ins, changes of profile, settings, presets and names of keys with tests of webhooks, of the password, of universes, and of the rights of users, and the max recorded ends of own tokens',
     ),
     REFRESHES_PER_OWNER_PER_DAY: variable(
       integer(1, 10_000_000),
       '10000',
-      'Max refreshes and uploads that one user or client starts in 24 hours, with all its API keys. Each leaves audit events for good. Those of schedules do not count',
+      'Max refreshes and uploads that one user or client starts in a day (UTC), with all its API keys. Each leaves audit events for good. Those of schedules do not count',
     ),
     AUDIT_REFUSALS_PER_HOUR: variable(
       integer(1, 1_000_000),

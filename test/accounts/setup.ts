@@ -5,7 +5,7 @@ import { createAccountsRoutes } from '#src/accounts/account-routes.ts';
 import { auditEntities } from '#src/audit/entities.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota } from '#src/audit/creation-quota.ts';
-import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
+import { ownerOfActor } from '#src/auth/owners/owner-of-actor.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { createDatabase } from '#src/database/database.ts';
@@ -53,7 +53,7 @@ export const start = async (t: ExecutionContext, maxChangesPerDay = 1_000) => {
     ids: uuidv7,
     assertMayCreate: createCreationQuota({
       abuse: noAbuseReport,
-      actingSubjects,
+      ownerOfActor,
       maxPerDay: maxChangesPerDay,
       maxRefreshesPerDay: maxChangesPerDay,
     }),

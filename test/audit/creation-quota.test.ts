@@ -1,47 +1,8 @@
-import test, { type ExecutionContext } from 'ava';
-import { createAuditTrail } from '#src/audit/audit-trail.ts';
-import { createCreationQuota } from '#src/audit/creation-quota.ts';
-import { createEndingLimit } from '#src/audit/ending-limit.ts';
-import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
-import type { AuditAction, AuditActor, AuditEvent } from '#src/kernel/ports/audit.ts';
+import test from 'ava';
+import type { AuditActor, AuditEvent } from '#src/kernel/ports/audit.ts';
 import { auditActionsOf, auditQuotaGroups } from '#src/kernel/catalogue/audit-actions.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { setup } from './setup.ts';
-
-const dayMs = 86_400_000;
-const ada = { kind: 'user', subject: 'ada' } as const;
-
-const limited = async (t: ExecutionContext, maxPerDay: number, maxRefreshesPerDay = maxPerDay) => {
-  const made = await setup(t);
-  const reported: string[] = [];
-  let now = Date.now();
-  const audit = createAuditTrail({
-    clock: { now: () => new Date(now), monotonic: () => now },
-    metrics: made.metrics,
-    ids: uuidv7,
-    assertMayCreate: createCreationQuota({
-      abuse: { refused: (kind) => void reported.push(kind) },
-      actingSubjects,
-      maxPerDay,
-      maxRefreshesPerDay,
-    }),
-    limitEndings: createEndingLimit({ actingSubjects, maxPerDay }),
-  });
-  let number = 0;
-  const record = (action: AuditAction, actor: AuditActor = ada, data: AuditEvent['data'] = {}) =>
-    made.database.unitOfWork.run({ operation: 'auth.api_key' }, (transaction) => {
-      number += 1;
-      return audit.record(transaction, {
-        stream: `api_key:${number}`,
-        action,
-        outcome: 'success',
-        actor,
-        target: `${number}`,
-        data,
-      } as AuditEvent);
-    });
-  return { ...made, audit, record, reported, advance: (ms: number) => (now += ms) };
-};
+import { ada, dayMs, limited } from './limited.ts';
 
 test('creating and ending keys again and again ends at the limit of the day, for every kind of creation', async (t) => {
   const { record, reported, advance, admin } = await limited(t, 4);

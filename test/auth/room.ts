@@ -2,7 +2,7 @@ import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota } from '#src/audit/creation-quota.ts';
-import { actingSubjects } from '#src/auth/owners/acting-subjects.ts';
+import { ownerOfActor } from '#src/auth/owners/owner-of-actor.ts';
 import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusal-limit.ts';
 import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
 import type { AuthSettings } from '#src/auth/auth-settings.ts';
@@ -112,7 +112,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
       ? undefined
       : createCreationQuota({
           abuse: noAbuseReport,
-          actingSubjects,
+          ownerOfActor,
           maxPerDay: creationsPerDay,
           maxRefreshesPerDay: creationsPerDay,
         });

@@ -42,6 +42,7 @@ const rows: Readonly<Record<string, string>> = {
   api_key: `insert into api_key (id, key_hash, prefix, name, owner_kind, owner_id, scopes, created_at)
     values ('${user}', 'secret', 'vwk_', 'canary key', 'user', '${user}', '{}', now())`,
   owner_end: `insert into owner_end values ('user', '${user}', 'tokens_ended', now())`,
+  audit_count: `insert into audit_count values ('user', '${user}', 'changes', current_date, 1, 1)`,
   audit_refusal_window: `insert into audit_refusal_window values ('user:${user}', now(), 1, 0)`,
   calendar_connection: `insert into calendar_connection (id, owner_kind, owner_id, status, account, scopes, refresh_token,
       access_token, access_expires_at, connected_at)

@@ -43,10 +43,16 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     tests: ['test/auth/api-keys.test.ts', 'test/audit/creation-quota.test.ts', 'test/auth/owners/expired-keys.test.ts'],
   },
   asset: { grows: 'a refresh', bound: 'symbols of the universes', removed: 'when no universe contains it any longer' },
+  audit_count: {
+    grows: 'the first action of a group in a day of an owner',
+    bound: 'ten rows per owner and day',
+    removed: 'RETENTION_SCHEDULE, after 31 days',
+    tests: ['test/audit/creation-quota.test.ts', 'test/audit/counts.test.ts'],
+  },
   audit_event: {
     grows: 'a change, a sign-in, a refusal',
     bound:
-      'refusals of each cause: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together, five times as many with the first three of each user and client; new credentials, rotations, sign-ins (each ten times as many with changes of the password), webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of own tokens: CREATIONS_PER_OWNER_PER_DAY; src/kernel/catalogue/audit-actions.ts has each action',
+      'refusals of each cause: AUDIT_REFUSALS_PER_HOUR for a stream, AUDIT_REFUSALS_OF_ALL_PER_HOUR for all streams together, five times as many with the first three of each user and client; new credentials, rotations, sign-ins (each ten times as many with changes of the password), webhooks, calendars, exports, and apart from them changes of profile, settings and presets, changes of the password, changes of universes, and changes of the rights of users: CREATIONS_PER_OWNER_PER_DAY, and in 30 days ten times as many for those that need no scope of an administrator; refreshes and uploads: REFRESHES_PER_OWNER_PER_DAY; requests for a reset of a password: as mail_message, those without a message, and first steps of a sign-in with a second factor, as refusals; ends of own tokens: CREATIONS_PER_OWNER_PER_DAY; src/kernel/catalogue/audit-actions.ts has each action',
     removed: 'never: the trail is append-only',
     tests: [
       'test/audit/refusal-limit.test.ts',

@@ -8,7 +8,7 @@ import {
   createOperatorActions,
   createRefusalLimit,
 } from '../../audit/index.ts';
-import { actingSubjects } from '../../auth/index.ts';
+import { ownerOfActor } from '../../auth/index.ts';
 import type { Database } from '../../database/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { codeOf } from '../../kernel/catalogue/errors.ts';
@@ -41,11 +41,11 @@ export const composeAudit = (base: Base, database: Database, cursors: Cursors): 
     refusals,
     assertMayCreate: createCreationQuota({
       abuse,
-      actingSubjects,
+      ownerOfActor,
       maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY,
       maxRefreshesPerDay: config.REFRESHES_PER_OWNER_PER_DAY,
     }),
-    limitEndings: createEndingLimit({ actingSubjects, maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY }),
+    limitEndings: createEndingLimit({ ownerOfActor, maxPerDay: config.CREATIONS_PER_OWNER_PER_DAY }),
   });
 
   const recordFault: FaultChangeListener = (point, fault) =>

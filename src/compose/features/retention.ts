@@ -1,3 +1,4 @@
+import { removeOldCounts } from '../../audit/index.ts';
 import { createEndedKeys } from '../../auth/index.ts';
 import { removeOldCalendarRows } from '../../calendar/index.ts';
 import type { Database } from '../../database/index.ts';
@@ -43,6 +44,7 @@ export const composeRetention = (
       deliveries_of_deleted_webhooks: each(removeDeliveriesOfDeletedWebhooks),
       calendar_rows: each(removeOldCalendarRows),
       mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
+      audit_counts: each(removeOldCounts),
       job_turns: each(removeOldTurns),
       pricing_writes: each(removeOldWrites),
       fetched_series: each(removeOldFetchedSeries),

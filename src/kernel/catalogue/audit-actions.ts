@@ -1,4 +1,4 @@
-/** Actions whose events of one actor are counted together. The number in 24 hours has a max, and more are refused. */
+/** Actions whose events of one actor are counted together. The number in a day (UTC) and in 30 days has a max, and more are refused. */
 export const auditQuotaGroups = [
   'creations',
   'protections',
@@ -17,7 +17,7 @@ export type AuditQuotaGroup = (typeof auditQuotaGroups)[number];
  *
  * - `following`: each event follows one that is counted, or comes once for an object, or comes from the service itself.
  * - `ending`: an end of credentials. It must always be possible, so it is never refused. Those of one actor and its own
- *   credentials are recorded up to a max in 24 hours. An administrator who ends those of others is trusted.
+ *   credentials are recorded up to a max in a day and in 30 days. An administrator who ends those of others is trusted.
  * - `refusal`: the limit of refusals (AUDIT_REFUSALS_PER_HOUR). Its outcome is always `refused`.
  * - `operator`: only the command line and the admin port cause it.
  * - `limited`: registrations by network and day, messages by recipient, account and network.

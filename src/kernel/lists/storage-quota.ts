@@ -23,7 +23,8 @@ type StorageQuota =
   | 'calendar_event_bytes'
   | 'calendar_event_bytes_of_all_owners'
   | 'mail_messages'
-  | `${AuditQuotaGroup}_in_a_day`;
+  | `${AuditQuotaGroup}_in_a_day`
+  | `${AuditQuotaGroup}_in_30_days`;
 
 export type QuotaUse = {
   readonly quota: StorageQuota;

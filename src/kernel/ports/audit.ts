@@ -3,6 +3,7 @@ import type { DoneAction, RefusalAction } from '../catalogue/audit-actions.ts';
 
 export { auditActions, type AuditAction, type DoneAction, type RefusalAction } from '../catalogue/audit-actions.ts';
 import type { Principal } from '../requests/principal.ts';
+import type { Owner } from './owners.ts';
 import type { Query, Transaction } from './unit-of-work.ts';
 
 /** The kind of object that a stream describes: the part of its name before the colon. */
@@ -44,15 +45,10 @@ export type AuditActor = {
 };
 
 /**
- * Reads the actors whose actions count against the owner of `actor`: the user or client, and all its API keys that could act in the
- * last day. So several keys do not multiply a quota.
+ * Returns the user or client whose quotas the actions of `actor` count against. So several keys do not multiply a quota.
  * @returns undefined for an actor without an owner
  */
-export type ActingSubjects = (
-  query: Query,
-  actor: AuditActor,
-  now: Date,
-) => Promise<{ readonly kinds: readonly AuditActor['kind'][]; readonly subjects: readonly string[] } | undefined>;
+export type OwnerOfActor = (query: Query, actor: AuditActor) => Promise<Owner | undefined>;
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
@@ -86,7 +82,7 @@ export type AuditTrail = {
    * appended right before the commit, because then the lock of the stream is held only for one statement. Request id,
    * trace id and time are added here. A max number of refusals per stream and hour is recorded; the others are counted
    * in one event.
-   * @throws AppError `quota_exceeded` when the actor has created the max number of objects in the last day
+   * @throws AppError `quota_exceeded` when the actor has created the max number of objects in the day or in 30 days
    */
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
   /**

@@ -178,6 +178,14 @@ export const credentialTables: PersonalTables = {
     removal: 'kept',
     remains: 'events name a user by id only',
   },
+  audit_count: {
+    holds: 'the numbers of audit events of 30 days',
+    where: isOwned,
+    exported: ['action_group', 'day', 'events', 'counted'],
+    omitted: [theOwner],
+    removal: 'kept',
+    remains: 'it is removed after 31 days, and names the user by id only',
+  },
   audit_refusal_window: {
     holds: 'the number of refusals in the current hour',
     where: "t.stream in ('user:' || $1, 'user:' || $1 || '#credential', 'user:' || $1 || '#key')",
