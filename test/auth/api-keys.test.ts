@@ -90,6 +90,15 @@ test('the ended keys of one account together leave the refusals of one stream, a
   const other = await endedKey(desk);
   for (let use = 0; use < 5; use += 1) t.is((await room.me(other)).status, 401);
   t.is(await recorded(), 4 + 3, 'the first three of another owner, although the hour is exhausted');
+  room.advance(3_600);
+  await room.auth.cleanUp();
+  t.deepEqual(
+    await room.stored.query(
+      `select data->'omitted' as omitted from audit_event where action = 'refusals.counted' order by stream`,
+    ),
+    [{ omitted: 2 }, { omitted: 20 }],
+    'a client, then a user',
+  );
 });
 
 const wrong: [string, string][] = [
