@@ -2,7 +2,7 @@ import { createGzip, createZstdCompress } from 'node:zlib';
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import test from 'ava';
-import { header, setupUploads, two } from './setup.ts';
+import { header, setupUploads, two } from '../setup.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 
 /** Much more than an upload may read before it sees that the file is of no use. */

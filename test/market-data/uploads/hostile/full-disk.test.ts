@@ -1,5 +1,5 @@
 import test from 'ava';
-import { header, setupUploads } from './setup.ts';
+import { header, setupUploads } from '../setup.ts';
 
 /** What the server says when it cannot extend a file. */
 const diskFull = `create function disk_full() returns trigger language plpgsql as $$
