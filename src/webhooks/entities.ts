@@ -52,6 +52,7 @@ export const WebhookDeliveryEntity = defineEntity({
   indexes: [
     { name: 'webhook_delivery_event_index', properties: ['event'] },
     { name: 'webhook_delivery_state_index', properties: ['webhook', 'state'] },
+    { name: 'webhook_delivery_waiting_index', properties: ['createdAt'], where: "state = 'waiting'" },
   ],
   properties: {
     // Without a foreign key, because each new delivery would lock its webhook, and the end of an owner would wait for the lock.

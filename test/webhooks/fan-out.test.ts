@@ -165,6 +165,21 @@ test.serial('an event whose job was given up is distributed while the service ru
   t.is(receiver.received.length, 1);
   t.like(
     room.lines.find(({ message }) => /enqueued again/.test(String(message))),
-    { events: 1 },
+    { events: 1, deliveries: 0 },
   );
+});
+
+test.serial('a delivery whose job has ended without an outcome is sent after a day', async (t) => {
+  const room = await startRoom(t);
+  const receiver = await startReceiver(t);
+  await registered(room, receiver.url);
+  await room.announce(refreshed);
+  await room.outbox.handleEvent(room.queued.shift()!.data, AbortSignal.timeout(10_000), { last: false });
+  t.is(room.queued.splice(0).length, 1);
+  await room.outbox.resume();
+  t.deepEqual(room.queued, [], 'it may be between two attempts');
+  await room.stored.query(`update webhook_delivery set created_at = now() - interval '25 hours'`);
+  await room.outbox.resume();
+  t.deepEqual(await room.work(), []);
+  t.is(receiver.received.length, 1);
 });

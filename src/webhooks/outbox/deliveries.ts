@@ -12,6 +12,12 @@ export type StoreDeliveries = (
   webhooks: readonly Subscriber[],
 ) => Promise<void>;
 
+export const jobOfDelivery = (eventId: string, { id, owner }: Subscriber) => ({
+  key: `${id}/${eventId}`,
+  group: owner,
+  data: { webhook_id: id, event_id: eventId },
+});
+
 /** SQL: the number of statements must not depend on the number of webhooks, because the transaction holds the turns of their owners. */
 export const createStoreDeliveries =
   ({ jobs, clock }: { readonly jobs: JobSetEnqueuer; readonly clock: Clock }): StoreDeliveries =>
@@ -23,12 +29,6 @@ export const createStoreDeliveries =
       [webhooks.map(({ id }) => id), eventId, clock.now()],
     );
     const isNew = new Set(stored.map(({ id }) => id));
-    const added = webhooks
-      .filter(({ id }) => isNew.has(id))
-      .map(({ id, owner }) => ({
-        key: `${id}/${eventId}`,
-        group: owner,
-        data: { webhook_id: id, event_id: eventId },
-      }));
+    const added = webhooks.filter(({ id }) => isNew.has(id)).map((webhook) => jobOfDelivery(eventId, webhook));
     await jobs.enqueueAll(transaction, 'webhook_delivery', added);
   };

@@ -4,7 +4,7 @@ import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobHandler, OpenableJobs } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { createStoreDeliveries, type Subscriber } from './deliveries.ts';
+import { createStoreDeliveries, jobOfDelivery, type Subscriber } from './deliveries.ts';
 import { WebhookEventEntity } from '../entities.ts';
 import { testEventType } from '../event-types.ts';
 import { createFanOut } from './fan-out.ts';
@@ -27,7 +27,10 @@ export type Outbox = {
   readonly test: (transaction: Transaction, webhook: Subscriber) => Promise<string>;
   /** The handler of the queue of events. A job without an event resumes. */
   readonly handleEvent: JobHandler;
-  /** Enqueues the events that were not distributed and have no job: they were stored before the queues were open, or their job was given up. */
+  /**
+   * Enqueues events that were not distributed, and deliveries that wait for longer than a day, if they have no job: they were stored before the queues were
+   * open, or their job was given up without an outcome.
+   */
   readonly resume: () => Promise<void>;
 };
 
@@ -38,7 +41,7 @@ type NewEvent = {
 
 export const createOutbox = (deps: OutboxDeps): Outbox => {
   const { unitOfWork, jobs, clock, ids, abuse, logger } = deps;
-  const waitingEvents = createEventReads(deps);
+  const reads = createEventReads(deps);
   const storeDeliveries = createStoreDeliveries({ jobs, clock });
 
   /** The body is serialised once, so that each attempt to each receiver sends the same bytes. */
@@ -52,12 +55,18 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
   const fanOut = createFanOut({ unitOfWork, storeDeliveries, abuse, logger });
 
   const resume = async (): Promise<void> => {
-    const pending = await waitingEvents();
-    if (pending.length === 0) return;
-    const events = await unitOfWork.run({ operation: 'webhook.fan_out' }, (transaction) =>
-      jobs.enqueueAll(transaction, 'webhook_event', pending.map(jobOf)),
-    );
-    if (events > 0) logger.warn({ events }, 'events that were not distributed are enqueued again');
+    const [waiting, old] = [await reads.waitingEvents(), await reads.oldDeliveries()];
+    if (waiting.length + old.length === 0) return;
+    const found = await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => ({
+      events: await jobs.enqueueAll(transaction, 'webhook_event', waiting.map(jobOf)),
+      deliveries: await jobs.enqueueAll(
+        transaction,
+        'webhook_delivery',
+        old.map((delivery) => jobOfDelivery(delivery.event_id, delivery)),
+      ),
+    }));
+    if (found.events + found.deliveries > 0)
+      logger.warn(found, 'events and deliveries without a job are enqueued again');
   };
 
   return {
