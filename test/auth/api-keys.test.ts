@@ -72,34 +72,6 @@ test('an owner has at most so many living keys, however they are asked for', asy
   t.is((await newKey(room, owner)).status, 201, 'the place of a deleted key is free');
 });
 
-test('the ended keys of one account together leave the refusals of one stream, and those of another account come beside them', async (t) => {
-  const room = await startRoom(t, { auditRefusals: { maxPerHour: 4, maxOfAllPerHour: 6 } });
-  const [owner, desk] = [await asAda(room), await asDesk(room)];
-  const endedKey = async (of: Record<string, string>) => {
-    const { id, header } = await newKey(room, of, { scopes: [] });
-    t.is((await remove(room, id, of)).status, 204);
-    return header;
-  };
-  const recorded = async () => (await auditActions(room)).filter((action) => action === 'api_key.refused').length;
-  for (let key = 0; key < 8; key += 1) {
-    const header = await endedKey(owner);
-    for (let use = 0; use < 3; use += 1) t.is((await room.me(header)).status, 401);
-  }
-  t.is(await recorded(), 4);
-  const other = await endedKey(desk);
-  for (let use = 0; use < 5; use += 1) t.is((await room.me(other)).status, 401);
-  t.is(await recorded(), 4 + 3, 'the first three of another owner, although the hour is exhausted');
-  room.advance(3_600);
-  await room.auth.cleanUp();
-  t.deepEqual(
-    await room.stored.query(
-      `select data->'omitted' as omitted from audit_event where action = 'refusals.counted' order by stream`,
-    ),
-    [{ omitted: 2 }, { omitted: 20 }],
-    'a client, then a user',
-  );
-});
-
 const wrong: [string, string][] = [
   ['an empty key', ''],
   ['rubbish', 'let me in'],
