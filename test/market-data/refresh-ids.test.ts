@@ -1,5 +1,7 @@
 import test from 'ava';
 import { bundledUniverses } from '#src/market-data/indexes/universes.ts';
+import { ensureAssets } from '#src/market-data/refresh/ensure/ensure-assets.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { scaledProvider, setup, type Setup } from './setup.ts';
 
 const tech5 = bundledUniverses.find(({ name }) => name === 'tech5')!;
@@ -57,4 +59,33 @@ test('at the end of the ids the free ones are used again', async (t) => {
   t.true(ids.every((id) => id === maxId || id > 8));
   t.false(ids.includes(10));
   t.like(await refreshes.run(run), { status: 'succeeded' });
+});
+
+test('of two transactions that share assets, the second waits for the end of the first', async (t) => {
+  const both = await setup(t);
+  const { database, admin } = both;
+  t.like(await both.refreshes.run(run), { status: 'succeeded' });
+  const shared = { ...tech5, name: 'shared', assets: tech5.assets.toReversed().slice(0, 2), indexes: [] };
+  const order: string[] = [];
+  const options = { operation: 'refresh.apply' } as const;
+  const waits = async (): Promise<boolean> =>
+    (
+      await admin.query(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+    ).length > 0;
+  const locked = Promise.withResolvers<void>();
+  const first = database.unitOfWork.run(options, async (transaction) => {
+    await ensureAssets(transaction, tech5);
+    locked.resolve();
+    await eventually(waits, 'the second transaction waits for a lock');
+    order.push('first');
+  });
+  await locked.promise;
+  const second = database.unitOfWork.run(options, async (transaction) => {
+    await ensureAssets(transaction, shared);
+    order.push('second');
+  });
+  await Promise.all([first, second]);
+  t.deepEqual(order, ['first', 'second']);
 });

@@ -23,9 +23,6 @@ const definedAssets =
   'select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as own (symbol, name, exchange, currency)';
 const definedIndexes = 'select * from unnest($1::text[], $2::text[], $3::text[]) as own (code, name, method)';
 
-// Rows are inserted and locked in the order of their names, because universes can share symbols and name them in different
-// orders: their transactions would wait for each other.
-
 const insertAssets = `insert into asset (symbol, name, exchange, currency)
   select * from (${definedAssets}) as own
   where not exists (select from asset where asset.symbol = own.symbol) order by symbol on conflict do nothing`;
@@ -34,26 +31,20 @@ const insertAssets = `insert into asset (symbol, name, exchange, currency)
  * Writes only what differs, because a universe can have 10,000 assets, which rarely change. A universe of the API does not change what a
  * universe of UNIVERSES_FILE says about an asset, because only an operator may.
  */
-const updateAssets = `update asset set name = changed.name, exchange = changed.exchange, currency = changed.currency
-  from (
-    select asset.id, own.name, own.exchange, own.currency from asset join (${definedAssets}) as own using (symbol)
-    where (asset.name, asset.exchange, asset.currency) is distinct from (own.name, own.exchange, own.currency)
-      and (exists (select 1 from universe where universe.name = $5 and origin = 'file') or not exists (
-        select 1 from universe_asset as other join universe on universe.name = other.universe
-        where other.symbol = asset.symbol and origin = 'file'))
-    order by symbol for no key update of asset
-  ) as changed where asset.id = changed.id`;
+const updateAssets = `update asset set name = own.name, exchange = own.exchange, currency = own.currency
+  from (${definedAssets}) as own where asset.symbol = own.symbol
+    and (asset.name, asset.exchange, asset.currency) is distinct from (own.name, own.exchange, own.currency)
+    and (exists (select 1 from universe where universe.name = $5 and origin = 'file') or not exists (
+      select 1 from universe_asset as other join universe on universe.name = other.universe
+      where other.symbol = asset.symbol and origin = 'file'))`;
 
 const insertIndexes = `insert into market_index (code, name, method, universe)
   select code, name, method, $4 from (${definedIndexes}) as own
   where not exists (select from market_index where market_index.code = own.code) order by code on conflict do nothing`;
 
-const updateIndexes = `update market_index set name = changed.name, method = changed.method, universe = $4
-  from (
-    select market_index.id, own.name, own.method from market_index join (${definedIndexes}) as own using (code)
-    where (market_index.name, market_index.method, market_index.universe) is distinct from (own.name, own.method, $4)
-    order by code for no key update of market_index
-  ) as changed where market_index.id = changed.id`;
+const updateIndexes = `update market_index set name = own.name, method = own.method, universe = $4
+  from (${definedIndexes}) as own where market_index.code = own.code
+    and (market_index.name, market_index.method, market_index.universe) is distinct from (own.name, own.method, $4)`;
 
 /**
  * Updates assets, indexes and constituents to the definition of the universe. These are writes of sets in SQL: as managed

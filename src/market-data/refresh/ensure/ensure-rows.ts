@@ -15,12 +15,14 @@ type NamedTable = {
   readonly parameters: readonly unknown[];
 };
 
-const readIds = async (
+/** Locked as a write of them would, because universes can share symbols, and two refreshes must not write one series at once. */
+const lockRows = async (
   { query }: Query,
   { table, column }: NamedTable,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, number>> => {
-  const statement = `select id, ${column} as name from ${table} where ${column} = any($1::text[])`;
+  const statement = `select id, ${column} as name from ${table} where ${column} = any($1::text[])
+    order by ${column} for no key update`;
   const rows = await query<{ id: number; name: string }>(statement, [names]);
   return new Map(rows.map(({ id, name }) => [name, id]));
 };
@@ -35,7 +37,8 @@ const skipUsedIds = (table: NamedTable['table']): string => {
 };
 
 /**
- * Inserts missing rows. An id is taken only for a row that is inserted, because sequences of 4 bytes end, and refreshes of
+ * Inserts missing rows, and locks all of them until the end of the transaction. Both are done in the order of the names, because two universes
+ * can name what they share in different orders: their transactions would wait for each other. An id is taken only for a row that is inserted, because sequences of 4 bytes end, and refreshes of
  * known assets are the usual ones. At its end a sequence begins anew: an id that is used then is left out
  * (docs/decisions/0355).
  * @returns ids by name
@@ -47,7 +50,7 @@ export const ensureRows = async (
 ): Promise<ReadonlyMap<string, number>> => {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     await query(table.insert, table.parameters);
-    const ids = await readIds({ query }, table, names);
+    const ids = await lockRows({ query }, table, names);
     if (names.every((name) => ids.has(name))) return ids;
     await query(skipUsedIds(table.table), []);
   }
