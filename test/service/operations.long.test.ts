@@ -97,7 +97,8 @@ const commands = async ({ primaryUrl, collector, service, sql }: Stack): Promise
 const rareRound = async ({ service, sql, provider }: Stack, token: string): Promise<void> => {
   const authorization = { Authorization: `Bearer ${token}` };
   await sql(
-    `insert into pgboss.job (name, data) values ('retention', '{}'), ('calendar', '{}'), ('refresh', '{"universe":"tech5","trigger":"schedule"}')`,
+    `insert into pgboss.job (name, data) values ('retention', '{}'), ('calendar', '{}'), ('refresh', '{"universe":"tech5","trigger":"schedule"}'),
+       ('refresh', '{"universe":"sp500","trigger":"change","calculates_after":"${randomUUID()}"}')`,
   );
   // Earlier faults have opened the breaker, and a refused fetch is over before its key is renewed.
   const isClosed = async (): Promise<boolean> => (await refresh(service, token, 'tech5')).status === 200;
