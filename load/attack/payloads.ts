@@ -216,20 +216,21 @@ export const payloads = {
       outputs: greekNames,
     }),
   ),
-  /** A search for a volatility, whose estimate was 1 ms: at 0.2 the option has a known price, and at 100 it needs grids. */
-  searchAtExpiry: once(() =>
-    json({
-      ...option,
+  /** A search for a volatility, whose estimate was 6 ms: at 0.2 the option has a known price, and at 100 it needs grids. */
+  searchAtExpiry: once(() => {
+    const years = 2e-21;
+    return json({
       model: 'finite_difference',
       exercise_style: 'american',
       option_type: 'call',
+      spot: 100,
       strike: 99.99999997738426,
-      time_to_expiry: 2e-21,
+      time_to_expiry: years,
       rate: 0,
-      volatility: undefined,
       price: 2.2616187564915746e-8,
-    }),
-  ),
+      dividends: Array.from({ length: 300 }, (_, row) => ({ time: (years * (row + 1)) / 302, amount: 1e-30 })),
+    });
+  }),
   /** 37 KB of dividends with dates. Each request had held the event loop for 7 ms. */
   datedDividends: once(() => {
     const dividends = Array.from({ length: 1_000 }, (_, day) => ({

@@ -115,12 +115,10 @@ export const manyOutputs = manyOf('columns with all outputs', 'batch', payloads.
 export const gridsOfOutputs = manyOf('grids with all outputs and totals', 'grid', payloads.gridOfOutputs, 192);
 
 /** Their estimate had been a hundredth of their work. */
-export const searchesAtExpiry = manyOf(
-  '100 volatilities of options at their expiry',
-  'implied-volatility',
-  payloads.searchAtExpiry,
-  100,
-);
+export const searchesAtExpiry: Attack = {
+  name: '100 volatilities of options at their expiry',
+  run: pricing('implied-volatility', payloads.searchAtExpiry, 100),
+};
 
 /** The estimate had not known the time to read the dates. */
 export const datedDividends: Attack = {
