@@ -156,6 +156,14 @@ export const retentionsOf = (old: string): Readonly<Record<string, Retention>> =
         now() - interval '1 day' ${three}`,
     expired: 'expires_at < now()',
   },
+  webhook_delivery: {
+    put: `with made as (
+        insert into webhook_event (id, type, body, occurred_at, fanned_out_at)
+        select gen_random_uuid(), 'refresh.succeeded', '{}', now(), now() ${three} returning id
+      ) insert into webhook_delivery (webhook_id, event_id, state, created_at)
+      select gen_random_uuid(), id, 'waiting', now() from made`,
+    expired: 'not exists (select 1 from webhook where id = webhook_id)',
+  },
   webhook_event: {
     put: `insert into webhook_event (id, type, body, occurred_at, fanned_out_at)
       select gen_random_uuid(), 'refresh.succeeded', '{}', now() - interval '2 years', now() ${three}`,

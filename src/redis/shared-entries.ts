@@ -14,7 +14,7 @@ export type SharedEntriesDeps = {
 export type SharedEntries = {
   /** The Redis hash that has the entry as a field. */
   readonly partOf: (key: CacheKey, name: string) => string;
-  /** Stores an entry under `name`, and removes the oldest ones of its part that have no room beside it. */
+  /** Stores an entry under `name`, and removes the oldest ones of its part that have no room beside it. One that is larger than its part removes its predecessor. */
   readonly write: (client: RedisClient, key: CacheKey, name: string, sealed: string) => Promise<void>;
 };
 
@@ -45,7 +45,6 @@ const writeScript = `
   local max_bytes, max_age, seconds = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
   local function size(member, length) return math.ceil(1.25 * (2 * #member + length)) + 256 end
   local added = size(name, #value)
-  if added > max_bytes then return false end
   local bytes = redis.call('HINCRBY', entries, 'bytes', 0)
   if redis.call('HLEN', entries) ~= redis.call('ZCARD', order) + 1 then
     redis.call('DEL', entries, order)
@@ -57,6 +56,10 @@ const writeScript = `
     redis.call('ZREM', order, member)
   end
   remove(name)
+  if added > max_bytes then
+    if redis.call('ZCARD', order) == 0 then redis.call('DEL', entries) else redis.call('HSET', entries, 'bytes', bytes) end
+    return false
+  end
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local evicted = 0

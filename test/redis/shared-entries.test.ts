@@ -106,12 +106,16 @@ test('to store an entry does not read the earlier one, which can have megabytes'
   t.is(await reads(), before + 1);
 });
 
-test('an entry that is larger than the part of its cache is not stored, and removes nothing', async (t) => {
+test('an entry that is larger than the part of its cache is not stored, and removes only its predecessor', async (t) => {
   const { server, metrics, cache, instance } = await setup(t);
   await cache.put(keyOf('small', 'provider'), 'small');
   await cache.put(keyOf('large', 'provider'), textOf(mebibyte));
   t.true((await allocated(server)) < mebibyte / 10);
   t.is(metrics.value(evictions, { cache: 'provider' }), 0);
+  t.is((await instance().last(keyOf('small', 'provider')))?.value, 'small');
+  await cache.put(keyOf('grown', 'provider'), 'small');
+  await cache.put(keyOf('grown', 'provider'), textOf(mebibyte));
+  t.is(await instance().last(keyOf('grown', 'provider')), undefined, 'its predecessor is not newer than it');
   t.is((await instance().last(keyOf('small', 'provider')))?.value, 'small');
   const none = instance({ redisBytes: 0 });
   await none.put(keyOf('other', 'provider'), 'other');

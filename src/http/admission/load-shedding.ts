@@ -4,8 +4,8 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { loadClasses, type LoadClass, type Route } from '#src/kernel/requests/route.ts';
 
-import { countedSite } from '#src/kernel/requests/counted-address.ts';
-import { createShares, networkPercent, type Caller, type Refusal } from './shares.ts';
+import type { Caller, Refusal } from './shares.ts';
+import { createSlots, type Slot } from './slots.ts';
 
 export type LoadSheddingOptions = {
   /** Max requests of each class that are processed at once. */
@@ -25,16 +25,6 @@ export type LoadSheddingDeps = {
   readonly abuse: AbuseReport;
   /** Those of the server. The time for which its requests wait to start counts as lag. */
   readonly starts: Pick<FairStarts, 'afterWaiting'>;
-};
-
-/** One unit of the limit of a class. Both functions must be called, in this order. */
-type Slot = {
-  /**
-   * The work has ended, so another request may use the slot. A client that reads slowly must not block other requests.
-   */
-  readonly workEnded: () => void;
-  /** The answer was sent, or its connection was closed. Until then the slot counts against its caller. */
-  readonly answerEnded: () => void;
 };
 
 export type LoadShedding = {
@@ -90,45 +80,6 @@ const createLagMeter = ({ afterWaiting }: Pick<FairStarts, 'afterWaiting'>): Lag
   measure('loop', (done) => done());
   measure('start', afterWaiting);
   return lag;
-};
-
-/** Max slots of a class beyond its limit, for networks with few requests in progress. Each network of an attack can hold slots for minutes. */
-const maxExtra = 64;
-/** Part of them, 4 by default, that one network may hold while most are free, because clients often send a request before the answer to the last one. */
-const partOfNetwork = 1 / 16;
-
-/**
- * The slots of one class. Callers have shares, and so have networks: one address can have many accounts, each of which is a caller
- * of its own.
- */
-const createSlots = (limit: number, callerPercent: number) => {
-  const extra = Math.min(limit, maxExtra);
-  const extraPerCaller = Math.max(1, Math.floor(extra * partOfNetwork));
-  const byCaller = createShares({ limit, callerPercent, minAmount: 1, extra, extraPerCaller });
-  const percent = Math.max(callerPercent, networkPercent);
-  const byNetwork = createShares({ limit, callerPercent: percent, minAmount: 1, extra, extraPerCaller });
-  return {
-    isFull: () => byCaller.total() >= limit + extra,
-    check: (caller: Caller): Refusal | undefined =>
-      byCaller.check(caller.key) ?? byNetwork.check(countedSite(caller.clientIp)),
-    /** @returns the slot, or why there is none */
-    take: ({ key, clientIp }: Caller): Slot | Refusal => {
-      const network = countedSite(clientIp);
-      const refusal = byNetwork.check(network) ?? byCaller.take(key);
-      if (refusal !== undefined) return refusal;
-      byNetwork.take(network);
-      return {
-        workEnded: () => {
-          byCaller.free();
-          byNetwork.free();
-        },
-        answerEnded: () => {
-          byCaller.forget(key);
-          byNetwork.forget(network);
-        },
-      };
-    },
-  };
 };
 
 /** Limits the requests in progress, per class, per caller and per network. See docs/decisions/0100 and 0297. */

@@ -8,7 +8,7 @@ export type Refusal = 'full' | 'caller';
 export type Shares = {
   /** Takes `amount` for a caller. @returns undefined if it was taken, otherwise the reason; then nothing was taken */
   readonly take: (caller: string, amount?: number) => Refusal | undefined;
-  /** Takes `amount` without a check, because somebody else has just given it up for this caller. */
+  /** Takes `amount` without a check, right after one or because somebody else has just given it up for this caller. */
   readonly takeFreed: (caller: string, amount?: number) => void;
   /** Returns what `take` would return now, but takes nothing. */
   readonly check: (caller: string, amount?: number) => Refusal | undefined;
@@ -21,6 +21,8 @@ export type Shares = {
   /** `free` and `forget` at once. */
   readonly release: (caller: string, amount?: number) => void;
   readonly total: () => number;
+  /** The average that the caller held recently, in units of `minAmount`. */
+  readonly recent: (caller: string) => number;
   /** The amount that the caller holds, and the average that it held recently. */
   readonly use: (caller: string) => number;
 };
@@ -33,10 +35,10 @@ export type SharesOptions = {
   readonly minAmount: number;
   /**
    * Amount beyond the limit for callers who hold no more than `extraPerCaller` with it. So a caller finds a place although others have used up the limit for a long
-   * time. The less of it is free, the less a caller may hold and may have held recently. Default: 0.
+   * time. The less of it is free, the less a caller may have held recently. Default: 0.
    */
   readonly extra?: number;
-  /** Default: `minAmount`. If it is larger, a caller holds more than `minAmount` only while more than half of `extra` is free. */
+  /** Default: `minAmount`. */
   readonly extraPerCaller?: number;
   /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
@@ -80,12 +82,8 @@ export const createShares = (options: SharesOptions): Shares => {
   /** Whether the caller holds so little that the amount may be one beyond the limit. */
   const isNewcomer = (caller: string, own: number, amount: number): boolean => {
     const free = limit + extra - total;
-    if (amount > free) return false;
-    if (own + amount <= Math.min(minAmount, extraPerCaller))
-      return free > extra || recentUse.of(caller) <= (free / extra) ** 2;
-    // Half of `extra` stays free for callers who hold nothing.
-    const share = Math.min(1, (2 * free) / extra - 1);
-    return own + amount <= extraPerCaller * share && recentUse.of(caller) <= share ** 2;
+    if (own + amount > extraPerCaller || amount > free) return false;
+    return free > extra || recentUse.of(caller) <= (free / extra) ** 2;
   };
 
   const checkWithin: Shares['checkWithin'] = (caller, amount = 1, freed = 0) => {
@@ -133,6 +131,7 @@ export const createShares = (options: SharesOptions): Shares => {
       forget(caller, amount);
     },
     total: () => total,
+    recent: recentUse.of,
     use: (caller) => (held.get(caller) ?? 0) + recentUse.of(caller) * minAmount,
   };
 };

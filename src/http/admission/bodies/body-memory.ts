@@ -108,8 +108,8 @@ export const createBodyMemory = (options: SharesOptions): BodyMemory => {
             }
             other.displace();
           }
-          byCaller.take(key, bytes);
-          byNetwork.take(network, bytes);
+          byCaller.takeFreed(key, bytes);
+          byNetwork.takeFreed(network, bytes);
           held += bytes;
           if (isArriving) arriving.add(body);
           return undefined;

@@ -1,0 +1,82 @@
+import { countedSite } from '#src/kernel/requests/counted-address.ts';
+import { createShares, networkPercent, type Caller, type Refusal, type Shares, type SharesOptions } from './shares.ts';
+
+/** One unit of the limit of a class. Both functions must be called, in this order. */
+export type Slot = {
+  /**
+   * The work has ended, so another request may use the slot. A client that reads slowly must not block other requests.
+   */
+  readonly workEnded: () => void;
+  /** The answer was sent, or its connection was closed. Until then the slot counts against its caller. */
+  readonly answerEnded: () => void;
+};
+
+/** Max slots of a class beyond its limit, for networks without a request in progress. Each network of an attack can hold slots for minutes. */
+const maxExtra = 64;
+/**
+ * Max further slots for networks that held little recently, because clients often send a request before the answer to the last one. They are
+ * apart from those of newcomers: networks that hold several slots must not take those of networks that hold none.
+ */
+const maxOverlapping = 16;
+/** Percent of these slots for one network, and the max slots of a network, with its average of the last time, that gets one. */
+const overlappingPercent = 25;
+const fewSlots = 4;
+
+/**
+ * The slots of one class. Callers have shares, and so have networks: one address can have many accounts, each of which is a caller
+ * of its own.
+ */
+export const createSlots = (limit: number, callerPercent: number, { now }: Pick<SharesOptions, 'now'> = {}) => {
+  const extra = Math.min(limit, maxExtra);
+  const clock = now && { now };
+  const byCaller = createShares({ limit, callerPercent, minAmount: 1, extra, ...clock });
+  const percent = Math.max(callerPercent, networkPercent);
+  const byNetwork = createShares({ limit, callerPercent: percent, minAmount: 1, extra, ...clock });
+  const overlappingLimit = Math.min(maxOverlapping, Math.floor(limit / 4));
+  const overlapping = createShares({
+    limit: overlappingLimit,
+    callerPercent: overlappingPercent,
+    minAmount: 1,
+    ...clock,
+  });
+  const slotOf = (held: Pick<Shares, 'free' | 'forget'>, caller: string): Slot => ({
+    workEnded: () => held.free(),
+    answerEnded: () => held.forget(caller),
+  });
+  /** The fewer of them are free, the less the network may have held recently of all slots. So networks that hold slots for seconds do not take them. */
+  const mayOverlap = (network: string): boolean =>
+    byNetwork.use(network) <= fewSlots &&
+    overlapping.check(network) === undefined &&
+    byNetwork.recent(network) <= (1 - overlapping.total() / overlappingLimit) ** 2;
+
+  return {
+    isFull: () => byCaller.total() >= limit + extra,
+    check: ({ key, clientIp }: Caller): Refusal | undefined => {
+      const network = countedSite(clientIp);
+      const refusal = byCaller.check(key) ?? byNetwork.check(network);
+      return refusal === undefined || mayOverlap(network) ? undefined : refusal;
+    },
+    /** @returns the slot, or why there is none */
+    take: ({ key, clientIp }: Caller): Slot | Refusal => {
+      const network = countedSite(clientIp);
+      const refusal = byNetwork.check(network) ?? byCaller.take(key);
+      if (refusal !== undefined) {
+        if (!mayOverlap(network)) return refusal;
+        overlapping.takeFreed(network);
+        return slotOf(overlapping, network);
+      }
+      byNetwork.takeFreed(network);
+      const [ofCaller, ofNetwork] = [slotOf(byCaller, key), slotOf(byNetwork, network)];
+      return {
+        workEnded: () => {
+          ofCaller.workEnded();
+          ofNetwork.workEnded();
+        },
+        answerEnded: () => {
+          ofCaller.answerEnded();
+          ofNetwork.answerEnded();
+        },
+      };
+    },
+  };
+};
