@@ -72,8 +72,9 @@ for (const [title, kind] of [
         workers.run(requestOf(500, 10_001), { caller: `owner ${owner}`, kind, maxMs: 1e9, signal: stopped.signal }),
       ),
     );
-    const { size } = await workers.run(requestOf(20, 5_001), { caller: 'client', kind: 'batch', maxMs: 1e9 });
-    t.is(size, 20);
+    // About 0.2 s: on a busy machine more than four seconds would go beside the long work.
+    const { size } = await workers.run(requestOf(8, 5_001), { caller: 'client', kind: 'batch', maxMs: 1e9 });
+    t.is(size, 8);
     stopped.abort();
     await Promise.all(long);
   });
