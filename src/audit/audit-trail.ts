@@ -6,16 +6,17 @@ import {
   type AuditStream,
   type AuditTrail,
 } from '#src/kernel/ports/audit.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { currentRequest } from '#src/kernel/requests/request-context.ts';
+import { currentRequest, runToItsEnd } from '#src/kernel/requests/request-context.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { AssertMayCreate } from './creation-quota.ts';
 import type { EndingLimit } from './ending-limit.ts';
 import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import { applyChanges, type CountChange } from './owner-counts.ts';
-import type { OmittedRefusals, RefusalLimit } from './refusal-limit.ts';
+import { lockOfRefusal, type OmittedRefusals, type RefusalLimit } from './refusal-limit.ts';
 
 // SQL: the hash chain takes its next number under the lock of the stream in one step.
 
@@ -121,12 +122,14 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
     };
   };
 
+  const countOmitted = (): void => metrics.count('volwatch_audit_refusals_omitted_total', {});
+
   const writeWithinLimit = async (query: Query, event: EventContent): Promise<void> => {
     if (!refusals || event.outcome !== 'refused') return write(query, event);
     const { record, before } = await refusals.admit(query, event);
     if (before) await write(query, omission(before));
     if (record) return write(query, event);
-    metrics.count('volwatch_audit_refusals_omitted_total', {});
+    countOmitted();
   };
 
   const pendingOf = (transaction: Transaction): Pending => {
@@ -143,24 +146,45 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
     return pending;
   };
 
+  const record: AuditTrail['record'] = async (transaction, event) => {
+    const wanted = contentFor(event);
+    const created = await assertMayCreate?.(transaction.query, wanted);
+    const ending = await limitEndings?.(transaction.query, wanted);
+    if (ending?.record === false) return metrics.count('volwatch_audit_endings_omitted_total', {});
+    const { events, changes } = pendingOf(transaction);
+    events.push(ending?.data ? { ...wanted, data: { ...wanted.data, ...ending.data } } : wanted);
+    for (const change of [created, ending?.change]) if (change) changes.push(change);
+    trace
+      .getActiveSpan()
+      ?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': tracedStream(event.stream) });
+  };
+
+  const refuse: AuditTrail['refuse'] = async (unitOfWork, refusal) => {
+    // Whoever causes refusals that nobody records must not take connections from others.
+    if (refusals?.isFull(refusal) && refusals.omit(refusal)) return countOmitted();
+    try {
+      // Whoever leaves before the answer must not keep a refusal from its event.
+      await runToItsEnd(() =>
+        unitOfWork.run({ operation: 'auth.refusal', alone: lockOfRefusal(refusal) }, (transaction) =>
+          record(transaction, { ...refusal, outcome: 'refused' }),
+        ),
+      );
+    } catch (error) {
+      // Too many wait, or the database cannot take it. The number must not depend on that.
+      if (!(error instanceof AppError) || !refusals?.omit(refusal)) throw error;
+      countOmitted();
+    }
+  };
+
   return {
+    record,
+    refuse,
+    flushRefusals: async (unitOfWork) => refusals?.flush(unitOfWork),
+
     countRefusals: async ({ query }) => {
       const ended = [...((await refusals?.takeEnded(query)) ?? [])].sort(byStream);
       for (const omitted of ended) await write(query, omission(omitted));
       return ended.length;
-    },
-
-    record: async (transaction, event) => {
-      const wanted = contentFor(event);
-      const created = await assertMayCreate?.(transaction.query, wanted);
-      const ending = await limitEndings?.(transaction.query, wanted);
-      if (ending?.record === false) return metrics.count('volwatch_audit_endings_omitted_total', {});
-      const { events, changes } = pendingOf(transaction);
-      events.push(ending?.data ? { ...wanted, data: { ...wanted.data, ...ending.data } } : wanted);
-      for (const change of [created, ending?.change]) if (change) changes.push(change);
-      trace
-        .getActiveSpan()
-        ?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': tracedStream(event.stream) });
     },
   };
 };

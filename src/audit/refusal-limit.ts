@@ -1,8 +1,10 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { refusalCauseOf, refusalCauses, type RefusalCause } from '#src/kernel/catalogue/audit-actions.ts';
 import { firstUuidv7At } from '#src/kernel/ids.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
+import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EventContent } from './event-content.ts';
-import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import { createRefusalMemory } from './omitted-refusals.ts';
 
 // SQL: a window is created or found in one step, and retention deletes sets.
 
@@ -22,6 +24,12 @@ export type RefusalLimitDeps = {
 
 export type OmittedRefusals = { readonly stream: string; readonly omitted: number; readonly since: Date };
 
+type RefusalKind = Pick<EventContent, 'stream' | 'action'>;
+
+/** Name of the lock that a transaction of one refusal takes. */
+export const lockOfRefusal = ({ stream, action }: RefusalKind): string =>
+  lockNames.refusals(windowOf(stream, refusalCauseOf(action)));
+
 export type RefusalLimit = {
   /**
    * Counts one refusal; the row of its stream and cause stays locked until the end of the transaction.
@@ -29,8 +37,14 @@ export type RefusalLimit = {
    */
   readonly admit: (
     query: Query,
-    refusal: Pick<EventContent, 'stream' | 'action'>,
+    refusal: RefusalKind,
   ) => Promise<{ readonly record: boolean; readonly before?: OmittedRefusals }>;
+  /** Whether no refusal of this kind is recorded until the end of the hour, as far as this process knows. */
+  readonly isFull: (refusal: RefusalKind) => boolean;
+  /** Counts a refusal in memory, without a transaction. @returns false without a place for it: then it is not counted */
+  readonly omit: (refusal: RefusalKind) => boolean;
+  /** Writes what `omit` has counted. What cannot be written stays in memory. @throws AppError of the database */
+  readonly flush: (unitOfWork: UnitOfWork) => Promise<void>;
   /**
    * Takes what hours that are over omitted, to be recorded in the same transaction: of a few streams, because their rows stay locked until its end and refused
    * requests wait for them. An hour has as many of these events as the limit of all streams.
@@ -42,6 +56,8 @@ const hourMs = 3_600_000;
 
 /** Max streams whose counts one transaction records. */
 const maxTaken = 20;
+/** Max windows whose numbers one statement adds. */
+const maxWritten = 20;
 
 /**
  * Of the refusals that need a credential, so many of a stream are recorded in an hour whatever the other streams have. Their streams are those of users and
@@ -70,6 +86,7 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
   const currentHour = (): Date => new Date(Math.floor(clock.now().getTime() / hourMs) * hourMs);
   /** Events of an hour never become fewer, so a number that was enough once is enough until the end of the hour. */
   const lastRead = new Map<RefusalCause, { readonly hour: number; readonly recorded: number }>();
+  const memory = createRefusalMemory();
 
   /** @param enough a number that was read in this hour and is as large is not read again */
   const recordedByAll = async (query: Query, hour: Date, cause: RefusalCause, enough: number): Promise<number> => {
@@ -96,7 +113,43 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
     return Math.min(ofStream, Math.max(maxOfAllPerHour - recorded, Math.min(first, max - recorded)));
   };
 
+  /** The max of all streams, with the first refusals of each. */
+  const isExhausted = (hour: Date, cause: RefusalCause): boolean => {
+    const last = lastRead.get(cause);
+    const max = cause === 'anybody' ? maxOfAllPerHour : maxWithFirst * maxOfAllPerHour;
+    return last?.hour === hour.getTime() && last.recorded >= max;
+  };
+
   return {
+    isFull: ({ stream, action }) => {
+      const hour = currentHour();
+      const cause = refusalCauseOf(action);
+      return isExhausted(hour, cause) || memory.isFull(windowOf(stream, cause), hour);
+    },
+
+    omit: ({ stream, action }) =>
+      memory.add({ window: windowOf(stream, refusalCauseOf(action)), omitted: 1, since: currentHour() }),
+
+    flush: async (unitOfWork) => {
+      const taken = memory.takeAll();
+      for (let start = 0; start < taken.length; start += maxWritten) {
+        const part = taken.slice(start, start + maxWritten);
+        try {
+          await unitOfWork.run({ operation: 'auth.maintenance' }, ({ query }) =>
+            query(
+              `insert into audit_refusal_window as present (stream, started_at, recorded, omitted)
+               select stream, since, 0, omitted from unnest($1::text[], $2::timestamptz[], $3::int[]) as added (stream, since, omitted)
+               on conflict (stream) do update set omitted = present.omitted + excluded.omitted`,
+              [part.map(({ window }) => window), part.map(({ since }) => since), part.map(({ omitted }) => omitted)],
+            ),
+          );
+        } catch (error) {
+          for (const each of taken.slice(start)) memory.add(each);
+          throw error;
+        }
+      }
+    },
+
     admit: async (query, { stream, action }) => {
       const cause = refusalCauseOf(action);
       const name = windowOf(stream, cause);
@@ -113,6 +166,7 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
       const soFar = isOver ? 0 : recorded;
       const left = await placesOf(query, hour, cause, soFar);
       const record = left > 0;
+      if (!record) memory.markFull(name, hour);
       // The count of an earlier hour is an event too. Without a place for it, it goes on.
       const counts = isOver && omitted > 0 && left > 1;
       await query('update audit_refusal_window set started_at = $2, recorded = $3, omitted = $4 where stream = $1', [

@@ -34,7 +34,7 @@ export type Maintenance = {
    */
   readonly cleanUp: () => Promise<number>;
   readonly start: () => void;
-  /** Stops the timers and flushes the usage logs. */
+  /** Stops the timers, and flushes the usage logs and the numbers of refusals. */
   readonly close: () => Promise<void>;
 };
 
@@ -93,7 +93,10 @@ export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
             run(async ({ query }) => (await query(sql, parameters(now, idle))).length),
       ),
       // Here, because an hour has a max of these events: the retention runs once a day.
-      () => repeatUntilNone(() => run(audit.countRefusals)),
+      async () => {
+        await audit.flushRefusals(unitOfWork);
+        return repeatUntilNone(() => run(audit.countRefusals));
+      },
     ]);
   };
 
@@ -106,6 +109,11 @@ export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
   };
   const flush = async (): Promise<void> => {
     for (const log of usageLogs) await log.flush();
+    try {
+      await context.with(suppressTracing(context.active()), () => audit.flushRefusals(unitOfWork));
+    } catch (error) {
+      logger.warn({ code: codeOf(error) }, 'numbers of refusals cannot be written yet');
+    }
   };
 
   return {

@@ -97,7 +97,7 @@ export const featureSections = {
     AUTH_USAGE_FLUSH_MS: variable(
       milliseconds(),
       '10000',
-      'Time between two writes of the last use of keys and sessions',
+      'Time between two writes of the last use of keys and sessions, and of the numbers of refusals',
     ),
     AUTH_CLEANUP_MINUTES: variable(integer(1, 1_440), '10', 'Time between two deletions of ended tokens and sessions'),
     BOOTSTRAP_CLIENT_ID: optional(text, 'Id of a client with every scope that exists from the first start'),

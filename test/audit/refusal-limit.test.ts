@@ -5,6 +5,8 @@ import { createAuditQueries } from '#src/audit/queries.ts';
 import { createRefusalLimit } from '#src/audit/refusal-limit.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import type { AuditStream } from '#src/kernel/ports/audit.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { setup, startedEvent } from './setup.ts';
 
@@ -44,6 +46,16 @@ test('a flood of refusals leaves a bounded number of events, a count, and a whol
   await room.refuse(stream);
   t.deepEqual(await room.actions(stream), [...recorded, ['refusals.counted', 47], ['user.sign_in_refused', undefined]]);
   t.deepEqual((await verifyAuditTrail(room.database.reader)).faults, []);
+});
+
+test('the refusal of a request whose client has left is recorded', async (t) => {
+  const room = await limited(t, { maxPerHour: 3, maxOfAllPerHour: 100 });
+  const signal = AbortSignal.abort(new AppError('overloaded', 'The client has left'));
+  const refusal = { stream: 'user:1', action: 'user.password_refused', target: '1' } as const;
+  await runInRequest({ clientIp: '203.0.113.1', signal } as RequestContext, async () => {
+    await Promise.all([1, 2].map(() => room.audit.refuse(room.database.unitOfWork, refusal)));
+  });
+  t.is((await room.actions('user:1')).length, 2);
 });
 
 test('retention writes the count of streams that nobody attacks any more, and removes their rows', async (t) => {

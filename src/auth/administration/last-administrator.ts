@@ -45,15 +45,12 @@ export const createRefusalRecord =
       return await change();
     } catch (error) {
       if (error instanceof AppError && error.code === 'last_administrator') {
-        await unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-          audit.record(transaction, {
-            stream: `user:${userId}`,
-            action: 'user.change_refused',
-            outcome: 'refused',
-            target: userId,
-            reason: 'last_administrator',
-          }),
-        );
+        await audit.refuse(unitOfWork, {
+          stream: `user:${userId}`,
+          action: 'user.change_refused',
+          target: userId,
+          reason: 'last_administrator',
+        });
       }
       throw error;
     }

@@ -33,15 +33,12 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
    * thousands of keys, and each stream has events of its own.
    */
   const recordUse = (id: string, owner: Owner, reason: 'api_key_invalid' | 'credential_owner_gone'): Promise<void> =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, {
-        stream: `${owner.kind}:${owner.id}`,
-        action: 'api_key.refused',
-        outcome: 'refused',
-        target: id,
-        reason,
-      }),
-    );
+    audit.refuse(unitOfWork, {
+      stream: `${owner.kind}:${owner.id}`,
+      action: 'api_key.refused',
+      target: id,
+      reason,
+    });
 
   const findActive = async (key: string, now: Date): Promise<FoundKey | undefined> => {
     const found = await reads.find(key, now);

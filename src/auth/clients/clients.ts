@@ -64,15 +64,12 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
   };
 
   const recordRefusal = (id: string | undefined): Promise<void> =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, {
-        stream: id === undefined ? anonymousStream() : `client:${id}`,
-        action: 'client.refused',
-        outcome: 'refused',
-        target: id ?? 'unknown',
-        reason: 'client_credentials_invalid',
-      }),
-    );
+    audit.refuse(unitOfWork, {
+      stream: id === undefined ? anonymousStream() : `client:${id}`,
+      action: 'client.refused',
+      target: id ?? 'unknown',
+      reason: 'client_credentials_invalid',
+    });
 
   const verify = async (alternatives: readonly ClientCredentials[]): Promise<Client | undefined> => {
     let known: string | undefined;

@@ -67,15 +67,12 @@ export const createCsrfCheck = ({ sessions, unitOfWork, audit, measure, origins 
       await measure('check_csrf', async () => check(session, request, principal));
     } catch (error) {
       if (principal) {
-        await unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-          audit.record(transaction, {
-            stream: `user:${principal.subject}`,
-            action: 'csrf.refused',
-            outcome: 'refused',
-            target: principal.subject,
-            reason: 'csrf_token_invalid',
-          }),
-        );
+        await audit.refuse(unitOfWork, {
+          stream: `user:${principal.subject}`,
+          action: 'csrf.refused',
+          target: principal.subject,
+          reason: 'csrf_token_invalid',
+        });
       }
       throw error;
     }

@@ -31,15 +31,12 @@ export const createSignInRefusals = (deps: SignInRefusalsDeps): SignInRefusals =
   const { unitOfWork, audit, throttle, notices, abuse } = deps;
 
   const record: SignInRefusals['record'] = (refusal, userId) =>
-    unitOfWork.run({ operation: 'auth.refusal' }, (transaction) =>
-      audit.record(transaction, {
-        ...refusal,
-        outcome: 'refused',
-        ...(userId === undefined
-          ? { stream: anonymousStream(), target: 'unknown' }
-          : { stream: `user:${userId}`, target: userId }),
-      }),
-    );
+    audit.refuse(unitOfWork, {
+      ...refusal,
+      ...(userId === undefined
+        ? { stream: anonymousStream(), target: 'unknown' }
+        : { stream: `user:${userId}`, target: userId }),
+    });
 
   return {
     record,

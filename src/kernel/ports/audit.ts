@@ -4,7 +4,7 @@ import type { DoneAction, RefusalAction } from '../catalogue/audit-actions.ts';
 export { auditActions, type AuditAction, type DoneAction, type RefusalAction } from '../catalogue/audit-actions.ts';
 import type { Principal } from '../requests/principal.ts';
 import type { Owner } from './owners.ts';
-import type { Query, Transaction } from './unit-of-work.ts';
+import type { Query, Transaction, UnitOfWork } from './unit-of-work.ts';
 
 /** The kind of object that a stream describes: the part of its name before the colon. */
 export const auditStreamKinds = [
@@ -76,6 +76,9 @@ export type AuditEvent = Happened & {
   readonly data?: { readonly [name: string]: Json };
 };
 
+/** A refusal that changes nothing else. */
+type Refusal = Pick<AuditEvent, 'stream' | 'target' | 'reason'> & { readonly action: RefusalAction };
+
 export type AuditTrail = {
   /**
    * Appends `event` to its stream in `transaction`, so the commit stores both the change and its event. The event is
@@ -86,13 +89,25 @@ export type AuditTrail = {
    */
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
   /**
+   * Records a refusal in a transaction of its own. Refusals of one stream and cause wait for each other without a connection. One that is not recorded, because
+   * the hour has enough of them or the transaction cannot be done now, is counted in memory, and the caller can answer the refusal.
+   */
+  readonly refuse: (unitOfWork: UnitOfWork, refusal: Refusal) => Promise<void>;
+  /** Writes the numbers that `refuse` keeps in memory. What cannot be written is kept for the next call. @throws AppError of the database */
+  readonly flushRefusals: (unitOfWork: UnitOfWork) => Promise<void>;
+  /**
    * Records the number of refusals without an event in hours that have ended, for a few streams. @returns the number of new events; 0: nothing is left
    */
   readonly countRefusals: (transaction: Transaction) => Promise<number>;
 };
 
 /** For tests, benchmarks and commands that change nothing. */
-export const noAudit: AuditTrail = { record: async () => {}, countRefusals: async () => 0 };
+export const noAudit: AuditTrail = {
+  record: async () => {},
+  refuse: async () => {},
+  flushRefusals: async () => {},
+  countRefusals: async () => 0,
+};
 
 export const actorOf = ({ kind, subject }: Principal): AuditActor => ({ kind, subject });
 

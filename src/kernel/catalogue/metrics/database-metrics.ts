@@ -72,7 +72,7 @@ export const databaseMetrics = {
   },
   volwatch_audit_refusals_omitted_total: {
     type: 'counter',
-    help: 'Refusals that no audit event of their own was written for, because their stream had enough in that hour',
+    help: 'Refusals that no audit event of their own was written for, because their stream had enough in that hour or their transaction failed',
     labels: {},
   },
   volwatch_audit_endings_omitted_total: {
