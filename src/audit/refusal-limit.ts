@@ -47,15 +47,15 @@ export type RefusalLimit = {
   readonly flush: (unitOfWork: UnitOfWork) => Promise<void>;
   /**
    * Takes what hours that are over omitted, to be recorded in the same transaction: of a few streams, because their rows stay locked until its end and refused
-   * requests wait for them. An hour has as many of these events as the limit of all streams.
+   * requests wait for them. Rows that are locked come later. An hour has as many of these events as the limit of all streams.
    */
   readonly takeEnded: (query: Query) => Promise<readonly OmittedRefusals[]>;
 };
 
 const hourMs = 3_600_000;
 
-/** Max streams whose counts one transaction records. */
-const maxTaken = 20;
+/** Max windows that one transaction takes. It records an event for each, and all stay locked meanwhile. */
+const maxTaken = 3;
 /** Max windows whose numbers one statement adds. */
 const maxWritten = 20;
 
@@ -180,17 +180,23 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
 
     takeEnded: async (query) => {
       const hour = currentHour();
-      await query('delete from audit_refusal_window where started_at < $1 and omitted = 0', [hour]);
       // The other windows wait for the next hour. Refusals take none of these places, so a flood of them does not keep the counts out.
       const taken = await query<OmittedRefusals>(
         `delete from audit_refusal_window where stream in (
            select stream from audit_refusal_window where started_at < $1 and omitted > 0 order by started_at, stream
            limit least($2, greatest(0, $3 - (
              select count(*) from audit_event where action = 'refusals.counted' and id >= $4)))
-           for update
+           for update skip locked
          ) returning stream, omitted, started_at as since`,
         [hour, maxTaken, maxOfAllPerHour, firstUuidv7At(hour.getTime())],
       );
+      // Without events after it, because it locks many rows.
+      if (taken.length === 0)
+        await query(
+          `delete from audit_refusal_window where stream in (
+             select stream from audit_refusal_window where started_at < $1 and omitted = 0 for update skip locked)`,
+          [hour],
+        );
       return taken.map((each) => ({ ...each, stream: streamOf(each.stream) }));
     },
   };
