@@ -21,7 +21,7 @@ export type CreationQuotaDeps = {
 
 /**
  * Refuses an action when its owner, with all its API keys, has caused the max number of events of its group in the day (UTC) or in 30 days. Events are
- * never deleted, so without these quotas an owner who creates and removes objects fills the disk. A change of the password begins some of the counts anew.
+ * never deleted, so without these quotas an owner who creates and removes objects fills the disk. After the max of 30 days a day still has a few. A change of the password begins some of the counts anew.
  * Ends of credentials and the removal of scopes are not limited, because they must always be possible. Their number is bounded by the creations: one end, and
  * one removal for each scope. Groups are counted apart, because changes must not use up the sign-ins of their owner.
  * Transactions in progress do not see each other, so their number can be exceeded by as many.
@@ -39,7 +39,8 @@ const groups: Readonly<Record<AuditQuotaGroup, Group>> = {
   // Objects that their owner can make and end again without end.
   creations: {
     unit: 'objects',
-    remedy: 'Use the keys, sessions and webhooks that exist, or try again tomorrow.',
+    remedy:
+      'Use the keys, sessions and webhooks that exist, try again tomorrow, or change the password, which begins this count anew.',
   },
   // Apart, because an owner needs them most when somebody else has a session or token and uses up the other ones.
   protections: {
@@ -92,6 +93,9 @@ const begunAnewBy: Readonly<Partial<Record<AuditAction, readonly AuditQuotaGroup
 /** Max events as a multiple of the max of a day. A user can change the password often, and a thief must leave places of the 30 days. */
 const factors = { dayWithBeginnings: 10, days: 10, daysWithBeginnings: 20 };
 
+/** Part of the max of a day that an owner has each day after the max of 30 days. Otherwise an owner could be locked out for weeks. */
+const dayPartAfterwards = 1 / 20;
+
 /**
  * Scopes can be removed from a key at any time, so these events do not count. The new key of a rotation has `api_key.rotated` beside it, which
  * counts.
@@ -110,15 +114,16 @@ export const createCreationQuota = (deps: CreationQuotaDeps): AssertMayCreate =>
     const ofDay = isDayFull ? made.events_of_day : made.counted_of_day;
     assertWithinQuota(abuse, { quota: `${group}_in_a_day`, wanted: ofDay + 1, max, unit, remedy });
     if (isPrivileged) return;
-    const maxOfDays = max * factors.days;
+    const afterwards = Math.ceil(max * dayPartAfterwards);
+    if (made.events_of_day < afterwards) return;
     const areDaysFull = made.events_of_30_days >= max * factors.daysWithBeginnings;
     const ofDays = areDaysFull ? made.events_of_30_days : made.counted_of_30_days;
     assertWithinQuota(abuse, {
       quota: `${group}_in_30_days`,
       wanted: ofDays + 1,
-      max: maxOfDays,
+      max: max * factors.days,
       unit,
-      remedy: 'Each event leaves the count after 30 days; use what exists until then.',
+      remedy: `${areDaysFull ? 'A change of the password does not begin this count anew.' : remedy} Each event leaves the count after 30 days; until then each day (UTC) has ${afterwards}.`,
     });
   };
 
