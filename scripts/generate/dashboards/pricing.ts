@@ -203,6 +203,16 @@ export const pricing: DashboardSpec = {
           rare: true,
         },
         {
+          id: 20,
+          kind: 'timeseries',
+          title: 'Tasks that were begun again',
+          description:
+            'Per second, by reason. estimate: before the first row. time, row: the rows, or one of them, take several times their estimate. answer: its errors or warnings made the answer longer than estimated, so that all rows were priced twice.',
+          unit: 'events/s',
+          queries: [{ expr: sumRate(of('volwatch_workers_returned_total'), 'reason'), legend: '{{reason}}' }],
+          rare: true,
+        },
+        {
           id: 16,
           kind: 'timeseries',
           title: 'Duration of chunks of pricing jobs',

@@ -47,6 +47,13 @@ export const forecastMethods = ['ewma', 'garch11'] as const;
 export type ForecastMethod = (typeof forecastMethods)[number];
 
 /**
+ * Why a pricing process returned a task, so that it is begun again in another place. `estimate`: its body is read, and no row is priced.
+ * `time`: its rows take several times their estimate. `row`: one of them does. `answer`: its answer became longer than estimated.
+ */
+export const returnReasons = ['estimate', 'time', 'row', 'answer'] as const;
+export type ReturnReason = (typeof returnReasons)[number];
+
+/**
  * Why a calibration ended. The first three mean that the fit is a min that determines the parameters. With `at_bound` and
  * `not_identified` it is a min that does not determine them.
  */

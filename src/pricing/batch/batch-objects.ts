@@ -2,7 +2,7 @@ import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import { failedRow, maxBatchRows } from './batch-row.ts';
-import { bytesOfObjects } from './answer-bytes.ts';
+import { bytesOfObjects, type ObjectRows } from './answer-bytes.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
 import { runAtOnce } from '#src/kernel/streams/turns.ts';
@@ -76,6 +76,11 @@ const readEnvelope = (body: unknown, defaults: PricingDefaults | undefined): Env
 const areResolved = (options: readonly unknown[]): options is readonly Row[] =>
   options.every((row) => isRow(row) && !hasConventions(row));
 
+const kindOfRows = (options: readonly unknown[]): ObjectRows['kind'] => {
+  if (areResolved(options)) return 'plain';
+  return options.some((row) => isRow(row) && row['contract'] !== undefined) ? 'contracts' : 'dates';
+};
+
 /** The rows for the estimate of their cost, with the years of their dates. */
 const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {
   for (const row of options) {
@@ -94,11 +99,18 @@ const comma = 0x2c;
 /** An answer with this number of rows at most is written in one piece, because each piece is memory outside the heap. */
 const fewRows = 100;
 
+export type ObjectsDeps = {
+  readonly engines: EngineFactory;
+  readonly defaults: PricingDefaults | undefined;
+  /** Bytes of the text of `body`. */
+  readonly bodyBytes: number;
+};
+
 /**
  * A batch of `{ options: [...], outputs? }`. Each row is read, priced and written before the next one, so that there is
  * never a list of all results in memory.
  */
-export const openObjects = (body: unknown, engines: EngineFactory, defaults?: PricingDefaults): PreparedBatch => {
+export const openObjects = (body: unknown, { engines, defaults, bodyBytes }: ObjectsDeps): PreparedBatch => {
   const { options, outputs, strictUnits, units } = readEnvelope(body, defaults);
   checkRowsAlike(options, outputs, engines);
   const wanted = wantedOf(outputs, units);
@@ -219,7 +231,7 @@ export const openObjects = (body: unknown, engines: EngineFactory, defaults?: Pr
     format: 'objects',
     answer: 'json',
     size: options.length,
-    answerBytes: bytesOfObjects(options.length, outputs),
+    answerBytes: bytesOfObjects({ count: options.length, bodyBytes, kind: kindOfRows(options) }, outputs),
     // The contracts of 100,000 rows take most of a second to read.
     prepare: function* () {
       estimate = yield* estimating();

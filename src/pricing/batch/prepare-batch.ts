@@ -41,7 +41,7 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
   }
   if (request.input === 'json' && !(isRow(body) && Object.hasOwn(body, 'columns'))) {
     if (!request.answer.includes('json')) throw unacceptable();
-    return openObjects(body, engines, request.defaults);
+    return openObjects(body, { engines, defaults: request.defaults, bodyBytes: request.bytes.byteLength });
   }
   const columns = isRow(body) ? readColumnsJson(body) : readColumnsArrow(request.bytes);
   const filling = readDefaults(columns.preset, request.defaults);

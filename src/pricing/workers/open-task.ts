@@ -92,7 +92,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     send({ type: 'opened', id, summary });
     checkWork(estimate, limits.maxMs);
     const isReturned = estimate.totalMs > handBackMs || (limits.isForBrief === true && hasLongAnswer(facts));
-    return isReturned ? { reply: { handedBack: true } } : undefined;
+    return isReturned ? { reply: { handedBack: 'estimate' } } : undefined;
   };
 
   const openBatch = async (given: Omit<BatchRequest, 'bytes'>): Promise<undefined> => {
@@ -119,7 +119,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
 
   /** @returns the answer if the task has taken so much longer than its estimate that this process must not go on */
   const checkWorked = (): Answer | undefined => {
-    if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: true } };
+    if (workedMs > handBackMs * estimateTolerance) return { reply: { handedBack: 'time' } };
     checkWorkDone(workedMs, limits.maxMs * estimateTolerance);
     return undefined;
   };
@@ -132,7 +132,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
    * own there. Processor time counts, because a busy machine makes no batch longer.
    */
   const checkBatch = (): Answer | undefined =>
-    limits.keepsEstimate === true && isUnderestimated() ? { reply: { handedBack: true } } : checkWorked();
+    limits.keepsEstimate === true && isUnderestimated() ? { reply: { handedBack: 'time' } } : checkWorked();
 
   const calibrate = (steps: Generator<undefined, Calibration, undefined>, until: number): Answer | undefined => {
     do {
@@ -208,13 +208,13 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   };
 
   /**
-   * Returns a task whose answer became longer than a place for brief tasks allows, because of its errors, warnings or ids. Its rows are priced again in
+   * Returns a task whose answer became longer than a place for brief tasks allows, because of its errors or warnings. Its rows are priced again in
    * a place for large tasks.
    */
   const checkAnswer = (answerBytes: number): Answer | undefined => {
     if (limits.isForBrief !== true || !hasLongAnswer({ answerBytes })) return undefined;
     send({ type: 'opened', id, summary: { ...summary!, answerBytes } });
-    return { reply: { handedBack: true } };
+    return { reply: { handedBack: 'answer' } };
   };
 
   /** Writes a part of the answer: an answer of 30 MB takes 0.3 s, and other tasks of the process must not wait for it. */
@@ -236,7 +236,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     work: async (turnMs) => {
       const begun = performance.now();
       const answer = await step(turnMs).catch((error: unknown): Answer => {
-        if (error instanceof SlowCalculation) return { reply: { handedBack: true, isSlowRow: true } };
+        if (error instanceof SlowCalculation) return { reply: { handedBack: 'row' } };
         if (error instanceof AppError) return { reply: { refusal: refusalOf(error) } };
         return { reply: { failure: error instanceof Error ? (error.stack ?? error.message) : 'no Error was thrown' } };
       });

@@ -2,6 +2,7 @@ import type { Tracer } from '@opentelemetry/api';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createCounts } from '#src/kernel/counts.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import { returnReasons } from '#src/kernel/catalogue/pricing-models.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
@@ -158,8 +159,9 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     );
   };
   report();
-  // Starts the counter at 0, because an alert rule does not see an increase from no value to 1.
+  // Starts the counters at 0, because an alert rule does not see an increase from no value to 1.
   metrics.count('volwatch_workers_restarts_total', {}, 0);
+  for (const reason of returnReasons) metrics.count('volwatch_workers_returned_total', { reason }, 0);
 
   /** The large chunks of jobs that the lane for medium work has. */
   const mediumJobs = new Set<PoolTask>();
@@ -214,11 +216,11 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
         if (bytes instanceof ByteBlocks) bytes.release();
       },
       onUnderestimated: underestimated.mark,
-      onHandedBack: (task, isSlowRow) => {
+      onHandedBack: (task, reason) => {
         task.expectedMs = expectedTime(body.byteLength, task.summary, task.summary?.rows);
-        if (isSlowRow || !isReturnedByAnswer(task, shortWorkMs)) {
+        if (reason === 'row' || !isReturnedByAnswer(task, shortWorkMs)) {
           underestimated.mark(task);
-          task.lane = isSlowRow ? 'long' : laneOfReturned(task, shortWorkMs);
+          task.lane = reason === 'row' ? 'long' : laneOfReturned(task, shortWorkMs);
         }
         // It took longer than its estimate, so it is not brief.
         if (kind === 'job') task.expectedMs = Math.max(task.expectedMs, briefMs + 1);

@@ -2,6 +2,7 @@ import { computationTime } from '../request/computation-time.ts';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { TakenFault } from '#src/kernel/catalogue/faults.ts';
+import type { ReturnReason } from '#src/kernel/catalogue/pricing-models.ts';
 import type { BatchFormat, PreparedBatch, BatchRequest, Transport } from '../batch/prepared-batch.ts';
 import type { Outcome, TallyData } from '../batch/batch-tally.ts';
 import type { Calibration } from '../calibration/calibration.ts';
@@ -155,8 +156,7 @@ export type WorkerReply =
   | { readonly refusal: Refusal }
   | { readonly failure: string }
   | { readonly cancelled: true }
-  /** `isSlowRow`: the search of one row takes several times the estimate of the task. */
-  | { readonly handedBack: true; readonly isSlowRow?: true };
+  | { readonly handedBack: ReturnReason };
 
 type ReplyHead = {
   readonly type: 'reply';

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, SpanStatusCode, type Attributes, type Tracer } from '@opentelemetry/api';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { ReturnReason } from '#src/kernel/catalogue/pricing-models.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { LaneName } from './lanes/lane-limits.ts';
 import type { LaneTask } from './lanes/lane-task.ts';
@@ -36,7 +37,7 @@ export type PoolTaskOptions = Pick<
     readonly metrics: Metrics;
     readonly isClosed: () => boolean;
     /** The process returned the task, because its work belongs in a lane for longer work. */
-    readonly onHandedBack: (task: PoolTask, isSlowRow: boolean) => void;
+    readonly onHandedBack: (task: PoolTask, reason: ReturnReason) => void;
     /** The task has ended, and its rows took several times their estimate. */
     readonly onUnderestimated: (task: PoolTask) => void;
   };
@@ -85,7 +86,10 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
   const replied = (reply: WorkerReply, span: WorkerSpan, answer: readonly Uint8Array[]): void => {
     if (!('handedBack' in reply)) releaseBody();
     if (settled) return;
-    if ('handedBack' in reply) return onHandedBack(task, reply.isSlowRow === true);
+    if ('handedBack' in reply) {
+      metrics.count('volwatch_workers_returned_total', { reason: reply.handedBack });
+      return onHandedBack(task, reply.handedBack);
+    }
     if ('failure' in reply) return reject(ended('The process that priced this failed', new Error(reply.failure)));
     if ('cancelled' in reply) return reject(new AppError('overloaded', undefined, { retryAfter: 1 }));
     settled = true;

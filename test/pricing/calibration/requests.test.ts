@@ -236,7 +236,7 @@ test.serial(
         if (answer !== undefined) return answer.reply;
       }
     };
-    t.deepEqual(await answerWith({ maxMs: 60_000, handBackMs: 8 }), { handedBack: true });
+    t.deepEqual(await answerWith({ maxMs: 60_000, handBackMs: 8 }), { handedBack: 'time' });
     t.like(await answerWith({ maxMs: 40 }), {
       calibration: { converged: false, stop_reason: 'work_limit', starts: 1 },
     });

@@ -97,9 +97,9 @@ test('a batch that looks brief is returned before its rows are priced if its ans
     );
     return (await task.work(60_000))?.reply;
   };
-  t.deepEqual(await answerOf(2_501, true), { handedBack: true });
-  t.like(await answerOf(2_500, true), { outcome: { size: 2_500 } });
-  t.like(await answerOf(2_501, false), { outcome: { size: 2_501 } });
+  t.deepEqual(await answerOf(2_571, true), { handedBack: 'estimate' });
+  t.like(await answerOf(2_570, true), { outcome: { size: 2_570 } });
+  t.like(await answerOf(2_571, false), { outcome: { size: 2_571 } });
 });
 
 /** A task in a place for brief ones. @returns its reply, with what it said of its answer before */
@@ -137,12 +137,55 @@ const gridOf = (days: number) => ({
 test('the outputs of a batch and the totals of a grid count for the bytes of its answer', async (t) => {
   for (const answer of ['json', 'arrow'] as const) {
     const columns = await inBriefPlace(manyOutputs, { answer });
-    t.deepEqual(columns.reply, { handedBack: true });
+    t.deepEqual(columns.reply, { handedBack: 'estimate' });
     t.is(columns.said.length, 1, 'no row is priced before');
-    t.deepEqual((await inBriefPlace(gridOf(100), { kind: 'grid', answer })).reply, { handedBack: true });
+    t.deepEqual((await inBriefPlace(gridOf(100), { kind: 'grid', answer })).reply, { handedBack: 'estimate' });
   }
   const objects = Array.from({ length: 2_000 }, () => ({ ...option, strike: 105 }));
-  t.deepEqual((await inBriefPlace({ options: objects, outputs: greeks })).reply, { handedBack: true });
+  t.deepEqual((await inBriefPlace({ options: objects, outputs: greeks })).reply, { handedBack: 'estimate' });
+});
+
+const defaultGreeks = ['price', ...outputNames.slice(1, 7)];
+const dated = {
+  spot: 100,
+  strike: 104.75,
+  rate: 0.0325,
+  dividend_yield: 0.0125,
+  volatility: 0.2375,
+  option_type: 'call',
+  valuation_date: '2026-11-30',
+  expiry: '2027-12-17',
+};
+/** Ordinary rows, with the outputs that they are asked for. */
+const ordinary = {
+  'the price alone': [{ ...option, strike: 105.25 }, ['price']],
+  'default greeks': [{ ...option, strike: 105.25 }, defaultGreeks],
+  'dates and ids': [{ ...dated, id: 'row 1234' }, ['price']],
+  'default greeks, dates and ids': [{ ...dated, id: 'row 1234' }, defaultGreeks],
+  'nine greeks, dates and ids': [{ ...dated, id: 'row 1234' }, ['price', ...outputNames.slice(1, 10)]],
+  contracts: [
+    { contract: 'AAPL  271217C00100000', valuation_date: '2026-11-30', spot: 100.25, rate: 0.0375, volatility: 0.2345 },
+    defaultGreeks,
+  ],
+  'a volatility': [{ ...option, strike: 105.25, volatility: undefined, price: 9.75 }, ['implied_volatility']],
+} as const;
+
+for (const [name, [row, outputs]] of Object.entries(ordinary)) {
+  test(`objects with ${name} are never priced only to learn that their answer is long`, async (t) => {
+    const run = (rows: number) => inBriefPlace({ options: Array.from({ length: rows }, () => row), outputs });
+    const few = await run(200);
+    const estimated = few.said[0]! / few.bytes;
+    t.true(estimated >= 1 && estimated < 1.1, `${few.said[0]!} bytes estimated, ${few.bytes} written`);
+    const rows = Math.floor((512 * 2 ** 10 * 200) / few.said[0]!);
+    t.like((await run(rows)).reply, { outcome: { size: rows } });
+    const longer = await run(rows + 10);
+    t.deepEqual([longer.reply, longer.said.length], [{ handedBack: 'estimate' }, 1]);
+  });
+}
+
+test('1,000 objects with the default greeks, dates and ids are brief', async (t) => {
+  const options = Array.from({ length: 1_000 }, (_, row) => ({ ...dated, strike: 60.25 + row / 8, id: `row ${row}` }));
+  t.like((await inBriefPlace({ options, outputs: ['price', 'greeks'] })).reply, { outcome: { size: 1_000 } });
 });
 
 test('the bytes of an answer are nearly as estimated', async (t) => {
@@ -167,7 +210,7 @@ test('the bytes of an answer are nearly as estimated', async (t) => {
 test('an answer that becomes longer than estimated because of its errors does not leave a place for brief tasks', async (t) => {
   const volatility = strikes.slice(0, 9_000).map(() => -1);
   const { reply, said } = await inBriefPlace({ columns: { ...option, strike: 105, volatility } });
-  t.deepEqual(reply, { handedBack: true });
+  t.deepEqual(reply, { handedBack: 'answer' });
   t.true(said[0]! < 400_000 && said[1]! > 900_000, `${said.join()} bytes`);
 });
 
@@ -175,7 +218,7 @@ test('a small batch that takes longer than its estimate leaves the lane for shor
   // Together about 0.8 s of processor time, by the estimate 2.5 ms.
   const options = Array.from({ length: 100 }, () => hiddenPanels);
   const { answer } = await turnsOf({ options }, { turnMs: 20, handBackMs: 500 });
-  t.deepEqual(answer.reply, { handedBack: true });
+  t.deepEqual(answer.reply, { handedBack: 'time' });
   const long = await turnsOf({ options }, { turnMs: 20 });
   t.true('outcome' in long.answer.reply, 'there it is priced');
 });

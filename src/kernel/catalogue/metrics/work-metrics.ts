@@ -1,5 +1,5 @@
 import { errorCodes } from '../errors.ts';
-import { calibrationStopReasons, forecastMethods, modelNames } from '../pricing-models.ts';
+import { calibrationStopReasons, forecastMethods, modelNames, returnReasons } from '../pricing-models.ts';
 import { chunkOperations, namesOf, pricingOperations } from '../operations.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
@@ -85,6 +85,11 @@ export const workMetrics = {
     help: 'Duration of tasks of the pricing processes in seconds, with the wait for a process',
     labels: { lane: ['short', 'medium', 'long'], outcome: ['ok', 'refused', 'failed'] },
     buckets: longDurationBuckets,
+  },
+  volwatch_workers_returned_total: {
+    type: 'counter',
+    help: 'Tasks that a pricing process returned, so that another place began them again. estimate: before the first row; time, row: slower than estimated; answer: its answer became longer than estimated',
+    labels: { reason: returnReasons },
   },
   volwatch_workers_restarts_total: {
     type: 'counter',

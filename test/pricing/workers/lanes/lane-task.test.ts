@@ -99,7 +99,7 @@ test('a task with a long answer is large, however few bytes its rows have', (t) 
   const { opened } = start();
   const facts = { totalMs: 1, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
   const brief = (answerBytes: number): boolean => isBrief({ ...opened.task, summary: { ...facts, answerBytes } });
-  t.deepEqual([brief(400_000), brief(400_001)], [true, false]);
+  t.deepEqual([brief(524_288), brief(524_289)], [true, false]);
 });
 
 test('the bytes of an answer count for the caller when they are known, and those that were written at the end', (t) => {

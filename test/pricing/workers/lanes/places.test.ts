@@ -27,7 +27,7 @@ test.serial('a small batch does not wait until a large one of another caller end
 });
 
 test.serial('a batch whose errors make its answer long is answered from a place for large tasks', async (t) => {
-  const { workers } = start(t, { filename: program, heapMegabytes: 512, shortWorkMs: 500 });
+  const { workers, metrics } = start(t, { filename: program, heapMegabytes: 512, shortWorkMs: 500 });
   const volatility = Array.from({ length: 9_000 }, () => -1);
   const bytes = Buffer.from(JSON.stringify({ columns: { ...call, volatility } }));
   const request = { input: 'json', answer: ['json'], jsonDepth: 20, bytes } as const;
@@ -41,6 +41,7 @@ test.serial('a batch whose errors make its answer long is answered from a place 
     },
   });
   t.is(size, 9_000);
+  t.is(metrics.value('volwatch_workers_returned_total', { reason: 'answer' }), 1);
   // The estimate is 360 KB, and the first run has counted the bytes. Both answers differ in the digits of their computation time.
   t.true(Math.abs(answerBytes - byteLengthOf(chunks)) < 20, `${answerBytes} bytes`);
 });
