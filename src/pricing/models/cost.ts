@@ -178,11 +178,14 @@ export type WorkEstimate = {
   readonly maxRowMs: number;
   /** The model of that row; `unknown` if there is no such model. */
   readonly model: ModelName | 'unknown';
-  /** A row may take very much longer than expected, so a pricing process must price it. */
+  /** A row may take very much longer than expected, up to `uncertainRowMs`, so a pricing process must price it. */
   readonly isUncertain?: true;
   /** Some rows may take much longer than expected, so the time must be looked at after each row. */
   readonly isIrregular?: true;
 };
+
+/** Milliseconds of the slowest known row whose estimate is uncertain: see `isInversionUncertain`. */
+export const uncertainRowMs = 100;
 
 /** Prices of a search that always ends after so many. */
 const shortSearch = 2;

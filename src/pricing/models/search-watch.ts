@@ -10,7 +10,7 @@ export const noLook: SearchLook = () => {};
 
 export type SearchWatch = {
   readonly look: SearchLook;
-  /** From now on searches may take so many milliseconds of the processor together. */
+  /** The searches until the next call may take so many milliseconds of the processor together, from the first look of them. */
   readonly allow: (milliseconds: number) => void;
 };
 
@@ -22,17 +22,22 @@ export const createSearchWatch = (
   now: () => number = () => performance.now(),
   processorMs: () => number = threadMs,
 ): SearchWatch => {
-  let endMs = Infinity;
+  let allowedMs = Infinity;
+  /** Known from the first look, because most rows have no search. */
+  let endMs: number | undefined;
   /** The processor time cannot reach its end earlier. It takes a system call, which would double the time of a short price. */
   let nextLookAt = Infinity;
   return {
     allow: (milliseconds) => {
-      endMs = processorMs() + milliseconds;
-      nextLookAt = now() + milliseconds;
+      allowedMs = milliseconds;
+      endMs = undefined;
+      nextLookAt = milliseconds === Infinity ? Infinity : -Infinity;
     },
     look: () => {
       if (now() < nextLookAt) return;
-      const leftMs = endMs - processorMs();
+      const usedMs = processorMs();
+      endMs ??= usedMs + allowedMs;
+      const leftMs = endMs - usedMs;
       if (leftMs <= 0) throw new SlowCalculation('The search takes longer than its estimate');
       nextLookAt = now() + leftMs;
     },

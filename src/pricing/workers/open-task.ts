@@ -7,13 +7,13 @@ import type { Calibration } from '../calibration/calibration.ts';
 import { openCalibration, type CalibrationRequest } from '../calibration/calibration-task.ts';
 import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
 import type { VolatilityForecaster } from '../forecast/volatility-forecast.ts';
-import { checkWork, checkWorkDone, type WorkEstimate } from '../models/cost.ts';
+import { checkWork, checkWorkDone, uncertainRowMs, type WorkEstimate } from '../models/cost.ts';
 import type { SearchWatch } from '../models/search-watch.ts';
 import { SlowCalculation } from '../models/slow-calculation.ts';
 import { threadMs } from '../models/thread-ms.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
-import { briefMs, hasLongAnswer } from './lanes/lane-task.ts';
+import { briefMs, hasLongAnswer, needsLargePlace } from './lanes/lane-task.ts';
 import { coldMs } from './lanes/task-times.ts';
 import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
 import type { BatchOutcome, FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
@@ -91,7 +91,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     summary = { ...estimate, ...facts };
     send({ type: 'opened', id, summary });
     checkWork(estimate, limits.maxMs);
-    const isReturned = estimate.totalMs > handBackMs || (limits.isForBrief === true && hasLongAnswer(facts));
+    const isReturned = estimate.totalMs > handBackMs || (limits.isForBrief === true && needsLargePlace(summary));
     return isReturned ? { reply: { handedBack: 'estimate' } } : undefined;
   };
 
@@ -124,8 +124,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return undefined;
   };
 
-  const maxBusyMs = (): number => Math.max(allowedMs, rowTolerance * expectedMs);
-  const isUnderestimated = (): boolean => busyMs > maxBusyMs();
+  const isUnderestimated = (): boolean => busyMs > Math.max(allowedMs, rowTolerance * expectedMs);
 
   /**
    * As `checkWorked`. In the lane for short work a batch must keep to its own estimate too, because brief batches have places of their
@@ -194,14 +193,23 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     );
   };
 
+  /** Processor time after which the search of one row ends, however long the rows before it took: `checkBatch` is for their sum. */
+  const maxSearchMs = (): number => {
+    if (limits.keepsEstimate !== true) return Infinity;
+    return Math.max(allowedMs, rowTolerance * Math.max(maxRowMs, summary?.isUncertain ? uncertainRowMs : 0));
+  };
+
   /** Prices rows. Each turn makes progress, also one that the reading of the body has used up. */
   const priceUntil = (until: number, { isDone, next }: ReturnType<typeof createSlices>): void => {
     if (isDone()) return;
-    searches.allow(limits.keepsEstimate === true ? maxBusyMs() - busyMs : Infinity);
+    const searchMs = maxSearchMs();
     const begunMs = threadMs();
     try {
-      do next();
-      while (!isDone() && performance.now() < until);
+      do {
+        searches.allow(searchMs);
+        // With a search, this is one row.
+        next();
+      } while (!isDone() && performance.now() < until);
     } finally {
       busyMs += threadMs() - begunMs;
     }

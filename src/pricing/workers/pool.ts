@@ -17,7 +17,7 @@ import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane, type LaneEvents } from './lanes/lane.ts';
-import { firstLimitsIn, isReturnedByAnswer, laneFor, laneOfReturned, laneSettings } from './lanes/lane-limits.ts';
+import { firstLimitsIn, isReturnedForPlace, laneFor, laneOfReturned, laneSettings } from './lanes/lane-limits.ts';
 import { limitsIn, refusalOf, type LaneName } from './lanes/lane-limits.ts';
 import { briefMs, isLargeJob, parsedBytesOf, type LaneTask } from './lanes/lane-task.ts';
 import { createUnderestimated } from './lanes/underestimated.ts';
@@ -195,6 +195,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
     const wanted = laneFor(kind, expectedMs, estimate?.maxRowMs ?? 0, shortWorkMs);
     const lane = underestimated.laneFor({ kind, caller }, wanted);
+    const isUncertain = estimate?.isUncertain ?? false;
+    const facts = { kind, expectedMs, bytes: body.byteLength, isUncertain };
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },
       body,
@@ -204,12 +206,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       network: kind === 'job' ? undefined : siteOfRequest(),
       kind,
       lane,
-      limits: firstLimitsIn(lane, { kind, expectedMs, bytes: body.byteLength }, maxMs, shortWorkMs),
+      limits: firstLimitsIn(lane, facts, maxMs, shortWorkMs),
       tracer,
       logger,
       metrics,
       expectedMs,
-      isUncertain: estimate?.isUncertain ?? false,
+      isUncertain,
       isClosed: () => closed,
       // A caller that gives blocks leaves them to the pool.
       releaseBody: () => {
@@ -218,7 +220,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       onUnderestimated: underestimated.mark,
       onHandedBack: (task, reason) => {
         task.expectedMs = expectedTime(body.byteLength, task.summary, task.summary?.rows);
-        if (reason === 'row' || !isReturnedByAnswer(task, shortWorkMs)) {
+        if (reason === 'row' || !isReturnedForPlace(task, shortWorkMs)) {
           underestimated.mark(task);
           task.lane = reason === 'row' ? 'long' : laneOfReturned(task, shortWorkMs);
         }

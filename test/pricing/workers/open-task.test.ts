@@ -3,11 +3,14 @@ import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import type { Transport } from '#src/pricing/batch/prepared-batch.ts';
 import { createVolatilityForecaster } from '#src/pricing/forecast/volatility-forecast.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
+import { pricingModels, type Model } from '#src/pricing/models/models.ts';
 import { outputNames } from '#src/pricing/models/outputs.ts';
 import { createSearchWatch } from '#src/pricing/models/search-watch.ts';
+import { threadMs } from '#src/pricing/models/thread-ms.ts';
 import { createOpenTask } from '#src/pricing/workers/open-task.ts';
 import type { FromWorker } from '#src/pricing/workers/protocol.ts';
 import { hiddenPanels } from '#testkit/american/hidden-costs.ts';
+import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
 
 const engines = createEngineFactory();
 const rows = 20_000;
@@ -15,7 +18,8 @@ const strikes = Array.from({ length: rows }, (_, row) => 60 + row / 500);
 const option = { spot: 100, strike: strikes, rate: 0.03, volatility: 0.2, option_type: 'call', time_to_expiry: 0.5 };
 
 /** @returns the number of turns until the answer, where each turn is as short as it can be */
-const turnsOf = async (body: object, { turnMs = 0, handBackMs = Infinity } = {}) => {
+const turnsOf = async (body: object, { turnMs = 0, handBackMs = Infinity, models = pricingModels } = {}) => {
+  const searches = createSearchWatch();
   const messages: FromWorker[] = [];
   const task = createOpenTask(
     {
@@ -26,8 +30,8 @@ const turnsOf = async (body: object, { turnMs = 0, handBackMs = Infinity } = {})
     },
     Buffer.from(JSON.stringify(body)),
     {
-      engines,
-      searches: createSearchWatch(),
+      engines: createEngineFactory({ models, look: searches.look }),
+      searches,
       forecastVolatility: createVolatilityForecaster(),
       send: (message) => messages.push(message),
     },
@@ -221,4 +225,41 @@ test('a small batch that takes longer than its estimate leaves the lane for shor
   t.deepEqual(answer.reply, { handedBack: 'time' });
   const long = await turnsOf({ options }, { turnMs: 20 });
   t.true('outcome' in long.answer.reply, 'there it is priced');
+});
+
+/** The models, with searches of one of them whose ten prices take so long each. */
+const slowSearches = (name: 'baw' | 'andersen_lake', priceMs: number) =>
+  pricingModels.map((model): Model => {
+    if (model.name !== name) return model;
+    const build: Model['build'] = (site, look) => ({
+      ...model.build(site, look),
+      impliedVolatility: () => {
+        for (let prices = 0; prices < 10; prices += 1) {
+          look();
+          for (const end = threadMs() + priceMs; threadMs() < end;);
+        }
+        return { volatility: 0.2, iterations: 10 };
+      },
+    });
+    return { ...model, build };
+  });
+/** @returns the reply of a process for short work */
+const searchesOf = async (name: 'baw' | 'andersen_lake', { rows, priceMs }: { rows: number; priceMs: number }) => {
+  const row = { ...optionOfModel[name], volatility: undefined, price: 8 };
+  const body = { options: Array.from({ length: rows }, () => row), outputs: ['implied_volatility'] };
+  const { answer } = await turnsOf(body, { turnMs: 20, handBackMs: 500, models: slowSearches(name, priceMs) });
+  return answer.reply;
+};
+
+test('searches that are slow only together are returned as other rows are, and a slow one goes beside long work', async (t) => {
+  // 30 ms for a row, and 100 ms for all of them.
+  t.deepEqual(await searchesOf('baw', { rows: 20, priceMs: 3 }), { handedBack: 'time' });
+  t.like(await searchesOf('baw', { rows: 3, priceMs: 3 }), { outcome: { size: 3 } });
+  t.deepEqual(await searchesOf('baw', { rows: 1, priceMs: 30 }), { handedBack: 'row' });
+});
+
+test('a search whose estimate is uncertain may take as long as the slowest known one on a slow processor', async (t) => {
+  t.like(await searchesOf('andersen_lake', { rows: 1, priceMs: 20 }), { outcome: { size: 1 } });
+  t.deepEqual(await searchesOf('andersen_lake', { rows: 9, priceMs: 20 }), { handedBack: 'time' });
+  t.deepEqual(await searchesOf('andersen_lake', { rows: 1, priceMs: 60 }), { handedBack: 'row' });
 });

@@ -23,6 +23,8 @@ test('a search may take its time of the processor, however long it waits for one
   const { times, watch } = start();
   watch.look();
   watch.allow(100);
+  t.is(times.reads, 0, 'a row without a search reads no processor time');
+  watch.look();
   times.now = 99;
   watch.look();
   t.is(times.reads, 1, 'the processor time is not read before it can be over');
@@ -32,6 +34,11 @@ test('a search may take its time of the processor, however long it waits for one
   times.now = 5_040;
   times.processorMs = 100;
   t.throws(() => watch.look(), { instanceOf: SlowCalculation });
+  watch.allow(100);
+  watch.look();
+  times.processorMs = 199;
+  times.now = 5_200;
+  watch.look();
   watch.allow(Infinity);
   times.processorMs = 1e9;
   times.now = 1e9;

@@ -1,7 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { WorkKind } from '../fair-queue.ts';
 import { jobRounds, type WorkLimits } from '../protocol.ts';
-import { briefBytes, briefMs, hasLongAnswer, isLargeJob, rowMsOf, type LaneTask } from './lane-task.ts';
+import { briefBytes, briefMs, isLargeJob, needsLargePlace, rowMsOf, type LaneTask } from './lane-task.ts';
 
 /** Work of a process of this lane; `short` is brief, and `long` may take as long as a request. */
 export type LaneName = 'short' | 'medium' | 'long';
@@ -23,12 +23,12 @@ export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): Wo
   return { maxMs, handBackMs: shortWorkMs, keepsEstimate: true };
 };
 
-/** Whether a process has returned a task of the short lane because of its long answer alone. Then it waits for a place for large tasks there. */
-export const isReturnedByAnswer = (
+/** Whether a process has returned a task of the short lane only because it needs a place for large tasks. Then it waits for one there. */
+export const isReturnedForPlace = (
   { lane, limits, summary }: LaneTask & { readonly lane: LaneName },
   shortWorkMs: number,
 ): boolean =>
-  lane === 'short' && limits.isForBrief === true && hasLongAnswer(summary) && (summary?.totalMs ?? 0) <= shortWorkMs;
+  lane === 'short' && limits.isForBrief === true && needsLargePlace(summary) && (summary?.totalMs ?? 0) <= shortWorkMs;
 
 /**
  * The first limits of a task. The work of a small chunk of a job is known when a process has opened it. If it is not brief, the process
@@ -37,13 +37,14 @@ export const isReturnedByAnswer = (
  */
 export const firstLimitsIn = (
   lane: LaneName,
-  { kind, expectedMs, bytes }: Pick<LaneTask, 'kind' | 'expectedMs' | 'bytes'>,
+  { kind, expectedMs, bytes, isUncertain }: Pick<LaneTask, 'kind' | 'expectedMs' | 'bytes' | 'isUncertain'>,
   maxMs: number,
   shortWorkMs: number,
 ): WorkLimits => {
   const looksBrief = bytes <= briefBytes && expectedMs <= briefMs;
   if (kind === 'job' && looksBrief) return { maxMs, handBackMs: briefMs, keepsEstimate: true };
-  return { ...limitsIn(lane, maxMs, shortWorkMs), ...(lane === 'short' && looksBrief && { isForBrief: true }) };
+  const isForBrief = lane === 'short' && looksBrief && !isUncertain;
+  return { ...limitsIn(lane, maxMs, shortWorkMs), ...(isForBrief && { isForBrief }) };
 };
 
 /** The lane for a task that a process has returned, and whose work is known now. */

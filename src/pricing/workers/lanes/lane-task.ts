@@ -63,6 +63,10 @@ const briefAnswerBytes = 512 * 2 ** 10;
 export const hasLongAnswer = (summary: Pick<TaskSummary, 'answerBytes'> | undefined): boolean =>
   summary !== undefined && summary.answerBytes > briefAnswerBytes;
 
+/** Whether a batch that looked brief takes a place for large ones when it is read. Callers of uncertain estimates are not remembered. */
+export const needsLargePlace = (summary: Pick<TaskSummary, 'answerBytes' | 'isUncertain'> | undefined): boolean =>
+  hasLongAnswer(summary) || summary?.isUncertain === true;
+
 /** A task that a process has returned with the counted bytes of its answer is opened again, with the estimated ones. */
 export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | undefined): TaskSummary => ({
   ...summary,
@@ -72,7 +76,7 @@ export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | unde
 export const isBrief = ({ bytes, expectedMs, isUncertain, summary }: LaneTask): boolean =>
   !isUncertain &&
   bytes <= briefBytes &&
-  !hasLongAnswer(summary) &&
+  !needsLargePlace(summary) &&
   Math.max(expectedMs, summary?.totalMs ?? 0) <= briefMs;
 
 /** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */

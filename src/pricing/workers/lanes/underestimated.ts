@@ -15,9 +15,10 @@ export const createUnderestimated = (shortWorkMs: number) => {
   return {
     laneFor: (owner: Owner, wanted: LaneName): LaneName =>
       wanted === 'short' && callers.has(markOf(owner)) ? 'medium' : wanted,
-    /** Marks the caller of a task with a low estimate. The work of others was known to be long. */
+    /** Marks the caller of a task with a low estimate. The work of others was known to be long, or to be uncertain. */
     mark: (task: PoolTask): void => {
-      if (task.lane !== 'short' || (task.summary?.totalMs ?? 0) > shortWorkMs) return;
+      const { lane, summary } = task;
+      if (lane !== 'short' || (summary?.totalMs ?? 0) > shortWorkMs || summary?.isUncertain) return;
       // One line for each caller and minute.
       if (!callers.has(markOf(task))) task.log('warn', {}, 'a calculation takes several times its estimate');
       callers.add(markOf(task));

@@ -95,11 +95,12 @@ test('a task is large by its body, its estimate or its time', (t) => {
   t.false(isBrief({ ...opened.task, summary }));
 });
 
-test('a task with a long answer is large, however few bytes its rows have', (t) => {
+test('a task with a long answer or an uncertain estimate is large, however few bytes its rows have', (t) => {
   const { opened } = start();
   const facts = { totalMs: 1, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
   const brief = (answerBytes: number): boolean => isBrief({ ...opened.task, summary: { ...facts, answerBytes } });
   t.deepEqual([brief(524_288), brief(524_289)], [true, false]);
+  t.false(isBrief({ ...opened.task, summary: { ...facts, answerBytes: 1, isUncertain: true } }));
 });
 
 test('the bytes of an answer count for the caller when they are known, and those that were written at the end', (t) => {
@@ -194,11 +195,24 @@ test('a chunk that is not brief finds a place for medium work or is refused, and
 });
 
 test('a chunk of unknown work is opened first, and then goes to the lane of its work', (t) => {
-  const opened = firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 2_000 }, 9_000, 500);
+  const opened = firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 2_000, isUncertain: false }, 9_000, 500);
   t.deepEqual(opened, { maxMs: 9_000, handBackMs: 100, keepsEstimate: true });
   const medium = limitsIn('medium', 9_000, 500);
-  t.deepEqual(firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 1e6 }, 9_000, 500), medium);
-  t.deepEqual(firstLimitsIn('medium', { kind: 'batch', expectedMs: 1, bytes: 2_000 }, 9_000, 500), medium);
+  t.deepEqual(
+    firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 1e6, isUncertain: false }, 9_000, 500),
+    medium,
+  );
+  const single = { kind: 'single', expectedMs: 1, bytes: 200 } as const;
+  t.true(firstLimitsIn('short', { ...single, isUncertain: false }, 9_000, 500).isForBrief);
+  t.is(
+    firstLimitsIn('short', { ...single, isUncertain: true }, 9_000, 500).isForBrief,
+    undefined,
+    'it has a large place',
+  );
+  t.deepEqual(
+    firstLimitsIn('medium', { kind: 'batch', expectedMs: 1, bytes: 2_000, isUncertain: false }, 9_000, 500),
+    medium,
+  );
   const returned = (limits: LaneTask['limits'], expectedMs: number, maxRowMs = 1) =>
     laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs, ...summaryOf(maxRowMs) }), lane: 'medium' }, 500);
   t.deepEqual([returned(opened, 4_000), returned(opened, 6_000), returned(medium, 4_000)], ['medium', 'long', 'long']);

@@ -12,20 +12,17 @@ const work = (milliseconds: number): void => {
   while (threadMs() < end);
 };
 
-/** An option of `baw` whose work is very much longer than its estimate: a search of many prices, and greeks that nothing interrupts. */
-const slowModel = (model: Model): Model => ({
+/** Searches of these models take so long. That of `baw` is more than a new process may take beyond its estimate. */
+const searchMs: Readonly<Record<string, number>> = { baw: slowMs, andersen_lake: 200 };
+
+const slowSearches = (model: Model): Model => ({
   ...model,
   build: (site, look) => {
     const engine = model.build(site, look);
     return {
       ...engine,
-      evaluate: (option, out) => {
-        work(slowMs);
-        engine.evaluate(option, out);
-        out[indexOfOutput.delta] = 0.5;
-      },
       impliedVolatility: (option, price) => {
-        for (let prices = 0; prices < slowMs / priceMs; prices += 1) {
+        for (let prices = 0; prices < searchMs[model.name]! / priceMs; prices += 1) {
           look();
           work(priceMs);
         }
@@ -35,5 +32,23 @@ const slowModel = (model: Model): Model => ({
   },
 });
 
-/** The program of a pricing process with a model whose estimates are wrong. */
-serve({ models: pricingModels.map((model) => (model.name === 'baw' ? slowModel(model) : model)) });
+/** An option of `baw` whose work is very much longer than its estimate: a search of many prices, and greeks that nothing interrupts. */
+const slowModel = (model: Model): Model => ({
+  ...model,
+  build: (site, look) => {
+    const engine = slowSearches(model).build(site, look);
+    return {
+      ...engine,
+      evaluate: (option, out) => {
+        work(slowMs);
+        engine.evaluate(option, out);
+        out[indexOfOutput.delta] = 0.5;
+      },
+    };
+  },
+});
+
+const slow: Readonly<Record<string, (model: Model) => Model>> = { baw: slowModel, andersen_lake: slowSearches };
+
+/** The program of a pricing process with models whose estimates are wrong. */
+serve({ models: pricingModels.map((model) => slow[model.name]?.(model) ?? model) });

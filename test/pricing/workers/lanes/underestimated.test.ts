@@ -6,6 +6,12 @@ import { start } from '../start-pool.ts';
 const filename = new URL('slow-models-worker.ts', import.meta.url).href;
 const { volatility: _, ...withoutVolatility } = optionOfModel.baw;
 const search = { options: [{ ...withoutVolatility, price: 8 }], outputs: ['implied_volatility'] };
+const { volatility: __, ...withoutAmericanVolatility } = optionOfModel.andersen_lake;
+/** Together a second. Their estimate says that it is uncertain. */
+const uncertain = {
+  options: Array.from({ length: 5 }, () => ({ ...withoutAmericanVolatility, price: 8 })),
+  outputs: ['implied_volatility'],
+};
 const greeks = { options: [optionOfModel.baw], outputs: ['delta'] };
 const quick = { options: [optionOfModel.black_scholes] };
 
@@ -22,7 +28,7 @@ const startLanes = (t: ExecutionContext) => {
     return [...before].find(([lane, count]) => ended(lane) > count)?.[0];
   };
   const warnings = (): number => lines.filter(({ level }) => level === 'warn').length;
-  return { laneOf, warnings };
+  return { laneOf, warnings, metrics };
 };
 
 test.serial(
@@ -44,3 +50,16 @@ test.serial('the caller of a row that ends after several times its estimate is r
   t.is(await laneOf(quick, 'a', 'batch'), 'medium');
   t.is(await laneOf(quick, 'b', 'batch'), 'short');
 });
+
+test.serial(
+  'searches whose estimate is uncertain leave the places for brief work, and their caller is not remembered',
+  async (t) => {
+    const { laneOf, warnings, metrics } = startLanes(t);
+    t.is(await laneOf(uncertain, 'a', 'batch'), 'medium', 'each of them is no slower than the slowest known one');
+    t.is(warnings(), 0);
+    t.is(await laneOf(quick, 'a', 'batch'), 'short');
+    for (const [reason, count] of Object.entries({ estimate: 1, time: 1, row: 0, answer: 0 })) {
+      t.is(metrics.value('volwatch_workers_returned_total', { reason }), count, reason);
+    }
+  },
+);
