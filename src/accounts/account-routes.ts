@@ -7,6 +7,7 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { lenientFieldsQuery } from '#src/kernel/lists/pagination.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
+import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { Documents, StoredDocument } from './document.ts';
 import { createDocuments } from './documents.ts';
@@ -17,6 +18,7 @@ const settingsShape = shapeOf(settingsFields);
 
 export type AccountsDeps = {
   readonly unitOfWork: UnitOfWork;
+  readonly assertCallerMayStore: AssertCallerMayStore;
   readonly reader: Reader;
   readonly audit: AuditTrail;
   readonly clock: Clock;

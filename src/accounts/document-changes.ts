@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { assertVersion } from '#src/kernel/requests/conditional/expected-versions.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
@@ -14,6 +15,7 @@ export type DocumentChangesDeps<Shape extends DocumentShape> = {
   readonly entity: AccountsEntityName;
   readonly shape: Shape;
   readonly unitOfWork: UnitOfWork;
+  readonly assertCallerMayStore: AssertCallerMayStore;
   readonly audit: AuditTrail;
   /** Name of the event of each change. */
   readonly changeAction: DoneAction;
@@ -25,7 +27,7 @@ export type DocumentChangesDeps<Shape extends DocumentShape> = {
 export const createDocumentChanges = <Shape extends DocumentShape>(
   deps: DocumentChangesDeps<Shape>,
 ): Pick<Documents<z.output<z.ZodObject<Shape>>>, 'change'> => {
-  const { entity, shape, unitOfWork, audit, changeAction, clock, toDocument } = deps;
+  const { entity, shape, unitOfWork, assertCallerMayStore, audit, changeAction, clock, toDocument } = deps;
   const table = tableOf[entity];
   const names = Object.keys(shape);
 
@@ -72,6 +74,8 @@ export const createDocumentChanges = <Shape extends DocumentShape>(
     change: (userId, versions, given) =>
       unitOfWork.run({ operation: 'account.change' }, async (transaction) => {
         await assertUser(transaction.query, userId);
+        // A reset may have ended the credential since the request was authenticated. Its order is the same: account, turn, documents.
+        await assertCallerMayStore(transaction.query);
         const assertRow = (row: Row | undefined): void => assertVersion(versions, Number(row?.['version'] ?? 0));
         const before = await find(transaction.query, userId, 'for update');
         assertRow(before);

@@ -112,10 +112,17 @@ export const compose = async (config: Config): Promise<Service> => {
 
   const routes = [
     ...auth.routes,
-    ...createAccountsRoutes({ ...base, ...database, audit: audit.trail, forget: callerSettings.forget }),
+    ...createAccountsRoutes({
+      ...base,
+      ...database,
+      assertCallerMayStore,
+      audit: audit.trail,
+      forget: callerSettings.forget,
+    }),
     ...createPresetRoutes({
       ...base,
       ...database,
+      assertCallerMayStore,
       audit: audit.trail,
       cursors,
       basePath,

@@ -24,7 +24,15 @@ test('a change of presets takes one connection of the pool, also when it is refu
   });
   t.teardown(close);
   const audit = createAuditTrail({ clock, metrics, ids: uuidv7 });
-  const presets = createPresets({ unitOfWork, reader, audit, clock, maxPresets: 5, forget: () => {} });
+  const presets = createPresets({
+    unitOfWork,
+    assertCallerMayStore: async () => {},
+    reader,
+    audit,
+    clock,
+    maxPresets: 5,
+    forget: () => {},
+  });
   await presets.put(user, 'american', { model: 'black_scholes' });
   const refused = await t.throwsAsync(presets.remove(user, 'americn'));
   t.like(refused, { code: 'resource_not_found', message: 'There is no preset "americn"; did you mean american?' });

@@ -59,7 +59,7 @@ export const start = async (t: ExecutionContext, maxChangesPerDay = 1_000) => {
     }),
   });
   const { call } = await serve(t, {
-    routes: createAccountsRoutes({ unitOfWork, reader, audit, clock, logger }),
+    routes: createAccountsRoutes({ unitOfWork, assertCallerMayStore: async () => {}, reader, audit, clock, logger }),
     authenticate: async ({ headers }) => {
       const principal = callers[headers.authorization ?? ''];
       if (!principal) throw new AppError('credentials_missing');

@@ -6,21 +6,24 @@ import { ownerOfActor } from '#src/auth/owners/owner-of-actor.ts';
 import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusal-limit.ts';
 import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
 import type { AuthSettings } from '#src/auth/auth-settings.ts';
-import { authEntities } from '#src/auth/entities.ts';
-import { mailEntities } from '#src/mail/entities.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
 import { createDatabase, type Database } from '#src/database/database.ts';
 import { createClientIp } from '#src/http/server/client-ip.ts';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { noFaults } from '#src/kernel/catalogue/faults.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
+import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
+import type { AssertCallerMayStore, Owners } from '#src/kernel/ports/owners.ts';
+import type { Route } from '#src/kernel/requests/route.ts';
 import { createCursors } from '#src/kernel/lists/pagination.ts';
 import { unlimitedLookups } from '#src/kernel/credentials/credential-lookups.ts';
 import { noMail } from '#src/kernel/ports/account/mail.ts';
 import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { serve } from '#test/http/support.ts';
+import { entities } from '#src/compose/data/entities.ts';
+import { callerMayStore } from '#src/compose/identity/owners.ts';
 import { removeDataOf } from '#src/compose/identity/credential-admin.ts';
 import { removeDocumentsOf } from '#src/accounts/index.ts';
 import { removeCalendarOf } from '#src/calendar/retention.ts';
@@ -58,6 +61,12 @@ export type RoomParts = Pick<Database, 'unitOfWork'> & {
   readonly metrics: RecordedMetrics;
 };
 
+type MoreParts = RoomParts & {
+  readonly audit: AuditTrail;
+  readonly owners: Owners;
+  readonly assertCallerMayStore: AssertCallerMayStore;
+};
+
 export type RoomOptions = {
   readonly settings?: Partial<AuthSettings> & { readonly ownerCacheMs?: number };
   /** Of another room: a second instance on the same database and clock. */
@@ -68,6 +77,8 @@ export type RoomOptions = {
   readonly creationsPerDay?: number;
   /** Dependencies that need the database and the clock of the room. */
   readonly make?: (parts: RoomParts) => Partial<AuthDeps>;
+  /** Routes of other rooms. */
+  readonly moreRoutes?: (parts: MoreParts) => readonly Route[];
 } & Partial<Omit<AuthDeps, 'settings'>>;
 
 const offsets = new WeakMap<TestDatabase, { seconds: number }>();
@@ -87,6 +98,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     settings: { ownerCacheMs = 1_000, ...overriding } = {},
     beside,
     make,
+    moreRoutes,
     auditRefusals,
     creationsPerDay,
     ...deps
@@ -101,7 +113,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
   const metrics = recordMetrics();
   const database = await createDatabase({
     ...databaseSettings(stored.url),
-    entities: [...authEntities, ...mailEntities],
+    entities,
     metrics,
   });
   const bootstrap = 'bootstrap' in deps ? deps.bootstrap : { id: 'desk', secret: 'bootstrap secret' };
@@ -118,6 +130,15 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
         });
   const limits = { ...(refusals && { refusals }), ...(assertMayCreate && { assertMayCreate }) };
   const audit = createAuditTrail({ clock, metrics, ids: uuidv7, ...limits });
+  const owners = createOwners({
+    reader,
+    clock,
+    roles: overriding.roles ?? settings.roles,
+    bootstrap,
+    cacheMs: ownerCacheMs,
+    verificationRequired: overriding.verificationRequired ?? settings.verificationRequired,
+  });
+  const parts = { unitOfWork: database.unitOfWork, reader, clock, metrics };
   const auth = createAuth({
     settings: { ...settings, ...overriding },
     keyRing: ring,
@@ -131,14 +152,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     },
     unitOfWork: database.unitOfWork,
     reader,
-    owners: createOwners({
-      reader,
-      clock,
-      roles: overriding.roles ?? settings.roles,
-      bootstrap,
-      cacheMs: ownerCacheMs,
-      verificationRequired: overriding.verificationRequired ?? settings.verificationRequired,
-    }),
+    owners,
     mail: noMail,
     abuse: noAbuseReport,
     removeWebhooks: (transaction, owner, actor) => removeWebhooksOf(transaction, owner, { audit, actor }),
@@ -156,10 +170,11 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     metrics,
     faults: noFaults,
     ...deps,
-    ...make?.({ unitOfWork: database.unitOfWork, reader, clock, metrics }),
+    ...make?.(parts),
   });
+  const more = moreRoutes?.({ ...parts, audit, owners, assertCallerMayStore: callerMayStore(owners) });
   const { call, port } = await serve(t, {
-    routes: auth.routes,
+    routes: [...auth.routes, ...(more ?? [])],
     authenticate: auth.authenticate,
     csrf: auth.csrf,
     clientIp: createClientIp({ trustedProxies: ['127.0.0.1'] }),

@@ -31,7 +31,12 @@ const callers: Readonly<Record<'client' | 'user', Principal>> = {
 test('each usual mistake at another route is answered over HTTP with the message of the table', async (t) => {
   const cursors = createCursors({ secret: 'a secret of this test' });
   const basePath = '/api/v1';
-  const account = { unitOfWork: unreached(), reader: unreached(), audit: unreached() };
+  const account = {
+    unitOfWork: unreached(),
+    assertCallerMayStore: unreached(),
+    reader: unreached(),
+    audit: unreached(),
+  };
   const limits = { maxAssets: 10, maxIndexes: 10 };
   const server = await serve(t, {
     routes: [

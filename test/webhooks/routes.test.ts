@@ -104,6 +104,10 @@ test('in production names without a public address are refused', async (t) => {
 
 test("somebody else's webhook is not there", async (t) => {
   const room = await startRoom(t);
+  await room.stored.query(
+    `insert into oauth_client (id, name, secret_hash, scopes, created_at)
+     values ('other', 'Other', 'x', '{market:refresh}', now())`,
+  );
   const { id } = await registered(room, url);
   for (const stranger of ['client:other', 'user:desk']) {
     t.deepEqual((await room.call('GET', '/webhooks', stranger)).body['data'], []);

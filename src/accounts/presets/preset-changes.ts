@@ -2,6 +2,7 @@ import { LockMode } from '@mikro-orm/core';
 import type { PresetValues } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { DoneAction, AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { assertBelowOwnerQuota } from '#src/kernel/lists/owner-quota.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
@@ -10,6 +11,7 @@ import { presetNotFound, toPreset, type Presets } from './preset.ts';
 
 export type PresetChangesDeps = {
   readonly unitOfWork: UnitOfWork;
+  readonly assertCallerMayStore: AssertCallerMayStore;
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly maxPresets: number;
@@ -21,7 +23,7 @@ type StoredPreset = { user: string; name: string; presetValues: PresetValues; cr
 
 /** Changes of the presets of users, each with its audit event. */
 export const createPresetChanges = (deps: PresetChangesDeps): Pick<Presets, 'put' | 'remove'> => {
-  const { unitOfWork, audit, clock, maxPresets, forget } = deps;
+  const { unitOfWork, assertCallerMayStore, audit, clock, maxPresets, forget } = deps;
 
   /** Without the name of the preset, because its user has chosen it and events are kept for good. */
   const recordChange = (
@@ -46,6 +48,8 @@ export const createPresetChanges = (deps: PresetChangesDeps): Pick<Presets, 'put
       // Changes of one user run one after the other. The lock also keeps the account until the row is stored.
       const accounts = await transaction.query('select 1 from user_account where id = $1 for no key update', [userId]);
       if (accounts.length === 0) throw unknownUser();
+      // A reset may have ended the credential since the request was authenticated. Its order is the same: account, turn, presets.
+      await assertCallerMayStore(transaction.query);
       return work(transaction);
     });
     forget(userId);

@@ -18,6 +18,15 @@ export type OwnerParts = {
   readonly assertCallerMayStore: AssertCallerMayStore;
 };
 
+/** A process without a request stores nothing for a caller, so it needs no check. */
+export const callerMayStore =
+  (owners: Pick<Owners, 'assertMayStore'>): AssertCallerMayStore =>
+  async (query) => {
+    const principal = currentRequest()?.principal;
+    const owner = principal && ownerOf(principal);
+    if (owner) await owners.assertMayStore(query, owner, principal);
+  };
+
 /** The current state and scopes of owners, for authentication, webhooks, pricing jobs and stored answers. */
 export const composeOwners = ({ config, clock }: Base, { reader }: Database): OwnerParts => {
   const owners = createOwners({
@@ -31,10 +40,6 @@ export const composeOwners = ({ config, clock }: Base, { reader }: Database): Ow
   return {
     owners,
     mayAct: createMayAct({ reader, owners, clock, foreignUsers: config.JWT_FOREIGN_USERS }),
-    assertCallerMayStore: async (query) => {
-      const principal = currentRequest()?.principal;
-      const owner = principal && ownerOf(principal);
-      if (owner) await owners.assertMayStore(query, owner, principal);
-    },
+    assertCallerMayStore: callerMayStore(owners),
   };
 };

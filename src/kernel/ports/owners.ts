@@ -42,8 +42,9 @@ export type Owners = {
    */
   readonly scopesFor: (owner: Owner, own: readonly Scope[]) => Promise<readonly Scope[] | undefined>;
   /**
-   * Must be called by each transaction that stores something that acts for an owner later, or data of an owner without a
-   * foreign key to the account: a key, a webhook, a connected calendar, a consent, a pricing job, an idempotency key. It
+   * Must be called by each transaction that stores something that acts for an owner later, what the requests of an owner use, or data of
+   * an owner without a foreign key to the account: a key, a webhook or its secret, a connected calendar, a consent, a pricing job, an
+   * idempotency key, a profile, settings, a preset. It
    * waits for a transaction that ends the credentials of the owner, and lets the next one wait. Then it reads
    * the state of the owner and of the credential of `caller` in this transaction, because the request was authenticated
    * before, and the cached state may be older than such an end.
@@ -53,7 +54,10 @@ export type Owners = {
   readonly assertMayStore: (query: Query, owner: Owner, caller: StoringCaller) => Promise<void>;
 };
 
-/** As `assertMayStore`, for the caller of the current request. It must be called before rows of the owner are locked. */
+/**
+ * As `assertMayStore`, for the caller of the current request. It must be called before rows of the owner are locked, and after the account
+ * where that is locked, because the transactions that end credentials lock in this order.
+ */
 export type AssertCallerMayStore = (query: Query) => Promise<void>;
 
 /** The name of the lock of `takeOwnerTurn` for transactions that store or end credentials of an owner. */

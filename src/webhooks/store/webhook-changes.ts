@@ -76,6 +76,12 @@ export const createWebhookChanges = (
   const changeOf = (principal: Principal) =>
     ({ operation: 'webhook.change', alone: `webhooks of ${ownerOf(principal).join(':')}` }) as const;
 
+  /** Before a webhook is locked, because the transactions that end credentials come first to the turn and then to the webhooks. */
+  const assertMayStore = ({ query }: Transaction, principal: Principal): Promise<void> => {
+    const [kind, id] = ownerOf(principal);
+    return owners.assertMayStore(query, { kind, id }, principal);
+  };
+
   /** The webhook as an entity. It is locked until the end of the transaction. */
   const findForChange = async ({ em }: Transaction, principal: Principal, id: string): Promise<StoredWebhook> => {
     const [ownerKind, ownerId] = ownerOf(principal);
@@ -94,7 +100,7 @@ export const createWebhookChanges = (
         throw new AppError('scope_insufficient', detail);
       }
       return unitOfWork.run(changeOf(principal), async (transaction) => {
-        await owners.assertMayStore(transaction.query, { kind: owner[0], id: owner[1] }, principal);
+        await assertMayStore(transaction, principal);
         await assertBelowOwnerQuota(transaction, {
           lockName: `webhooks of ${owner.join(':')}`,
           statement: 'select 1 from webhook where owner_kind = $1 and owner_id = $2',
@@ -127,6 +133,7 @@ export const createWebhookChanges = (
 
     rotate: (principal, id) =>
       unitOfWork.run(changeOf(principal), async (transaction) => {
+        await assertMayStore(transaction, principal);
         const webhook = await findForChange(transaction, principal, id);
         const version = webhook.secretVersion + 1;
         webhook.secretVersion = version;

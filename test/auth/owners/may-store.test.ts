@@ -1,38 +1,10 @@
 import test from 'ava';
 import { ownersOf } from '#testkit/accounts/owners.ts';
-import { shareOwnerTurn, takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
-import { credentialsTurn, type Owner } from '#src/kernel/ports/owners.ts';
-import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { eventually } from '#testkit/eventually.ts';
-import { bearer, openSession, signedIn, startRoom, type Answer, type Room } from '../room.ts';
+import { shareOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
+import { credentialsTurn } from '#src/kernel/ports/owners.ts';
+import { bearer, openSession, signedIn, startRoom, type Room } from '../room.ts';
 import { settings } from '../setup.ts';
-
-const ownerIn = async (room: Room): Promise<Owner> => {
-  const [row] = await room.stored.query('select id from user_account');
-  return { kind: 'user', id: String(row!['id']) };
-};
-
-/**
- * Holds the turn of the owner as a transaction that ends credentials does, waits until `request` waits for it, and then
- * does `work`. @returns the answer of `request`
- */
-const during = async (
-  room: Room,
-  owner: Owner,
-  request: () => Promise<Answer>,
-  work: (transaction: Transaction) => Promise<unknown>,
-): Promise<Answer> => {
-  const waiting = `select 1 from pg_locks join pg_database on pg_database.oid = database
-    where datname = current_database() and locktype = 'advisory' and not granted`;
-  const sent: Promise<Answer>[] = [];
-  await room.database.unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
-    await takeOwnerTurn(transaction.query, credentialsTurn(owner));
-    sent.push(request());
-    await eventually(async () => (await room.stored.query(waiting)).length > 0, 'the request waits for its turn');
-    await work(transaction);
-  });
-  return sent[0]!;
-};
+import { during, endTokens, ownerIn } from './during.ts';
 
 const wanted = { name: 'late', scopes: ['ml:read'] };
 const storedKeys = (room: Room) => room.stored.query('select name from api_key where revoked_at is null');
@@ -57,14 +29,7 @@ test('a session that ends while its request waits makes no API key', async (t) =
 test('a token that is revoked while its request waits makes no API key', async (t) => {
   const room = await startRoom(t);
   const { access } = await signedIn(room);
-  const late = await during(
-    room,
-    await ownerIn(room),
-    () => room.json('/api-keys', wanted, bearer(access)),
-    ({ query }) =>
-      query(`insert into revoked_token (token_id, revoked_at, expires_at)
-        select access_token_id, now(), access_expires_at from refresh_token`),
-  );
+  const late = await during(room, await ownerIn(room), () => room.json('/api-keys', wanted, bearer(access)), endTokens);
   t.like([late.status, late.body['code']], [401, 'token_revoked']);
   t.deepEqual(await storedKeys(room), []);
 });
