@@ -7,6 +7,7 @@ do $$
 declare
   service text := current_setting('volwatch.service_role');
   tables text := current_schema();
+  cycling regclass;
 begin
   -- Two migrations at the same time must not change the same rights. The migrations take this lock too.
   perform pg_advisory_xact_lock(hashtext('volwatch'), hashtext('migrations'));
@@ -22,6 +23,12 @@ begin
   execute format('grant usage on schema %I to %I', tables, service);
   execute format('grant select, insert, update, delete on all tables in schema %I to %I', tables, service);
   execute format('grant usage on all sequences in schema %I to %I', tables, service);
+  -- When the ids of such a sequence begin anew, the service reads its position and sets it behind the used ids.
+  for cycling in
+    select seqrelid from pg_sequence join pg_class on oid = seqrelid where seqcycle and relnamespace = quote_ident(tables)::regnamespace
+  loop
+    execute format('grant select, update on sequence %s to %I', cycling, service);
+  end loop;
   execute format('revoke insert, update, delete on schema_migrations from %I', service);
   execute format('revoke update, delete on audit_event from %I', service);
   execute format('revoke delete on audit_stream from %I', service);

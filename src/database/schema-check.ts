@@ -6,7 +6,8 @@ import type { Migration } from './migrations/migration.ts';
 
 export type SchemaCheck = {
   /**
-   * Compares the database with the migrations and entities of this version, and logs changes. @returns what is missing
+   * Compares the database with the migrations and entities of this version and with the rights that it needs, and logs changes.
+   * @returns what is missing
    */
   readonly verify: () => Promise<readonly string[]>;
   /** What was missing at the last check. While something is missing, the check is repeated in the background. */
@@ -28,6 +29,12 @@ const recheckMs = 5_000;
 const columnsSql = `
   select table_name as table, array_agg(column_name::text) as columns from information_schema.columns
   where table_schema = current_schema() group by table_name`;
+/** The ids of these sequences begin anew, and the service then sets their position. A role that does not own them needs both rights. */
+const lockedSequencesSql = `
+  select relname as name from pg_sequence join pg_class on oid = seqrelid
+  where seqcycle and relnamespace = quote_ident(current_schema())::regnamespace
+    and not (has_sequence_privilege(seqrelid, 'select') and has_sequence_privilege(seqrelid, 'update'))
+  order by relname`;
 
 /** The tables and columns that the entities expect. */
 export const tablesOf = (
@@ -68,7 +75,11 @@ export const createSchemaCheck = ({
       if (!present) return [`table ${name}`];
       return columns.filter((column) => !present.has(column)).map((column) => `column ${name}.${column}`);
     });
-    return [...pending, ...missing];
+    const locked = await query<{ name: string }>(lockedSequencesSql);
+    const rights = locked.map(
+      ({ name }) => `grant select, update on sequence ${name} (deploy/postgres/service-role.sql)`,
+    );
+    return [...pending, ...missing, ...rights];
   };
 
   const verify = async (): Promise<readonly string[]> => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
-import { call, refresh, serve, takeToken } from '#testkit/running-service.ts';
+import { call, dependencyStatus, refresh, serve, takeToken } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
 import { operate, type CommandResult } from '#testkit/commands/operate.ts';
 
@@ -79,6 +79,35 @@ test('the service runs with a role that can neither change recorded events nor d
   }
   await client.end();
   t.is((await query('select 1 from audit_event limit 1')).length, 1);
+});
+
+test('the service gives free ids at their end with the role that owns no table, and its start names rights that this role lacks', async (t) => {
+  const { url, query } = await setupRole(t);
+  const sequences = ['asset_id_seq', 'market_index_id_seq'];
+  await query(
+    `insert into asset (id, symbol, name, exchange, currency) select id, 'OLD' || id, 'old', 'X', 'USD' from generate_series(1, 8) as id`,
+  );
+  for (const sequence of sequences) await query(`select setval('${sequence}', 2147483646)`);
+  const env = { DATABASE_URL: url, DATABASE_MIGRATE: 'false' };
+  const service = await serve(t, env);
+  await service.logged(({ message }) => message === 'started');
+  const token = await takeToken(service);
+  t.is((await refresh(service, token, 'tech5')).body['status'], 'succeeded');
+  t.is(await dependencyStatus(service, 'postgres'), 'up');
+  t.is(await service.stop(), 0);
+
+  // As the file of an earlier version left them.
+  const role = new URL(url).username;
+  for (const sequence of sequences) await query(`revoke select, update on sequence ${sequence} from ${role}`);
+  const later = await serve(t, env);
+  const { missing } = await later.logged(({ message }) => message === 'the database schema is behind this version');
+  t.deepEqual(
+    missing,
+    sequences.map((name) => `grant select, update on sequence ${name} (deploy/postgres/service-role.sql)`),
+  );
+  await later.logged(({ message }) => message === 'started');
+  t.is(await dependencyStatus(later, 'postgres'), 'degraded');
+  t.is(await later.stop(), 0);
 });
 
 test('an upgrade with a new table gives the role of the service its rights on it', async (t) => {
