@@ -79,3 +79,37 @@ test('documents of users without an account are removed, and the others keep the
   await migrator.down();
   t.deepEqual(await query(profiles), [{ id, version: 3, locale: 'de' }]);
 });
+
+/** It and the earlier ones are released, so they stay as they are. */
+const lastReleased = '0066-waiting-deliveries';
+const later = migrations.slice(names.indexOf(lastReleased) + 1);
+const laterIndexes = later.flatMap(({ name, up }) => {
+  const created = new Set(up.map((statement) => /^create table (\S+)/.exec(statement)?.[1]));
+  return up
+    .filter((statement) => /^create (?:unique )?index/.test(statement))
+    .filter((statement) => !created.has(/ on (\S+)/.exec(statement)?.[1]))
+    .map((statement) => ({ name, up, statement }));
+});
+
+test('an index that a later migration adds to an existing table can exist already, and no other change waits for its build', (t) => {
+  t.true(laterIndexes.length > 4);
+  for (const { name, up, statement } of laterIndexes) {
+    t.regex(statement, /^create (?:unique )?index if not exists /, name);
+    t.deepEqual(
+      up.filter((other) => !/^(?:create|drop) (?:unique )?index /.test(other)),
+      [],
+      name,
+    );
+  }
+});
+
+test('indexes that an operator has built concurrently before are taken as they are', async (t) => {
+  const { url, query } = await setupDatabase(t, { migrated: false });
+  await migratorOf(url, migrations.slice(0, names.indexOf(lastReleased) + 1)).up();
+  for (const { statement } of laterIndexes) await query(statement.replace(' index ', ' index concurrently '));
+  const built = `select oid from pg_class where relkind = 'i' and relname like '%\\_waiting\\_index' order by 1`;
+  const before = await query(built);
+  t.is(before.length, 2);
+  await migratorOf(url).up();
+  t.deepEqual(await query(built), before);
+});

@@ -4,8 +4,8 @@ import type { Migration } from '../migration.ts';
 export const indexesOfAssetKeys: Migration = {
   name: '0069-indexes-of-asset-keys',
   up: [
-    'create index index_constituent_asset_index on index_constituent (asset_id)',
-    'create index price_quarantine_asset_index on price_quarantine (asset_id)',
+    'create index if not exists index_constituent_asset_index on index_constituent (asset_id)',
+    'create index if not exists price_quarantine_asset_index on price_quarantine (asset_id)',
   ],
   down: ['drop index price_quarantine_asset_index', 'drop index index_constituent_asset_index'],
 };

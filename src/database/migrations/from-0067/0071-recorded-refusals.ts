@@ -4,7 +4,7 @@ import type { Migration } from '../migration.ts';
 export const recordedRefusals: Migration = {
   name: '0071-recorded-refusals',
   up: [
-    'create index audit_refusal_window_recorded_index on audit_refusal_window (started_at, recorded)',
+    'create index if not exists audit_refusal_window_recorded_index on audit_refusal_window (started_at, recorded)',
     'drop index audit_refusal_window_started_index',
   ],
   down: [
