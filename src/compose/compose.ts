@@ -219,8 +219,8 @@ export const compose = async (config: Config): Promise<Service> => {
     await unlessOutdated(refreshes.closeDangling());
     await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
-    await jobs.start({
-      ...jobHandlers(
+    await jobs.start(
+      jobHandlers(
         base,
         database,
         { refreshes, quality, calculateIndexes },
@@ -228,9 +228,9 @@ export const compose = async (config: Config): Promise<Service> => {
         pricingJobs,
         webhooks,
         calendar,
+        { handle: mail.createHandler(auth.letters), resume: mail.outbox.resume },
       ),
-      mail: mail.createHandler(auth.letters),
-    });
+    );
     if (config.ROLE !== 'api') await unlessOutdated(schedules.restore());
     await unlessOutdated(webhooks.resume());
     await unlessOutdated(mail.outbox.resume());

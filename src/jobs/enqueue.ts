@@ -11,9 +11,10 @@ export type EnqueueDeps = {
   readonly networkOf: (queue: JobQueue, name: string | undefined) => NetworkOfJob | undefined;
 };
 
-/** The keys among these whose job waits or runs. Parameters: queue, keys. The condition is that of the index of keys. */
-const knownKeysSql = `select singleton_key as key from pgboss.job
-  where name = $1 and state <= 'active' and policy = 'exclusive' and coalesce(singleton_key, '') = any($2)`;
+/** The job waits or runs. The condition is that of the index of keys. */
+const isLiveSql = `state <= 'active' and policy = 'exclusive' and coalesce(singleton_key, '')`;
+/** The keys among these whose job waits or runs. Parameters: queue, keys. */
+const knownKeysSql = `select singleton_key as key from pgboss.job where name = $1 and ${isLiveSql} = any($2)`;
 
 const within = (query: Query) => ({
   executeSql: async (text: string, values?: unknown[]) => ({ rows: await query(text, values) }),
@@ -47,6 +48,8 @@ export const createEnqueue = ({ boss, networkOf }: EnqueueDeps): JobEnqueuer & J
     );
     return id !== null;
   },
+
+  lacksJob: (queue, key) => `not exists (select from pgboss.job where name = '${queue}' and ${isLiveSql} = ${key})`,
 
   enqueueAll: async ({ query }, queue, jobs) => {
     const open = boss();

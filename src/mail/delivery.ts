@@ -15,8 +15,6 @@ export type DeliveryDeps = {
   readonly reader: Reader;
   readonly write: WriteLetter;
   readonly send: Send;
-  /** Is called for a job without a message. */
-  readonly resume: () => Promise<void>;
   /** Milliseconds for which the circuit of the SMTP server refuses messages; 0 if it does not. */
   readonly refusedMs: () => number;
   readonly clock: Clock;
@@ -51,7 +49,7 @@ const stateAfter: Partial<Readonly<Record<Outcome, MailState>>> = { sent: 'sent'
 
 /** The handler of the mail queue. It does one attempt of one message; the queue retries when the handler throws. */
 export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
-  const { unitOfWork, reader, write, send, resume, refusedMs, clock, metrics, logger } = deps;
+  const { unitOfWork, reader, write, send, refusedMs, clock, metrics, logger } = deps;
 
   const readWaiting = async (id: string): Promise<Waiting | undefined> => {
     const [row] = await reader.query<Row>(
@@ -91,8 +89,7 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
     report(id, kind, outcome, code);
   };
 
-  return async ({ message_id: id }, signal, { last }) => {
-    if (id === undefined) return resume();
+  return async ({ message_id: id = '' }, signal, { last }) => {
     const waiting = await readWaiting(id);
     if (!waiting) return;
     const { message, ageSeconds } = waiting;

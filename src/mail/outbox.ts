@@ -93,7 +93,7 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       if (!isConfigured) return;
       const rows = await reader.query<WaitingRow>(
         `select id, user_id, encode(caused_by_network, 'hex') as network from mail_message
-         where state = 'waiting' order by id limit 1000`,
+         where state = 'waiting' and ${jobs.lacksJob('mail', 'mail_message.id::text')} order by id limit 1000`,
       );
       if (rows.length === 0) return;
       const waiting = rows.map(({ id, user_id: userId, network }) => jobOf(id, network ?? userId ?? id));

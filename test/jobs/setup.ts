@@ -15,6 +15,7 @@ export const idle: JobHandlers = {
   calendar: nothing,
   mail: nothing,
   quality: nothing,
+  lost_jobs: nothing,
 };
 
 /** `make`: the queues of one process. */

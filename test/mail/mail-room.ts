@@ -50,6 +50,7 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
             queues.groups.push(group);
             return true;
           },
+          lacksJob: () => 'true',
           enqueueAll: async (_transaction, _queue, added) => {
             for (const { data, group } of added) {
               queues.waiting.push(data);
@@ -92,7 +93,6 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
     ...parts,
     write: room.auth.letters,
     ...transport,
-    resume: () => made.outbox!.resume(),
     logger,
   });
   const live = AbortSignal.timeout(120_000);

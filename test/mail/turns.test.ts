@@ -86,7 +86,6 @@ const setup = async (t: ExecutionContext) => {
     reader,
     write: async () => ({ subject: 'subject', text: 'text' }),
     ...smtp,
-    resume: outbox.resume,
     clock,
     metrics,
     logger,

@@ -75,10 +75,32 @@ test('what the queues of messages and events have lost is looked for each five m
   const database = await setupDatabase(t);
   const service = await serve(t, { DATABASE_URL: database.url });
   await service.logged(({ message }) => message === 'started');
-  const stored = `select name, cron from pgboss.schedule where key = 'resume' order by name`;
+  const stored = `select name, key, cron, data from pgboss.schedule where cron = '*/5 * * * *' order by key`;
   await eventually(async () => (await database.query(stored)).length === 2, 'both are scheduled', 20_000);
+  // No worker of the previous release takes a job of a queue that it does not have.
   t.deepEqual(await database.query(stored), [
-    { name: 'mail', cron: '*/5 * * * *' },
-    { name: 'webhook_event', cron: '*/5 * * * *' },
+    { name: 'lost_jobs', key: 'mail', cron: '*/5 * * * *', data: { of: 'mail' } },
+    { name: 'lost_jobs', key: 'webhooks', cron: '*/5 * * * *', data: { of: 'webhooks' } },
   ]);
+  const id = '018f0000-0000-7000-8000-00000000000a';
+  await database.query(
+    `insert into webhook_event (id, type, body, occurred_at) values ('${id}', 'refresh.succeeded', '{}', now())`,
+  );
+  await database.query(
+    `insert into mail_message (id, kind, recipient, state, created_at) values ('${id}', 'password_reset', 'nobody@example.org', 'waiting', now())`,
+  );
+  for (const kind of ['mail', 'webhooks']) {
+    await database.query(
+      `insert into pgboss.job (name, data, policy, singleton_key) values ('lost_jobs', '{"of": "${kind}"}', 'exclusive', '${kind}')`,
+    );
+  }
+  await service.logged(({ message }) => message === 'messages without a job are enqueued again');
+  await service.logged(({ message }) => message === 'events and deliveries without a job are enqueued again');
+  const left = `select (select count(*) from webhook_event where fanned_out_at is null)::int as events,
+    (select count(*) from mail_message where state = 'waiting')::int as messages`;
+  await eventually(
+    async () => JSON.stringify(await database.query(left)) === '[{"events":0,"messages":0}]',
+    'both are handled',
+    20_000,
+  );
 });

@@ -81,6 +81,7 @@ export const startRoom = async (
       queued.push({ queue, data });
       return true;
     },
+    lacksJob: () => 'true',
     enqueueAll: async (_transaction: unknown, queue: JobQueue, added: readonly { readonly data: JobData }[]) => {
       for (const { data } of added) queued.push({ queue, data });
       await room.beforeEnqueued();

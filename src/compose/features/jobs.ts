@@ -3,7 +3,7 @@ import type { Database } from '../../database/index.ts';
 import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
-import type { JobSchedule, PutBack } from '../../kernel/ports/jobs.ts';
+import type { JobHandler, JobSchedule, PutBack } from '../../kernel/ports/jobs.ts';
 import type { AssertCallerMayStore } from '../../kernel/ports/owners.ts';
 import { calculatesAfter } from '../../market-data/index.ts';
 import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
@@ -21,12 +21,15 @@ import type { WebhookParts } from './webhooks.ts';
 /** For the steps of a refresh beside fetching and applying. */
 const refreshMarginSeconds = 60;
 
-/** Enqueues what a queue has lost, because its database was away or busy for longer than the retries take. */
-const resumption = (queue: 'webhook_event' | 'mail'): JobSchedule => ({
-  queue,
-  key: 'resume',
+/**
+ * Enqueues what a queue has lost, because its database was away or busy for longer than the retries take. The jobs have a queue of their own, because a
+ * worker of the previous release does not know them.
+ */
+const resumption = (of: 'webhooks' | 'mail'): JobSchedule => ({
+  queue: 'lost_jobs',
+  key: of,
   cron: '*/5 * * * *',
-  data: {},
+  data: { of },
 });
 
 export const composeJobs = ({ config, metrics, logger }: Base, database: Database): Jobs => {
@@ -41,7 +44,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     worker: config.ROLE !== 'api',
     schedules: [
       ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
-      resumption('webhook_event'),
+      resumption('webhooks'),
       resumption('mail'),
       // No universe has this name, because names of universes have no dot.
       { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
@@ -62,6 +65,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
         ),
       },
       retention: { maxSeconds: retentionSeconds },
+      lost_jobs: { concurrency: 1 },
       pricing: {
         oneJobPerGroup: true,
         placesPerNetwork: Math.max(1, Math.floor(config.PRICING_JOB_CONCURRENCY / 4)),
@@ -129,7 +133,10 @@ export const jobHandlers = (
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
   calendar: CalendarFeature,
-): Omit<JobHandlers, 'mail'> => ({
+  mail: { readonly handle: JobHandler; readonly resume: () => Promise<void> },
+): JobHandlers => ({
+  lost_jobs: ({ of }) => (of === 'mail' ? mail.resume() : webhooks.resume()),
+  mail: mail.handle,
   calendar: calendar.handle,
   quality: quality.handle,
   webhook_event: webhooks.handleEvent,

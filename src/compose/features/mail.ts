@@ -116,7 +116,6 @@ export const composeMail = async (
             reader,
             write,
             send,
-            resume: outbox.resume,
             refusedMs: smtp?.refusedMs ?? (() => 0),
             clock,
             metrics,

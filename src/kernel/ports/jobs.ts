@@ -10,6 +10,7 @@ export const jobQueues = [
   'calendar',
   'mail',
   'quality',
+  'lost_jobs',
 ] as const;
 export type JobQueue = (typeof jobQueues)[number];
 
@@ -47,6 +48,12 @@ export type JobEnqueuer = {
 };
 
 export type JobSetEnqueuer = {
+  /**
+   * A condition of SQL: no job of `queue` with the key waits or runs. It stands in the statement that looks for rows without a job, because rows with one
+   * would otherwise take the places of its limit.
+   * @param key an expression of SQL. It must come from the code
+   */
+  readonly lacksJob: (queue: JobQueue, key: string) => string;
   /**
    * Adds jobs as `enqueue` does, with three statements whatever their number, because their transaction holds the turns of their groups. Jobs whose key
    * waits or runs are left out.

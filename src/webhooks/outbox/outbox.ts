@@ -25,7 +25,7 @@ export type Outbox = {
   readonly announce: Announce;
   /** Stores a `webhook.test` event for this webhook only. @returns the id of the event */
   readonly test: (transaction: Transaction, webhook: Subscriber) => Promise<string>;
-  /** The handler of the queue of events. A job without an event resumes. */
+  /** The handler of the queue of events. */
   readonly handleEvent: JobHandler;
   /**
    * Enqueues events that were not distributed, and deliveries that wait for longer than a day, if they have no job: they were stored before the queues were
@@ -53,21 +53,6 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
   const jobOf = (id: string) => ({ key: id, data: { event_id: id } });
 
   const fanOut = createFanOut({ unitOfWork, storeDeliveries, abuse, logger });
-
-  const resume = async (): Promise<void> => {
-    const [waiting, old] = [await reads.waitingEvents(), await reads.oldDeliveries()];
-    if (waiting.length + old.length === 0) return;
-    const found = await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => ({
-      events: await jobs.enqueueAll(transaction, 'webhook_event', waiting.map(jobOf)),
-      deliveries: await jobs.enqueueAll(
-        transaction,
-        'webhook_delivery',
-        old.map((delivery) => jobOfDelivery(delivery.event_id, delivery)),
-      ),
-    }));
-    if (found.events + found.deliveries > 0)
-      logger.warn(found, 'events and deliveries without a job are enqueued again');
-  };
 
   return {
     announce: async (transaction, event) => {
@@ -97,10 +82,21 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
       return id;
     },
 
-    handleEvent: async (data, signal, attempt) => {
-      await (data['event_id'] === undefined ? resume() : fanOut(data, signal, attempt));
-    },
+    handleEvent: fanOut,
 
-    resume,
+    resume: async () => {
+      const [waiting, old] = [await reads.waitingEvents(), await reads.oldDeliveries()];
+      if (waiting.length + old.length === 0) return;
+      const found = await unitOfWork.run({ operation: 'webhook.fan_out' }, async (transaction) => ({
+        events: await jobs.enqueueAll(transaction, 'webhook_event', waiting.map(jobOf)),
+        deliveries: await jobs.enqueueAll(
+          transaction,
+          'webhook_delivery',
+          old.map((delivery) => jobOfDelivery(delivery.event_id, delivery)),
+        ),
+      }));
+      if (found.events + found.deliveries > 0)
+        logger.warn(found, 'events and deliveries without a job are enqueued again');
+    },
   };
 };
