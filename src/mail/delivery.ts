@@ -27,16 +27,29 @@ type Row = {
   readonly recipient: string;
   readonly user_id: string | null;
   readonly password_hash: string | null;
+  readonly error_code: ErrorCode | null;
   readonly created_at: Date | string;
 };
 
-type Waiting = { readonly message: MailRequest; readonly ageSeconds: number };
+type Waiting = {
+  readonly message: MailRequest;
+  readonly ageSeconds: number;
+  /** The server refused the last attempt with a 5xx. */
+  readonly isRefused: boolean;
+};
 
 type Outcome = LabelsOf<'volwatch_mail_messages_total'>['outcome'];
+
+const refusedCode = 'external_api_bad_response' satisfies ErrorCode;
 
 /** A younger message does not use up its attempts while the circuit is open. An older one does, so that it ends. */
 const patienceSeconds = 86_400;
 const maxPauseSeconds = 300;
+/**
+ * A server that refuses everybody for a while has time to recover, and each of its attempts at a recipient that does not exist counts against the service. So there
+ * are two attempts, with this pause between.
+ */
+const doubtSeconds = 3_600;
 /** For a message that found all places taken. */
 const minPauseMs = 1_000;
 
@@ -53,13 +66,14 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
 
   const readWaiting = async (id: string): Promise<Waiting | undefined> => {
     const [row] = await reader.query<Row>(
-      `select kind, recipient, user_id, password_hash, created_at from mail_message where id = $1 and state = 'waiting'`,
+      `select kind, recipient, user_id, password_hash, error_code, created_at from mail_message where id = $1 and state = 'waiting'`,
       [id],
     );
     if (!row) return undefined;
     const { kind, recipient, user_id: userId, password_hash: passwordHash } = row;
     return {
       message: { kind, recipient, ...(userId !== null && { userId }), ...(passwordHash !== null && { passwordHash }) },
+      isRefused: row.error_code === refusedCode,
       ageSeconds: (clock.now().getTime() - new Date(row.created_at).getTime()) / 1_000,
     };
   };
@@ -92,7 +106,7 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
   return async ({ message_id: id = '' }, signal, { last }) => {
     const waiting = await readWaiting(id);
     if (!waiting) return;
-    const { message, ageSeconds } = waiting;
+    const { message, ageSeconds, isRefused } = waiting;
     const { kind, recipient } = message;
     const mayPause = ageSeconds < patienceSeconds;
     if (mayPause && refusedMs() > 0) return pauseOf(refusedMs(), ageSeconds);
@@ -109,9 +123,15 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
             if (mayPause) return pauseOf(Math.max(minPauseMs, refusedMs()), ageSeconds);
             throw new AppError('external_api_unavailable', 'The circuit of the SMTP server is open');
           }
+          span.setAttribute('error.type', refusedCode);
+          // Half of the pause, because the clocks of the process and of the database can differ.
+          const isSecond = isRefused && ageSeconds > doubtSeconds / 2;
+          if (result === 'doubted' && !isSecond) {
+            await finish(id, kind, 'failed', refusedCode);
+            return { putBackSeconds: doubtSeconds };
+          }
           // The server refuses the recipient for ever, so a retry cannot help.
-          span.setAttribute('error.type', 'external_api_bad_response');
-          await finish(id, kind, 'dead', 'external_api_bad_response');
+          await finish(id, kind, 'dead', refusedCode);
         } catch (error) {
           const code = codeOf(error);
           span.setAttribute('error.type', code);

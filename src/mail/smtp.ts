@@ -4,7 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Policy } from '#src/kernel/ports/policy.ts';
 import { assertOutsideTransaction } from '#src/kernel/ports/unit-of-work.ts';
-import { createRecipientRefusals } from './recipient-refusals.ts';
+import { createRecipientRefusals, type RecipientRefusal } from './recipient-refusals.ts';
 import type { Envelope, Send } from './send.ts';
 import { deliver, SmtpFault, timeoutCode, type SmtpSessionOptions } from './smtp-session.ts';
 
@@ -57,14 +57,18 @@ export const createSmtp = (deps: SmtpDeps): Smtp => {
   const { watch, healthCheck } = createDependencyHealth({ dependency: 'smtp', policy, work: 'message' });
   const refusals = createRecipientRefusals();
 
-  const attempt = async (envelope: Envelope, signal: AbortSignal): Promise<'sent' | 'rejected'> => {
+  type Attempt = { refusal?: RecipientRefusal | undefined };
+
+  const attempt = async (envelope: Envelope, signal: AbortSignal, own: Attempt): Promise<'sent' | 'rejected'> => {
     try {
       await deliver(deps, envelope, signal);
       refusals.taken();
       return 'sent';
     } catch (error) {
       if (!(error instanceof SmtpFault)) throw error;
-      if (refusals.isOfRecipient(error, envelope.to)) return 'rejected';
+      own.refusal = refusals.judge(error, envelope.to);
+      if (own.refusal === 'final') return 'rejected';
+      // A doubtful one counts as a failure of the server, for health and metrics.
       throw toAppError(error);
     }
   };
@@ -75,14 +79,16 @@ export const createSmtp = (deps: SmtpDeps): Smtp => {
       // Not idempotent: the server can have taken a message whose answer was lost. The queue retries later.
       const call = { signal, deadline: clock.monotonic() + timeoutMs, idempotent: false };
       let isTried = false;
+      const own: Attempt = {};
       try {
         return await watch((run) =>
           run(call, (attemptSignal) => {
             isTried = true;
-            return attempt(envelope, attemptSignal);
+            return attempt(envelope, attemptSignal, own);
           }),
         );
       } catch (error) {
+        if (own.refusal === 'doubtful') return 'doubted';
         if (isTried || signal.aborted) throw error;
         return 'refused';
       }

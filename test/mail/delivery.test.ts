@@ -81,6 +81,37 @@ test('messages wait while a relay refuses everybody for a while, and are sent la
   t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'up' });
 });
 
+/** Messages to addresses that differ. */
+const register = async (room: MailRoom, names: readonly string[]): Promise<void> => {
+  for (const name of names) {
+    const account = { email: `${name}@example.org`, password: 'a rather long sentence' };
+    await room.json('/auth/register', account);
+  }
+};
+
+test('of several refused recipients in a row each is tried twice at most, with a long pause between', async (t) => {
+  const room = await startMailRoom(t);
+  room.smtp.fault = 550;
+  await register(room, ['first', 'second', 'third', 'fourth']);
+  t.deepEqual(await room.work(), ['put_back', 'put_back']);
+  const refused = 'external_api_bad_response';
+  const [dead, waits] = [`dead 1 ${refused}`, `waiting 1 ${refused}`];
+  t.deepEqual(await states(room), [dead, dead, waits, waits]);
+  t.deepEqual(room.pauses, [3_600, 3_600]);
+  t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'degraded' });
+  await room.stored.query(`update mail_message set created_at = created_at - interval '1 hour'`);
+  t.deepEqual(await room.work(), []);
+  t.deepEqual(await states(room), [dead, dead, `dead 2 ${refused}`, `dead 2 ${refused}`]);
+
+  // The first refusal of an old message is no second one.
+  await register(room, ['fifth']);
+  await room.stored.query(`update mail_message set created_at = created_at - interval '2 hours'`);
+  t.deepEqual(await room.work(), ['put_back']);
+  room.smtp.fault = undefined;
+  t.deepEqual(await room.work(), []);
+  t.is((await states(room)).at(-1), 'sent 2 null');
+});
+
 test('a server that asks to come back later gets the message later and opens no circuit', async (t) => {
   const room = await startMailRoom(t);
   await signedInUser(room);

@@ -18,6 +18,8 @@ export type MailRoom = Room & {
   readonly lines: readonly LogFields[];
   readonly outbox: Outbox;
   readonly queues: { open: boolean; readonly waiting: JobData[]; readonly groups: (string | undefined)[] };
+  /** Seconds of the jobs that were put back. */
+  readonly pauses: readonly number[];
   /** Does one attempt of each waiting job. Jobs that fail wait again, unless `last`. @returns their error codes, and `put_back` */
   readonly work: (options?: { readonly last?: boolean }) => Promise<string[]>;
 };
@@ -96,6 +98,7 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
     logger,
   });
   const live = AbortSignal.timeout(120_000);
+  const pauses: number[] = [];
   return {
     ...room,
     smtp,
@@ -103,11 +106,14 @@ export const startMailRoom = async (t: ExecutionContext, options: MailRoomOption
     lines,
     outbox: made.outbox!,
     queues,
+    pauses,
     work: async ({ last = false } = {}) => {
       const codes: string[] = [];
       for (const job of queues.waiting.splice(0)) {
         try {
-          if (!(await deliver(job, live, { last }))) continue;
+          const putBack = await deliver(job, live, { last });
+          if (!putBack) continue;
+          pauses.push(putBack.putBackSeconds);
           codes.push('put_back');
           queues.waiting.push(job);
         } catch (error) {

@@ -125,20 +125,34 @@ test('a relay that refuses for a while loses no message, and health and metric s
 });
 
 test('one recipient that does not exist is refused for ever, and several different ones in a row are a failure of the relay', async (t) => {
-  const { server, send, health } = await setup(t);
+  const { server, send, health, errors } = await setup(t);
   const to = (name: string) => send(undefined, `${name}@example.org`);
   for (const round of [1, 2]) {
-    for (const fault of [550, 551, { code: 553, text: '5.1.3 no such address' }]) {
+    for (const fault of [550, 551, { code: 553, text: '5.1.2 no such domain' }]) {
       server.fault = fault;
       for (const name of ['first', 'first', 'second']) t.is(await to(name), 'rejected', `round ${round}`);
       t.is(await health(), 'up');
     }
-    for (const name of ['third', 'first', 'fourth', 'fifth']) t.is(await to(name), 'external_api_bad_response');
+    for (const name of ['third', 'first', 'fourth', 'fifth']) t.is(await to(name), 'doubted');
     t.is(await health(), 'degraded');
+    t.is(errors(), 4 * round);
     server.fault = undefined;
     t.is(await to('fifth'), 'sent', 'the circuit is closed');
     t.is(await health(), 'up');
   }
+});
+
+test('a status that names the mailbox is final for each recipient, and says nothing about the relay', async (t) => {
+  const { server, send, health, errors } = await setup(t);
+  const to = (name: string) => send(undefined, `${name}@example.org`);
+  for (const text of ['5.1.1 no such user', '5.1.3 not valid', '5.1.6 moved', '5.1.10 no such recipient']) {
+    server.fault = { code: 550, text };
+    for (const name of ['first', 'second', 'third', 'fourth']) t.is(await to(name), 'rejected', text);
+  }
+  t.is(errors(), 0);
+  t.is(await health(), 'up');
+  server.fault = 550;
+  t.is(await to('fifth'), 'rejected', 'it is the first one in the row');
 });
 
 test('a server that refuses the sender opens the circuit, because it takes no message', async (t) => {
