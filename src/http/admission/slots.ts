@@ -18,9 +18,10 @@ const maxExtra = 64;
  * apart from those of newcomers: networks that hold several slots must not take those of networks that hold none.
  */
 const maxOverlapping = 16;
-/** Percent of these slots for one network, and the max slots of a network, with its average of the last time, that gets one. */
+/** Percent of these slots for one network. */
 const overlappingPercent = 25;
-const fewSlots = 4;
+/** Part of the limit, 4 of 64, that a network which gets one may hold, with its average of the last time. */
+const fewSlots = 1 / 16;
 
 /**
  * The slots of one class. Callers have shares, and so have networks: one address can have many accounts, each of which is a caller
@@ -45,7 +46,7 @@ export const createSlots = (limit: number, callerPercent: number, { now }: Pick<
   });
   /** The fewer of them are free, the less the network may have held recently of all slots. So networks that hold slots for seconds do not take them. */
   const mayOverlap = (network: string): boolean =>
-    byNetwork.use(network) <= fewSlots &&
+    byNetwork.use(network) <= limit * fewSlots &&
     overlapping.check(network) === undefined &&
     byNetwork.recent(network) <= (1 - overlapping.total() / overlappingLimit) ** 2;
 
