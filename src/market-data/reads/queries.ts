@@ -2,6 +2,7 @@ import { readInParts } from '#src/kernel/lists/read-in-parts.ts';
 import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import { adjustBars, adjustCloses, type Split } from '../series/adjust-bars.ts';
+import { barOf } from '../series/bars.ts';
 import type { QuarantinedPrice } from '../series/series-plan.ts';
 import { createExplainIndex, type ExplainIndex } from './explain-index.ts';
 import type { SharedPlaces } from '#src/kernel/requests/callers/shared-places.ts';
@@ -79,15 +80,6 @@ type ClosesRow = WithSplits<{ readonly dates: string | null; readonly closes: st
 const isDated = <Row extends { readonly date: string | null }>(row: Row): row is Row & { readonly date: string } =>
   row.date !== null;
 
-/** The members are written out, because a rest of a row takes several times as long, and a page has up to 1,001 rows. */
-const barOf = ({ date, open, high, low, close, volume }: PriceBar): PriceBar => ({
-  date,
-  open,
-  high,
-  low,
-  close,
-  volume,
-});
 const barOfSymbol = ({ symbol, date, open, high, low, close, volume }: PriceOfSymbol): PriceOfSymbol => ({
   symbol,
   date,

@@ -1,5 +1,15 @@
 import type { PriceBar } from '../providers/provider.ts';
 
+/** The bar of a row that has more members. They are written out, because a rest of a row takes several times as long. */
+export const barOf = ({ date, open, high, low, close, volume }: PriceBar): PriceBar => ({
+  date,
+  open,
+  high,
+  low,
+  close,
+  volume,
+});
+
 /** Prices that a bar is compared with. A price that is missing is replaced by the close. */
 export type ReferenceBar = Pick<PriceBar, 'open' | 'high' | 'low' | 'close'>;
 

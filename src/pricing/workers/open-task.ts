@@ -70,7 +70,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let calibrating: Generator<undefined, Calibration, undefined> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
-  let longestTurnMs = 0;
+  let maxTurnMs = 0;
   /** Processor time of the rows. The estimate does not know the time to read the body. */
   let busyMs = 0;
   const allowedMs = isCold() ? coldMs : briefMs;
@@ -250,9 +250,9 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       });
       const tookMs = performance.now() - begun;
       workedMs += tookMs;
-      longestTurnMs = Math.max(longestTurnMs, tookMs);
+      maxTurnMs = Math.max(maxTurnMs, tookMs);
       if (answer === undefined && workedMs - reportedMs >= progressEveryMs) {
-        send({ type: 'progress', id, workedMs: report(), longestTurnMs });
+        send({ type: 'progress', id, workedMs: report(), maxTurnMs });
       }
       return answer;
     },
@@ -262,7 +262,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       reply,
       span: { startedAt, endedAt: now(), pid: process.pid },
       workedMs: report(),
-      longestTurnMs,
+      maxTurnMs,
       residentBytes: process.memoryUsage.rss(),
     }),
   };

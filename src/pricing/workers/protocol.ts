@@ -165,7 +165,7 @@ type ReplyHead = {
   readonly span: WorkerSpan;
   /** Milliseconds of work since the last `progress`. */
   readonly workedMs: number;
-  readonly longestTurnMs: number;
+  readonly maxTurnMs: number;
   readonly residentBytes: number;
 };
 /** The body of a `reply` is the answer to the request. */
@@ -176,6 +176,6 @@ export type FromWorker =
   | { readonly type: 'rested'; readonly residentBytes: number }
   | { readonly type: 'started'; readonly id: number }
   | { readonly type: 'opened'; readonly id: number; readonly summary: TaskSummary }
-  /** `longestTurnMs`: the longest turn of the task until now, which nothing could interrupt. */
-  | { readonly type: 'progress'; readonly id: number; readonly workedMs: number; readonly longestTurnMs: number }
+  /** `maxTurnMs`: the longest turn of the task until now, which nothing could interrupt. */
+  | { readonly type: 'progress'; readonly id: number; readonly workedMs: number; readonly maxTurnMs: number }
   | ReplyHead;

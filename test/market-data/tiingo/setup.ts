@@ -1,12 +1,11 @@
 import type { ExecutionContext } from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { createTiingoHttp } from '#src/market-data/providers/tiingo-http.ts';
 import { createTiingo } from '#src/market-data/providers/tiingo.ts';
 import { createCredits } from '#src/redis/credits.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
+import { createProviderPolicy } from '#testkit/market-data/provider-policy.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { startTiingoServer, tiingoBar, tiingoKey } from '#testkit/servers/providers/tiingo-server.ts';
 
@@ -35,16 +34,7 @@ export const setup = async (
   const metrics = recordMetrics();
   const http = createTiingoHttp({ baseUrl: server.url, apiKey: tiingoKey, connectTimeoutMs: 500 });
   t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'tiingo',
-    attemptTimeoutMs: timeoutMs / (retries + 1),
-    retries,
-    breaker: { failures: 3, resetMs: 60_000 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics,
-    clock: systemClock,
-  });
+  const policy = createProviderPolicy({ dependency: 'tiingo', timeoutMs, retries, resetMs: 60_000, metrics });
   const credits = createCredits({ name: 'test', max: perHour, period: 'hour', redis: undefined, clock: lateInTheHour });
   const provider = createTiingo({ http, policy, credits, timeoutMs, clock: systemClock });
   const fetch = (asked: Universe = universe, options: object = {}) =>

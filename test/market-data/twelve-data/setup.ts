@@ -1,12 +1,11 @@
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createTwelveDataHttp } from '#src/market-data/providers/twelve-data-http.ts';
 import { createTwelveData } from '#src/market-data/providers/twelve-data.ts';
 import { bundledUniverses, type Universe } from '#src/market-data/indexes/universes.ts';
 import { createCredits } from '#src/redis/credits.ts';
-import { createPolicy } from '#src/resilience/policy.ts';
+import { createProviderPolicy } from '#testkit/market-data/provider-policy.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { apiKey, startTwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 
@@ -27,16 +26,7 @@ export const setup = async (
   const metrics = recordMetrics();
   const http = createTwelveDataHttp({ baseUrl: server.url, apiKey, connectTimeoutMs: 500 });
   t.teardown(http.close);
-  const policy = createPolicy({
-    dependency: 'twelve_data',
-    attemptTimeoutMs: timeoutMs / (retries + 1),
-    retries,
-    breaker: { failures: 3, resetMs: 200 },
-    bulkhead: { concurrent: 4, waiting: 4 },
-    logger: silentLogger,
-    metrics,
-    clock: systemClock,
-  });
+  const policy = createProviderPolicy({ dependency: 'twelve_data', timeoutMs, retries, resetMs: 200, metrics });
   const credits = createCredits({ name: 'test', max: perMinute, period: 'minute', redis: undefined, clock: midMinute });
   const provider = createTwelveData({ http, policy, credits, timeoutMs, clock: systemClock });
   const fetch = (universe: Universe) => provider.fetch(universe, new AbortController().signal, noFallback);

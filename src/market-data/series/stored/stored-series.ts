@@ -3,6 +3,7 @@ import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Turns } from '#src/kernel/streams/turns.ts';
 import type { PriceBar } from '../../providers/provider.ts';
 import { arrayLiteral } from '../../sql.ts';
+import { barOf } from '../bars.ts';
 import type { SeriesOrigin, StoredSeries } from '../series-plan.ts';
 import { readInPages, rowsPerRead } from './paged-rows.ts';
 
@@ -12,15 +13,6 @@ type BarRow = PriceBar & { readonly asset_id: number };
 type OriginRow = SeriesOrigin & { readonly id: number };
 
 const columns = 'asset_id, date, open, high, low, close, volume';
-
-const barOf = ({ date, open, high, low, close, volume }: BarRow): PriceBar => ({
-  date,
-  open,
-  high,
-  low,
-  close,
-  volume,
-});
 
 /** The days of a series that are read. Both can be `infinity`. */
 export type SeriesRange = { readonly asset: number; readonly first: string; readonly last: string };

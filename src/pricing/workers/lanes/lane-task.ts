@@ -43,14 +43,14 @@ export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0
 /**
  * Time for a process with these tasks to end one that is cancelled. A row cannot be interrupted, and each task has one in a turn. Tasks that
  * come later can have rows as slow as the slowest one of now.
- * @param longestTurnMs the longest turn that the process has measured, because the rows of any task can be slower than their estimates
+ * @param maxTurnMs the longest turn that the process has measured, because the rows of any task can be slower than their estimates
  */
 export const cancelTime = (
   cancelGraceMs: number,
   opened: Iterable<Pick<OpenTask, 'task'>>,
   { all }: Pick<Places, 'all'>,
-  longestTurnMs: number,
-): number => cancelGraceMs + 2 * all * Math.max(longestTurnMs, ...[...opened].map(({ task }) => rowMsOf(task)));
+  maxTurnMs: number,
+): number => cancelGraceMs + 2 * all * Math.max(maxTurnMs, ...[...opened].map(({ task }) => rowMsOf(task)));
 /** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
 export const briefBytes = 256 * 2 ** 10;
 export const briefMs = 100;

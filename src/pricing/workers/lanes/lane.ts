@@ -25,7 +25,7 @@ type Member = {
   killed?: 'stalled' | 'cancelled' | 'recycled' | 'closed';
   isReady: boolean;
   /** Of its tasks since it was idle. */
-  longestTurnMs: number;
+  maxTurnMs: number;
   /** Time of all its work. */
   workedMs: number;
   residentBytes: number;
@@ -97,7 +97,7 @@ export const createLane = (options: LaneOptions): Lane => {
    */
   const killUnlessCancelled = (member: Member, task: LaneTask): void =>
     watchCancelled({
-      graceMs: () => cancelTime(cancelGraceMs, member.open.values(), places, member.longestTurnMs),
+      graceMs: () => cancelTime(cancelGraceMs, member.open.values(), places, member.maxTurnMs),
       hasEnded: () => !member.open.has(task.head.id),
       usage: () => usageOf(member.process.pid),
       onIgnored: () => kill(member, 'cancelled'),
@@ -107,7 +107,7 @@ export const createLane = (options: LaneOptions): Lane => {
     // A last message of a process that `close` has killed: it must go on to keep this program running until it has ended.
     if (member.open.size === 0 && !closed) {
       member.process.setIdle(true);
-      member.longestTurnMs = 0;
+      member.maxTurnMs = 0;
       member.idleTimer = setTimeout(() => {
         if (member.residentBytes > keptBytes) kill(member, 'recycled');
       }, idleMs).unref();
@@ -139,7 +139,7 @@ export const createLane = (options: LaneOptions): Lane => {
     }
     if (message.type !== 'progress' && message.type !== 'reply') return;
     member.workedMs += message.workedMs;
-    member.longestTurnMs = Math.max(member.longestTurnMs, message.longestTurnMs);
+    member.maxTurnMs = Math.max(member.maxTurnMs, message.maxTurnMs);
     times.worked(opened, message.workedMs);
     if (message.type !== 'reply') return;
     member.open.delete(message.id);
@@ -203,7 +203,7 @@ export const createLane = (options: LaneOptions): Lane => {
       onSuspicion,
       onStall: () => kill(member, 'stalled'),
     });
-    const unused = { isReady: false, workedMs: 0, longestTurnMs: 0, residentBytes: 0 };
+    const unused = { isReady: false, workedMs: 0, maxTurnMs: 0, residentBytes: 0 };
     const member: Member = { process, open, stall, exited, ...unused };
     members.add(member);
     return member;
