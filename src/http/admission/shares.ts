@@ -16,6 +16,8 @@ export type Shares = {
   readonly checkWithin: (caller: string, amount?: number, freed?: number) => Refusal | undefined;
   /** Makes `amount` available to all callers again. It still counts against its caller until `forget`. */
   readonly free: (amount?: number) => void;
+  /** Counts `amount` against a caller who holds it of something else. It takes nothing from the limit, and ends with `forget`. */
+  readonly holdElsewhere: (caller: string, amount?: number) => void;
   /** Stops counting `amount` against the caller. */
   readonly forget: (caller: string, amount?: number) => void;
   /** `free` and `forget` at once. */
@@ -108,11 +110,12 @@ export const createShares = (options: SharesOptions): Shares => {
     else held.delete(caller);
     if (keeps) recentUse.hold(caller, Math.max(0, amount) / minAmount);
   };
-  const forget: Shares['forget'] = (caller, amount = 1) => hold(caller, (held.get(caller) ?? 0) - amount);
+  const holdElsewhere: Shares['holdElsewhere'] = (caller, amount = 1) => hold(caller, (held.get(caller) ?? 0) + amount);
+  const forget: Shares['forget'] = (caller, amount = 1) => holdElsewhere(caller, -amount);
 
   const takeFreed: Shares['takeFreed'] = (caller, amount = 1) => {
     total += amount;
-    hold(caller, (held.get(caller) ?? 0) + amount);
+    holdElsewhere(caller, amount);
   };
 
   return {
@@ -120,6 +123,7 @@ export const createShares = (options: SharesOptions): Shares => {
     checkWithin,
     free,
     forget,
+    holdElsewhere,
     takeFreed,
     take: (caller, amount = 1) => {
       const refusal = check(caller, amount);

@@ -1,5 +1,5 @@
 import { countedSite } from '#src/kernel/requests/counted-address.ts';
-import { createShares, networkPercent, type Caller, type Refusal, type Shares, type SharesOptions } from './shares.ts';
+import { createShares, networkPercent, type Caller, type Refusal, type SharesOptions } from './shares.ts';
 
 /** One unit of the limit of a class. Both functions must be called, in this order. */
 export type Slot = {
@@ -40,42 +40,54 @@ export const createSlots = (limit: number, callerPercent: number, { now }: Pick<
     minAmount: 1,
     ...clock,
   });
-  const slotOf = (held: Pick<Shares, 'free' | 'forget'>, caller: string): Slot => ({
-    workEnded: () => held.free(),
-    answerEnded: () => held.forget(caller),
-  });
-  /** The fewer of them are free, the less the network may have held recently of all slots. So networks that hold slots for seconds do not take them. */
-  const mayOverlap = (network: string): boolean =>
-    byNetwork.use(network) <= limit * fewSlots &&
-    overlapping.check(network) === undefined &&
-    byNetwork.recent(network) <= (1 - overlapping.total() / overlappingLimit) ** 2;
+  /**
+   * The fewer of these slots are free, the less the caller and the network may have held recently of all slots. So neither networks that hold slots
+   * for seconds take them, nor an account that has requests from many networks.
+   */
+  const mayOverlap = (key: string, network: string): boolean => {
+    const maxUse = limit * fewSlots;
+    if (byNetwork.use(network) > maxUse || byCaller.use(key) > maxUse) return false;
+    const recent = Math.max(byNetwork.recent(network), byCaller.recent(key));
+    return overlapping.check(network) === undefined && recent <= (1 - overlapping.total() / overlappingLimit) ** 2;
+  };
+  const mayTake = (key: string, network: string, refusal: Refusal | undefined): Refusal | undefined =>
+    refusal !== undefined && mayOverlap(key, network) ? undefined : refusal;
+
+  const takeOverlapping = (key: string, network: string): Slot => {
+    overlapping.takeFreed(network);
+    byCaller.holdElsewhere(key);
+    byNetwork.holdElsewhere(network);
+    return {
+      workEnded: () => overlapping.free(),
+      answerEnded: () => {
+        overlapping.forget(network);
+        byCaller.forget(key);
+        byNetwork.forget(network);
+      },
+    };
+  };
 
   return {
     isFull: () => byCaller.total() >= limit + extra,
     check: ({ key, clientIp }: Caller): Refusal | undefined => {
       const network = countedSite(clientIp);
-      const refusal = byCaller.check(key) ?? byNetwork.check(network);
-      return refusal === undefined || mayOverlap(network) ? undefined : refusal;
+      return mayTake(key, network, byCaller.check(key) ?? byNetwork.check(network));
     },
     /** @returns the slot, or why there is none */
     take: ({ key, clientIp }: Caller): Slot | Refusal => {
       const network = countedSite(clientIp);
-      const refusal = byNetwork.check(network) ?? byCaller.take(key);
-      if (refusal !== undefined) {
-        if (!mayOverlap(network)) return refusal;
-        overlapping.takeFreed(network);
-        return slotOf(overlapping, network);
-      }
+      const refusal = byNetwork.check(network) ?? byCaller.check(key);
+      if (refusal !== undefined) return mayTake(key, network, refusal) ?? takeOverlapping(key, network);
+      byCaller.takeFreed(key);
       byNetwork.takeFreed(network);
-      const [ofCaller, ofNetwork] = [slotOf(byCaller, key), slotOf(byNetwork, network)];
       return {
         workEnded: () => {
-          ofCaller.workEnded();
-          ofNetwork.workEnded();
+          byCaller.free();
+          byNetwork.free();
         },
         answerEnded: () => {
-          ofCaller.answerEnded();
-          ofNetwork.answerEnded();
+          byCaller.forget(key);
+          byNetwork.forget(network);
         },
       };
     },

@@ -2,8 +2,12 @@ import test from 'ava';
 import { createSlots, type Slot } from '#src/http/admission/slots.ts';
 
 type Load = {
-  /** Slow requests that each network sends at once. Each holds its slot for 20 s. */
+  /** Slow requests that each network sends at once. */
   readonly networks: readonly number[];
+  /** The accounts that the requests of a network are of, one after the other. Default: one of its own. */
+  readonly accountsOf?: (network: number) => readonly string[];
+  /** Milliseconds that a slow request holds its slot. Default: 20 s. */
+  readonly heldMs?: number;
   /** Milliseconds from the end of a burst to the next one. Default: the networks send again at once. */
   readonly restMs?: number;
   /** Overlapping requests of the client in each second, and how long each takes. */
@@ -14,12 +18,14 @@ type Load = {
 const slowMs = 20_000;
 
 /** @returns the refused requests of the client, as the first, second and third one of each second, in two minutes, and those of the second minute */
-const refusedBeside = ({ networks, restMs = 0, requests, requestMs }: Load) => {
+const refusedBeside = (load: Load) => {
+  const { networks, restMs = 0, heldMs = slowMs, requests, requestMs } = load;
+  const { accountsOf = (network: number) => [`network ${network}`] } = load;
   let time = 0;
   const slots = createSlots(64, 50, { now: () => time });
   const held: { readonly at: number; readonly slot: Slot }[] = [];
-  const take = (clientIp: string, ms: number): boolean => {
-    const slot = slots.take({ key: `ip:${clientIp}`, clientIp });
+  const take = (clientIp: string, ms: number, key = `ip:${clientIp}`): boolean => {
+    const slot = slots.take({ key, clientIp });
     if (typeof slot === 'string') return false;
     held.push({ at: time + ms, slot });
     return true;
@@ -34,9 +40,12 @@ const refusedBeside = ({ networks, restMs = 0, requests, requestMs }: Load) => {
         each.slot.answerEnded();
       }
     }
-    const inBurst = time % (slowMs + restMs) < slowMs;
+    const inBurst = time % (heldMs + restMs) < heldMs;
     for (const [network, count] of inBurst ? networks.entries() : []) {
-      for (let sent = 0; sent < count; sent += 1) take(`10.0.${network}.1`, slowMs);
+      const accounts = accountsOf(network);
+      for (let sent = 0; sent < count; sent += 1) {
+        take(`10.0.${network}.1`, heldMs, accounts[sent % accounts.length]);
+      }
     }
     const position = (time % 1_000) / 50;
     if (position >= requests || take('203.0.113.1', requestMs)) continue;
@@ -56,6 +65,18 @@ test('a network finds slots for overlapping requests while slow ones of others h
     t.is(refused[0], 0, `50 networks with ${each}: the first one`);
     t.true(late <= 9, `50 networks with ${each}: ${late} of 180 in the second minute`);
   }
+});
+
+test('accounts that hold slots at one network do not take the slots for overlapping requests at others', (t) => {
+  // 44 networks with an account each, and 6 with four of these accounts each.
+  const accountsOf = (network: number): string[] =>
+    network < 44
+      ? [`account ${network}`]
+      : Array.from({ length: 4 }, (_, each) => `account ${(network - 44) * 4 + each}`);
+  const networks = [...same(44, 1), ...same(6, 4)];
+  const { refused, late } = refusedBeside({ networks, accountsOf, heldMs: 12_000, requests: 3, requestMs: 100 });
+  t.is(refused[0], 0);
+  t.true(late <= 9, `${late} of 180 in the second minute`);
 });
 
 test('networks with several slow requests leave slots for a network that has none, also in bursts', (t) => {
