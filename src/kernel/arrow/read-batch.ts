@@ -25,6 +25,15 @@ const codecs = ['lz4', 'zstd'];
 const noValues = new Uint8Array(0);
 /** Number of the field in the table `RecordBatch`. */
 const variadicCounts = 4;
+/**
+ * Max buffers with the texts of views. Each takes about 250 bytes of memory, and an empty one 16 bytes of a stream. Writers use one for some kilobytes to
+ * megabytes of texts.
+ */
+const maxViewBuffers = 100_000;
+
+/** The number of buffers with texts of views that batches may have yet. Batches that are kept together must share one. */
+export type ViewBuffers = { left: number };
+export const createViewBuffers = (): ViewBuffers => ({ left: maxViewBuffers });
 
 /** `count` values of a buffer; copied only if they are not aligned in memory. */
 export const valuesOf = <T>(bytes: Uint8Array, layout: Layout<T>, count: number): T => {
@@ -66,6 +75,7 @@ export const readUncheckedBatch = (
   batch: FlatTable,
   { view, body }: ArrowMessage,
   types: readonly ReadableType[],
+  viewBuffers = createViewBuffers(),
 ): readonly ColumnChunk[] => {
   const compression = batch.table(3);
   if (compression !== undefined) {
@@ -100,6 +110,10 @@ export const readUncheckedBatch = (
     if (nextVariadic >= variadic.count) throw contradiction('a batch does not count the buffers of its views');
     const count = readSize(view, variadic.start + 8 * nextVariadic++);
     if (count > buffers.count - nextBuffer) throw contradiction('a batch has too few buffers');
+    viewBuffers.left -= count;
+    if (viewBuffers.left < 0) {
+      throw unsupported(`The columns of views may have at most ${maxViewBuffers} buffers: combine their chunks`);
+    }
     return Array.from({ length: count }, () => bufferOf(takeBuffer(0)));
   };
   const takeTexts = (layout: TextLayout, length: number, validity: Uint8Array | undefined): Texts => {

@@ -34,7 +34,10 @@ export const dividendTypeErrors = (name: string, { members }: ListType): FieldEr
     const remedy = member === 'date' ? 'texts, dates or timestamps' : 'numbers';
     return [columnError(name, 'invalid_type', `${member} of ${name} must be ${remedy}, not ${type.name}: cast it`)];
   });
-  const twice = members.find((member, index) => members.findIndex((other) => other.name === member.name) < index);
+  const twice = members.find(
+    ({ name: member }, index) =>
+      Object.hasOwn(kindsOf, member) && members.findIndex((other) => other.name === member) < index,
+  );
   if (twice !== undefined) {
     errors.push(columnError(name, 'conflict', `${twice.name} is twice in ${name}: remove one of them`));
   }

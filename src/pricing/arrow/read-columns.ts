@@ -5,7 +5,7 @@ import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.
 import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';
 import { dividendColumn } from './dividend-column.ts';
 import { plainColumn } from './plain-column.ts';
-import { readBatch, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import { createViewBuffers, readBatch, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import { readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { readSchema, type ArrowSchema } from './read-schema.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
@@ -27,6 +27,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
   }
   const chunks: ColumnChunk[][] = fields.map(() => []);
   const dictionaryChunks: DictionaryChunk[][] = fields.map(() => []);
+  const viewBuffers = createViewBuffers();
   let size = 0;
 
   const readDictionary = (message: ArrowMessage): void => {
@@ -38,7 +39,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
     if (data === undefined || known === undefined) throw contradiction('a dictionary belongs to no column');
     const isDelta = header.uint8(2) !== 0;
     const dictionary = isDelta ? known : createDictionary();
-    dictionary.append(readBatch(data, message, dictionaryTypes.get(id)!)[0]!);
+    dictionary.append(readBatch(data, message, dictionaryTypes.get(id)!, viewBuffers)[0]!);
     dictionaries.set(id, dictionary);
   };
 
@@ -46,7 +47,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
     if (message.kind === 'schema') throw contradiction('it has a second schema');
     if (message.kind === 'dictionary') readDictionary(message);
     else {
-      const batch = readBatch(message.header, message, types);
+      const batch = readBatch(message.header, message, types, viewBuffers);
       const rows = batch[0]!.length;
       size += rows;
       // This check must come before the first allocation with one element per row.

@@ -41,25 +41,28 @@ const unnamedIndex = /^__index_level_\d+__$/;
 /** Numbers of fields in the tables `Field` and `Schema`. */
 const [fieldChildren, fieldMetadata, schemaFeatures] = [5, 6, 3];
 
-type Metadata = { outputs?: string; strictUnits?: string; units?: string; preset?: string; pandas?: string };
+type Metadata = Readonly<Record<'outputs' | 'strictUnits' | 'units' | 'preset' | 'pandas', string | undefined>>;
 
 /** If a key is repeated, its last value counts. */
-const readMetadata = (schema: FlatTable): Readonly<Metadata> => {
+const readMetadata = (schema: FlatTable): Metadata => {
   const entries = schema.vector(2, 4);
   if (entries.count > maxMetadataEntries) {
     throw unsupported(`The schema may have at most ${maxMetadataEntries} entries of metadata`);
   }
-  const metadata: Metadata = {};
+  const last = new Map<string, FlatTable>();
   for (let index = 0; index < entries.count; index++) {
     const entry = schema.element(entries, index);
-    const key = entry.text(0, strictUnitsKey.length + 1);
-    if (key === outputsKey) metadata.outputs = entry.text(1, maxValueBytes);
-    else if (key === strictUnitsKey) metadata.strictUnits = entry.text(1, maxValueBytes);
-    else if (key === unitsKey) metadata.units = entry.text(1, maxValueBytes).trim();
-    else if (key === presetKey) metadata.preset = entry.text(1, maxNameBytes);
-    else if (key === pandasKey) metadata.pandas = entry.text(1, maxPandasBytes);
+    last.set(entry.text(0, strictUnitsKey.length + 1), entry);
   }
-  return metadata;
+  // Only values that count are decoded, because all entries can refer to the same bytes.
+  const valueOf = (key: string, maxBytes: number): string | undefined => last.get(key)?.text(1, maxBytes);
+  return {
+    outputs: valueOf(outputsKey, maxValueBytes),
+    strictUnits: valueOf(strictUnitsKey, maxValueBytes),
+    units: valueOf(unitsKey, maxValueBytes)?.trim(),
+    preset: valueOf(presetKey, maxNameBytes),
+    pandas: valueOf(pandasKey, maxPandasBytes),
+  };
 };
 
 /** The names of the columns that hold the index of a pandas data frame. */

@@ -2,7 +2,10 @@ import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
-import { maxMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
+import { readSchema } from '#src/pricing/arrow/read-schema.ts';
+import type { FlatTable } from '#src/kernel/arrow/flat-table.ts';
+import { readBatch, type ViewBuffers } from '#src/kernel/arrow/read-batch.ts';
+import { maxMessages, readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
 import { messagesOf, patch, setSize, streamFile } from '#testkit/arrow/streams.ts';
@@ -151,6 +154,40 @@ test('a required column without a value refuses the stream, so a few bytes canno
     error?.errors?.map(({ pointer }) => pointer),
     names.map((name) => `/columns/${name}`),
   );
+});
+
+test('the value of a key of metadata is decoded once, also if all entries refer to the same bytes', (t) => {
+  const more = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`k${index}`, '']));
+  const stream = arrowStream(columnsOf([call]), { metadata: { pandas: '{}', ...more } });
+  const [first] = readMessages(stream);
+  const { header, view } = first!;
+  const entries = header.vector(2, 4);
+  const shared = entries.start + view.getUint32(entries.start, true);
+  for (let at = entries.start; at < entries.start + 4 * entries.count; at += 4) view.setUint32(at, shared - at, true);
+  let decoded = 0;
+  const counting: FlatTable = {
+    ...header,
+    element: (vector, index) => {
+      const entry = header.element(vector, index);
+      if (vector.start !== entries.start) return entry;
+      return { ...entry, text: (field, max) => ((decoded += field), entry.text(field, max)) };
+    },
+  };
+  t.is(entries.count, 901);
+  t.is(readSchema(counting).fields.length, Object.keys(call).length);
+  t.is(decoded, 1);
+});
+
+test('the buffers of all columns of views are bounded, because a stream needs few bytes for an empty one', (t) => {
+  const stream = streamFile('utf8-view');
+  const [schema, batch] = [...readMessages(stream)];
+  const types = readSchema(schema!.header).fields.map(({ type }) => type);
+  const read = (buffers: ViewBuffers) => readBatch(batch!.header, batch!, types, buffers);
+  const buffers = { left: 100 };
+  read(buffers);
+  t.true(buffers.left < 100);
+  const error = t.throws(() => read({ left: 0 }), { instanceOf: AppError, code: 'validation_failed' });
+  t.regex(error.message, /at most 100000 buffers: combine their chunks/);
 });
 
 test('messages, columns, metadata and names of outputs are bounded', (t) => {
