@@ -168,6 +168,12 @@ export const payloads = {
   unknownNames: once(() =>
     json({ options: Array.from({ length: 800 }, (_, row) => ({ [`q${row}_`.padEnd(64, 'zxpwspttimk')]: 1 })) }),
   ),
+  /** 64 KB: 3,600 texts that cannot be stored, below a name of 32,000 characters that are escaped in a pointer. */
+  unstorableTexts: once(() =>
+    json({ ['~'.repeat(32_000)]: Array.from({ length: 4 }, () => Array.from({ length: 900 }, () => '\0')) }),
+  ),
+  /** 64 KB, whose errors have the name of 63,000 characters. */
+  longName: once(() => json({ ['n'.repeat(63_000)]: Array.from({ length: 20 }, () => '\0') })),
   /** 18 MB, whose parsed values would take 800 MB. */
   numberedMembers: once(() => {
     const row = { spot: Array.from({ length: 50 }, () => ({ 35: 1 })) };

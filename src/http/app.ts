@@ -46,7 +46,7 @@ export type AppDeps = {
   readonly csrf?: CheckCsrf;
   readonly refusalDelay?: RefusalDelay;
   readonly idempotency?: Idempotency;
-  readonly answers?: Pick<Answers, 'admit' | 'middleware'>;
+  readonly answers?: Pick<Answers, 'admit' | 'middleware' | 'holdProblem'>;
   readonly loadShedding?: LoadShedding;
   readonly bodies: BodyAdmission;
   readonly abuse: AbuseReport;
@@ -109,7 +109,7 @@ export const createApp = (deps: AppDeps): RequestListener => {
     }),
     unreadBodies(limits.discardBytes),
     deprecated.length > 0 ? deprecation({ metrics, deprecated }) : undefined,
-    errorBoundary({ metrics, production }),
+    errorBoundary({ metrics, production, holdProblem: deps.answers?.holdProblem }),
     cors(deps.corsOrigins),
     deps.answers?.middleware,
     compression(),

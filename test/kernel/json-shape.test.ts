@@ -54,6 +54,15 @@ test('different member names are counted, wherever they are', (t) => {
   );
 });
 
+test('a member name has at most 1,024 bytes, and a text may be longer', (t) => {
+  for (const names of [undefined, { maxNames: 5, maxShapes: 5 }]) {
+    const fault = (value: unknown) => faultOf(JSON.stringify(value), { maxDepth: 5, ...(names && { names }) });
+    t.is(fault([{ ['n'.repeat(1_024)]: 'n'.repeat(5_000) }, 'n'.repeat(5_000)]), undefined);
+    t.deepEqual(fault([1, { ['n'.repeat(1_025)]: 1 }]), { limit: 'name', max: 1_024, depth: 2 });
+    t.is(fault({ ['\0'.repeat(171)]: 1 })?.limit, 'name', 'an escape has six bytes');
+  }
+});
+
 test('a name that begins as the one before it, ends later or has an escaped quote is another name', (t) => {
   for (const other of ['ab', 'a', 'abcd', 'abc\\', 'abc"', 'abc"d', 'abd', '']) {
     const json = JSON.stringify([{ abc: 1 }, { [other]: 1 }, { abc: 2 }, { [other]: 2 }]);

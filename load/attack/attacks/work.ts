@@ -104,6 +104,18 @@ export const unknownNames: Attack = {
   run: pricing('batch', payloads.unknownNames, 8),
 };
 
+/** The answers had each error with the whole name, and were not counted. */
+export const longNames: Attack = {
+  name: 'texts that cannot be stored below a long name',
+  run: async (field) => {
+    const bodies = [payloads.unstorableTexts(), payloads.longName()];
+    await each(field, { parallel: 64, grouped: true }, (number, address) => {
+      const body = bodies[number % bodies.length]!;
+      return rawRequest({ ...field, address, method: 'POST', path: '/api/v1/pricing/price', headers: json, body });
+    });
+  },
+};
+
 /** Their errors are 50 times as long, and the tasks had kept the places for short work until these had been sent. */
 export const emptyRows = manyOf('batches of rows without members', 'batch', payloads.emptyRows, 192);
 

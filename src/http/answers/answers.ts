@@ -29,6 +29,8 @@ export type Answers = {
   readonly admit: (context: RequestContext, route: Route) => void;
   /** Must run outside compression, because it counts the bytes that are sent. */
   readonly middleware: HttpMiddleware;
+  /** Counts the answer of an error, which is made outside of the middleware. Never refuses it. */
+  readonly holdProblem: (ctx: HttpContext, body: string) => void;
   readonly watch: SlowReaders['watch'];
   readonly cutSlowest: SlowReaders['cutSlowest'];
 };
@@ -87,10 +89,12 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
     };
   };
 
+  // Small answers accumulate behind another answer, so there they count too.
+  const isSentAtOnce = (ctx: HttpContext, length: number): boolean => length < countedBytes && ctx.res.socket !== null;
+
   const holdWhole = (ctx: HttpContext, body: string | Buffer): void => {
     const { length } = ctx.response;
-    // Small answers accumulate behind another answer, so there they count too.
-    if (length < countedBytes && ctx.res.socket !== null) return;
+    if (isSentAtOnce(ctx, length)) return;
     if (length < piecesBytes) {
       backlog.hold(ctx.state.request, ctx.res, length, length < largeBytes);
       return;
@@ -104,6 +108,10 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
   return {
     admit: (context, route) => {
       if (mayBeLarge(route)) backlog.admit(context);
+    },
+    holdProblem: (ctx, body) => {
+      if (ctx.method === 'HEAD' || ctx.res.closed || isSentAtOnce(ctx, body.length)) return;
+      backlog.hold(ctx.state.request, ctx.res, Buffer.byteLength(body), true);
     },
     watch: slowReaders.watch,
     cutSlowest: slowReaders.cutSlowest,

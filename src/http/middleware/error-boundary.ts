@@ -1,15 +1,20 @@
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import type { Answers } from '../answers/answers.ts';
 import { jsonType } from '../routing/compiled-route.ts';
 import { oauthMembers, toOauthError } from '../problems/oauth-error.ts';
 import { problemHeaders, problemOf, problemType, toAppError } from '../problems/problem.ts';
 import { routeLabel } from '../routing/match.ts';
 import type { HttpMiddleware } from '../routing/types.ts';
 
-type ErrorBoundaryDeps = { readonly metrics: Metrics; readonly production: boolean };
+type ErrorBoundaryDeps = {
+  readonly metrics: Metrics;
+  readonly production: boolean;
+  readonly holdProblem: Answers['holdProblem'] | undefined;
+};
 
 /** Turns each thrown error into an answer. The request scope logs the error. */
 export const errorBoundary =
-  ({ metrics, production }: ErrorBoundaryDeps): HttpMiddleware =>
+  ({ metrics, production, holdProblem }: ErrorBoundaryDeps): HttpMiddleware =>
   async (ctx, next) => {
     try {
       await next();
@@ -33,6 +38,8 @@ export const errorBoundary =
       ctx.set(problemHeaders(error));
       ctx.set('Cache-Control', 'no-store');
       ctx.set('Content-Type', oauth ? jsonType : problemType);
-      ctx.body = JSON.stringify(oauth ? { ...oauthMembers(error, problem['detail']), ...problem } : problem);
+      const body = JSON.stringify(oauth ? { ...oauthMembers(error, problem['detail']), ...problem } : problem);
+      ctx.body = body;
+      holdProblem?.(ctx, body);
     }
   };

@@ -7,8 +7,9 @@ import { sentenceOf } from '#src/kernel/requests/validation-failed.ts';
  */
 export const toOauthError = (error: AppError): AppError =>
   error.code === 'validation_failed' && error.errors
-    ? new AppError('oauth_request_invalid', sentenceOf(error.errors), {
+    ? new AppError('oauth_request_invalid', sentenceOf(error.errors, error.errorsTotal), {
         errors: error.errors,
+        errorsTotal: error.errorsTotal,
         oauthError: 'invalid_request',
         cause: error,
       })

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { errorCategorySchema, errorCodeSchema } from '#src/kernel/catalogue/error-schemas.ts';
-import { oauthErrors } from '#src/kernel/catalogue/errors.ts';
-import { maxShownErrors } from '#src/kernel/requests/validation-failed.ts';
+import { maxShownErrors, oauthErrors } from '#src/kernel/catalogue/errors.ts';
 
 /** A problem document (RFC 9457) with the additional members of this service. */
 export const problemSchema = z

@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http';
 import { AppError, errorTable } from '#src/kernel/catalogue/errors.ts';
-import { maxShownErrors } from '#src/kernel/requests/validation-failed.ts';
 
 export const problemType = 'application/problem+json';
 
@@ -54,7 +53,7 @@ export const problemOf = (error: AppError, options: ProblemOptions): Record<stri
     category,
     request_id: requestId,
     trace_id: traceId,
-    ...(error.errors && { errors: error.errors.slice(0, maxShownErrors), errors_total: error.errors.length }),
+    ...(error.errors && { errors: error.errors, errors_total: error.errorsTotal }),
     ...(status === 500 && !production && { stack: (cause instanceof Error ? cause : error).stack }),
   };
 };

@@ -88,7 +88,11 @@ export const sendReply = (ctx: HttpContext, route: CompiledRoute, reply: RouteRe
   const { res } = ctx;
   const produces = route.produces[0] ?? 'application/json';
   ctx.status = reply.status;
-  if (reply.headers) for (const name of Object.keys(reply.headers)) res.setHeader(name, reply.headers[name] ?? '');
+  for (const [name, value] of Object.entries(reply.headers ?? {})) {
+    // Other steps have said before what the answer depends on.
+    if (name === 'Vary') res.appendHeader(name, value);
+    else res.setHeader(name, value);
+  }
   if (reply.body === null || reply.body === undefined) {
     ctx.body = null;
     // Koa changes the status to 204 when the body becomes null.

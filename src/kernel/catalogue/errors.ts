@@ -189,9 +189,15 @@ export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(
  */
 export type FieldError = { readonly pointer: string; readonly code: string; readonly detail: string };
 
+/** Max field errors of one request that are shown. */
+export const maxShownErrors = 20;
+
 export type AppErrorOptions = {
   readonly cause?: unknown;
+  /** The first 20 are kept. */
   readonly errors?: readonly FieldError[];
+  /** Number of field errors, if `errors` has not all of them. */
+  readonly errorsTotal?: number;
   /** Seconds; becomes `Retry-After`. */
   readonly retryAfter?: number;
   /** Additional response headers, for example `WWW-Authenticate`. */
@@ -223,7 +229,9 @@ export type OAuthError = (typeof oauthErrors)[number];
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
+  /** The field errors that are shown. The rest is not kept, because an error stays in memory until its client has the answer. */
   readonly errors: readonly FieldError[] | undefined;
+  readonly errorsTotal: number;
   readonly retryAfter: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly members: Readonly<Record<string, unknown>>;
@@ -233,7 +241,8 @@ export class AppError extends Error {
   constructor(code: ErrorCode, detail?: string, options: AppErrorOptions = {}) {
     super(detail ?? errorTable[code].title, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.errors = options.errors;
+    this.errors = options.errors?.slice(0, maxShownErrors);
+    this.errorsTotal = options.errorsTotal ?? options.errors?.length ?? 0;
     this.retryAfter = options.retryAfter;
     this.headers = options.headers ?? {};
     this.members = options.members ?? {};

@@ -17,11 +17,17 @@ export type JsonShapeLimits = {
 };
 
 export type JsonShapeFault = {
-  readonly limit: 'depth' | 'values' | 'items' | 'members' | 'structure' | 'names' | 'shapes';
+  readonly limit: 'depth' | 'values' | 'items' | 'members' | 'structure' | 'name' | 'names' | 'shapes';
   readonly max: number;
   /** Number of arrays and objects around the position where the limit is exceeded. */
   readonly depth: number;
 };
+
+/**
+ * Max bytes of one member name, with its escapes. Errors, messages and logs name members, so a longer name would come back in many
+ * places. No name that the service or a third party knows has 100 bytes.
+ */
+const maxNameBytes = 1_024;
 
 const quoteByte = 0x22;
 const backslashByte = 0x5c;
@@ -153,14 +159,16 @@ export const jsonShapeFault = (json: Uint8Array, limits: JsonShapeLimits): JsonS
       if (isNameNext && mayBeNumbered(json[index + 1])) {
         structure += count <= firstMembers ? firstNumberedBytes : numberedBytes;
       }
+      const start = index + 1;
       if (isNameNext && names !== undefined) {
-        index = names.read(index + 1, count, depth);
+        index = names.read(start, count, depth);
         const exceeded = names.exceeded();
         if (exceeded)
           return { limit: exceeded, max: limits.names![`max${exceeded === 'names' ? 'Names' : 'Shapes'}`], depth };
       } else {
-        index = endOfString(json, index + 1);
+        index = endOfString(json, start);
       }
+      if (isNameNext && index - start > maxNameBytes) return { limit: 'name', max: maxNameBytes, depth };
       isNameNext = false;
       continue;
     }
@@ -205,6 +213,7 @@ const descriptions: Readonly<Record<JsonShapeFault['limit'], (max: number) => st
   members: (max) => `An object of the body may have at most ${max} members`,
   structure: () =>
     'The body has too many objects and lists for its size, or members with numbers as names: leave out members that the route does not know',
+  name: (max) => `A member name of the body may have at most ${max} bytes`,
   names: (max) => `The body may have at most ${max} different member names`,
   shapes: (max) =>
     `The members of the objects come in too many different orders (more than ${max}): give all objects of a list their members in the same order`,

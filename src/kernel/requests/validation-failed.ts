@@ -1,8 +1,5 @@
 import type { AbuseKind } from '../catalogue/abuse.ts';
-import { AppError, type FieldError } from '../catalogue/errors.ts';
-
-/** Max errors of one request that are shown. */
-export const maxShownErrors = 20;
+import { AppError, maxShownErrors, type FieldError } from '../catalogue/errors.ts';
 
 /**
  * The text of the error at `index` of a list. Errors that are not shown count, and have no text of their own: callers
@@ -74,13 +71,13 @@ export const unknownFirst = (errors: readonly FieldError[]): FieldError[] => [
 ];
 
 /** One sentence about the first error, with its field, because many callers read only `detail`. */
-export const sentenceOf = (errors: readonly FieldError[]): string => {
+export const sentenceOf = (errors: readonly FieldError[], total = errors.length): string => {
   const [first] = unknownFirst(errors);
   if (first === undefined) return 'The request breaks its schema';
   const text = namesField(first) ? located(first) : `${fieldOf(first.pointer)}: ${first.detail}`;
-  return errors.length === 1 ? text : `${text} (${errors.length - 1} more in errors)`;
+  return total === 1 ? text : `${text} (${total - 1} more in errors)`;
 };
 
-/** The error of a request with invalid values. `errors` has all of them; `detail` is about the first one. */
+/** The error of a request with invalid values. `errors` has the first ones; `detail` is about the first one. */
 export const validationFailed = (errors: readonly FieldError[], abuse?: AbuseKind): AppError =>
   new AppError('validation_failed', sentenceOf(errors), { errors: unknownFirst(errors), ...(abuse && { abuse }) });

@@ -1,6 +1,6 @@
 import { sameJson } from '#src/kernel/json/same-json.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
-import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
+import { AppError, maxShownErrors, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
@@ -70,10 +70,8 @@ export type UniverseChanges = {
   readonly release: (name: string) => Promise<void>;
 };
 
-const maxErrors = 20;
-
 const refuse = (errors: readonly FieldError[]): void => {
-  if (errors.length > 0) throw new AppError('validation_failed', undefined, { errors: errors.slice(0, maxErrors) });
+  if (errors.length > 0) throw new AppError('validation_failed', undefined, { errors });
 };
 
 const outdated = (detail = 'The version does not match. Read the universe again and use its version'): AppError =>
@@ -134,7 +132,7 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
     const conflicts = await otherSeries(transaction, name, assets, { sources, interval });
     if (conflicts.length === 0) return;
     throw new AppError('series_source_conflict', undefined, {
-      errors: conflicts.slice(0, maxErrors).map(({ symbol, universe }) => ({
+      errors: conflicts.slice(0, maxShownErrors).map(({ symbol, universe }) => ({
         pointer: `/assets/${symbols.indexOf(symbol)}/symbol`,
         code: 'series_source_conflict',
         detail: `The universe ${universe} has this symbol from another source, with another interval or with another provider_symbol`,

@@ -92,7 +92,7 @@ const problem = (error: AppError, instance: string, requestId: string): AdminRep
     code: error.code,
     category: error.definition.category,
     request_id: requestId,
-    ...(error.errors && { errors: error.errors, errors_total: error.errors.length }),
+    ...(error.errors && { errors: error.errors, errors_total: error.errorsTotal }),
   },
 });
 

@@ -20,6 +20,8 @@ test('OPTIONS, CORS for listed origins only', async (t) => {
   const foreign = await call('/api/v1/items', { headers: { Origin: 'https://evil.example' } });
   t.is(foreign.headers.get('access-control-allow-origin'), null);
   t.is(foreign.headers.get('vary'), 'Origin');
+  const negotiated = await call('/', { headers: { Accept: 'application/json' } });
+  t.is(negotiated.headers.get('vary'), 'Origin, Accept');
 });
 
 test('the chain authenticates, asks the limit of the caller, then CSRF', async (t) => {

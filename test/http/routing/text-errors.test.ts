@@ -12,6 +12,15 @@ test('the pointer leads to each text that cannot be stored, also to a name', (t)
   t.deepEqual(textErrors('body', '\0'), [refused('')]);
 });
 
+test('thousands of errors below a long name have few pointers, and none of them has the whole name', (t) => {
+  const name = '~'.repeat(32_000);
+  const errors = textErrors('body', { [name]: [Array.from({ length: 3_600 }, () => '\0')] });
+  t.is(errors.length, 3_600);
+  t.deepEqual(errors[19], refused(`/${'~0'.repeat(100)}.../0/19`));
+  t.is(new Set(errors).size, 21);
+  t.deepEqual(textErrors('query', { ['n'.repeat(5_000)]: '\0' }), [refused(`query.${'n'.repeat(100)}...`)]);
+});
+
 test('a value is refused exactly if its JSON has an escape for NUL or a lone surrogate', (t) => {
   const value = fc.jsonValue({
     stringUnit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),

@@ -26,6 +26,9 @@ const runs = 5;
 /** Milliseconds of the fixed work of the sampler on the machine of the bounds. A slower machine has larger bounds. */
 const referenceMs = 2.2;
 
+/** 20 errors with a pointer of 400 characters each, that are escaped as JSON. */
+const maxProblemCharacters = 65_536;
+
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
@@ -172,6 +175,13 @@ test('no route works for longer than its bound, usually 10 ms of processor time,
       .map(({ name, variant, status }) => `${name} (${variant}): ${status}`),
     [],
     'each wrong request is refused',
+  );
+  t.deepEqual(
+    figures
+      .filter(({ status, text }) => status >= 400 && text.length > maxProblemCharacters)
+      .map(({ name, variant, status, text }) => `${name} (${variant}): ${status}, ${text.length} characters`),
+    [],
+    'a problem document stays small, whatever the names and texts of its request',
   );
   t.deepEqual(
     figures

@@ -29,8 +29,8 @@ const statements = [
   `insert into universe (name, version, origin, source, interval, definition, created_at, updated_at)
    select 'small' || n, 1, 'api', 'upload', '1day', definition, now(), now()
    from generate_series(1, 90) as n, (select definition from universe where name = 'tech5') as known`,
-  `insert into user_account (id, email, password_hash, role, scopes, created_at)
-   select gen_random_uuid(), 'many' || n || '@' || repeat('d', 60) || '.example.org', '', 'user', '{}', now()
+  `insert into user_account (id, email, password_hash, role, scopes, created_at, email_verified_at)
+   select gen_random_uuid(), 'many' || n || '@' || repeat('d', 60) || '.example.org', '', 'user', '{}', now(), now()
    from generate_series(1, 1000) as n`,
   `insert into audit_event (id, stream, sequence, action, outcome, actor_kind, actor_subject, target, request_id, trace_id,
      occurred_at, data, previous_hash, hash)

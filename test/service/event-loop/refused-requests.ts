@@ -26,8 +26,19 @@ const wrongBodies = (body: Readonly<Record<string, unknown>>): object[] => {
     // Without members the empty object would be accepted.
     ...(known.length > 0 ? [{}, { q: 1 }, 'x'].map(listsOf) : []),
     items(maxItems - 1, () => ({})),
+    unstorableTexts(1_024, 4, 990),
+    unstorableTexts(1_024, 4, 200),
+    unstorableTexts(1_024, 40, 1),
+    unstorableTexts(60_000, 1, 20),
   ];
 };
+
+/**
+ * Many texts that cannot be stored below names as long as they may be. `/` is two characters in a pointer. Some routes take 16 KB at
+ * most.
+ */
+const unstorableTexts = (nameBytes: number, lists: number, texts: number): object =>
+  Object.fromEntries(items(lists, (each) => [`${each}`.padEnd(nameBytes, '/'), items(texts, () => '\0')]));
 
 /** Wrong items in a list that the documented request of a route does not have. */
 const wrongDividends: readonly object[] = [

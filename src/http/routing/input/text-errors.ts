@@ -1,4 +1,4 @@
-import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { maxShownErrors, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { pointerInto, type Part } from './pointer-into.ts';
 
 /**
@@ -8,9 +8,13 @@ import { pointerInto, type Part } from './pointer-into.ts';
 const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
 
 const detail = 'Must not contain NUL or a surrogate without its pair';
+const code = 'invalid_format';
+/** Stands for an error that only counts, because to make a pointer for each of thousands takes time and memory. */
+const notShown: FieldError = { pointer: '', code, detail };
 
 const collect = (part: Part, value: unknown, path: PropertyKey[], errors: FieldError[]): void => {
-  const refuse = (): void => void errors.push({ pointer: pointerInto(part, path), code: 'invalid_format', detail });
+  const refuse = (): void =>
+    void errors.push(errors.length < maxShownErrors ? { pointer: pointerInto(part, path), code, detail } : notShown);
   if (typeof value === 'string') {
     if (!isStorable(value)) refuse();
     return;
