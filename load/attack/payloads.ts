@@ -3,7 +3,8 @@ import { nearlyNoRate } from '#testkit/american/hidden-costs.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
-import { streamFile } from '#testkit/arrow/streams.ts';
+import { arrowStream } from '#testkit/arrow/arrow-support.ts';
+import { streamFile, withSharedMetadata } from '#testkit/arrow/streams.ts';
 import { dividendsOf, numbersOf, streamOf } from '#testkit/arrow/text-views.ts';
 import { greekNames } from '#src/pricing/models/outputs.ts';
 
@@ -168,6 +169,12 @@ export const payloads = {
   unknownNames: once(() =>
     json({ options: Array.from({ length: 800 }, (_, row) => ({ [`q${row}_`.padEnd(64, 'zxpwspttimk')]: 1 })) }),
   ),
+  /** 150 KB of an Arrow stream whose 900 entries of metadata are the same 131,070 bytes. */
+  sharedMetadata: once(() => {
+    const more = Object.fromEntries(Array.from({ length: 900 }, (_, entry) => [`k${entry}`, '']));
+    const metadata = { pandas: '\u3042'.repeat(43_690), ...more };
+    return Buffer.from(withSharedMetadata(arrowStream({ spot: [100] }, { metadata })));
+  }),
   /** 64 KB: 3,600 texts that cannot be stored, below a name of 32,000 characters that are escaped in a pointer. */
   unstorableTexts: once(() =>
     json({ ['~'.repeat(32_000)]: Array.from({ length: 4 }, () => Array.from({ length: 900 }, () => '\0')) }),

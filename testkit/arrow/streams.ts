@@ -34,3 +34,11 @@ export const messagesOf = (stream: Uint8Array): Uint8Array[] => {
 
 /** Writes a length of 64 bits. */
 export const setSize = (view: DataView, at: number, size: number): void => view.setBigInt64(at, BigInt(size), true);
+
+/** A copy of the stream whose entries of metadata all refer to the bytes of the first one. */
+export const withSharedMetadata = (stream: Uint8Array): Uint8Array =>
+  patch(stream, 'schema', ({ header, view }) => {
+    const { start, count } = header.vector(2, 4);
+    const first = start + view.getUint32(start, true);
+    for (let at = start; at < start + 4 * count; at += 4) view.setUint32(at, first - at, true);
+  });

@@ -46,6 +46,7 @@ import {
   nearlyNoTime,
   nearlyNoVolatility,
   searchesAtExpiry,
+  sharedMetadata,
   slowRowsBehindFast,
   slowSearches,
   twoBoundaries,
@@ -61,7 +62,7 @@ const passwords = wrongPasswords();
  * without brackets, such as `structure`, is a list of attacks.
  */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
-  body_structure: [...structure, arrowViews, manySmallChunks],
+  body_structure: [...structure, arrowViews, manySmallChunks, longNames],
   body_expansion: [...expansion, uploads.decompressionBombs],
   body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],
@@ -113,7 +114,7 @@ const withoutKind: readonly Attack[] = [
   leavingBesideSearches,
   forecasts,
   unknownNames,
-  longNames,
+  sharedMetadata,
   datedDividends,
   searchesAtExpiry,
   explanations,
