@@ -24,7 +24,7 @@ export type Counters = {
   readonly consume: (policy: PolicyName, key: string, windowSeconds?: number) => Promise<Count>;
   /** Returns the points taken in the current window, and takes none. */
   readonly consumed: (policy: PolicyName, key: string) => Promise<number>;
-  /** Returns one point. */
+  /** Returns one point. The count does not fall below 0, because the window of the point may have ended. */
   readonly refund: (policy: PolicyName, key: string) => Promise<void>;
   /** Removes the counter. @returns whether this call removed it; of several at the same time exactly one does */
   readonly reset: (policy: PolicyName, key: string) => Promise<boolean>;
@@ -94,6 +94,12 @@ const consumeFrom = async (
     if (refusal instanceof RateLimiterRes) return countOf(refusal, false);
     throw refusal;
   }
+};
+
+/** Two commands, so another process may see -1 between them. Their sum is right whatever it does meanwhile. */
+const refundIn = async (limiter: RateLimiterMemory | RateLimiterRedis, key: string): Promise<void> => {
+  const { consumedPoints } = await limiter.reward(key);
+  if (consumedPoints < 0) await limiter.penalty(key);
 };
 
 /**
@@ -168,8 +174,8 @@ export const createCounters = ({ policies, clientLimits, redis, clock }: Counter
       return shared ? Number(shared.result) : ((await pairOf(policy, key).memory.get(key))?.consumedPoints ?? 0);
     },
     refund: async (policy, key) => {
-      const shared = await inRedis(policy, key, (limiter) => limiter.reward(key));
-      if (!shared) await pairOf(policy, key).memory.reward(key);
+      const shared = await inRedis(policy, key, (limiter) => refundIn(limiter, key));
+      if (!shared) await refundIn(pairOf(policy, key).memory, key);
     },
     reset: async (policy, key) => {
       const fromMemory = await pairOf(policy, key).memory.delete(key);

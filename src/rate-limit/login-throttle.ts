@@ -22,8 +22,13 @@ const firstDelaySeconds = 30;
 /** Window of the attempts of one account and network, and of the new accounts of a network. `succeeded` ends it early. */
 export const placeWindowSeconds = 86_400;
 
-/** Besides `account_place`. */
-const pairPolicies = ['account_delay', 'account_level'] as const;
+/**
+ * Seconds before the end of the window of `account_new` at which a payment is forgotten. It is noted by a second command, so without them a
+ * late one would outlive the window and be given back in the next one. Longer than a command to Redis may take.
+ */
+const paidMarginSeconds = 10;
+
+const pairPolicies = ['account_place', 'account_delay', 'account_level'] as const;
 
 export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
   const { counters, hashKey, place, elsewhere, decided } = deps;
@@ -38,13 +43,17 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
    * each of them is a counter that anybody can make and that is kept for a day. Further accounts of the network have
    * one counter together. The right password does not reset it: otherwise an account of the attacker would end the
    * delays of all others.
+   * What an account has paid is noted, because its counter may also be from a time when the network was a known one.
    */
   const subjectOf = async ({ account, clientIp, knownPlace }: SignInAttempt): Promise<string> => {
     const pair = pairOf(account, clientIp);
     if (knownPlace || (await counters.consumed('account_place', pair)) > 0) return pair;
     const network = hash(countedAddress(clientIp));
-    const { allowed } = await counters.consume('account_new', network);
-    return allowed ? pair : network;
+    const { allowed, resetSeconds } = await counters.consume('account_new', network);
+    if (!allowed) return network;
+    const paidSeconds = resetSeconds - paidMarginSeconds;
+    if (paidSeconds > 0) await counters.consume('account_paid', pair, paidSeconds);
+    return pair;
   };
 
   const delayAt = (level: number): number => Math.min(firstDelaySeconds * 2 ** level, place.windowSeconds);
@@ -81,11 +90,11 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
 
     succeeded: async ({ account, clientIp, knownPlace }) => {
       const pair = pairOf(account, clientIp);
-      // Of simultaneous sign-ins one removes the counter. If each of them gave the point of the counter back, the max would grow.
-      const removedCounter = await counters.reset('account_place', pair);
       for (const policy of pairPolicies) await counters.reset(policy, pair);
       if (knownPlace) return;
-      if (removedCounter) await counters.refund('account_new', hash(countedAddress(clientIp)));
+      // Of simultaneous sign-ins one removes the note. If each of them gave the point back, the max would grow.
+      if (await counters.reset('account_paid', pair))
+        await counters.refund('account_new', hash(countedAddress(clientIp)));
       await counters.refund('account', hash(accountOf(account)));
     },
   };

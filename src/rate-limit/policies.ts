@@ -31,10 +31,11 @@ export type Policies = Readonly<
 /** Requests per minute of single OAuth clients, by id, in place of the quota of the policy `client`. */
 export type ClientLimits = ReadonlyMap<string, number>;
 /**
- * The configured policies and two internal ones. `account_delay`: one attempt in a window whose length is given with
- * each attempt. `account_level`: the number of attempts that passed after a delay.
+ * The configured policies and three internal ones. `account_delay`: one attempt in a window whose length is given with
+ * each attempt. `account_level`: the number of attempts that passed after a delay. `account_paid`: whether an account has
+ * taken a point of `account_new` from this network.
  */
-export type PolicyName = keyof Policies | 'account_delay' | 'account_level';
+export type PolicyName = keyof Policies | 'account_delay' | 'account_level' | 'account_paid';
 
 type DecisionLabels = LabelsOf<'volwatch_rate_limit_decisions_total'>;
 
@@ -47,6 +48,7 @@ export const policyLabels: Readonly<Record<PolicyName, Pick<DecisionLabels, 'pol
   account_new: { policy: 'login', subject: 'ip' },
   account_delay: { policy: 'login', subject: 'user' },
   account_level: { policy: 'login', subject: 'user' },
+  account_paid: { policy: 'login', subject: 'user' },
   credentials: { policy: 'credentials', subject: 'ip' },
   recovery: { policy: 'recovery', subject: 'ip' },
   calendar: { policy: 'calendar', subject: 'owner' },

@@ -88,6 +88,7 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
       account_place: { points: place.points, windowSeconds: placeWindowSeconds },
       account_delay: { points: 1, windowSeconds: place.windowSeconds },
       account_level: { points: placeWindowSeconds, windowSeconds: placeWindowSeconds },
+      account_paid: { points: placeWindowSeconds, windowSeconds: placeWindowSeconds },
     },
   });
   const topLimited = createTopLimited({ clock, hashKey });
