@@ -4,7 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
-import { endRequestsByMail } from '../letters/end-requests.ts';
+import { endAddressChange } from '../letters/end-requests.ts';
 import { endLegacyTokens, endSignIns } from '../sessions/end-sign-ins.ts';
 import { lockAccount } from '../users/users.ts';
 import type { Sessions } from '../sessions/session.ts';
@@ -43,7 +43,7 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
     const keep = { sessionId, tokenId };
     const ended = await endSignIns(transaction, user, { at, reason: 'signed_out', keep });
     await endLegacyTokens(transaction, user, caller, at);
-    await endRequestsByMail(transaction, user);
+    await endAddressChange(transaction, user);
     return { number: ended.sessions + ended.refreshFamilies, tokens: ended.tokens };
   };
 

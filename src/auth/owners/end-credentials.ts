@@ -7,7 +7,7 @@ import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../account-entities.ts';
 import type { EndedToken } from '../tokens/revocation-reads.ts';
 import { endSignIns, endTokensIssuedBefore, type EndSignInsOptions } from '../sessions/end-sign-ins.ts';
-import { endRequestsByMail } from '../letters/end-requests.ts';
+import { endAddressChange, endPasswordResets } from '../letters/end-requests.ts';
 import { endKeys } from './end-keys.ts';
 
 // SQL: the end of an owner decides and writes in one step, and the later time wins.
@@ -37,7 +37,7 @@ export type EndCredentials = {
   /** @returns the number of revoked API keys */
   readonly keys: (transaction: Transaction, owner: Owner, actor: Actor) => Promise<number>;
   /**
-   * Ends sessions, refresh tokens, access tokens of any kind, and a waiting change of the address with the tokens of messages. API keys and webhooks stay.
+   * Ends sessions, refresh tokens, access tokens of any kind, and a waiting change of the address. API keys, webhooks and messages that reset the password stay.
    * @returns their numbers, and the tokens to announce after the commit
    */
   readonly signIns: (
@@ -46,7 +46,7 @@ export type EndCredentials = {
     reason: EndSignInsOptions['reason'],
   ) => Promise<SignInsEnd>;
   /**
-   * Ends API keys, sessions, refresh tokens and access tokens, and removes the webhooks.
+   * Ends API keys, sessions, refresh tokens, access tokens and what was asked for by mail, and removes the webhooks.
    * @param until tokens without a sign-in that were issued until then end; default: now
    */
   readonly all: (
@@ -70,7 +70,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
     userId: string,
     reason: EndSignInsOptions['reason'],
   ): Promise<SignInsEnd> => {
-    await endRequestsByMail(transaction, userId);
+    await endAddressChange(transaction, userId);
     const { sessions, refreshFamilies, tokens } = await endSignIns(transaction, userId, { at: clock.now(), reason });
     return { ended: { sessions, refresh_families: refreshFamilies }, tokens };
   };
@@ -110,6 +110,7 @@ export const createEndCredentials = ({ audit, clock, removeWebhooks }: EndCreden
       const endedKeys = await keys(transaction, owner, actor);
       const none = { sessions: 0, refresh_families: 0 };
       const hasAccount = owner.kind === 'user' && isAccountId(owner.id);
+      if (hasAccount) await endPasswordResets(transaction, owner.id);
       const signIns = hasAccount ? (await sessionsAndFamilies(transaction, owner.id, 'operator')).ended : none;
       await endIssued(transaction, owner, reason, until);
       return { api_keys: endedKeys, ...signIns, webhooks: await removeWebhooks(transaction, owner, actor) };

@@ -8,7 +8,7 @@ import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { removeNewSecondFactor, removeSecondFactor, unlockSecondFactor } from '../second-factor/second-factors.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
-import { endRequestsByMail } from '../letters/end-requests.ts';
+import { endAddressChange } from '../letters/end-requests.ts';
 import type { SecretHasher } from '../secrets/secret-hasher.ts';
 import {
   endLegacyTokens,
@@ -101,7 +101,7 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
   ): Promise<readonly EndedToken[]> => {
     const { userId, email } = account;
     await setPassword(transaction, userId, passwordHash);
-    await endRequestsByMail(transaction, userId);
+    await endAddressChange(transaction, userId);
     const ended = await endSignIns(transaction, userId, { ...options, at: clock.now() });
     await audit.record(transaction, {
       ...event,

@@ -13,7 +13,7 @@ import {
   isAdministrator,
 } from '../administration/last-administrator.ts';
 import { UserAccountEntity } from '../account-entities.ts';
-import { endRequestsByMail } from '../letters/end-requests.ts';
+import { endAddressChange } from '../letters/end-requests.ts';
 import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
 import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
 import type { Revocations } from '../tokens/revocations.ts';
@@ -81,7 +81,7 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
           await transaction.em.flush();
           const ended = await endSignIns(transaction, userId, { at: now, reason: 'removal_requested' });
           await endTokensIssuedBefore(transaction, { kind: 'user', id: userId }, now);
-          await endRequestsByMail(transaction, userId);
+          await endAddressChange(transaction, userId);
           const data = { removal_at: removalAt.toISOString() };
           if (isNew) {
             await audit.record(transaction, { ...eventOf(userId), action: 'user.removal_requested', data });

@@ -107,7 +107,7 @@ test('a sign-in with the session cookie of somebody else ends that session with 
   t.is(events.at(-1)?.['action'], 'user.signed_out');
 });
 
-test('the end of all sign-ins ends a waiting change of the address, and tokens of messages', async (t) => {
+test('the end of all sign-ins ends a waiting change of the address with its tokens, and no reset of the password', async (t) => {
   const room = await startRoom(t, noCache);
   const { access } = await signedIn(room);
   await room.stored.query(
@@ -121,5 +121,8 @@ test('the end of all sign-ins ends a waiting change of the address, and tokens o
   );
   t.is((await room.call('/account/sessions', { method: 'DELETE', headers: bearer(access) })).status, 204);
   t.deepEqual(await room.stored.query('select 1 from email_change'), []);
-  t.deepEqual(await room.stored.query('select purpose from account_token'), [{ purpose: 'email_verification' }]);
+  t.deepEqual(await room.stored.query('select purpose from account_token order by purpose'), [
+    { purpose: 'email_verification' },
+    { purpose: 'password_reset' },
+  ]);
 });
