@@ -1,3 +1,4 @@
+import { removePart } from '#src/kernel/lists/removal.ts';
 import { utcDay } from '#src/kernel/calendar.ts';
 import type { AuditQuotaGroup } from '#src/kernel/catalogue/audit-actions.ts';
 import type { OwnerOfActor } from '#src/kernel/ports/audit.ts';
@@ -76,6 +77,6 @@ export const applyChanges = async (query: Query, changes: readonly CountChange[]
   }
 };
 
-/** Removes counts that no quota reads any more. @returns their number */
-export const removeOldCounts = async ({ query }: Transaction): Promise<number> =>
-  (await query(`delete from audit_count where day < (now() at time zone 'UTC')::date - 31 returning 1`)).length;
+/** Removes a part of the counts that no quota reads any more. @returns their number */
+export const removeOldCounts = ({ query }: Transaction): Promise<number> =>
+  removePart(query, { table: 'audit_count', where: `day < (now() at time zone 'UTC')::date - 31` });

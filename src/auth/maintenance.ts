@@ -3,11 +3,11 @@ import { suppressTracing } from '@opentelemetry/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
-import { removalStatementMs, removeEach, repeatUntilNone } from '#src/kernel/lists/removal.ts';
+import { removalStatementMs, removeEach, removePart, repeatUntilNone, type Part } from '#src/kernel/lists/removal.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { removeOldPlacesSql } from './sign-in/sign-in-places.ts';
-import { removeOldRegistrationCountsSql } from './users/registration-quota.ts';
+import { oldPlaces } from './sign-in/sign-in-places.ts';
+import { oldRegistrationCounts } from './users/registration-quota.ts';
 import type { UsageLog } from './api-keys/usage-log.ts';
 import { keptAfterExpiry } from './tokens/revocation-reads.ts';
 
@@ -27,7 +27,7 @@ export type MaintenanceDeps = {
 
 export type Maintenance = {
   /**
-   * Deletes expired rows, with one statement and one transaction per table, so that a large table does not keep the others from it. Records the
+   * Deletes expired rows of each table in parts, each with a transaction of its own, so that a large table does not keep the others from it. Records the
    * numbers of refusals without an event.
    * @returns the number of deleted rows and of these events
    * @throws the error of the first table that failed, after all were tried
@@ -48,33 +48,27 @@ const endedKeyDays = 400;
  * A revoked family can be deleted, because its access tokens are in `revoked_token`, and its refresh tokens are refused as unknown tokens.
  * An expired one stays until its last access token has expired, because an end of sign-ins finds this token by the family.
  */
-const statements: readonly { readonly sql: string; readonly parameters: (now: Date, idle: Date) => readonly Date[] }[] =
-  [
-    {
-      sql: `delete from revoked_token where expires_at < $1::timestamptz - ${keptAfterExpiry} returning 1`,
-      parameters: (now) => [now],
-    },
-    {
-      sql: `delete from refresh_family as family where revoked_at <= $1 or (expires_at < $1 and not exists (
-        select 1 from refresh_token where family_id = family.id and access_expires_at > $1::timestamptz - ${keptAfterExpiry}))
-        returning 1`,
-      parameters: (now) => [now],
-    },
-    {
-      sql: 'delete from user_session where expires_at < $1 or seen_at < $2 returning 1',
-      parameters: (now, idle) => [now, idle],
-    },
-    { sql: 'delete from sign_in_challenge where expires_at < $1 returning 1', parameters: (now) => [now] },
-    { sql: 'delete from account_token where expires_at < $1 returning 1', parameters: (now) => [now] },
-    { sql: 'delete from email_change where expires_at < $1 returning 1', parameters: (now) => [now] },
-    {
-      sql: `delete from api_key where revoked_at < $1::timestamptz - interval '${endedKeyDays} days'
-        or expires_at < $1::timestamptz - interval '${endedKeyDays} days' returning 1`,
-      parameters: (now) => [now],
-    },
-    { sql: removeOldRegistrationCountsSql, parameters: (now) => [now] },
-    { sql: removeOldPlacesSql, parameters: (now) => [now] },
-  ];
+const isEndedFamily = `(revoked_at <= $1 or (expires_at < $1 and not exists (
+  select 1 from refresh_token where family_id = refresh_family.id and access_expires_at > $1::timestamptz - ${keptAfterExpiry})))`;
+
+type Ended = Part & { readonly parameters?: (now: Date, idle: Date) => readonly Date[] };
+
+const endedRows: readonly Ended[] = [
+  { table: 'revoked_token', where: `expires_at < $1::timestamptz - ${keptAfterExpiry}` },
+  // Before its family, which can have thousands of them: the foreign key would remove those of a whole part with one statement.
+  { table: 'refresh_token', where: `family_id in (select id from refresh_family where ${isEndedFamily})` },
+  { table: 'refresh_family', where: isEndedFamily },
+  { table: 'user_session', where: 'expires_at < $1 or seen_at < $2', parameters: (now, idle) => [now, idle] },
+  { table: 'sign_in_challenge', where: 'expires_at < $1' },
+  { table: 'account_token', where: 'expires_at < $1' },
+  { table: 'email_change', where: 'expires_at < $1' },
+  {
+    table: 'api_key',
+    where: `revoked_at < $1::timestamptz - interval '${endedKeyDays} days' or expires_at < $1::timestamptz - interval '${endedKeyDays} days'`,
+  },
+  oldRegistrationCounts,
+  oldPlaces,
+];
 
 export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
   const { unitOfWork, audit, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
@@ -87,10 +81,10 @@ export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
     const now = clock.now();
     const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
     return removeEach([
-      ...statements.map(
-        ({ sql, parameters }) =>
+      ...endedRows.map(
+        ({ parameters = () => [now], ...part }) =>
           () =>
-            run(async ({ query }) => (await query(sql, parameters(now, idle))).length),
+            repeatUntilNone(() => run(({ query }) => removePart(query, part, parameters(now, idle)))),
       ),
       // Here, because an hour has a max of these events: the retention runs once a day.
       async () => {

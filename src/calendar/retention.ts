@@ -1,3 +1,4 @@
+import { removePart } from '#src/kernel/lists/removal.ts';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
@@ -8,14 +9,13 @@ import { addRevocationSql } from './revocations.ts';
 /** Google ends a refresh token that was not used for six months, so a revocation is given up before. */
 const revocationDays = 30;
 
-/** Removes consents that expired and revocations that were given up. @returns the number of rows */
+const endedConsents = { table: 'calendar_consent', where: 'expires_at < now()' };
+const oldRevocations = { table: 'calendar_revocation', where: `created_at < now() - $1 * interval '1 day'` };
+
+/** Removes a part of the consents that expired and of the revocations that were given up. @returns the number of rows */
 export const removeOldCalendarRows = async ({ query }: Transaction): Promise<number> => {
-  const consents = await query('delete from calendar_consent where expires_at < now() returning 1');
-  const revocations = await query(
-    `delete from calendar_revocation where created_at < now() - $1 * interval '1 day' returning 1`,
-    [revocationDays],
-  );
-  return consents.length + revocations.length;
+  const consents = await removePart(query, endedConsents);
+  return consents + (await removePart(query, oldRevocations, [revocationDays]));
 };
 
 /** Removes the calendar of an owner. The scheduled job revokes the consent at Google. */

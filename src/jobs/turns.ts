@@ -1,3 +1,4 @@
+import { removePart } from '#src/kernel/lists/removal.ts';
 import type { JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -193,16 +194,13 @@ export const removeWaitingSql = `delete from pgboss.job
   where name = $1 and state < 'active' and policy = 'exclusive' and coalesce(singleton_key, '') = any($2)`;
 
 /**
- * Removes the turns that have no effect any more: of groups whose last turn was passed, and all of a queue in which no job
+ * Removes a part of the turns that have no effect any more: of groups whose last turn was passed, and all of a queue in which no job
  * with a turn waits.
  * @returns the number of rows
  */
-export const removeOldTurns = async ({ query }: Transaction): Promise<number> =>
-  (
-    await query(
-      `delete from job_turn own
-       where (group_hash <> 0 and turn <= (select turn from job_turn started where started.queue = own.queue and group_hash = 0))
-         or not exists (select 1 from pgboss.job where name = own.queue and state < 'active' and priority < 0)
-       returning 1`,
-    )
-  ).length;
+export const removeOldTurns = ({ query }: Transaction): Promise<number> =>
+  removePart(query, {
+    table: 'job_turn',
+    where: `(group_hash <> 0 and turn <= (select turn from job_turn started where started.queue = job_turn.queue and group_hash = 0))
+      or not exists (select 1 from pgboss.job where name = job_turn.queue and state < 'active' and priority < 0)`,
+  });

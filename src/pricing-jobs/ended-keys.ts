@@ -1,9 +1,11 @@
 import { apiKeyPrefix, endedSubjects, type EndedKeys } from '#src/kernel/credentials/ended-subjects.ts';
+import { countRemoved, removePart } from '#src/kernel/lists/removal.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import { jobsPerPart } from './retention.ts';
 
 /**
  * Removes the jobs of API keys that have ended, with their data: nobody can read them any more, and they use the quota of
- * their owner.
+ * their owner. Without an owner a part is removed, so it is called until it returns 0.
  * @returns the number of jobs
  */
 export type RemoveJobsOfEndedKeys = (query: Query, owner?: string) => Promise<number>;
@@ -11,6 +13,8 @@ export type RemoveJobsOfEndedKeys = (query: Query, owner?: string) => Promise<nu
 export type RemoveJobsOfEndedKeysDeps = {
   readonly endedKeys: EndedKeys;
 };
+
+const isOfSubjects = 'subject = any($1::text[])';
 
 export const createRemoveJobsOfEndedKeys =
   ({ endedKeys }: RemoveJobsOfEndedKeysDeps): RemoveJobsOfEndedKeys =>
@@ -24,7 +28,8 @@ export const createRemoveJobsOfEndedKeys =
     const subjects = found.map(({ subject }) => subject);
     const ended = await endedSubjects(query, subjects, endedKeys);
     if (ended.length === 0) return 0;
-    // SQL, because one statement removes any number of jobs with their chunks.
-    const removed = await query('delete from pricing_job where subject = any($1::text[]) returning 1', [ended]);
-    return removed.length;
+    // SQL: one statement removes many jobs with their chunks. An owner has a max of jobs, and needs the places of all of them at once. The jobs of all owners are removed in parts.
+    return owner === undefined
+      ? removePart(query, { table: 'pricing_job', where: isOfSubjects, rows: jobsPerPart }, [ended])
+      : countRemoved(query, `delete from pricing_job where ${isOfSubjects}`, [ended]);
   };

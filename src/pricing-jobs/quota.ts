@@ -1,3 +1,4 @@
+import { countRemoved } from '#src/kernel/lists/removal.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
@@ -109,7 +110,7 @@ export const createPricingJobQuota = ({
   /** Cancelled jobs have no data. They are kept for their callers until the owner needs their places. */
   const removeCancelled = async (query: Query, owner: string): Promise<number> =>
     // SQL, because one statement removes any number of jobs.
-    (await query(`delete from pricing_job where owner = $1 and status = 'cancelled' returning 1`, [owner])).length;
+    countRemoved(query, `delete from pricing_job where owner = $1 and status = 'cancelled'`, [owner]);
 
   const bytesOfNetwork = async (query: Query, network: string): Promise<number> =>
     (await query<Use>(`${useSql} where network = $2`, [minChunkBytes, network]))[0]!.bytes;

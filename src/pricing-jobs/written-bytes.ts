@@ -1,3 +1,4 @@
+import { removePart } from '#src/kernel/lists/removal.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 
 /*
@@ -42,6 +43,6 @@ export const readWrittenBytes = async (query: Query, { owner, network }: Writer)
   return row!;
 };
 
-/** Removes the counts of earlier windows. @returns the number of rows */
-export const removeOldWrites = async ({ query }: Transaction): Promise<number> =>
-  (await query(`delete from pricing_write where window_start < ${windowStart} returning 1`)).length;
+/** Removes a part of the counts of earlier windows. @returns the number of rows */
+export const removeOldWrites = ({ query }: Transaction): Promise<number> =>
+  removePart(query, { table: 'pricing_write', where: `window_start < ${windowStart}` });

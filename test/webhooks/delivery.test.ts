@@ -285,6 +285,6 @@ test.serial('events and their deliveries are removed after their days', async (t
   await room.stored.query(
     `update webhook_event set occurred_at = now() - interval '31 days' where id = (select min(id::text)::uuid from webhook_event)`,
   );
-  t.is(await room.database.unitOfWork.run({ operation: 'retention' }, (run) => removeOldWebhookEvents(run, 30)), 1);
+  t.is(await room.database.unitOfWork.run({ operation: 'retention' }, (run) => removeOldWebhookEvents(run, 30)), 2);
   t.is((await room.stored.query('select 1 from webhook_delivery')).length, 1);
 });

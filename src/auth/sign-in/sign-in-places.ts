@@ -32,8 +32,10 @@ const maxPlaces = 20;
 /** Networks without use for this time are removed. */
 const maxAgeDays = 90;
 
-export const removeOldPlacesSql = `delete from sign_in_place
-  where seen_at < $1::timestamptz - interval '${maxAgeDays} days' returning 1`;
+export const oldPlaces = {
+  table: 'sign_in_place',
+  where: `seen_at < $1::timestamptz - interval '${maxAgeDays} days'`,
+};
 
 const isNew = async (query: Query, userId: string, placeHash: Buffer, at: Date): Promise<boolean> => {
   // One write per day and network is enough. In an inserted row `xmax` is 0.

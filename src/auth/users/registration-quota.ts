@@ -91,9 +91,11 @@ const displacedSql = `
   select id from user_account as account where ${isUnclaimedSql} and registration_bucket = (select bucket from largest)
   order by created_at, id limit 1 for update of account skip locked`;
 
-/** Removes the counts of days that are over. Instances whose clocks differ may still count in the day before. */
-export const removeOldRegistrationCountsSql = `delete from registration_count
-  where day < ($1::timestamptz at time zone 'UTC')::date - 1 returning 1`;
+/** The counts of days that are over. Instances whose clocks differ may still count in the day before. */
+export const oldRegistrationCounts = {
+  table: 'registration_count',
+  where: `day < ($1::timestamptz at time zone 'UTC')::date - 1`,
+};
 
 export const createRegistrationQuota = (deps: RegistrationQuotaDeps): AssertMayRegister => {
   const { abuse, maxUsersWithoutSignIn: max } = deps;

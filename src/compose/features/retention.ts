@@ -26,36 +26,39 @@ const maxRemovedAccounts = 50_000;
 const accountRemovalMs = 3_600_000;
 export const retentionSeconds = 3 * 3_600;
 
-export const composeRetention = (
-  { config, clock, logger }: Pick<Base, 'config' | 'clock' | 'logger'>,
+/** The removal of each kind of row. Each one removes a part, and is repeated until none is left. */
+export const composeKinds = (
+  { config, clock }: Pick<Base, 'config' | 'clock'>,
   { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
   audit: AuditTrail,
-): (() => Promise<void>) => {
-  const each = (remove: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
-    unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, remove);
+) => {
+  const each = (removePart: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
+    repeatUntilNone(() =>
+      unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, removePart),
+    );
   const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
-  return createRetention({
-    logger,
-    kinds: {
-      idempotency_keys: each(removeExpiredKeys),
-      pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
-      pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
-      webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
-      deliveries_of_deleted_webhooks: each(removeDeliveriesOfDeletedWebhooks),
-      calendar_rows: each(removeOldCalendarRows),
-      mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
-      audit_counts: each(removeOldCounts),
-      job_turns: each(removeOldTurns),
-      pricing_writes: each(removeOldWrites),
-      fetched_series: each(removeOldFetchedSeries),
-      refreshes: () =>
-        repeatUntilNone(
-          each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
-        ),
-      // Last, because they can take long.
-      accounts: () => admin.eraseDue(maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
-      users_without_sign_in: () =>
-        admin.eraseUnused(config.USERS_WITHOUT_SIGN_IN_DAYS, maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
-    },
-  });
+  return {
+    idempotency_keys: each(removeExpiredKeys),
+    pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
+    pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
+    webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
+    deliveries_of_deleted_webhooks: each(removeDeliveriesOfDeletedWebhooks),
+    calendar_rows: each(removeOldCalendarRows),
+    mail_messages: each((transaction) => removeOldMail(transaction, config.MAIL_RETENTION_HOURS)),
+    audit_counts: each(removeOldCounts),
+    job_turns: each(removeOldTurns),
+    pricing_writes: each(removeOldWrites),
+    fetched_series: each(removeOldFetchedSeries),
+    refreshes: each((transaction) => removeOldRefreshes(transaction, { days: config.REFRESH_RETENTION_DAYS, audit })),
+    // Last, because they can take long.
+    accounts: () => admin.eraseDue(maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
+    users_without_sign_in: () =>
+      admin.eraseUnused(config.USERS_WITHOUT_SIGN_IN_DAYS, maxRemovedAccounts, AbortSignal.timeout(accountRemovalMs)),
+  };
 };
+
+export const composeRetention = (
+  base: Pick<Base, 'config' | 'clock' | 'logger'>,
+  database: Pick<Database, 'unitOfWork' | 'reader'>,
+  audit: AuditTrail,
+): (() => Promise<void>) => createRetention({ logger: base.logger, kinds: composeKinds(base, database, audit) });

@@ -1,3 +1,4 @@
+import { removePart, rowsPerPart } from '#src/kernel/lists/removal.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createRefreshEvents } from './refresh-events.ts';
@@ -7,8 +8,6 @@ import { committed } from './refresh-records.ts';
 
 /** A refresh that begins waits for the audit head of its universe until the part is committed. */
 const recordsPerPart = 20;
-/** A refresh of an earlier version can have millions of held bars, and its removal must end within the timeout of a statement. */
-const rowsPerPart = 10_000;
 
 type Due = { readonly id: string; readonly universe: string };
 
@@ -21,11 +20,8 @@ const selectDue = `select id, universe from refresh old
     )
   ) order by id limit ${recordsPerPart}`;
 
-const removeHeld = `with removed as (
-  delete from price_quarantine where ctid = any(array(
-    select ctid from price_quarantine where refresh_id = any($1::uuid[]) limit ${rowsPerPart}
-  )) returning 1
-) select count(*)::int as rows from removed`;
+/** A refresh of an earlier version can have millions of held bars, and its removal must end within the timeout of a statement. */
+const heldOf = { table: 'price_quarantine', where: 'refresh_id = any($1::uuid[])' };
 
 /**
  * Removes a part of the ended refresh records that are older than `days`, except the newest success of each universe, and first their held
@@ -39,12 +35,12 @@ export const removeOldRefreshes = async (
   const events = createRefreshEvents(audit);
   const due = (await transaction.query<Due>(selectDue, [days])).map(({ id }) => id);
   if (due.length === 0) return 0;
-  const [held] = await transaction.query<{ rows: number }>(removeHeld, [due]);
-  if (held!.rows === rowsPerPart) return rowsPerPart;
+  const held = await removePart(transaction.query, heldOf, [due]);
+  if (held === rowsPerPart) return held;
   const removed = await transaction.query<Due>(
     'delete from refresh where id = any($1::uuid[]) returning id, universe',
     [due],
   );
   for (const refresh of removed) await events.removed(transaction, refresh);
-  return removed.length + held!.rows;
+  return removed.length + held;
 };

@@ -1,3 +1,4 @@
+import { removePart } from '#src/kernel/lists/removal.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { Universe } from '../../indexes/universes.ts';
@@ -108,16 +109,17 @@ export const removeFetchedSeries = async ({ query }: { readonly query: Query }, 
   await query('delete from fetched_series where universe = $1', [universe]);
 };
 
-/** Removes what no refresh has applied in time. A running refresh keeps its parts. @returns the number of series */
-export const removeOldFetchedSeries = async ({ query }: { readonly query: Query }): Promise<number> => {
-  const removed = await query(
-    `delete from fetched_series where fetched_at < now() - make_interval(hours => $1) and not exists (
-       select 1 from refresh where refresh.universe = fetched_series.universe and refresh.status = 'running')
-     returning symbol`,
-    [maxAgeHours],
-  );
-  return removed.length;
+const old = {
+  table: 'fetched_series',
+  where: `fetched_at < now() - make_interval(hours => $1) and not exists (
+    select 1 from refresh where refresh.universe = fetched_series.universe and refresh.status = 'running')`,
+  // A series can have some 100 KiB.
+  rows: 1_000,
 };
+
+/** Removes a part of what no refresh has applied in time. A running refresh keeps its parts. @returns the number of series */
+export const removeOldFetchedSeries = ({ query }: { readonly query: Query }): Promise<number> =>
+  removePart(query, old, [maxAgeHours]);
 
 /** Universes whose last refresh ended while it fetched. */
 export const unfinishedUniverses = async ({ query }: Pick<Reader, 'query'>): Promise<ReadonlySet<string>> => {
