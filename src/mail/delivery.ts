@@ -1,13 +1,13 @@
 import { LockMode } from '@mikro-orm/core';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { AppError, codeOf, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { LabelsOf, Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobHandler, PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { MailRequest, WriteLetter } from '#src/kernel/ports/account/mail.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { MailMessageEntity, type MailState } from './entities.ts';
+import { MailMessageEntity, type MailErrorCode, type MailState } from './entities.ts';
 import type { Send } from './send.ts';
 
 export type DeliveryDeps = {
@@ -27,20 +27,21 @@ type Row = {
   readonly recipient: string;
   readonly user_id: string | null;
   readonly password_hash: string | null;
-  readonly error_code: ErrorCode | null;
+  readonly error_code: MailErrorCode | null;
   readonly created_at: Date | string;
 };
 
 type Waiting = {
   readonly message: MailRequest;
   readonly ageSeconds: number;
-  /** The server refused the last attempt with a 5xx. */
-  readonly isRefused: boolean;
+  /** An earlier attempt was the first doubtful refusal of the recipient. */
+  readonly isDoubted: boolean;
 };
 
 type Outcome = LabelsOf<'volwatch_mail_messages_total'>['outcome'];
 
-const refusedCode = 'external_api_bad_response' satisfies ErrorCode;
+const refusedCode = 'external_api_bad_response' satisfies MailErrorCode;
+const doubtedCode = 'recipient_doubted' satisfies MailErrorCode;
 
 /** A younger message does not use up its attempts while the circuit is open. An older one does, so that it ends. */
 const patienceSeconds = 86_400;
@@ -73,12 +74,12 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
     const { kind, recipient, user_id: userId, password_hash: passwordHash } = row;
     return {
       message: { kind, recipient, ...(userId !== null && { userId }), ...(passwordHash !== null && { passwordHash }) },
-      isRefused: row.error_code === refusedCode,
+      isDoubted: row.error_code === doubtedCode,
       ageSeconds: (clock.now().getTime() - new Date(row.created_at).getTime()) / 1_000,
     };
   };
 
-  const record = (id: string, outcome: Outcome, errorCode: ErrorCode | null): Promise<void> =>
+  const record = (id: string, outcome: Outcome, errorCode: MailErrorCode | null): Promise<void> =>
     unitOfWork.run({ operation: 'mail.delivery' }, async ({ em }) => {
       const waiting = { id, state: 'waiting' as const };
       const message = await em.findOne(MailMessageEntity, waiting, { lockMode: LockMode.PESSIMISTIC_WRITE });
@@ -86,11 +87,12 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
       if (!message) return;
       const state = stateAfter[outcome];
       if (outcome !== 'dropped') message.attempts += 1;
-      message.errorCode = errorCode;
+      // A failure of another kind does not end the doubt, because the relay must see a doubtful recipient twice at most.
+      if (outcome !== 'failed' || message.errorCode !== doubtedCode) message.errorCode = errorCode;
       if (state) Object.assign(message, { state, settledAt: clock.now(), passwordHash: null });
     });
 
-  const report = (id: string, kind: MailRequest['kind'], outcome: Outcome, code: ErrorCode | null): void => {
+  const report = (id: string, kind: MailRequest['kind'], outcome: Outcome, code: MailErrorCode | null): void => {
     metrics.count('volwatch_mail_messages_total', { kind, outcome });
     const fields = { message_id: id, kind, outcome, ...(code !== null && { code }) };
     if (outcome === 'failed' || outcome === 'dead') logger.warn(fields, 'a message was not sent');
@@ -98,7 +100,7 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
     else logger.info(fields, 'a message was handled');
   };
 
-  const finish = async (id: string, kind: MailRequest['kind'], outcome: Outcome, code: ErrorCode | null) => {
+  const finish = async (id: string, kind: MailRequest['kind'], outcome: Outcome, code: MailErrorCode | null) => {
     await record(id, outcome, code);
     report(id, kind, outcome, code);
   };
@@ -106,7 +108,7 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
   return async ({ message_id: id = '' }, signal, { last }) => {
     const waiting = await readWaiting(id);
     if (!waiting) return;
-    const { message, ageSeconds, isRefused } = waiting;
+    const { message, ageSeconds, isDoubted } = waiting;
     const { kind, recipient } = message;
     const mayPause = ageSeconds < patienceSeconds;
     if (mayPause && refusedMs() > 0) return pauseOf(refusedMs(), ageSeconds);
@@ -125,9 +127,9 @@ export const createMailDelivery = (deps: DeliveryDeps): JobHandler => {
           }
           span.setAttribute('error.type', refusedCode);
           // Half of the pause, because the clocks of the process and of the database can differ.
-          const isSecond = isRefused && ageSeconds > doubtSeconds / 2;
+          const isSecond = isDoubted && ageSeconds > doubtSeconds / 2;
           if (result === 'doubted' && !isSecond) {
-            await finish(id, kind, 'failed', refusedCode);
+            await finish(id, kind, 'failed', doubtedCode);
             return { putBackSeconds: doubtSeconds };
           }
           // The server refuses the recipient for ever, so a retry cannot help.

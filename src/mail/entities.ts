@@ -5,6 +5,9 @@ import type { MailKind } from '#src/kernel/ports/account/mail.ts';
 /** `dropped`: there was nothing to send, for example because the address has no account. `dead`: it was given up. */
 export type MailState = 'waiting' | 'sent' | 'dropped' | 'dead';
 
+/** `recipient_doubted`: the server refused the recipient, and may refuse everybody. A second such refusal is final, so no other failure has this code. */
+export type MailErrorCode = ErrorCode | 'recipient_doubted';
+
 /** The outbox. It holds no text and no token, because the text is written at the time of sending. */
 export const MailMessageEntity = defineEntity({
   name: 'MailMessage',
@@ -28,8 +31,8 @@ export const MailMessageEntity = defineEntity({
     passwordHash: p.text().nullable(),
     state: p.text().$type<MailState>(),
     attempts: p.integer().default(0),
-    /** The error code of the last attempt that failed. */
-    errorCode: p.text().$type<ErrorCode>().nullable(),
+    /** The error code of the last attempt that failed. A doubt of the recipient stays. */
+    errorCode: p.text().$type<MailErrorCode>().nullable(),
     createdAt: p.datetime(),
     settledAt: p.datetime().nullable(),
   },

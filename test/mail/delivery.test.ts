@@ -95,7 +95,7 @@ test('of several refused recipients in a row each is tried twice at most, with a
   await register(room, ['first', 'second', 'third', 'fourth']);
   t.deepEqual(await room.work(), ['put_back', 'put_back']);
   const refused = 'external_api_bad_response';
-  const [dead, waits] = [`dead 1 ${refused}`, `waiting 1 ${refused}`];
+  const [dead, waits] = [`dead 1 ${refused}`, 'waiting 1 recipient_doubted'];
   t.deepEqual(await states(room), [dead, dead, waits, waits]);
   t.deepEqual(room.pauses, [3_600, 3_600]);
   t.like(await room.health.check(AbortSignal.timeout(1_000)), { status: 'degraded' });
@@ -110,6 +110,37 @@ test('of several refused recipients in a row each is tried twice at most, with a
   room.smtp.fault = undefined;
   t.deepEqual(await room.work(), []);
   t.is((await states(room)).at(-1), 'sent 2 null');
+});
+
+test('a refused recipient is not refused twice because an earlier attempt failed in another way', async (t) => {
+  const room = await startMailRoom(t);
+  room.smtp.fault = 550;
+  await register(room, ['first', 'second', 'third']);
+  t.deepEqual(await room.work(), ['put_back']);
+  await room.stored.query('delete from mail_message');
+  room.smtp.fault = 554;
+  await register(room, ['fourth']);
+  t.deepEqual(await room.work(), ['external_api_bad_response']);
+  await room.stored.query(`update mail_message set created_at = created_at - interval '2 hours'`);
+  room.smtp.fault = 550;
+  t.deepEqual(await room.work(), ['put_back']);
+  t.deepEqual(await states(room), ['waiting 2 recipient_doubted']);
+  room.smtp.fault = undefined;
+  t.deepEqual(await room.work(), []);
+  t.deepEqual(await states(room), ['sent 3 null']);
+});
+
+test('a recipient that was refused once is refused for the second time also after a failure of another kind', async (t) => {
+  const room = await startMailRoom(t);
+  room.smtp.fault = 550;
+  await register(room, ['first', 'second', 'third']);
+  t.deepEqual(await room.work(), ['put_back']);
+  await room.stored.query(`update mail_message set created_at = created_at - interval '1 hour'`);
+  room.smtp.fault = 451;
+  t.deepEqual(await room.work(), ['external_api_unavailable']);
+  room.smtp.fault = 550;
+  t.deepEqual(await room.work(), []);
+  t.is((await states(room)).at(-1), 'dead 3 external_api_bad_response');
 });
 
 test('a server that asks to come back later gets the message later and opens no circuit', async (t) => {
