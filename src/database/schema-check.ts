@@ -36,6 +36,11 @@ const lockedSequencesSql = `
     and not (has_sequence_privilege(seqrelid, 'select') and has_sequence_privilege(seqrelid, 'update'))
   order by relname`;
 
+/** An interrupted `create index concurrently` leaves such an index. Statements do not use it, and `create index if not exists` takes it for a present one. */
+const invalidIndexesSql = `
+  select relname as name from pg_index join pg_class on oid = indexrelid
+  where not indisvalid and relnamespace = quote_ident(current_schema())::regnamespace order by relname`;
+
 /** The tables and columns that the entities expect. */
 export const tablesOf = (
   entities: Iterable<{
@@ -79,7 +84,11 @@ export const createSchemaCheck = ({
     const rights = locked.map(
       ({ name }) => `grant select, update on sequence ${name} (deploy/postgres/service-role.sql)`,
     );
-    return [...pending, ...missing, ...rights];
+    const invalid = await query<{ name: string }>(invalidIndexesSql);
+    const indexes = invalid.map(
+      ({ name }) => `valid index ${name} (unless it is being built, drop it and build it again: docs/database.md)`,
+    );
+    return [...pending, ...missing, ...rights, ...indexes];
   };
 
   const verify = async (): Promise<readonly string[]> => {

@@ -37,6 +37,25 @@ test('a start without migrations reports missing parts, and reports when they ex
   });
 });
 
+test('an index that is not valid is reported with its remedy until it is built again', async (t) => {
+  const { url, query } = await setupDatabase(t);
+  const logger = remembering();
+  const database = await createDatabase({ ...databaseSettings(url), entities, logger });
+  t.teardown(() => database.close());
+  const signal = AbortSignal.timeout(10_000);
+  // As an interrupted `create index concurrently` leaves it.
+  await query(`update pg_index set indisvalid = false where indexrelid = 'webhook_owner_index'::regclass`);
+  await database.waitUntilReady({ signal });
+  const index =
+    'valid index webhook_owner_index (unless it is being built, drop it and build it again: docs/database.md)';
+  t.deepEqual(logger.lines.at(-1)?.fields, { missing: [index] });
+  t.deepEqual(await database.healthCheck.check(signal), { status: 'degraded', detail: `schema behind: ${index}` });
+
+  await query('reindex index webhook_owner_index');
+  await database.waitUntilReady({ signal });
+  t.like(await database.healthCheck.check(signal), { status: 'up' });
+});
+
 test('this version works with a database that a later version has migrated', async (t) => {
   const { url, query } = await setupDatabase(t);
   await query(`insert into schema_migrations (name) values ('9999-of-tomorrow')`);
