@@ -16,7 +16,7 @@ import { createSlices } from '../batch/slices.ts';
 import { briefMs, hasLongAnswer, needsLargePlace } from './lanes/lane-task.ts';
 import { coldMs } from './lanes/task-times.ts';
 import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
-import type { BatchOutcome, FromWorker, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
+import type { BatchOutcome, FromWorker, Marked, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
 
 const now = (): number => performance.timeOrigin + performance.now();
 const progressEveryMs = 100;
@@ -71,7 +71,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let workedMs = 0;
   let reportedMs = 0;
   let maxTurnMs = 0;
-  /** Processor time of the rows. The estimate does not know the time to read the body. */
+  /** Processor time of the rows, of the fit or of the forecast. The estimate does not know the time to read the body. */
   let busyMs = 0;
   const allowedMs = isCold() ? coldMs : briefMs;
   let expectedMs = 0;
@@ -107,7 +107,11 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     const closes = readCloses(bytes!);
     const estimate = estimateForecast(given.method, closes.length);
     const refused = announce(estimate, { format: 'forecast', rows: closes.length, answerBytes: 0 });
-    return refused ?? { reply: { forecast: forecastOf(forecastVolatility, given, closes) } };
+    if (refused !== undefined) return refused;
+    const begunMs = threadMs();
+    const made = forecastOf(forecastVolatility, given, closes);
+    busyMs += threadMs() - begunMs;
+    return { reply: { forecast: made, ...mark() } };
   };
 
   const startCalibration = (given: CalibrationRequest): Answer | undefined => {
@@ -125,20 +129,22 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   };
 
   const isUnderestimated = (): boolean => busyMs > Math.max(allowedMs, rowTolerance * expectedMs);
+  const mark = (): Marked => (isUnderestimated() ? { isUnderestimated: true } : {});
 
   /**
-   * As `checkWorked`. In the lane for short work a batch must keep to its own estimate too, because brief batches have places of their
-   * own there. Processor time counts, because a busy machine makes no batch longer.
+   * As `checkWorked`. In the lane for short work a task must keep to its own estimate too, because brief tasks have places of their
+   * own there. Processor time counts, because a busy machine makes no task longer.
    */
-  const checkBatch = (): Answer | undefined =>
+  const checkEstimate = (): Answer | undefined =>
     limits.keepsEstimate === true && isUnderestimated() ? { reply: { handedBack: 'time' } } : checkWorked();
 
   const calibrate = (steps: Generator<undefined, Calibration, undefined>, until: number): Answer | undefined => {
-    do {
-      const next = steps.next();
-      if (next.done === true) return { reply: { calibration: next.value } };
-    } while (performance.now() < until);
-    return checkWorked();
+    const begunMs = threadMs();
+    let next: ReturnType<typeof steps.next>;
+    do next = steps.next();
+    while (next.done !== true && performance.now() < until);
+    busyMs += threadMs() - begunMs;
+    return next.done === true ? { reply: { calibration: next.value, ...mark() } } : checkEstimate();
   };
 
   const open = async (): Promise<Answer | undefined> => {
@@ -182,18 +188,18 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
       if (maxRowMs > turnMs) return undefined;
     }
     priceUntil(until, slices);
-    if (!slices.isDone()) return checkBatch();
+    if (!slices.isDone()) return checkEstimate();
     const outcome = write(until);
     if (outcome === undefined) return undefined;
     return (
       checkAnswer(byteLengthOf(outcome.chunks)) ?? {
-        reply: { outcome: headOfOutcome(outcome), ...(isUnderestimated() && { isUnderestimated: true }) },
+        reply: { outcome: headOfOutcome(outcome), ...mark() },
         chunks: outcome.chunks,
       }
     );
   };
 
-  /** Processor time after which the search of one row ends, however long the rows before it took: `checkBatch` is for their sum. */
+  /** Processor time after which the search of one row ends, however long the rows before it took: `checkEstimate` is for their sum. */
   const maxSearchMs = (): number => {
     if (limits.keepsEstimate !== true) return Infinity;
     return Math.max(allowedMs, rowTolerance * Math.max(maxRowMs, summary?.isUncertain ? uncertainRowMs : 0));

@@ -148,11 +148,12 @@ export type TaskSummary = WorkEstimate & {
 
 /** Start and end of the work in the process, in milliseconds since 1970. */
 export type WorkerSpan = { readonly startedAt: number; readonly endedAt: number; readonly pid: number };
+/** `isUnderestimated`: the work took several times its estimate. */
+export type Marked = { readonly isUnderestimated?: true };
 export type WorkerReply =
-  /** `isUnderestimated`: the rows took several times their estimate. */
-  | { readonly outcome: OutcomeHead; readonly isUnderestimated?: true }
-  | { readonly forecast: VolatilityForecast }
-  | { readonly calibration: Calibration }
+  | (Marked & { readonly outcome: OutcomeHead })
+  | (Marked & { readonly forecast: VolatilityForecast })
+  | (Marked & { readonly calibration: Calibration })
   | { readonly refusal: Refusal }
   | { readonly failure: string }
   | { readonly cancelled: true }

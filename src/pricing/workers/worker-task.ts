@@ -93,7 +93,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     if ('failure' in reply) return reject(ended('The process that priced this failed', new Error(reply.failure)));
     if ('cancelled' in reply) return reject(new AppError('overloaded', undefined, { retryAfter: 1 }));
     settled = true;
-    if ('outcome' in reply && reply.isUnderestimated === true) onUnderestimated(task);
+    if ('isUnderestimated' in reply) onUnderestimated(task);
     const { startedAt, endedAt, pid } = span;
     const refusal = 'refusal' in reply ? errorOf(reply.refusal) : undefined;
     const waitedMs = Math.max(0, startedAt - queuedAt);

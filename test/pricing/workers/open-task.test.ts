@@ -263,3 +263,33 @@ test('a search whose estimate is uncertain may take as long as the slowest known
   t.deepEqual(await searchesOf('andersen_lake', { rows: 9, priceMs: 20 }), { handedBack: 'time' });
   t.deepEqual(await searchesOf('andersen_lake', { rows: 1, priceMs: 60 }), { handedBack: 'row' });
 });
+
+/** Quotes that no parameters fit: 26 times as many evaluations as usual, and so 26 times the estimate. */
+const wildQuotes = {
+  spot: 100,
+  rate: 0.02,
+  max_iterations: 500,
+  quotes: Array.from({ length: 40 }, (_, quote) => ({
+    strike: 60 + ((quote * 37) % 80),
+    time_to_expiry: 5 + (quote % 20),
+    option_type: 'call',
+    implied_volatility: ((quote * 7_919) % 97) / 40 + 0.02,
+  })),
+};
+const calibrated = async (keepsEstimate: boolean) => {
+  const limits = { maxMs: 60_000, handBackMs: 60_000, keepsEstimate };
+  const task = createOpenTask(
+    { type: 'task', id: 1, request: { input: 'quotes', jsonDepth: 20 }, limits },
+    Buffer.from(JSON.stringify(wildQuotes)),
+    { engines, searches: createSearchWatch(), forecastVolatility: createVolatilityForecaster(), send: () => {} },
+  );
+  for (;;) {
+    const answer = await task.work(5);
+    if (answer) return answer.reply;
+  }
+};
+
+test('a calibration keeps to its estimate as a batch does, and is known as underestimated where it need not', async (t) => {
+  t.deepEqual(await calibrated(true), { handedBack: 'time' });
+  t.like(await calibrated(false), { calibration: { starts: 4 }, isUnderestimated: true });
+});
