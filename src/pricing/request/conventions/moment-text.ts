@@ -23,9 +23,13 @@ const meantDate = (text: string): string | undefined => {
 export const givenText = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : kindOf(value);
 
+/** No notation of a moment has as many characters. A longer text can have megabytes, and would be read for each row of columns. */
+const maxChars = 40;
+
 /** The text for a value that is no date and no instant. */
 export const momentText = (name: string, value: unknown): string => {
-  const text = givenText(value);
+  const given = givenText(value);
+  const text = given.length > maxChars ? '' : given;
   const instant = text.replace(' ', 'T');
   if (WITHOUT_OFFSET.test(text) && readMoment(`${instant}Z`) !== undefined) {
     return `${name} must have an offset from UTC after the time: send ${instant}Z for UTC, or for example ${instant}-05:00`;
