@@ -27,6 +27,14 @@ test('day counts agree with the examples of ISDA and with counted days', (t) => 
   for (const [from, to, days] of bondBasis) t.is(years('30/360', from, to) * 360, days, `${from} ${to}`);
 });
 
+test('an offset that brings an instant into the year 99 does not change its century', (t) => {
+  // 14 hours of the year 99 and the 365 days of the year 100.
+  const from = '0100-01-01T00:00:00+14:00';
+  t.is(years('ACT/ACT ISDA', from, '0101-01-01'), 14 / 24 / 365 + 1);
+  t.is(years('ACT/ACT ISDA', from, '0100-01-01T00:00:00+02:00'), 0.5 / 365);
+  t.is(years('ACT/ACT ISDA', '9999-12-31', '9999-12-31T12:00:00-14:00'), 1 / 365 + 2 / 24 / 366);
+});
+
 test('instants count to the second, across offsets', (t) => {
   t.is(years('ACT/365F', '2026-11-26T12:00:00Z', '2026-11-27'), 0.5 / 365);
   t.is(readMoment('2026-12-18T16:00:00-05:00')?.ms, readMoment('2026-12-18T21:00:00Z')?.ms);

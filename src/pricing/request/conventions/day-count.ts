@@ -3,7 +3,8 @@ import type { Exchange } from '#src/kernel/trading-days/exchanges.ts';
 import { defaultCalendar, type DayCount } from './convention-members.ts';
 import { MS_PER_DAY } from './moment.ts';
 
-const startOfYear = (year: number): number => Date.UTC(year, 0, 1);
+/** `Date.UTC` adds 1900 to years below 100, and an offset can bring an instant of the year 100 there. */
+const startOfYear = (year: number): number => new Date(0).setUTCFullYear(year, 0, 1);
 
 /** The days in leap years count 1/366, the others 1/365 (ISDA 2006, 4.16 (b)). */
 const actualActual = (from: number, to: number): number => {
