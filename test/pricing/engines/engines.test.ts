@@ -157,3 +157,19 @@ test('prices at the corners of the domain are finite and not negative', (t) => {
               }
   t.pass();
 });
+
+test('where both discounts are 0 in doubles the first-order greeks are those of all greeks', (t) => {
+  const [all, first] = [new Float64Array(outputNames.length), new Float64Array(outputNames.length)];
+  for (const sign of [1, -1]) {
+    for (const [spot, rate, dividend] of [
+      [100, 4, 4],
+      [90, 10, 4],
+      [120, 4, 10],
+      [100, 10, 0],
+    ] as const) {
+      blackScholesEvaluate(spot, 100, 200, rate, dividend, 0.2, sign, all);
+      blackScholesFirstOrder(spot, 100, 200, rate, dividend, 0.2, sign, first);
+      t.deepEqual(first.subarray(0, 7), all.subarray(0, 7), `${sign} ${spot} ${rate} ${dividend}`);
+    }
+  }
+});

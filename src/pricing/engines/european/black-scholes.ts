@@ -171,7 +171,9 @@ export const blackScholesFirstOrder = (
   const h = -Math.abs(x) / deviation;
   const t = 0.5 * deviation;
   const d1 = h + t;
-  if (!(deviation > 0 && Math.abs(d1) < DENSITY_UNDERFLOW && h > -DENSITY_UNDERFLOW)) {
+  const far = callIsOutOfTheMoney ? cash : asset;
+  // Both discounts are 0 if `far` is, and the tail of `far` is a quotient by it.
+  if (!(deviation > 0 && far > 0 && Math.abs(d1) < DENSITY_UNDERFLOW && h > -DENSITY_UNDERFLOW)) {
     blackScholesEvaluate(spot, strike, time, rate, dividendYield, volatility, sign, out);
     return;
   }
@@ -180,7 +182,6 @@ export const blackScholesFirstOrder = (
   const nearRatio = mills(Math.abs(d1));
   const farRatio = mills(t - h);
   const nearTail = phi * nearRatio;
-  const far = callIsOutOfTheMoney ? cash : asset;
   const farTail = (weight / far) * farRatio;
   let timeValue = near - weight * (nearRatio + farRatio);
   if (t < SMALL_HALF_DEVIATION * (1 - h)) timeValue = weight * millsDifference(h, t);
