@@ -3,12 +3,18 @@ import { deterministicAmericanPut } from './american-limits.ts';
 import { blackScholesPrice } from '../european/black-scholes.ts';
 import type { SpotInputs } from '../numeric-greeks.ts';
 
+/** A smaller probability has too few digits, and is that of no price. */
+const MIN_PROBABILITY = 1e-300;
+
 /**
- * Peizer-Pratt inversion, method 2: the up probability for which the binomial tail of `steps` steps is N(d).
+ * Peizer-Pratt inversion, method 2: the up probability for which the binomial tail of `steps` steps is N(d). The probability of
+ * the other side is that of -d. Each has all its digits, also where the other one is nearly 1.
  */
 const probability = (d: number, steps: number): number => {
   const scaled = d / (steps + 1 / 3 + 0.1 / (steps + 1));
-  return 0.5 + 0.5 * Math.sign(d) * Math.sqrt(-Math.expm1(-scaled * scaled * (steps + 1 / 6)));
+  const exponent = -scaled * scaled * (steps + 1 / 6);
+  const root = Math.sqrt(-Math.expm1(exponent));
+  return d > 0 ? 0.5 + 0.5 * root : (0.5 * Math.exp(exponent)) / (1 + root);
 };
 
 /** Value at time `from` of the dividends paid after `from` and up to `to`. Times are in years. */
@@ -56,13 +62,14 @@ export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): n
   const d1 = (Math.log(escrowed / strike) + (rate - dividendYield) * time) / deviation + 0.5 * deviation;
   const growth = Math.exp((rate - dividendYield) * dt);
   const p = probability(d1 - deviation, steps);
+  const q = probability(deviation - d1, steps);
+  // The volatility is too small for this tree: a probability is 0 in doubles. The spot is then deterministic.
+  if (!(Math.min(p, q, probability(-d1, steps)) >= MIN_PROBABILITY)) return deterministicPrice();
   const up = (growth * probability(d1, steps)) / p;
-  const down = (growth - p * up) / (1 - p);
-  // The volatility is too small for this tree: a probability is 0 or 1 in doubles. The spot is then deterministic.
-  if (!(p > 0 && p < 1 && down > 0)) return deterministicPrice();
+  const down = (growth * probability(-d1, steps)) / q;
   const discount = Math.exp(-rate * dt);
   const pUp = discount * p;
-  const pDown = discount * (1 - p);
+  const pDown = discount * q;
   const ratio = up / down;
   const spots = new Float64Array(steps + 1);
   const values = new Float64Array(steps + 1);
