@@ -112,3 +112,41 @@ test('the steps of a preset choose the tree for American options with dividends,
   t.like(await byUser.service.price({ ...row, preset: 'grid' }), { model: 'finite_difference' });
   t.like(await byUser.service.price(row), { model: 'finite_difference' });
 });
+
+test('theta with a dividend soon is right and the same in each format, also at an implied volatility', async (t) => {
+  const soon = { ...put, option_type: 'call', strike: 120, steps: 501, dividends: [{ time: 0.02, amount: 3 }] };
+  const named = ['theta', 'charm'] as const;
+  const pick = (row: unknown): number[] => named.map((name) => Number((row as Row)[name]));
+  const single = await service.greeks({ ...soon, outputs: named });
+  t.is(single.model, 'binomial_lr');
+  const { steps: _, ...plain } = soon;
+  const european = { ...plain, exercise_style: 'european', model: 'black_scholes' };
+  const exact = pick(await service.greeks({ ...european, outputs: named }));
+  // Early exercise of this call is worth nearly nothing.
+  for (const [n, value] of pick(single).entries()) {
+    t.true(Math.abs(value / exact[n]! - 1) < 0.01, `${named[n]} ${value} ${exact[n]}`);
+  }
+  const rows = await service.batch({ options: [soon], outputs: named });
+  t.deepEqual(pick(rows.results[0]), pick(single));
+  const bytes = Buffer.from(JSON.stringify({ option: soon, outputs: named, days: [0, 5] }));
+  const grid = await service.grid({ bytes, answer: ['json'], jsonDepth: 20 });
+  const { columns } = JSON.parse(Buffer.concat(grid.chunks).toString()) as { columns: Record<string, number[]> };
+  t.deepEqual(
+    named.map((name) => columns[name]![0]!),
+    pick(single),
+  );
+  const later = (years: number): number => years - 5 / 365;
+  const after = await service.greeks({
+    ...soon,
+    time_to_expiry: later(0.5),
+    dividends: [{ time: later(0.02), amount: 3 }],
+    outputs: named,
+  });
+  for (const [n, name] of named.entries()) t.true(Math.abs(columns[name]![1]! / pick(after)[n]! - 1) < 1e-9, name);
+  const { price } = await service.price(soon);
+  const { volatility: __, ...unknown } = soon;
+  const implied = await service.batch({ options: [{ ...unknown, price }], outputs: ['implied_volatility', ...named] });
+  for (const [n, value] of pick(implied.results[0]).entries()) {
+    t.true(Math.abs(value / pick(single)[n]! - 1) < 1e-4, `${named[n]} ${value}`);
+  }
+});

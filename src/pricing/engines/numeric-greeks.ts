@@ -1,5 +1,6 @@
 import { signOf, type SpotOption } from '../models/engine.ts';
 import { indexOfOutput, type OutputName } from '../models/outputs.ts';
+import { noDividends, type DividendsAhead } from './dividends.ts';
 
 /**
  * Price of an option on a spot. `time` is in years; rate, yield and volatility are per year; `sign` is +1 for a call,
@@ -69,59 +70,92 @@ const secondDerivative = (f: (x: number) => number, x: number, h: number, min: n
     ? (16 * (f(x + h) + f(x - h)) - 30 * f(x) - f(x + 2 * h) - f(x - 2 * h)) / (12 * h * h)
     : (f(x + 2 * h) - 2 * f(x + h) + f(x)) / (h * h);
 
+/** Third derivative at x: a central difference of fourth order. */
+export const thirdDerivative = (f: (x: number) => number, x: number, h: number): number =>
+  (13 * (f(x - h) - f(x + h)) + 8 * (f(x + 2 * h) - f(x - 2 * h)) - (f(x + 3 * h) - f(x - 3 * h))) / (8 * h ** 3);
+
 const RATE_STEP = 1e-4;
 const MIN_STEP = 1e-5;
+/** A narrow step of the time, in units of the time until the first dividend: two of them must end before it. */
+const SHARE_OF_FIRST_DIVIDEND = 0.499;
+/** Min step of the time, in units of the usual one. Smaller differences of the price have too few digits. */
+const MIN_NARROW_STEP = 1e-3;
+
+/** Step of the logarithm of the spot less its dividends, for a `relativeStep` as in `writeNumericGreeks`. */
+const logStepOf = ({ volatility, time }: SpotInputs, relativeStep: number): number =>
+  Math.min(Math.max(relativeStep * volatility * Math.sqrt(time), MIN_STEP), 0.05);
+
+/** The step of the spot. Smaller spots than the value of the dividends have no price. */
+export const spotStepOf = (inputs: SpotInputs, relativeStep: number, { value }: DividendsAhead): number =>
+  (inputs.spot - value) * logStepOf(inputs, relativeStep);
+
+const deltaOf =
+  (kernel: SpotKernel, { spot, strike, rate, dividendYield, sign }: SpotInputs, spotStep: number) =>
+  (time: number, volatility: number): number =>
+    firstDerivative((s) => kernel(s, strike, time, rate, dividendYield, volatility, sign), spot, spotStep, 0);
 
 /**
- * Writes the price and the `numericOutputs` to `out`, in the order of `outputNames`, by finite differences of the
- * kernel. The price must be a smooth function of its inputs. `relativeStep` is the step of the spot in units of
- * volatility * sqrt(time), and the step of volatility and time in units of the input. Prices with more noise need a
+ * Writes the `numericOutputs` except theta and charm to `out`, in the order of `outputNames`, by finite differences of the
+ * kernel. The price must be a smooth function of its inputs. `relativeStep` is the step of the spot less its dividends in
+ * units of volatility * sqrt(time), and the step of volatility and time in units of the input. Prices with more noise need a
  * larger step.
  */
-export const writeNumericGreeks = (
+export const writeGreeksWithoutTime = (
   kernel: SpotKernel,
-  { spot, strike, time, rate, dividendYield, volatility, sign }: SpotInputs,
+  inputs: SpotInputs,
   relativeStep: number,
   out: Float64Array,
+  dividends: DividendsAhead = noDividends,
 ): void => {
-  const spotStep = spot * Math.min(Math.max(relativeStep * volatility * Math.sqrt(time), MIN_STEP), 0.05);
+  const { spot, strike, time, rate, dividendYield, volatility, sign } = inputs;
+  const spotStep = spotStepOf(inputs, relativeStep, dividends);
   const volatilityStep = Math.max(relativeStep * volatility, MIN_STEP);
-  const timeStep = Math.max(relativeStep * time, MIN_STEP);
-  const bySpot = (s: number, t = time, v = volatility): number => kernel(s, strike, t, rate, dividendYield, v, sign);
-  const deltaAt = (t: number, v: number): number => firstDerivative((s) => bySpot(s, t, v), spot, spotStep, 0);
-  const delta = deltaAt(time, volatility);
-  const gamma = secondDerivative(bySpot, spot, spotStep, 0);
+  const bySpot = (s: number): number => kernel(s, strike, time, rate, dividendYield, volatility, sign);
+  const byVolatility = (v: number): number => kernel(spot, strike, time, rate, dividendYield, v, sign);
+  const byStrike = (k: number): number => kernel(spot, k, time, rate, dividendYield, volatility, sign);
+  const byRate = (r: number): number => kernel(spot, strike, time, r, dividendYield, volatility, sign);
+  const byYield = (q: number): number => kernel(spot, strike, time, rate, q, volatility, sign);
+  const deltaAt = deltaOf(kernel, inputs, spotStep);
   const set = (name: OutputName, value: number): void => {
     out[indexOfOutput[name]] = value;
   };
   out.fill(Number.NaN);
   set('price', bySpot(spot));
-  set('delta', delta);
-  set('gamma', gamma);
-  set(
-    'vega',
-    firstDerivative((v) => bySpot(spot, time, v), volatility, volatilityStep, 0),
-  );
-  set(
-    'volga',
-    secondDerivative((v) => bySpot(spot, time, v), volatility, volatilityStep, 0),
-  );
-  set('theta', -firstDerivative((t) => bySpot(spot, t), time, timeStep, 0));
-  set('charm', -firstDerivative((t) => deltaAt(t, volatility), time, timeStep, 0));
+  set('delta', deltaAt(time, volatility));
+  set('gamma', secondDerivative(bySpot, spot, spotStep, 0));
+  set('vega', firstDerivative(byVolatility, volatility, volatilityStep, 0));
+  set('volga', secondDerivative(byVolatility, volatility, volatilityStep, 0));
   set(
     'vanna',
     firstDerivative((v) => deltaAt(time, v), volatility, volatilityStep, 0),
   );
-  set(
-    'rho',
-    firstDerivative((r) => kernel(spot, strike, time, r, dividendYield, volatility, sign), rate, RATE_STEP, -Infinity),
-  );
-  set(
-    'dividend_rho',
-    firstDerivative((q) => kernel(spot, strike, time, rate, q, volatility, sign), dividendYield, RATE_STEP, -Infinity),
-  );
-  const byStrike = (k: number): number => kernel(spot, k, time, rate, dividendYield, volatility, sign);
-  const strikeStep = (spotStep / spot) * strike;
+  set('rho', firstDerivative(byRate, rate, RATE_STEP, -Infinity));
+  set('dividend_rho', firstDerivative(byYield, dividendYield, RATE_STEP, -Infinity));
+  const strikeStep = logStepOf(inputs, relativeStep) * strike;
   set('dual_delta', firstDerivative(byStrike, strike, strikeStep, 0));
   set('dual_gamma', secondDerivative(byStrike, strike, strikeStep, 0));
+};
+
+/**
+ * Writes the price and the `numericOutputs` to `out`, as `writeGreeksWithoutTime`, with theta and charm by differences of the
+ * kernel by time. No difference by time takes a dividend past the valuation date, because the price jumps there: the step is
+ * narrower if the first dividend is nearer than two steps, and the difference is one-sided if it is very near.
+ */
+export const writeNumericGreeks = (
+  kernel: SpotKernel,
+  inputs: SpotInputs,
+  relativeStep: number,
+  out: Float64Array,
+  dividends: DividendsAhead = noDividends,
+): void => {
+  const { spot, strike, time, rate, dividendYield, volatility, sign } = inputs;
+  writeGreeksWithoutTime(kernel, inputs, relativeStep, out, dividends);
+  const usual = Math.max(relativeStep * time, MIN_STEP);
+  const narrow = Math.min(usual, SHARE_OF_FIRST_DIVIDEND * dividends.first);
+  const step = narrow >= MIN_NARROW_STEP * usual ? narrow : usual;
+  const min = Math.max(time - dividends.first, 0);
+  const byTime = (t: number): number => kernel(spot, strike, t, rate, dividendYield, volatility, sign);
+  const deltaAt = deltaOf(kernel, inputs, spotStepOf(inputs, relativeStep, dividends));
+  out[indexOfOutput.theta] = -firstDerivative(byTime, time, step, min);
+  out[indexOfOutput.charm] = -firstDerivative((t) => deltaAt(t, volatility), time, step, min);
 };

@@ -1,10 +1,7 @@
 import { defaultModel, modelNames, type ModelName } from '#src/kernel/catalogue/pricing-models.ts';
 import type { DividendModel, ExerciseStyle, Option, PricingEngine } from './engine.ts';
-import {
-  createAndersenLakeEngine,
-  createBawEngine,
-  createBinomialEngine,
-} from '../engines/american/american-engines.ts';
+import { createAndersenLakeEngine, createBawEngine } from '../engines/american/american-engines.ts';
+import { createBinomialEngine } from '../engines/american/binomial-engine.ts';
 import { errorBounds, precisions } from '../engines/american/precision.ts';
 import { createBachelierEngine } from '../engines/european/bachelier.ts';
 import { createBlack76Engine } from '../engines/european/black76.ts';

@@ -1,6 +1,7 @@
 import type { DividendPayment } from '../../models/engine.ts';
 import { deterministicAmericanPut } from './american-limits.ts';
 import { blackScholesPrice } from '../european/black-scholes.ts';
+import { dividendValue } from '../dividends.ts';
 import type { SpotInputs } from '../numeric-greeks.ts';
 
 /** A smaller probability has too few digits, and is that of no price. */
@@ -15,20 +16,6 @@ const probability = (d: number, steps: number): number => {
   const exponent = -scaled * scaled * (steps + 1 / 6);
   const root = Math.sqrt(-Math.expm1(exponent));
   return d > 0 ? 0.5 + 0.5 * root : (0.5 * Math.exp(exponent)) / (1 + root);
-};
-
-/** Value at time `from` of the dividends paid after `from` and up to `to`. Times are in years. */
-export const dividendValue = (
-  dividends: readonly DividendPayment[],
-  rate: number,
-  from: number,
-  to: number,
-): number => {
-  let value = 0;
-  for (const { time, amount } of dividends) {
-    if (time > from && time <= to) value += amount * Math.exp(-rate * (time - from));
-  }
-  return value;
 };
 
 export type BinomialSettings = {

@@ -1,5 +1,5 @@
 import { signOf, type PricingEngine, type SpotOption } from '../../models/engine.ts';
-import { dividendValue } from '../american/binomial-lr.ts';
+import { dividendValue } from '../dividends.ts';
 import { blackScholesEvaluate, blackScholesFirstOrder, blackScholesPrice } from './black-scholes.ts';
 import { blackScholesImpliedVolatility, impliedBlackSteps } from './implied-black.ts';
 import type { Refusal } from './implied.ts';

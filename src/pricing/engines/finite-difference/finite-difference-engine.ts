@@ -4,6 +4,7 @@ import type { EngineSite } from '../../models/slow-calculation.ts';
 import { isWithoutVolatility, twoBoundariesRefusal } from '../american/american-limits.ts';
 import { dividendRefusal } from '../european/black-scholes-engine.ts';
 import type { Refusal } from '../european/implied.ts';
+import { dividendsAhead, moveValuation } from '../dividends.ts';
 import { indexOfOutput } from '../../models/outputs.ts';
 import { volatilityByRoot } from '../european/root-volatility.ts';
 import { spotInputsOf, writeNumericGreeks, type SpotInputs } from '../numeric-greeks.ts';
@@ -25,13 +26,11 @@ const maxVolatilityOf = (time: number): number => (MAX_DEVIATION / Math.sqrt(tim
 const refusalOf = (o: SpotOption): Refusal | undefined =>
   dividendRefusal(o) ?? (o.exercise_style === 'american' ? twoBoundariesRefusal(o) : undefined);
 
-const problemOf = (o: SpotOption, inputs: SpotInputs): GridProblem => {
-  const { dividends = [] } = o;
-  // The finite difference of theta moves the valuation date: the dividends move by as much as the expiry.
-  const shift = inputs.time - o.time_to_expiry;
-  const shifted = shift === 0 ? dividends : dividends.map((paid) => ({ ...paid, time: paid.time + shift }));
-  return { ...inputs, american: o.exercise_style === 'american', ...sortDividends(shifted, inputs.time) };
-};
+const problemOf = (o: SpotOption, inputs: SpotInputs): GridProblem => ({
+  ...inputs,
+  american: o.exercise_style === 'american',
+  ...sortDividends(moveValuation(o, inputs.time), inputs.time),
+});
 
 /**
  * Options whose spot falls by each discrete dividend, on grids. The engine reuses its buffers, so calls must not overlap.
@@ -52,7 +51,7 @@ export const createFiniteDifferenceEngine = (
     if (isWithoutVolatility(inputs.time, inputs.volatility, LIMIT_DEVIATION)) {
       const kernel = (spot: number, strike: number, time: number, rate: number, q: number, vol: number, sign: number) =>
         priceAt(o, { spot, strike, time, rate, dividendYield: q, volatility: vol, sign });
-      writeNumericGreeks(kernel, { ...inputs, volatility: 0 }, LIMIT_STEP, out);
+      writeNumericGreeks(kernel, { ...inputs, volatility: 0 }, LIMIT_STEP, out, dividendsAhead(o));
       out[indexOfOutput.price] = priceAt(o, inputs);
       return;
     }
