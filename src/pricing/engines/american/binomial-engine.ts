@@ -97,4 +97,8 @@ const writeTreeGreeks = (o: SpotOption, out: Float64Array): void => {
 export const createBinomialEngine = (_site?: EngineSite, look: SearchLook = noLook): PricingEngine<SpotOption> => ({
   ...createKernelEngine(kernelOf, TREE_STEP, dividendRefusal, look),
   evaluate: writeTreeGreeks,
+  failure: {
+    code: 'not_converged',
+    detail: 'The spots of the tree are outside the range of doubles for this volatility and time. Use fewer steps',
+  },
 });

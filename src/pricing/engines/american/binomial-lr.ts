@@ -4,8 +4,10 @@ import { blackScholesPrice } from '../european/black-scholes.ts';
 import { dividendValue } from '../dividends.ts';
 import type { SpotInputs } from '../numeric-greeks.ts';
 
-/** A smaller probability has too few digits, and is that of no price. */
-const MIN_PROBABILITY = 1e-300;
+/** A move with a smaller probability is no part of any price. */
+const NEVER = 1e-200;
+/** Smaller probabilities and spots can be subnormal numbers, which have too few digits, or 0. */
+const MIN_NUMBER = 1e-300;
 
 /**
  * Peizer-Pratt inversion, method 2: the up probability for which the binomial tail of `steps` steps is N(d). The probability of
@@ -30,18 +32,17 @@ export type BinomialSettings = {
  * Price on the binomial tree of D. Leisen and M. Reimer, "Binomial models for option valuation", Applied Mathematical
  * Finance 3 (1996), 319-346. With dividends the tree is built on the spot less the value of the dividends (escrowed
  * model), and the payoff of an early exercise uses the spot with the dividends that are still to come. The result is an
- * infinity or NaN if the values of the tree are outside the range of doubles, and NaN if the dividends are worth at least
- * the spot.
+ * infinity or NaN if the values of a tree for an American option are outside the range of doubles, and NaN if the dividends
+ * are worth at least the spot.
  */
 export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): number => {
   const { spot, strike, time, rate, dividendYield, volatility, sign } = inputs;
   const { american, steps: requestedSteps, dividends = [] } = settings;
   const escrowed = spot - dividendValue(dividends, rate, 0, time);
   if (!(escrowed > 0)) return Number.NaN;
+  const europeanPrice = (): number => blackScholesPrice(escrowed, strike, time, rate, dividendYield, volatility, sign);
   const deterministicPrice = (): number =>
-    american
-      ? deterministicAmerican({ ...inputs, spot: escrowed }, dividends)
-      : blackScholesPrice(escrowed, strike, time, rate, dividendYield, volatility, sign);
+    american ? deterministicAmerican({ ...inputs, spot: escrowed }, dividends) : europeanPrice();
   if (time === 0 || volatility === 0) return deterministicPrice();
   const steps = requestedSteps % 2 === 0 ? requestedSteps + 1 : requestedSteps;
   const dt = time / steps;
@@ -50,17 +51,22 @@ export const binomialPrice = (inputs: SpotInputs, settings: BinomialSettings): n
   const growth = Math.exp((rate - dividendYield) * dt);
   const p = probability(d1 - deviation, steps);
   const q = probability(deviation - d1, steps);
-  // The volatility is too small for this tree: a probability is 0 in doubles. The spot is then deterministic.
-  if (!(Math.min(p, q, probability(-d1, steps)) >= MIN_PROBABILITY)) return deterministicPrice();
-  const up = (growth * probability(d1, steps)) / p;
-  const down = (growth * probability(-d1, steps)) / q;
+  const pOfSpot = probability(d1, steps);
+  const qOfSpot = probability(-d1, steps);
+  // The volatility is so small that the spot moves to one side only. It is then deterministic.
+  if (pOfSpot < NEVER || q < NEVER) return deterministicPrice();
+  const up = (growth * pOfSpot) / p;
+  const down = (growth * qOfSpot) / q;
+  const lowest = escrowed * down ** steps;
+  // The volatility is too large: the lower spots of the tree would be 0, also those of the steps before.
+  if (!(Math.min(p, qOfSpot, lowest) >= MIN_NUMBER)) return american ? Number.NaN : europeanPrice();
   const discount = Math.exp(-rate * dt);
   const pUp = discount * p;
   const pDown = discount * q;
   const ratio = up / down;
   const spots = new Float64Array(steps + 1);
   const values = new Float64Array(steps + 1);
-  let node = escrowed * down ** steps;
+  let node = lowest;
   for (let j = 0; j <= steps; j++) {
     spots[j] = node;
     values[j] = Math.max(sign * (node - strike), 0);
