@@ -1,22 +1,17 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import {
-  actorOf,
-  type AuditActor,
-  type AuditEvent,
-  type AuditStream,
-  type AuditTrail,
-} from '#src/kernel/ports/audit.ts';
-import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { actorOf, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
+import { hasAlwaysAnEvent, refusalCauseOf } from '#src/kernel/catalogue/audit-actions.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { currentRequest, runToItsEnd } from '#src/kernel/requests/request-context.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { AssertMayCreate } from './creation-quota.ts';
 import type { EndingLimit } from './ending-limit.ts';
 import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import { applyChanges, type CountChange } from './owner-counts.ts';
-import { lockOfRefusal, type OmittedRefusals, type RefusalLimit } from './refusal-limit.ts';
+import { createAfterAnswer } from './refusals/after-answer.ts';
+import { lockOfRefusal, type OmittedRefusals, type RefusalLimit } from './refusals/refusal-limit.ts';
 
 // SQL: the hash chain takes its next number under the lock of the stream in one step.
 
@@ -73,7 +68,7 @@ const byStream = (left: Pick<EventContent, 'stream'>, right: Pick<EventContent, 
 const userStreams = /^(?:user|session):/;
 
 /** The name of a stream for spans. The row of the event has the trace id, so it is found without the id of the user. */
-const tracedStream = (stream: AuditStream): string =>
+const tracedStream = (stream: string): string =>
   userStreams.test(stream) ? stream.slice(0, stream.indexOf(':')) : stream;
 
 /** The audit trail in PostgreSQL, in the tables of migration `0002-audit-trail`. The port documents the guarantees. */
@@ -125,7 +120,7 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
   const countOmitted = (): void => metrics.count('volwatch_audit_refusals_omitted_total', {});
 
   const writeWithinLimit = async (query: Query, event: EventContent): Promise<void> => {
-    if (!refusals || event.outcome !== 'refused') return write(query, event);
+    if (!refusals || event.outcome !== 'refused' || hasAlwaysAnEvent(event.action)) return write(query, event);
     const { record, before } = await refusals.admit(query, event);
     if (before) await write(query, omission(before));
     if (record) return write(query, event);
@@ -146,8 +141,7 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
     return pending;
   };
 
-  const record: AuditTrail['record'] = async (transaction, event) => {
-    const wanted = contentFor(event);
+  const add = async (transaction: Transaction, wanted: EventContent): Promise<void> => {
     const created = await assertMayCreate?.(transaction.query, wanted);
     const ending = await limitEndings?.(transaction.query, wanted);
     if (ending?.record === false) return metrics.count('volwatch_audit_endings_omitted_total', {});
@@ -156,30 +150,45 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
     for (const change of [created, ending?.change]) if (change) changes.push(change);
     trace
       .getActiveSpan()
-      ?.addEvent('audit.recorded', { 'audit.action': event.action, 'audit.stream': tracedStream(event.stream) });
+      ?.addEvent('audit.recorded', { 'audit.action': wanted.action, 'audit.stream': tracedStream(wanted.stream) });
   };
 
-  const refuse: AuditTrail['refuse'] = async (unitOfWork, refusal) => {
+  const record: AuditTrail['record'] = (transaction, event) => add(transaction, contentFor(event));
+
+  const afterAnswer = createAfterAnswer();
+
+  /** A refusal that memory has no place for is in the metric only. */
+  const omit = (refusal: EventContent): void => {
+    refusals?.omit(refusal);
+    countOmitted();
+  };
+
+  const refuse: AuditTrail['refuse'] = (unitOfWork, refusal) => {
     // Whoever causes refusals that nobody records must not take connections from others.
     if (refusals?.isFull(refusal) && refusals.omit(refusal)) return countOmitted();
-    try {
-      // Whoever leaves before the answer must not keep a refusal from its event.
-      await runToItsEnd(() =>
-        unitOfWork.run({ operation: 'auth.refusal', alone: lockOfRefusal(refusal) }, (transaction) =>
-          record(transaction, { ...refusal, outcome: 'refused' }),
-        ),
-      );
-    } catch (error) {
-      // Too many wait, or the database cannot take it. The number must not depend on that.
-      if (!(error instanceof AppError) || !refusals?.omit(refusal)) throw error;
-      countOmitted();
-    }
+    const event = contentFor({ ...refusal, outcome: 'refused' });
+    const hasPlace = afterAnswer.begin(refusalCauseOf(refusal.action), async () => {
+      // Others may have filled the window meanwhile.
+      if (refusals?.isFull(refusal)) return omit(event);
+      try {
+        await unitOfWork.run({ operation: 'auth.refusal', alone: lockOfRefusal(refusal) }, (transaction) =>
+          add(transaction, event),
+        );
+      } catch {
+        // Too many wait, or the database cannot take it. The unit of work has logged it. The number must not depend on that.
+        omit(event);
+      }
+    });
+    if (!hasPlace) omit(event);
   };
 
   return {
     record,
     refuse,
-    flushRefusals: async (unitOfWork) => refusals?.flush(unitOfWork),
+    flushRefusals: async (unitOfWork) => {
+      await afterAnswer.settled();
+      await refusals?.flush(unitOfWork);
+    },
 
     countRefusals: async ({ query }) => {
       const ended = [...((await refusals?.takeEnded(query)) ?? [])].sort(byStream);

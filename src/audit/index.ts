@@ -5,4 +5,4 @@ export { createEndingLimit } from './ending-limit.ts';
 export { createOperatorActions } from './operator-actions.ts';
 export { createAuditQueries } from './queries.ts';
 export { removeOldCounts } from './owner-counts.ts';
-export { createRefusalLimit } from './refusal-limit.ts';
+export { createRefusalLimit } from './refusals/refusal-limit.ts';

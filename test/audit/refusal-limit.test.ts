@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createAuditQueries } from '#src/audit/queries.ts';
-import { createRefusalLimit } from '#src/audit/refusal-limit.ts';
+import { createRefusalLimit } from '#src/audit/refusals/refusal-limit.ts';
 import { verifyAuditTrail } from '#src/audit/verification.ts';
 import type { AuditStream } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
@@ -54,7 +54,8 @@ test('the refusal of a request whose client has left is recorded', async (t) => 
   const signal = AbortSignal.abort(new AppError('overloaded', 'The client has left'));
   const refusal = { stream: 'user:1', action: 'user.password_refused', target: '1' } as const;
   await runInRequest({ clientIp: '203.0.113.1', signal } as RequestContext, async () => {
-    await Promise.all([1, 2].map(() => room.audit.refuse(room.database.unitOfWork, refusal)));
+    for (const _ of [1, 2]) room.audit.refuse(room.database.unitOfWork, refusal);
+    await room.audit.flushRefusals(room.database.unitOfWork);
   });
   t.is((await room.actions('user:1')).length, 2);
 });

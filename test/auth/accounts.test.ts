@@ -58,6 +58,7 @@ test('a wrong password and an unknown address cannot be told apart', async (t) =
   t.deepEqual(Object.keys(wrong.body).sort(), Object.keys(unknown.body).sort());
   t.is(room.metrics.value('volwatch_auth_failures_total', { reason: 'credentials_invalid' }), 2);
   t.is(room.metrics.value('volwatch_auth_duration_seconds', { operation: 'login', outcome: 'refused' }), 2);
+  await room.recorded();
   const refusals = await room.stored.query(
     `select stream from audit_event where action = 'user.sign_in_refused' order by id`,
   );

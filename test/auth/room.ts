@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
 import { createCreationQuota } from '#src/audit/creation-quota.ts';
 import { ownerOfActor } from '#src/auth/owners/owner-of-actor.ts';
-import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusal-limit.ts';
+import { createRefusalLimit, type RefusalLimitDeps } from '#src/audit/refusals/refusal-limit.ts';
 import { createAuth, type Auth, type AuthDeps } from '#src/auth/auth.ts';
 import type { AuthSettings } from '#src/auth/auth-settings.ts';
 import { createOwners } from '#src/auth/owners/owners.ts';
@@ -53,6 +53,8 @@ export type Room = {
   readonly json: (path: string, body: unknown, headers?: Record<string, string>, method?: string) => Promise<Answer>;
   readonly form: (path: string, body: Record<string, string>, headers?: Record<string, string>) => Promise<Answer>;
   readonly me: (headers: Record<string, string>) => Promise<Answer>;
+  /** Waits until the refusals so far are recorded, which comes after their answers. */
+  readonly recorded: () => Promise<void>;
 };
 
 export type RoomParts = Pick<Database, 'unitOfWork'> & {
@@ -206,6 +208,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
         body: new URLSearchParams(body).toString(),
       }),
     me: (headers) => room.call('/auth/me', { headers }),
+    recorded: () => audit.flushRefusals(database.unitOfWork),
   };
   return room;
 };
@@ -236,5 +239,7 @@ export const openSession = async (room: Room, who = ada, headers: Record<string,
   return { answer, cookie, csrf: String(answer.body['csrf_token']) };
 };
 
-export const auditActions = async ({ stored }: Room): Promise<string[]> =>
-  (await stored.query('select action from audit_event order by id')).map((row) => String(row['action']));
+export const auditActions = async ({ stored, recorded }: Room): Promise<string[]> => {
+  await recorded();
+  return (await stored.query('select action from audit_event order by id')).map((row) => String(row['action']));
+};

@@ -45,7 +45,7 @@ export const createRefusalRecord =
       return await change();
     } catch (error) {
       if (error instanceof AppError && error.code === 'last_administrator') {
-        await audit.refuse(unitOfWork, {
+        audit.refuse(unitOfWork, {
           stream: `user:${userId}`,
           action: 'user.change_refused',
           target: userId,

@@ -39,5 +39,5 @@ export type ApiKeys = {
    */
   readonly authenticate: (key: string) => Promise<Principal>;
   /** Records the use of a key whose owner does not exist any more. */
-  readonly noteWithoutOwner: (id: string, owner: Owner) => Promise<void>;
+  readonly noteWithoutOwner: (id: string, owner: Owner) => void;
 };

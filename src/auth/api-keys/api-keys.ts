@@ -32,7 +32,7 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
    * Records the use of an ended key, because a client still has it. Unknown keys are not recorded. The stream is that of the owner, because an owner makes
    * thousands of keys, and each stream has events of its own.
    */
-  const recordUse = (id: string, owner: Owner, reason: 'api_key_invalid' | 'credential_owner_gone'): Promise<void> =>
+  const recordUse = (id: string, owner: Owner, reason: 'api_key_invalid' | 'credential_owner_gone'): void =>
     audit.refuse(unitOfWork, {
       stream: `${owner.kind}:${owner.id}`,
       action: 'api_key.refused',
@@ -43,7 +43,7 @@ export const createApiKeys = (deps: ApiKeysDeps): ApiKeys => {
   const findActive = async (key: string, now: Date): Promise<FoundKey | undefined> => {
     const found = await reads.find(key, now);
     if (!found?.ended) return found;
-    await recordUse(found.id, ownerOfKey(found), 'api_key_invalid');
+    recordUse(found.id, ownerOfKey(found), 'api_key_invalid');
     return undefined;
   };
 

@@ -63,7 +63,7 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
     return valid;
   };
 
-  const recordRefusal = (id: string | undefined): Promise<void> =>
+  const recordRefusal = (id: string | undefined): void =>
     audit.refuse(unitOfWork, {
       stream: id === undefined ? anonymousStream() : `client:${id}`,
       action: 'client.refused',
@@ -82,7 +82,7 @@ export const createClientStore = (deps: ClientStoreDeps): ClientStore => {
       if (present && present.secret_hash === client.secret_hash) return { id: present.id, scopes: present.scopes };
       known ??= client?.id;
     }
-    await recordRefusal(known);
+    recordRefusal(known);
     return undefined;
   };
 

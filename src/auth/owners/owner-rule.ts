@@ -12,7 +12,7 @@ export type OwnerRuleDeps = {
   /** Whether tokens of foreign users are accepted: users without an account in this service. */
   readonly foreignUsers: boolean;
   /** Records the use of an API key whose owner does not exist any more in the audit. Rejects if the database fails. */
-  readonly noteKeyWithoutOwner: (keyId: string, owner: Owner) => Promise<void>;
+  readonly noteKeyWithoutOwner: (keyId: string, owner: Owner) => void;
 };
 
 /**
@@ -41,7 +41,7 @@ export const createOwnerRule = (deps: OwnerRuleDeps): OwnerRule => {
     if (isForeignUser && !foreignUsers) throw unknownUser();
     if (standing.state !== 'present' && !isForeignUser) {
       abuse.refused('credential_without_owner', currentRequest()?.clientIp);
-      if (owner && principal.kind === 'api_key') await noteKeyWithoutOwner(principal.subject, owner);
+      if (owner && principal.kind === 'api_key') noteKeyWithoutOwner(principal.subject, owner);
       throw ownerGone(principal.kind, standing);
     }
     if (isTokenEnded(principal, standing)) throw tokenRefused('token_revoked');

@@ -149,7 +149,7 @@ export const createSecondStep = (deps: SecondStepDeps): SecondStep => {
       await refusals.assertNotThrottled(attempt, found.id);
       const done = await complete(found.id, token, code, previous, placeHash);
       if (typeof done === 'string') {
-        await refusals.record({ action: 'user.second_factor_refused', reason: 'second_factor_invalid' }, found.id);
+        refusals.record({ action: 'user.second_factor_refused', reason: 'second_factor_invalid' }, found.id);
         throw codeRefused[done]();
       }
       await throttle.succeeded(attempt);

@@ -67,7 +67,7 @@ export const createCsrfCheck = ({ sessions, unitOfWork, audit, measure, origins 
       await measure('check_csrf', async () => check(session, request, principal));
     } catch (error) {
       if (principal) {
-        await audit.refuse(unitOfWork, {
+        audit.refuse(unitOfWork, {
           stream: `user:${principal.subject}`,
           action: 'csrf.refused',
           target: principal.subject,

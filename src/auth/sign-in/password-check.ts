@@ -66,7 +66,7 @@ export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
     await refusals.assertNotThrottled(attempt, user?.id);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
     if (!valid || !user || user.disabled || isUnverified(user, use)) {
-      await refusals.record({ action: refusedActions[use], reason: 'credentials_invalid' }, user?.id);
+      refusals.record({ action: refusedActions[use], reason: 'credentials_invalid' }, user?.id);
       throw passwordRefused(use);
     }
     return { user, attempt, placeHash: places.hashOf(user.id, clientIp), outdated };

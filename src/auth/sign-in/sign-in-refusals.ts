@@ -18,7 +18,7 @@ export type SignInRefusals = {
   readonly record: (
     refusal: Pick<AuditEvent, 'reason'> & { readonly action: RefusalAction },
     userId: string | undefined,
-  ) => Promise<void>;
+  ) => void;
   /**
    * Counts an attempt. The refusal does not depend on whether the account exists. It is recorded once per delay, not per
    * attempt.
@@ -45,7 +45,7 @@ export const createSignInRefusals = (deps: SignInRefusalsDeps): SignInRefusals =
       if (!refusal) return;
       abuse.refused('login_throttled', attempt.clientIp);
       if (refusal.isFirst) {
-        await record({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, userId);
+        record({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, userId);
         if (userId !== undefined) notices.signInsThrottled(userId);
       }
       const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;

@@ -18,9 +18,10 @@ export type AuditQuotaGroup = (typeof auditQuotaGroups)[number];
  * - `following`: each event follows one that is counted, or comes once for an object, or comes from the service itself.
  * - `ending`: an end of credentials. It must always be possible, so it is never refused. Those of one actor and its own
  *   credentials are recorded up to a max in a day and in 30 days. An administrator who ends those of others is trusted.
- * - `refusal`: the limit of refusals (AUDIT_REFUSALS_PER_HOUR). Its outcome is always `refused`.
+ * - `refusal`: the limit of refusals (AUDIT_REFUSALS_PER_HOUR). Its outcome is always `refused`. Where an answer hides whether
+ *   an account exists, only `refuse` of the trail records one, because the work depends on what the stream has.
  * - `operator`: only the command line and the admin port cause it.
- * - `limited`: registrations by network and day, messages by recipient, account and network.
+ * - `limited`: registrations by network and day, also of addresses that have an account; messages by recipient, account and network.
  */
 export type AuditGrowth = AuditQuotaGroup | 'following' | 'ending' | 'refusal' | 'operator' | 'limited';
 
@@ -37,7 +38,7 @@ export const auditGrowth = {
   'universe.changed': 'universe_changes',
   'universe.deleted': 'following',
   'user.registered': 'limited',
-  'user.registration_refused': 'refusal',
+  'user.registration_refused': 'limited',
   'user.changed': 'administration',
   'user.change_refused': 'refusal',
   // Each ends at least one sign-in, and sign-ins are counted. Revoked tokens must not use up its place.
@@ -124,8 +125,15 @@ const causes: Readonly<Partial<Record<AuditAction, RefusalCause>>> = {
 
 export const refusalCauseOf = (action: AuditAction): RefusalCause => causes[action] ?? 'anybody';
 
+const registrationRefused = 'user.registration_refused';
+/**
+ * Whether a refusal is recorded whatever its stream has. A registration of an address with an account must do the same work as one of a new address, which
+ * records one event.
+ */
+export const hasAlwaysAnEvent = (action: AuditAction): boolean => action === registrationRefused;
+
 /** Actions that are no refusals: they were done, or failed. */
-export type DoneAction = Exclude<AuditAction, RefusalAction>;
+export type DoneAction = Exclude<AuditAction, RefusalAction | typeof registrationRefused>;
 
 export const auditActionsOf = (growth: AuditGrowth): readonly AuditAction[] =>
   auditActions.filter((action) => auditGrowth[action] === growth);

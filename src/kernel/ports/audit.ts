@@ -59,6 +59,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 type Happened =
   | { readonly action: RefusalAction; readonly outcome: 'refused' }
   | { readonly action: DoneAction; readonly outcome: Exclude<AuditOutcome, 'refused'> }
+  | { readonly action: 'user.registration_refused'; readonly outcome: 'refused' }
   | { readonly action: 'user.password_reset_requested'; readonly outcome: AuditOutcome };
 
 export type AuditEvent = Happened & {
@@ -89,11 +90,15 @@ export type AuditTrail = {
    */
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
   /**
-   * Records a refusal in a transaction of its own. Refusals of one stream and cause wait for each other without a connection. One that is not recorded, because
-   * the hour has enough of them or the transaction cannot be done now, is counted in memory, and the caller can answer the refusal.
+   * Records a refusal after the answer, in a transaction of its own. The answer must not wait, because its time would say whether the stream still records
+   * refusals, and streams of accounts say whether an account exists. Refusals of one stream and cause wait for each other without a connection. One that is not
+   * recorded, because the hour has enough of them or the transaction cannot be done now, is counted in memory.
    */
-  readonly refuse: (unitOfWork: UnitOfWork, refusal: Refusal) => Promise<void>;
-  /** Writes the numbers that `refuse` keeps in memory. What cannot be written is kept for the next call. @throws AppError of the database */
+  readonly refuse: (unitOfWork: UnitOfWork, refusal: Refusal) => void;
+  /**
+   * Waits until the refusals so far are recorded, and writes the numbers that `refuse` keeps in memory. What cannot be written is kept for the next call.
+   * @throws AppError of the database
+   */
   readonly flushRefusals: (unitOfWork: UnitOfWork) => Promise<void>;
   /**
    * Records the number of refusals without an event in hours that have ended, for a few streams. @returns the number of new events; 0: nothing is left
@@ -104,7 +109,7 @@ export type AuditTrail = {
 /** For tests, benchmarks and commands that change nothing. */
 export const noAudit: AuditTrail = {
   record: async () => {},
-  refuse: async () => {},
+  refuse: () => {},
   flushRefusals: async () => {},
   countRefusals: async () => 0,
 };

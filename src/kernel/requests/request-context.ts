@@ -49,12 +49,6 @@ export const runBeyondRequest = <T>(work: () => T): T => {
   return storage.run({ requestId, traceId, clientIp, timings, ...(principal && { principal }), signal: never }, work);
 };
 
-/** Runs work that the request waits for, and that must be done also if the client leaves meanwhile. It keeps the places of the request. */
-export const runToItsEnd = <T>(work: () => T): T => {
-  const context = storage.getStore();
-  return context ? storage.run({ ...context, signal: never }, work) : work();
-};
-
 /** Returns the context of the current request; undefined outside of a request (jobs, start). */
 export const currentRequest = (): RequestContext | undefined => storage.getStore();
 

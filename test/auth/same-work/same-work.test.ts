@@ -12,6 +12,8 @@ const people = {
   disabled: 'disabled@example.org',
   leaving: 'leaving@example.org',
 };
+/** So few that a stream with an event has no room for another one. */
+const auditRefusals = { maxPerHour: 1, maxOfAllPerHour: 1_000 };
 const limits = { maxPerRecipient: 1_000, maxPerAccount: 1_000, maxPerNetwork: 1_000 };
 
 /** A room with an account in each state that an address can have. */
@@ -37,7 +39,7 @@ for (const verificationRequired of [true, false]) {
   const when = `with${verificationRequired ? '' : 'out'} required verification`;
 
   test(`${when}, a registration does the same work whether or not the address has an account`, async (t) => {
-    const room = await startMailRoom(t, { settings: { verificationRequired }, limits });
+    const room = await startMailRoom(t, { settings: { verificationRequired }, limits, auditRefusals });
     await startPeople(room);
     const observed = observeWork(t);
     const done: Record<string, Work> = {};
@@ -50,7 +52,7 @@ for (const verificationRequired of [true, false]) {
   });
 
   test(`${when}, a request to reset the password does the same work whether or not the address has an account`, async (t) => {
-    const room = await startMailRoom(t, { settings: { verificationRequired }, limits });
+    const room = await startMailRoom(t, { settings: { verificationRequired }, limits, auditRefusals });
     await startPeople(room);
     const observed = observeWork(t);
     const done: Record<string, Work> = {};
@@ -67,7 +69,7 @@ for (const verificationRequired of [true, false]) {
   });
 
   test(`${when}, a refused sign-in hashes the password once whether or not the address has an account`, async (t) => {
-    const room = await startMailRoom(t, { settings: { verificationRequired }, limits });
+    const room = await startMailRoom(t, { settings: { verificationRequired }, limits, auditRefusals });
     await startPeople(room);
     const observed = observeWork(t);
     for (const [state, email] of Object.entries(addresses)) {
@@ -80,7 +82,7 @@ for (const verificationRequired of [true, false]) {
 }
 
 test('a request to change the address does the same work whether or not the new address has an account', async (t) => {
-  const room = await startMailRoom(t, { limits });
+  const room = await startMailRoom(t, { limits, auditRefusals });
   await startPeople(room);
   const login = await room.json('/auth/login', { ...ada, email: people.verified });
   const credentials = bearer(login.body['access_token']);

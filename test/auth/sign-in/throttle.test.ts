@@ -66,6 +66,7 @@ test('wrong passwords from one address delay that address alone, for accounts th
   t.is((await login(room, home, ada)).status, 200, 'the owner signs in from anywhere else');
   t.deepEqual(new Set(refused), new Set([`login_throttled ${attacker}`]));
 
+  await room.recorded();
   const throttled = await room.stored.query(
     `select stream from audit_event where action = 'user.sign_in_throttled' order by id`,
   );

@@ -3,7 +3,7 @@ import { refusalCauseOf, refusalCauses, type RefusalCause } from '#src/kernel/ca
 import { firstUuidv7At } from '#src/kernel/ids.ts';
 import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import type { EventContent } from './event-content.ts';
+import type { EventContent } from '../event-content.ts';
 import { createRefusalMemory } from './omitted-refusals.ts';
 
 // SQL: a window is created or found in one step, and retention deletes sets.
