@@ -1,7 +1,7 @@
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import { keptAfterExpiry } from '../tokens/revocation-reads.ts';
+import { keptAfterExpiry, maxTokenAge } from '../tokens/revocation-reads.ts';
 import type { EndedToken } from '../tokens/revocations.ts';
 
 export type EndSignInsOptions = {
@@ -26,16 +26,28 @@ export type EndedSignIns = {
 };
 
 type TokenRow = { readonly token_id: string; readonly expires_at: Date };
+type EndedFamily = { readonly id: string };
 
-const revokeTokens = async (query: Query, userId: string, at: Date): Promise<readonly EndedToken[]> => {
+const idsOf = (families: readonly EndedFamily[]): readonly string[] => families.map(({ id }) => id);
+
+/**
+ * Revokes the access tokens of refresh families that the same transaction has ended. Its own statement, because a refresh may have stored a token while the one
+ * that ended the families waited for their locks. A family that ended before must not be given, because its tokens are revoked, and a sign-in can have thousands.
+ * @returns the tokens to announce after the commit
+ */
+export const revokeTokensOf = async (
+  query: Query,
+  familyIds: readonly string[],
+  at: Date,
+): Promise<readonly EndedToken[]> => {
+  if (familyIds.length === 0) return [];
   const rows = await query<TokenRow>(
     `insert into revoked_token (token_id, revoked_at, expires_at)
-     select access_token_id, clock_timestamp(), access_expires_at
-     from refresh_token join refresh_family as family on family.id = family_id
-     where family.user_id = $1 and family.revoked_at is not null
+     select access_token_id, clock_timestamp(), access_expires_at from refresh_token
+     where family_id = any($1::uuid[]) and created_at > $2::timestamptz - ${maxTokenAge}
        and access_expires_at > $2::timestamptz - ${keptAfterExpiry}
      on conflict (token_id) do nothing returning token_id, expires_at`,
-    [userId, at],
+    [familyIds, at],
   );
   return rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt }));
 };
@@ -63,14 +75,14 @@ export const endSignIns = async (
   await endSecondSteps(query, userId);
   // Somebody whose sign-in ends here may have made it.
   await query('delete from user_second_factor where user_id = $1 and confirmed_at is null', [userId]);
-  const families = await query(
+  const families = await query<EndedFamily>(
     `update refresh_family set revoked_at = $2, revoked_reason = $3
      where user_id = $1 and revoked_at is null
        and not exists (select 1 from refresh_token where family_id = refresh_family.id and access_token_id = $4)
-     returning 1`,
+     returning id`,
     [userId, at, reason, keep.tokenId ?? null],
   );
-  const tokens = await revokeTokens(query, userId, at);
+  const tokens = await revokeTokensOf(query, idsOf(families), at);
   return { sessions: sessions.length, refreshFamilies: families.length, tokens };
 };
 
@@ -85,14 +97,14 @@ export const endOldestFamilies = async (
   { at, max }: { readonly at: Date; readonly max: number },
 ): Promise<number> => {
   // SQL, because it is one statement for any number of families.
-  const ended = await query(
+  const ended = await query<EndedFamily>(
     `update refresh_family set revoked_at = $2, revoked_reason = 'surplus' where id in (
        select id from refresh_family where user_id = $1 and revoked_at is null and expires_at > $2
        order by created_at desc, id desc offset $3)
-     returning 1`,
+     returning id`,
     [userId, at, max - 1],
   );
-  if (ended.length > 0) await revokeTokens(query, userId, at);
+  await revokeTokensOf(query, idsOf(ended), at);
   return ended.length;
 };
 

@@ -9,6 +9,8 @@ export type FamilyRow = {
   readonly scopes: Scope[];
   readonly used_at: Date | null;
   readonly live: boolean;
+  /** Somebody has ended the family, so that its access tokens are revoked. An expired family may have a live one. */
+  readonly ended: boolean;
   readonly id: string;
   readonly email: string;
   readonly role: string;
@@ -28,6 +30,7 @@ export const findFamily = async (
   const [row] = await query<FamilyRow>(
     `select token.family_id, token.scopes, token.used_at,
        family.revoked_at is null and family.expires_at > $2 and not (${isDisabledSql}) as live,
+       family.revoked_at is not null as ended,
        account.id, account.email, account.role, account.scopes as held
      from refresh_token as token
      join refresh_family as family on family.id = token.family_id

@@ -14,7 +14,7 @@ import type { TaggedSecrets } from '#src/kernel/credentials/tagged-secrets.ts';
 import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import { RefreshFamilyEntity, RefreshTokenEntity, UserAccountEntity } from '../account-entities.ts';
 import type { SignInOrigin } from '../own-sessions/sign-in-origin.ts';
-import { endOldestFamilies } from '../sessions/end-sign-ins.ts';
+import { endOldestFamilies, revokeTokensOf } from '../sessions/end-sign-ins.ts';
 import { tokenDigest } from '../secrets/opaque-token.ts';
 import {
   createRefreshTokensReads,
@@ -23,7 +23,6 @@ import {
   type FamilyRow,
   type RefreshTokensReadsDeps,
 } from './refresh-tokens-reads.ts';
-import { keptAfterExpiry } from './revocation-reads.ts';
 import type { EndedToken, Revocations } from './revocations.ts';
 import { narrowed } from '../scopes.ts';
 import type { IssuedToken, PreparedToken, TokenIssuer } from './token-issuer.ts';
@@ -71,7 +70,7 @@ export type RefreshTokens = {
   readonly rotate: (refreshToken: string, requested: string | undefined) => Promise<TokenPair>;
   /** Revokes the family of a refresh token. @returns false for an unknown token */
   readonly end: (refreshToken: string) => Promise<boolean>;
-  /** Revokes a family and its unexpired access tokens. @returns the tokens to announce after the commit */
+  /** Revokes a family and its unexpired access tokens, unless the family is revoked. @returns the tokens to announce after the commit */
   readonly endFamily: (transaction: Transaction, familyId: string, reason: string) => Promise<readonly EndedToken[]>;
   /** Revokes the family of an access token, if there is one. @returns the tokens to announce after the commit */
   readonly endFamilyOf: (transaction: Transaction, principal: Principal) => Promise<readonly EndedToken[]>;
@@ -116,16 +115,9 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     const now = clock.now();
     const live = { id: familyId, revokedAt: null };
     const family = await em.findOne(RefreshFamilyEntity, live, { lockMode: LockMode.PESSIMISTIC_WRITE });
-    if (family) Object.assign(family, { revokedAt: now, revokedReason: reason });
-    // SQL, because one statement copies the tokens and leaves out those that are revoked already.
-    const rows = await query<{ token_id: string; expires_at: Date }>(
-      `insert into revoked_token (token_id, revoked_at, expires_at)
-       select access_token_id, clock_timestamp(), access_expires_at from refresh_token
-       where family_id = $1 and access_expires_at > $2::timestamptz - ${keptAfterExpiry}
-       on conflict (token_id) do nothing returning token_id, expires_at`,
-      [familyId, now],
-    );
-    return rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt }));
+    if (!family) return [];
+    Object.assign(family, { revokedAt: now, revokedReason: reason });
+    return revokeTokensOf(query, [familyId], now);
   };
 
   /** The rows of used tokens are needed to detect a reuse, so they stay. The family is locked, so the count is exact. */
@@ -205,6 +197,8 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   const revoke = async (refreshToken: string): Promise<true | undefined> => {
     const seen = await findSeen(refreshToken, clock.now());
     if (!seen) return undefined;
+    // Its tokens are revoked, and anybody with a former token could repeat this.
+    if (seen.ended) return true;
     const result = await unitOfWork.run(
       { operation: 'auth.revoke', alone: lockNames.refreshFamily(seen.family_id) },
       async (transaction) => {

@@ -15,6 +15,9 @@ export type EndedToken = { readonly id: string; readonly expiresAt: Date };
  */
 export const keptAfterExpiry = `interval '15 minutes'`;
 
+/** SQL: a token that is older needs no revocation. ACCESS_TOKEN_EXPIRE_MINUTES is at most a day, also in an earlier configuration. */
+export const maxTokenAge = `interval '1 day 15 minutes'`;
+
 export type RevocationReadsDeps = {
   readonly reader: Reader;
   readonly clock: Clock;
