@@ -6,8 +6,10 @@ import type { Logger } from '#src/kernel/ports/logger.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { heldScopes } from '#src/kernel/ports/roles.ts';
 import { UserAccountEntity } from '../account-entities.ts';
+import { assertCredentialLives } from '../owners/credential-lives.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
 import type { EndCredentials, EndedSignIns } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
@@ -74,11 +76,16 @@ const unproved = ({ contested }: Pick<ManagedUser, 'contested'>): AppError =>
 export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
   const { unitOfWork, audit, logger, roles, end, verifiedForRights, revocations, mail } = deps;
 
-  /** Locks the user until the end of the transaction. */
-  const lock = async ({ em }: Transaction, id: string) => {
+  /**
+   * Locks the user until the end of the transaction. The caller of a request may have ended meanwhile; the command line has none.
+   * @throws AppError `resource_not_found`, and as the authentication if the credential of the caller has ended
+   */
+  const lock = async ({ em, query }: Transaction, id: string) => {
     const lockMode = LockMode.PESSIMISTIC_WRITE;
     const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
     if (!user) throw userNotFound();
+    const caller = currentRequest()?.principal;
+    if (caller) await assertCredentialLives(query, caller);
     return user;
   };
 

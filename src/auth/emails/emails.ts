@@ -9,8 +9,8 @@ import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import { EmailChangeEntity, UserAccountEntity, type AccountTokenPurpose } from '../account-entities.ts';
 import { accountTokenInvalid, type TokenHolder } from '../letters/account-token-reads.ts';
 import type { AccountTokens } from '../letters/account-tokens.ts';
-import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
-import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import type { CheckPassword } from '../sign-in/password-check.ts';
+import { lockConfirmed } from '../sign-in/password-unchanged.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
 import { markVerified, normalizedEmail } from '../users/users.ts';
 import { applyEmailChange } from './apply-email-change.ts';
@@ -63,7 +63,6 @@ const unapprovedMs = 72 * 3_600_000;
 /** The e-mail address of a user: its verification, and its change with a confirmation from both addresses. */
 export const createEmails = (deps: EmailsDeps): Emails => {
   const { unitOfWork, findOwnAccount, checkPassword, throttle, tokens, mail, audit, clock, changeSeconds } = deps;
-  const passwordRefused = createPasswordRefused(false);
 
   const record = (transaction: Transaction, userId: string, action: DoneAction): Promise<void> =>
     audit.record(transaction, {
@@ -124,8 +123,9 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     return 'changed';
   };
 
-  const redeem = (token: string): Promise<EmailStatus> =>
-    unitOfWork.run({ operation: 'account.email' }, async (transaction) => {
+  const redeem = async (token: string): Promise<EmailStatus> => {
+    const { userId: account } = await tokens.find(purposes, token);
+    return unitOfWork.run({ operation: 'account.email', alone: lockNames.account(account) }, async (transaction) => {
       const holder = await tokens.redeem(transaction, purposes, token);
       if (holder.purpose !== 'email_verification') return confirmChange(transaction, holder, holder.purpose);
       const { userId } = holder;
@@ -133,6 +133,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
       await record(transaction, userId, 'user.email_verified');
       return 'verified';
     });
+  };
 
   return {
     requestChange: async (principal, { email: given, password }, clientIp) => {
@@ -143,7 +144,7 @@ export const createEmails = (deps: EmailsDeps): Emails => {
       const newEmail = normalizedEmail(given);
       await unitOfWork.run({ operation: 'account.email', alone: lockNames.address(newEmail) }, async (transaction) => {
         // A change of the password ends waiting changes, so none may be stored after it with the former password.
-        if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
+        await lockConfirmed(transaction, user, principal);
         if (newEmail === email) {
           if (!user.verified)
             await mail.request(transaction, { kind: 'registration', recipient: email, causedByUser: userId });

@@ -18,7 +18,7 @@ export type TokenHolder = {
 
 export type AccountTokenReads = {
   /** Looks a token up without using it. @throws AppError `account_token_invalid` */
-  readonly find: (purpose: AccountTokenPurpose, token: string) => Promise<TokenHolder>;
+  readonly find: (purposes: readonly AccountTokenPurpose[], token: string) => Promise<TokenHolder>;
 };
 
 export const accountTokenInvalid = (): AppError =>
@@ -39,10 +39,10 @@ export const isValidSql = `token.token_hash = $1 and token.purpose = any($2) and
 
 /** Reads that change nothing, so they need no transaction. */
 export const createAccountTokenReads = ({ reader, clock }: AccountTokenReadsDeps): AccountTokenReads => ({
-  find: async (purpose, token) => {
+  find: async (purposes, token) => {
     const [found] = await reader.query<TokenRow>(
       `select account.id, account.email from account_token as token, user_account as account where ${isValidSql}`,
-      [tokenDigest(token), [purpose], clock.now()],
+      [tokenDigest(token), purposes, clock.now()],
     );
     if (!found) throw accountTokenInvalid();
     return { userId: found.id, email: found.email };

@@ -1,8 +1,10 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { assertCredentialLives } from '../owners/credential-lives.ts';
 import type { EndCredentials } from '../owners/end-credentials.ts';
 import { endAddressChange } from '../letters/end-requests.ts';
 import { endLegacyTokens, endSignIns } from '../sessions/end-sign-ins.ts';
@@ -23,6 +25,12 @@ export type OwnSessionChangesDeps = {
 };
 
 const operation = 'auth.logout';
+
+/** @throws AppError as the authentication if the sign-in of the caller has ended meanwhile: its owner may have ended it, and must keep the others */
+const lockFor = async (transaction: Transaction, user: string, caller: Principal): Promise<void> => {
+  await lockAccount(transaction, user);
+  await assertCredentialLives(transaction.query, caller);
+};
 
 /** Ends own sign-ins of a user, each with its audit event. */
 export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSessions, 'end' | 'endAll'> => {
@@ -55,8 +63,8 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
   return {
     end: async (caller, id) => {
       const user = userOf(caller);
-      const ended = await unitOfWork.run({ operation }, async (transaction) => {
-        await lockAccount(transaction, user);
+      const ended = await unitOfWork.run({ operation, alone: lockNames.account(user) }, async (transaction) => {
+        await lockFor(transaction, user, caller);
         const [found] = await transaction.query<Pick<OwnSessionRow, 'id' | 'kind'>>(
           `select * from (${ownSessionsSql}) as own where id = $2`,
           [user, id],
@@ -76,8 +84,8 @@ export const createOwnSessionChanges = (deps: OwnSessionChangesDeps): Pick<OwnSe
 
     endAll: async (caller, { keepCurrent }) => {
       const user = userOf(caller);
-      const ended = await unitOfWork.run({ operation }, async (transaction) => {
-        await lockAccount(transaction, user);
+      const ended = await unitOfWork.run({ operation, alone: lockNames.account(user) }, async (transaction) => {
+        await lockFor(transaction, user, caller);
         const { number, tokens } = keepCurrent
           ? await endOthers(transaction, user, caller)
           : await endEach(transaction, user);

@@ -6,7 +6,6 @@ import {
   type Owner,
   type Owners,
   type OwnerStanding,
-  type TokenEnds,
 } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import { createSharedLoads } from '#src/kernel/requests/callers/shared-loads.ts';
@@ -16,6 +15,7 @@ import type { OwnerEndReason } from '../account-entities.ts';
 import { tokenRefused } from '../tokens/token-refusal.ts';
 import { assertCredentialLives } from './credential-lives.ts';
 import { isTokenEnded, ownerGone } from './owner-refusal.ts';
+import { tokenEndColumns, tokenEndsOf, type TokenEndsRow } from './token-ends.ts';
 
 export type OwnersDeps = {
   readonly reader: Reader;
@@ -29,14 +29,11 @@ export type OwnersDeps = {
   readonly verificationRequired: boolean;
 };
 
-type Row = {
+type Row = TokenEndsRow & {
   readonly unverified: boolean | null;
   readonly scopes: Scope[] | null;
   readonly role: string | null;
   readonly reason: OwnerEndReason | null;
-  readonly ended_at: Date | null;
-  readonly legacy_ended_at: Date | null;
-  readonly legacy_kept_token_id: string | null;
 };
 type Entry = { readonly readAt: number; readonly standing: OwnerStanding };
 
@@ -47,17 +44,8 @@ const maxStaleFactor = 3;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-const unixSeconds = (at: Date): number => Math.floor(at.getTime() / 1000);
-
-const tokenEndsOf = (row: Row | undefined): TokenEnds => ({
-  // The epoch stands for no end: it would end a token without a time of issue, which counts as issued then.
-  ...(row?.ended_at && row.ended_at.getTime() > 0 && { tokensEndedAt: unixSeconds(row.ended_at) }),
-  ...(row?.legacy_ended_at && { legacyTokensEndedAt: unixSeconds(row.legacy_ended_at) }),
-  ...(row?.legacy_kept_token_id && { legacyTokenKept: row.legacy_kept_token_id }),
-});
-
 /** One row, also for an owner without an end, which is joined to `tables`. */
-const endedSql = (tables = ''): string => `reason, ended_at, legacy_ended_at, legacy_kept_token_id
+const endedSql = (tables = ''): string => `reason, ${tokenEndColumns}
   from (values (1)) as one ${tables} left join owner_end on owner_kind = $1 and owner_id = $2::text`;
 // An account with an id of the earlier system was imported by an operator, so its tokens need no other proof (decision 0269).
 const userSql = `select scopes, role, email_verified_at is null and legacy_id is null as unverified,

@@ -17,8 +17,8 @@ import {
   endTokensIssuedBefore,
   type EndSignInsOptions,
 } from '../sessions/end-sign-ins.ts';
-import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
-import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import type { CheckPassword } from '../sign-in/password-check.ts';
+import { lockConfirmed } from '../sign-in/password-unchanged.ts';
 import type { SignInPlaces } from '../sign-in/sign-in-places.ts';
 import type { EndedToken, Revocations } from '../tokens/revocations.ts';
 import type { Removal } from '../removal/removal.ts';
@@ -89,8 +89,6 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
   } = deps;
   const { mail, audit, clock } = deps;
 
-  const passwordRefused = createPasswordRefused(false);
-
   /** Stores the new password and ends sign-ins. @returns the tokens to announce after the commit */
   const replace = async (
     transaction: Transaction,
@@ -122,8 +120,9 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
       await throttle.succeeded(attempt);
       rules.check(next, email, 'new_password');
       const hash = await hasher.hash(next);
-      const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
-        if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
+      const options = { operation: 'account.password', alone: lockNames.account(userId) } as const;
+      const ended = await unitOfWork.run(options, async (transaction) => {
+        await lockConfirmed(transaction, user, principal);
         const { sessionId, tokenId } = principal;
         const event = { action: 'user.password_changed' } as const;
         const keep = { sessionId, tokenId };
@@ -154,10 +153,11 @@ export const createPasswords = (deps: PasswordsDeps): Passwords => {
     },
 
     reset: async (token, next, clientIp) => {
-      const { email } = await tokens.guard(token, () => tokens.find('password_reset', token));
+      const { userId: account, email } = await tokens.guard(token, () => tokens.find(['password_reset'], token));
       rules.check(next, email, 'new_password');
       const hash = await hasher.hash(next);
-      const ended = await unitOfWork.run({ operation: 'account.password' }, async (transaction) => {
+      const options = { operation: 'account.password', alone: lockNames.account(account) } as const;
+      const ended = await unitOfWork.run(options, async (transaction) => {
         const holder = await tokens.redeem(transaction, ['password_reset'], token);
         const at = clock.now();
         await endTokensIssuedBefore(transaction, { kind: 'user', id: holder.userId }, at);

@@ -2,6 +2,7 @@ import { dayMs } from '#src/kernel/calendar.ts';
 import { LockMode } from '@mikro-orm/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
@@ -15,10 +16,10 @@ import {
 import { UserAccountEntity } from '../account-entities.ts';
 import { endAddressChange } from '../letters/end-requests.ts';
 import { endSignIns, endTokensIssuedBefore } from '../sessions/end-sign-ins.ts';
-import { createPasswordRefused, type CheckPassword } from '../sign-in/password-check.ts';
+import type { CheckPassword } from '../sign-in/password-check.ts';
 import type { Revocations } from '../tokens/revocations.ts';
 import type { FindOwnAccount } from '../users/own-account-reads.ts';
-import { isPasswordUnchanged } from '../sign-in/password-unchanged.ts';
+import { lockConfirmed } from '../sign-in/password-unchanged.ts';
 
 export type RemovalDeps = {
   readonly unitOfWork: UnitOfWork;
@@ -50,7 +51,6 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
   const { unitOfWork, findOwnAccount, checkPassword, throttle, revocations, mail, audit, clock, roles, graceDays } =
     deps;
   const recordingRefusal = createRefusalRecord(deps);
-  const passwordRefused = createPasswordRefused(false);
 
   const eventOf = (userId: string) =>
     ({
@@ -67,9 +67,9 @@ export const createRemoval = (deps: RemovalDeps): Removal => {
       // The password was right, also if the last administrator is refused.
       await throttle.succeeded(attempt);
       const planned = await recordingRefusal(userId, () =>
-        unitOfWork.run({ operation: 'account.removal' }, async (transaction) => {
+        unitOfWork.run({ operation: 'account.removal', alone: lockNames.account(userId) }, async (transaction) => {
           const lockMode = LockMode.PESSIMISTIC_WRITE;
-          if (!(await isPasswordUnchanged(transaction, user))) throw passwordRefused('confirmation');
+          await lockConfirmed(transaction, user, principal);
           const account = await transaction.em.findOneOrFail(UserAccountEntity, { id: userId }, { lockMode });
           const now = clock.now();
           const removalAt = account.removalAt ?? new Date(now.getTime() + graceDays * dayMs);

@@ -1,5 +1,6 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { AuditActor, AuditTrail, DoneAction } from '#src/kernel/ports/audit.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
@@ -38,7 +39,7 @@ export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly maxSecondFactorFailures: number;
 };
 
-const operation = 'auth.second_factor';
+const changeOf = (userId: string) => ({ operation: 'auth.second_factor', alone: lockNames.account(userId) }) as const;
 
 const placeOf = (userId: string): string => `user_second_factor:${userId}:secret`;
 const enabled = (): AppError =>
@@ -161,7 +162,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     begin: async (caller) => {
       const userId = userOf(caller);
       const secret = newTotpSecret();
-      return unitOfWork.run({ operation }, async (transaction) => {
+      return unitOfWork.run(changeOf(userId), async (transaction) => {
         const { em } = transaction;
         const user = await lockFor(transaction, caller);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
@@ -178,7 +179,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
       const userId = userOf(caller);
       const codes = newRecoveryCodes();
       // The transaction must commit after a wrong code too, because it counts the failure.
-      const { refusal, tokens } = await unitOfWork.run({ operation }, async (transaction) => {
+      const { refusal, tokens } = await unitOfWork.run(changeOf(userId), async (transaction) => {
         const { em } = transaction;
         const user = await lockFor(transaction, caller);
         const stored = await em.findOne(UserSecondFactorEntity, { user: userId });
@@ -214,7 +215,7 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
 
     remove: async (caller) => {
       const userId = userOf(caller);
-      await unitOfWork.run({ operation }, async (transaction) => {
+      await unitOfWork.run(changeOf(userId), async (transaction) => {
         await lockFor(transaction, caller);
         if ((await removeSecondFactor(transaction, userId, { audit, mail })) === 'none') throw none();
       });

@@ -1,5 +1,10 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Principal } from '#src/kernel/requests/principal.ts';
+import { assertCredentialLives } from '../owners/credential-lives.ts';
 import { isDisabledSql, type FoundUser } from '../users/users.ts';
+import { createPasswordRefused } from './password-check.ts';
+
+const passwordRefused = createPasswordRefused(false);
 
 /** What a sign-in decides by, as it is while the account is locked. */
 export type LockedUser = Pick<FoundUser, 'email'> & {
@@ -34,8 +39,16 @@ export const lockUnchanged = async (
   return state?.disabled === false ? state : undefined;
 };
 
-/** Whether the password is still the one that was checked, and the user is not disabled. It locks as `lockUnchanged`. */
-export const isPasswordUnchanged = async (
+/**
+ * Locks the account for a change that its user has confirmed with the password. Whoever knows the password and has lost the sign-in meanwhile needs the second
+ * factor for another one, so the sign-in must live.
+ * @throws AppError `credentials_invalid` if the password has changed, and as the authentication if the sign-in of the caller has ended
+ */
+export const lockConfirmed = async (
   transaction: Transaction,
   user: Pick<FoundUser, 'id' | 'password_hash'>,
-): Promise<boolean> => (await lockUnchanged(transaction, user)) !== undefined;
+  caller: Principal,
+): Promise<void> => {
+  if (!(await lockUnchanged(transaction, user))) throw passwordRefused('confirmation');
+  await assertCredentialLives(transaction.query, caller);
+};

@@ -173,7 +173,9 @@ export const createAccounts = (deps: AccountsDeps): Accounts => {
       const { kind, subject, sessionId, tokenId, tokenExpiresAt } = principal;
       // An API key is not a sign-in. DELETE /api-keys/{id} ends it.
       if (kind === 'api_key') return;
-      const ended = await unitOfWork.run({ operation: 'auth.logout' }, async (transaction) => {
+      // A client has no row that its sign-outs lock.
+      const alone = kind === 'user' && { alone: lockNames.account(subject) };
+      const ended = await unitOfWork.run({ operation: 'auth.logout', ...alone }, async (transaction) => {
         // Not the stream `client:`, because the row of a client is rebuilt from the events of that stream.
         const stream = kind === 'user' ? (`user:${subject}` as const) : (`session:${subject}` as const);
         const event = { stream, outcome: 'success' } as const;
