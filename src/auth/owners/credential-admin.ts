@@ -71,18 +71,20 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
   const command = <T>(name: OperatorOperationName, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
     runOperatorCommand(name, () => unitOfWork.run({ operation }, work));
 
+  /** Runs a removal of an account. What an account stores can take longer than the timeout of other statements, whoever removes it. */
+  const removeAccount = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    unitOfWork.run({ operation: 'account.removal', statementTimeoutMs: removalStatementMs }, work);
+
   /** Runs removals of accounts, each in its own transaction. */
   const removeAccounts = (
     ids: readonly string[],
     signal: AbortSignal | undefined,
     remove: (transaction: Transaction, id: string) => Promise<boolean>,
-  ): Promise<number> => {
-    const options = { operation: 'account.removal', statementTimeoutMs: removalStatementMs } as const;
-    return removeEach(
-      ids.map((id) => () => unitOfWork.run(options, async (transaction) => Number(await remove(transaction, id)))),
+  ): Promise<number> =>
+    removeEach(
+      ids.map((id) => () => removeAccount(async (transaction) => Number(await remove(transaction, id)))),
       signal,
     );
-  };
 
   return {
     find: reads.find,
@@ -116,8 +118,10 @@ export const createCredentialAdmin = (deps: CredentialAdminDeps): CredentialAdmi
       }),
 
     erase: (id) =>
-      command('erase_user', async (transaction) =>
-        erasure.erase(transaction, (await findUser(transaction, id)).id, operator),
+      runOperatorCommand('erase_user', () =>
+        removeAccount(async (transaction) =>
+          erasure.erase(transaction, (await findUser(transaction, id)).id, operator),
+        ),
       ),
 
     eraseDue: async (limit, signal) =>

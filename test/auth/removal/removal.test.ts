@@ -1,9 +1,12 @@
 import test from 'ava';
 import { composeCredentialAdmin } from '#src/compose/identity/credential-admin.ts';
 import { createAuditTrail } from '#src/audit/audit-trail.ts';
+import { entities } from '#src/compose/data/entities.ts';
+import { createDatabase } from '#src/database/database.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, type Room } from '../room.ts';
+import { databaseSettings } from '#testkit/database.ts';
 import { startMailRoom } from '#test/mail/mail-room.ts';
 
 const dayMs = 86_400_000;
@@ -49,6 +52,25 @@ test('a removal is planned, ends all sign-ins, and is done after the grace perio
   t.true(actions.includes('user.erased'));
   const [erased] = await room.stored.query(`select actor_kind from audit_event where action = 'user.erased'`);
   t.is(erased?.['actor_kind'], 'system');
+});
+
+test('an operator erases a large account with the time that the retention has for one', async (t) => {
+  const room = await startMailRoom(t);
+  await room.stored.query(
+    `create function be_slow() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return old; end'`,
+  );
+  await room.stored.query('create trigger slow before delete on user_account for each row execute function be_slow()');
+  const quick = { ...databaseSettings(room.stored.url), entities, statementTimeoutMs: 250 };
+  const database = await createDatabase(quick);
+  t.teardown(() => database.close());
+  const admin = adminOf({ database }, 15);
+  for (const who of ['operator', 'retention']) {
+    const { access } = await signedIn(room, { ...ada, email: `${who}@example.org` });
+    t.is((await remove(room, bearer(access))).status, 202);
+    const [user] = await room.stored.query('select id from user_account');
+    await t.notThrowsAsync(who === 'operator' ? admin.erase(String(user!['id'])) : admin.eraseDue(1), who);
+    t.deepEqual(await room.stored.query('select 1 from user_account'), []);
+  }
 });
 
 test('an erasure removes what ended keys of the user stored, and reads no ids of keys', async (t) => {
