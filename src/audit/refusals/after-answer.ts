@@ -4,7 +4,7 @@ import { runBeyondRequest } from '#src/kernel/requests/request-context.ts';
 /** Max refusals of one cause that wait or are recorded at once. Refusals of one cause take no places of another. */
 const maxAtOnce = 100;
 /** Much longer than a record takes, so that the times of later requests do not tell which refusal has one. */
-const maxDelayMs = 1_000;
+const maxDelayMs = 250;
 
 /**
  * Refusals that are recorded at a random time after the answer. The answer must not wait, because a record takes a transaction only while the window of its
