@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { usageOf, type ProcessUsage } from '#src/pricing/workers/process-usage.ts';
 import { watchCancelled, watchForStall } from '#src/pricing/workers/stall-watch.ts';
@@ -126,4 +127,21 @@ test('the usage of a process shows work, a stop and the end', async (t) => {
   child.kill('SIGKILL');
   await ended;
   t.is(usageOf(child.pid), undefined);
+});
+
+test('a process whose main thread waits for another thread wants to run while that one works', async (t) => {
+  const script = `
+    const { Worker } = require('node:worker_threads');
+    new Worker('for (;;);', { eval: true }).once('online', () => {
+      process.stdout.write('ready');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  const isWaiting = (): boolean => readFileSync(`/proc/${child.pid}/stat`, 'latin1').includes(') S ');
+  await eventually(isWaiting, 'the main thread waits');
+  t.true(usageOf(child.pid)?.wantsToRun);
+  child.kill('SIGSTOP');
+  await eventually(() => usageOf(child.pid)?.wantsToRun === false, 'the process is stopped');
 });
