@@ -79,11 +79,13 @@ export const notTogetherText = (one: string, other: string, remedy = 'remove one
   `${one} and ${other} cannot be sent together: ${remedy}`;
 
 export const notANumberText = ({ name, unit }: Pick<NumberInput, 'name' | 'unit'>, value: unknown): string => {
-  const isNumeric = typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value));
+  // The length comes first: one text of megabytes can stand for all rows of a batch.
+  const isNumeric =
+    typeof value === 'string' && value.length <= 32 && value.trim() !== '' && Number.isFinite(Number(value));
   const isDate = name === 'time_to_expiry' && typeof value === 'string' && /^\d{4}-\d{2}-\d{2}/.test(value);
   const inUnit =
     unit === undefined ? '' : `: send ${unit.name === 'years' ? 'years' : 'a decimal'} such as ${unit.example}`;
-  const number = isNumeric && value.length <= 32 ? `: send ${Number(value)} without quotes` : inUnit;
+  const number = isNumeric ? `: send ${Number(value)} without quotes` : inUnit;
   const remedy = isDate ? ': send it as expiry, with valuation_date' : number;
   return `${name} must be a number, not ${kindOf(value)}${remedy}`;
 };

@@ -53,12 +53,16 @@ const validNumbers = (value: Row, members: readonly NumberInput[]): Row | undefi
   return Object.keys(value).length === members.length ? read : undefined;
 };
 
-/** The members of an object of numbers, or its errors. Only errors that can be shown have a text. */
+/**
+ * The members of an object of numbers, or its errors. Only errors that can be shown have a text.
+ * @param maxErrors max errors of unknown members: one list can stand for all rows of a batch, and each pointer takes time
+ * @param textOf the same for all objects of one list
+ */
 const readNumbers = (
   value: unknown,
   members: readonly NumberInput[],
   at: string,
-  /** The same for all objects of one list. */
+  maxErrors: number,
   textOf = createErrorTexts(),
 ): Row | FieldError[] => {
   const error = (pointer: string, code: string, detail: () => string): FieldError =>
@@ -88,14 +92,14 @@ const readNumbers = (
       errors.push(error(pointer, 'invalid_type', () => notANumberText(named(), number)));
     else errors.push(error(pointer, 'out_of_range', () => rangeText(named(), number)));
   }
-  for (const name of Object.keys(value)) {
-    if (members.some((member) => member.name === name)) continue;
+  const isUnknown = (name: string): boolean => !members.some((member) => member.name === name);
+  for (const name of Object.keys(value).filter(isUnknown).slice(0, maxErrors)) {
     errors.push(error(memberPointer(at, name), 'unknown_member', () => unknownMemberOf(name, namesOf(members))));
   }
   return unknownFirst(errors);
 };
 
-const readDividends = (value: unknown, row: Row, at: string): object | FieldError[] => {
+const readDividends = (value: unknown, row: Row, at: string, maxErrors: number): object | FieldError[] => {
   if (!Array.isArray(value))
     return [
       fieldError(
@@ -111,11 +115,14 @@ const readDividends = (value: unknown, row: Row, at: string): object | FieldErro
     return [fieldError(at, 'invalid_length', tooManyDividendsText(value.length))];
   }
   const textOf = createErrorTexts();
-  const read = value.map((item: unknown, index) =>
-    readNumbers(item, dividendMembers, memberPointer(at, index), textOf),
-  );
-  const errors = read.filter((item) => Array.isArray(item)).flat();
-  return errors.length > 0 ? errors : { dividends: read };
+  const dividends: Row[] = [];
+  const errors: FieldError[] = [];
+  for (const [index, item] of value.entries()) {
+    const read = readNumbers(item, dividendMembers, memberPointer(at, index), maxErrors, textOf);
+    if (!Array.isArray(read)) dividends.push(read);
+    else if (errors.push(...read) >= maxErrors) break;
+  }
+  return errors.length > 0 ? errors : { dividends };
 };
 
 /** The values of the extra inputs that are one of a few texts. */
@@ -126,8 +133,11 @@ export const isChoice = (choices: readonly string[], value: unknown): value is s
 /** Pattern of a `symbol`. */
 export const SYMBOL = /^[A-Za-z0-9.^=\-/:]{1,32}$/;
 
-/** The members that one extra input adds to the option, or its errors. */
-export const readExtra = (extra: ExtraInput, row: Row, parent: string): object | FieldError[] => {
+/**
+ * The members that one extra input adds to the option, or its errors.
+ * @param maxErrors after so many errors the rest is not read. Default: all errors of a request, whose body is small
+ */
+export const readExtra = (extra: ExtraInput, row: Row, parent: string, maxErrors = Infinity): object | FieldError[] => {
   const value = row[extra];
   const at = memberPointer(parent, extra);
   switch (extra) {
@@ -150,10 +160,10 @@ export const readExtra = (extra: ExtraInput, row: Row, parent: string): object |
       if (value === undefined) return [fieldError(at, 'required', requiredChoiceText('barrier_type', barrierTypes))];
       return [fieldError(at, 'invalid_value', choiceText('barrier_type', barrierTypes, value))];
     case 'heston': {
-      const heston = readNumbers(value, hestonParameters, at);
+      const heston = readNumbers(value, hestonParameters, at, maxErrors);
       return Array.isArray(heston) ? heston : { heston };
     }
     default:
-      return value === undefined ? {} : readDividends(value, row, at);
+      return value === undefined ? {} : readDividends(value, row, at, maxErrors);
   }
 };

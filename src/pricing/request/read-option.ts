@@ -80,6 +80,7 @@ const unknownMembers = (
   const names = [...known, ...conventionNames];
   return Object.keys(row)
     .filter((member) => !known.has(member))
+    .slice(0, maxShown)
     .map((member, index) => {
       const text = (): string => unknownMemberText(member, model, names, place);
       return memberError(at, member, 'unknown_member', shownDetail(index, text, maxShown));
@@ -153,7 +154,7 @@ export const readOption = (row: Row, model: Model, at: string, options: ReadOpti
   for (const extra of model.extras) {
     if (row[extra] !== undefined) known++;
     else if (extra === 'symbol' || extra === 'dividends') continue;
-    const read = readExtra(extra, row, at);
+    const read = readExtra(extra, row, at, options.maxShown);
     if (Array.isArray(read)) (errors ??= []).push(...(read as FieldError[]));
     else Object.assign(option, read, extra === 'dividends' ? { dividend_model: model.dividendModel } : undefined);
   }

@@ -27,6 +27,7 @@ export type Refusal = {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
+  readonly errorsTotal?: number;
   readonly abuse?: AbuseKind;
   readonly cause?: Cause;
 };
@@ -36,17 +37,18 @@ const causeOf = (cause: unknown): Cause =>
     ? { name: cause.name, message: cause.message, stack: cause.stack }
     : { name: 'Error', message: 'thrown without an Error', stack: undefined };
 
-export const refusalOf = ({ code, message, errors, abuse, cause }: AppError): Refusal => ({
+export const refusalOf = ({ code, message, errors, errorsTotal, abuse, cause }: AppError): Refusal => ({
   code,
   detail: message,
-  ...(errors && { errors }),
+  ...(errors && { errors, errorsTotal }),
   ...(abuse && { abuse }),
   ...(cause !== undefined && { cause: causeOf(cause) }),
 });
 
-export const errorOf = ({ code, detail, errors, abuse, cause }: Refusal): AppError =>
+export const errorOf = ({ code, detail, errors, errorsTotal, abuse, cause }: Refusal): AppError =>
   new AppError(code, detail, {
     ...(errors && { errors }),
+    ...(errorsTotal !== undefined && { errorsTotal }),
     ...(abuse && { abuse }),
     ...(cause && { cause: Object.assign(new Error(cause.message), cause) }),
   });

@@ -122,10 +122,13 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     outcome,
     reject,
     replied,
-    lost: (why) =>
+    lost: (why) => {
+      // It has taken far longer than its estimate, so the next task of its caller must not go beside short work.
+      if (why === 'stalled') onUnderestimated(task);
       reject(
         ended(why === 'stalled' ? 'The pricing process made no progress and was ended' : 'The pricing process ended'),
-      ),
+      );
+    },
     log: (level, fields, message) => {
       const { summary } = task;
       const known = summary && {

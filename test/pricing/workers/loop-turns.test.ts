@@ -84,6 +84,27 @@ test('slow rows after many fast ones are not priced in one slice', (t) => {
   while (!slow.isDone()) slow.next();
 });
 
+test('a slice ends by the clock, because rows can be far slower than the estimate and the rows before them say', (t) => {
+  const slowFrom = 1_023;
+  let slow = 0;
+  const batch = {
+    size: slowFrom + 256,
+    run: (from: number, to: number): void => {
+      for (let row = Math.max(from, slowFrom); row < to; row += 1) {
+        slow += 1;
+        const until = performance.now() + 3;
+        while (performance.now() < until);
+      }
+    },
+  };
+  const slices = createSlices(batch, { maxRowMs: 0.0002 });
+  while (!slices.isDone()) {
+    slow = 0;
+    slices.next();
+    t.true(slow <= 4, `${slow} slow rows in a slice`);
+  }
+});
+
 test('a caller is not charged for code that is slow because it is new', async (t) => {
   let time = 0;
   const ends: string[] = [];
