@@ -1,8 +1,9 @@
 import { contradiction, unsupported } from './faults.ts';
 import { readSize, type FlatTable } from './flat-table.ts';
+import { takeChunk, takeViewBuffers, type PartsLeft } from './kept-parts.ts';
 import type { ArrowMessage } from './read-messages.ts';
 import type { Layout, ReadableType, TextLayout } from './read-type.ts';
-import { decodeText, noTexts, textsOfOffsets, textsOfViews, viewBytes, type Texts } from './texts.ts';
+import { decodeText, noTexts, textsOfOffsets, textsOfViews, viewBytes, type TextBuffers, type Texts } from './texts.ts';
 
 /** One column of one batch. Its buffers contain `length` rows. */
 export type ColumnChunk = {
@@ -23,17 +24,9 @@ type ListItems = { readonly item: ColumnChunk; readonly members: readonly Column
 const entryBytes = 16;
 const codecs = ['lz4', 'zstd'];
 const noValues = new Uint8Array(0);
+const noRanges = new Float64Array(0);
 /** Number of the field in the table `RecordBatch`. */
 const variadicCounts = 4;
-/**
- * Max buffers with the texts of views. Each takes about 250 bytes of memory, and an empty one 16 bytes of a stream. Writers use one for some kilobytes to
- * megabytes of texts.
- */
-const maxViewBuffers = 100_000;
-
-/** The number of buffers with texts of views that batches may have yet. Batches that are kept together must share one. */
-export type ViewBuffers = { left: number };
-export const createViewBuffers = (): ViewBuffers => ({ left: maxViewBuffers });
 
 /** `count` values of a buffer; copied only if they are not aligned in memory. */
 export const valuesOf = <T>(bytes: Uint8Array, layout: Layout<T>, count: number): T => {
@@ -44,6 +37,12 @@ export const valuesOf = <T>(bytes: Uint8Array, layout: Layout<T>, count: number)
 
 const hasValue = (validity: Uint8Array | undefined, row: number): boolean =>
   validity === undefined || ((validity[row >> 3]! >> (row & 7)) & 1) === 1;
+
+/** A function that keeps the bitmap only, and not the message. */
+const presenceOf =
+  (validity: Uint8Array | undefined) =>
+  (row: number): boolean =>
+    hasValue(validity, row);
 
 export const isValid = ({ validity }: ColumnChunk, row: number): boolean => hasValue(validity, row);
 
@@ -70,12 +69,14 @@ const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
  * The columns of a record batch. Their buffers follow each other in the body and do not overlap, so their total size is
  * at most the size of the body. The caller must check the texts of each row before it uses them; so it can give other
  * work a turn between two parts of a large batch.
+ * @param left shared by all batches that are kept together
+ * @throws AppError `malformed_body`, `validation_failed` for a feature that is not read or too many parts
  */
 export const readUncheckedBatch = (
   batch: FlatTable,
   { view, body }: ArrowMessage,
   types: readonly ReadableType[],
-  viewBuffers = createViewBuffers(),
+  left: PartsLeft,
 ): readonly ColumnChunk[] => {
   const compression = batch.table(3);
   if (compression !== undefined) {
@@ -89,37 +90,38 @@ export const readUncheckedBatch = (
   const nodesOf = (type: ReadableType): number => (type.kind === 'list' ? 2 + (type.members?.length ?? 0) : 1);
   if (nodes.count !== types.reduce((sum, type) => sum + nodesOf(type), 0))
     throw contradiction('a batch does not have the columns of its schema');
+  const bodyBuffer = bufferOf(body);
   let nextNode = 0;
   let nextBuffer = 0;
   let nextVariadic = 0;
   let end = 0;
-  const takeBuffer = (minBytes: number): Uint8Array => {
+  const takeRange = (minBytes: number): readonly [start: number, end: number] => {
     if (nextBuffer >= buffers.count) throw contradiction('a batch has too few buffers');
     const at = buffers.start + entryBytes * nextBuffer++;
     const offset = readSize(view, at);
     const length = readSize(view, at + 8);
     if (length < minBytes) throw contradiction('a buffer is shorter than its column');
-    if (length === 0) return body.subarray(0, 0);
+    if (length === 0) return [0, 0];
     if (offset < end) throw contradiction('two buffers overlap');
     if (offset + length > body.length) throw contradiction('a buffer ends outside its message');
     end = offset + length;
-    return body.subarray(offset, end);
+    return [offset, end];
   };
+  const takeBuffer = (minBytes: number): Uint8Array => body.subarray(...takeRange(minBytes));
   /** The buffers of a column of views. Their number is limited by the number of buffers that are present. */
-  const takeVariadic = (): Buffer[] => {
+  const takeVariadic = (): TextBuffers => {
     if (nextVariadic >= variadic.count) throw contradiction('a batch does not count the buffers of its views');
     const count = readSize(view, variadic.start + 8 * nextVariadic++);
     if (count > buffers.count - nextBuffer) throw contradiction('a batch has too few buffers');
-    viewBuffers.left -= count;
-    if (viewBuffers.left < 0) {
-      throw unsupported(`The columns of views may have at most ${maxViewBuffers} buffers: combine their chunks`);
-    }
-    return Array.from({ length: count }, () => bufferOf(takeBuffer(0)));
+    takeViewBuffers(left, count);
+    const ranges = count === 0 ? noRanges : new Float64Array(2 * count);
+    for (let index = 0; index < count; index++) [ranges[2 * index], ranges[2 * index + 1]] = takeRange(0);
+    return { bytes: bodyBuffer, ranges };
   };
   const takeTexts = (layout: TextLayout, length: number, validity: Uint8Array | undefined): Texts => {
     if (layout === 'views') {
       const views = bufferOf(takeBuffer(length * viewBytes));
-      return textsOfViews(views, takeVariadic(), (row) => hasValue(validity, row));
+      return textsOfViews(views, takeVariadic(), presenceOf(validity));
     }
     const offsets: Layout<Int32Array | BigInt64Array> = layout === 'offsets32' ? Int32Array : BigInt64Array;
     // A column without rows may have no offsets.
@@ -130,6 +132,7 @@ export const readUncheckedBatch = (
 
   /** The next column without its values. @param expected its number of rows, if it is known */
   const takeNode = (hasBitmap: boolean, expected?: number): ColumnChunk => {
+    takeChunk(left);
     const node = nodes.start + entryBytes * nextNode++;
     const length = readSize(view, node);
     const nulls = readSize(view, node + 8);

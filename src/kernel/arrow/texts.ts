@@ -38,30 +38,43 @@ export const viewBytes = 16;
 const inlineBytes = 12;
 
 /**
+ * The buffers that views point to: buffer `k` is from `ranges[2 * k]` to `ranges[2 * k + 1]` in the body of its message. A `Buffer` for each of them
+ * would take about 200 bytes, and an empty one has 16 bytes in a stream.
+ */
+export type TextBuffers = { readonly bytes: Buffer; readonly ranges: Float64Array };
+
+/**
  * Texts as views: a length, then up to 12 bytes of text, or a prefix, the number of a buffer and an offset.
  * @param isPresent whether a row has a value
  */
-export const textsOfViews = (views: Buffer, sources: readonly Buffer[], isPresent: (row: number) => boolean): Texts => {
+export const textsOfViews = (
+  views: Buffer,
+  { bytes, ranges }: TextBuffers,
+  isPresent: (row: number) => boolean,
+): Texts => {
   const lengthOf = (row: number): number => views.readInt32LE(row * viewBytes);
   const isInline = (row: number): boolean => lengthOf(row) <= inlineBytes;
+  /** Position of the range of a text in `ranges`. */
+  const rangeOf = (row: number): number => 2 * views.readInt32LE(row * viewBytes + 8);
   const check: Texts['check'] = (first, end) => {
     for (let row = first; row < end; row++) {
       if (!isPresent(row)) continue;
       const length = lengthOf(row);
       if (length < 0) throw contradiction('a text has a negative length');
       if (length <= inlineBytes) continue;
-      const source = sources[views.readInt32LE(row * viewBytes + 8)];
+      const range = rangeOf(row);
       const offset = views.readInt32LE(row * viewBytes + 12);
-      if (source === undefined || offset < 0 || offset + length > source.length) {
+      // A buffer that is not there has no range, and no number is at most `undefined`.
+      if (offset < 0 || !(ranges[range]! + offset + length <= ranges[range + 1]!)) {
         throw contradiction('a text ends outside its buffer');
       }
     }
   };
   const start = (row: number): number =>
-    isInline(row) ? row * viewBytes + 4 : views.readInt32LE(row * viewBytes + 12);
+    isInline(row) ? row * viewBytes + 4 : ranges[rangeOf(row)]! + views.readInt32LE(row * viewBytes + 12);
   return {
     check,
-    source: (row) => (isInline(row) ? views : sources[views.readInt32LE(row * viewBytes + 8)]!),
+    source: (row) => (isInline(row) ? views : bytes),
     start,
     end: (row) => start(row) + lengthOf(row),
   };

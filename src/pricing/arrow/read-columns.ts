@@ -5,7 +5,8 @@ import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.
 import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';
 import { dividendColumn } from './dividend-column.ts';
 import { plainColumn } from './plain-column.ts';
-import { createViewBuffers, readBatch, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import { createPartsLeft } from '#src/kernel/arrow/kept-parts.ts';
+import { readBatch, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import { readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { readSchema, type ArrowSchema } from './read-schema.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
@@ -27,7 +28,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
   }
   const chunks: ColumnChunk[][] = fields.map(() => []);
   const dictionaryChunks: DictionaryChunk[][] = fields.map(() => []);
-  const viewBuffers = createViewBuffers();
+  const left = createPartsLeft();
   let size = 0;
 
   const readDictionary = (message: ArrowMessage): void => {
@@ -39,7 +40,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
     if (data === undefined || known === undefined) throw contradiction('a dictionary belongs to no column');
     const isDelta = header.uint8(2) !== 0;
     const dictionary = isDelta ? known : createDictionary();
-    dictionary.append(readBatch(data, message, dictionaryTypes.get(id)!, viewBuffers)[0]!);
+    dictionary.append(readBatch(data, message, dictionaryTypes.get(id)!, left)[0]!);
     dictionaries.set(id, dictionary);
   };
 
@@ -47,7 +48,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
     if (message.kind === 'schema') throw contradiction('it has a second schema');
     if (message.kind === 'dictionary') readDictionary(message);
     else {
-      const batch = readBatch(message.header, message, types, viewBuffers);
+      const batch = readBatch(message.header, message, types, left);
       const rows = batch[0]!.length;
       size += rows;
       // This check must come before the first allocation with one element per row.
@@ -55,6 +56,7 @@ const readBatches = (messages: Iterable<ArrowMessage>, { fields, ignoredDictiona
       if (rows === 0) continue;
       batch.forEach((chunk, column) => {
         const type = types[column]!;
+        if (type.kind === 'ignored') return;
         if (type.kind !== 'dictionary') chunks[column]!.push(chunk);
         else dictionaryChunks[column]!.push({ chunk, dictionary: dictionaries.get(type.id)! });
       });

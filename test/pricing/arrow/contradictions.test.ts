@@ -4,7 +4,8 @@ import { runInRequest, type RequestContext } from '#src/kernel/requests/request-
 import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
 import { readSchema } from '#src/pricing/arrow/read-schema.ts';
 import type { FlatTable } from '#src/kernel/arrow/flat-table.ts';
-import { readBatch, type ViewBuffers } from '#src/kernel/arrow/read-batch.ts';
+import { createPartsLeft } from '#src/kernel/arrow/kept-parts.ts';
+import { readBatch } from '#src/kernel/arrow/read-batch.ts';
 import { maxMessages, readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { arrowStream, columnsOf } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
@@ -180,11 +181,13 @@ test('the buffers of all columns of views are bounded, because a stream needs fe
   const stream = streamFile('utf8-view');
   const [schema, batch] = [...readMessages(stream)];
   const types = readSchema(schema!.header).fields.map(({ type }) => type);
-  const read = (buffers: ViewBuffers) => readBatch(batch!.header, batch!, types, buffers);
-  const buffers = { left: 100 };
-  read(buffers);
-  t.true(buffers.left < 100);
-  const error = t.throws(() => read({ left: 0 }), { instanceOf: AppError, code: 'validation_failed' });
+  const read = (viewBuffers: number): number => {
+    const left = { ...createPartsLeft(), viewBuffers };
+    readBatch(batch!.header, batch!, types, left);
+    return left.viewBuffers;
+  };
+  t.true(read(100) < 100);
+  const error = t.throws(() => read(0), { instanceOf: AppError, code: 'validation_failed', message: /combine/ });
   t.regex(error.message, /at most 100000 buffers: combine their chunks/);
 });
 
@@ -192,8 +195,8 @@ test('messages, columns, metadata and names of outputs are bounded', (t) => {
   const [schema, batch, end] = messagesOf(streamFile('batches-sliced').slice()) as [Uint8Array, Uint8Array, Uint8Array];
   const batches = (count: number) => Buffer.concat([schema, ...Array.from({ length: count }, () => batch), end]);
   t.is(readColumnsArrow(batches(2_000)).table.size, 8_000);
-  const empty = messagesOf(streamFile('batches-sliced'))[2]!;
-  const many = Buffer.concat([schema, ...Array.from({ length: maxMessages }, () => empty)]);
+  const [start, row] = messagesOf(arrowStream({ spot: [1] })) as [Uint8Array, Uint8Array];
+  const many = Buffer.concat([start, ...Array.from({ length: maxMessages }, () => row)]);
   const detailOf = (bytes: Uint8Array): string | undefined =>
     t.throws(() => readColumnsArrow(bytes), { instanceOf: AppError, code: 'validation_failed' }).errors?.[0]?.detail;
   t.regex(detailOf(many) ?? '', /at most 10000 messages/);
