@@ -3,7 +3,7 @@
  * library only opens the stream and copies the numbers. The two readers run alternately, and the figures are medians.
  */
 import { tableFromIPC, type Vector } from 'apache-arrow';
-import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
+import { readColumnsArrow } from '#testkit/arrow/read-columns.ts';
 import { arrowStream } from '#testkit/arrow/arrow-support.ts';
 import { median } from '#testkit/measures/statistics.ts';
 import { batchLoads } from './http/bodies.ts';

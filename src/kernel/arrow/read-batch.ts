@@ -3,6 +3,7 @@ import { readSize, type FlatTable } from './flat-table.ts';
 import { takeChunk, takeViewBuffers, type PartsLeft } from './kept-parts.ts';
 import type { ArrowMessage } from './read-messages.ts';
 import type { Layout, ReadableType, TextLayout } from './read-type.ts';
+import { inRowSteps, type Steps } from './row-steps.ts';
 import { decodeText, noTexts, textsOfOffsets, textsOfViews, viewBytes, type TextBuffers, type Texts } from './texts.ts';
 
 /** One column of one batch. Its buffers contain `length` rows. */
@@ -72,7 +73,7 @@ const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
  * @param left shared by all batches that are kept together
  * @throws AppError `malformed_body`, `validation_failed` for a feature that is not read or too many parts
  */
-export const readUncheckedBatch = (
+export const readBatch = (
   batch: FlatTable,
   { view, body }: ArrowMessage,
   types: readonly ReadableType[],
@@ -178,16 +179,13 @@ export const readUncheckedBatch = (
   return chunks;
 };
 
-const checkTexts = (chunks: readonly ColumnChunk[]): void => {
-  for (const { texts, length, items } of chunks) {
-    texts.check(0, length);
-    if (items !== undefined) checkTexts(items.members);
-  }
-};
-
-/** The columns of a record batch, with all texts checked. */
-export const readBatch = (...batch: Parameters<typeof readUncheckedBatch>): readonly ColumnChunk[] => {
-  const chunks = readUncheckedBatch(...batch);
-  checkTexts(chunks);
-  return chunks;
+/** Checks all texts of a batch, also those of lists. @throws AppError `malformed_body` */
+export const checkTexts = function* (chunks: readonly ColumnChunk[]): Steps {
+  const parts = [...chunks, ...chunks.flatMap(({ items }) => items?.members ?? [])];
+  yield* inRowSteps(
+    parts.filter(({ texts }) => texts !== noTexts),
+    ({ texts }) =>
+      (start, end) =>
+        texts.check(start, end),
+  );
 };

@@ -1,5 +1,6 @@
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import { inRowSteps, type Steps } from '#src/kernel/arrow/row-steps.ts';
 import type { ColumnType, ListMember } from '#src/kernel/arrow/read-type.ts';
 import { columnError, type Column } from '../batch/columns/columns.ts';
 import { maxDividends } from '../models/inputs.ts';
@@ -51,13 +52,13 @@ export const dividendTypeErrors = (name: string, { members }: ListType): FieldEr
 };
 
 /** The dividends of each row as a list of objects, as rows in JSON have them. A null list means no dividends. */
-export const dividendColumn = (
+export const dividendColumn = function* (
   name: string,
   { layout, members = [] }: ListType,
   chunks: readonly ColumnChunk[],
   size: number,
   countText: CountText,
-): Column => {
+): Steps<Column> {
   const items = chunks.map((chunk) => chunk.items!);
   const total = items.reduce((sum, { item }) => sum + item.length, 0);
   // This check must come before the first allocation with one element per item.
@@ -68,30 +69,32 @@ export const dividendColumn = (
   const starts = new Int32Array(size);
   const counts = new Int32Array(size).fill(-1);
   const isNull = new Uint8Array(total);
-  let row = 0;
   let before = 0;
-  for (const [position, chunk] of chunks.entries()) {
+  yield* inRowSteps(chunks, (chunk, position) => {
     const offsets = valuesOf<Int32Array | BigInt64Array>(chunk.values, layout, chunk.length + 1);
-    for (let index = 0; index < chunk.length; index++, row++) {
-      const start = Number(offsets[index]);
-      starts[row] = before + start;
-      if (isValid(chunk, index)) counts[row] = Number(offsets[index + 1]) - start;
-    }
-    const { item } = items[position]!;
-    for (let index = 0; index < item.length; index++) {
-      if (members.length === 0 || !isValid(item, index)) isNull[before + index] = 1;
-    }
-    before += item.length;
+    const firstItem = before;
+    before += chunk.items!.item.length;
+    return (first, end) => {
+      for (let row = first; row < end; row++) {
+        const start = Number(offsets[row]);
+        starts[position + row] = firstItem + start;
+        if (isValid(chunk, row)) counts[position + row] = Number(offsets[row + 1]) - start;
+      }
+    };
+  });
+  yield* inRowSteps(
+    items.map(({ item }) => item),
+    (item, position) => (first, end) => {
+      for (let index = first; index < end; index++) {
+        if (members.length === 0 || !isValid(item, index)) isNull[position + index] = 1;
+      }
+    },
+  );
+  const columns: { readonly name: string; readonly column: Column }[] = [];
+  for (const [position, member] of members.entries()) {
+    const parts = items.map((each) => each.members[position]!);
+    columns.push({ name: member.name, column: yield* plainColumn(member.type, parts, total, countText) });
   }
-  const columns = members.map((member, position) => ({
-    name: member.name,
-    column: plainColumn(
-      member.type,
-      items.map((each) => each.members[position]!),
-      total,
-      countText,
-    ),
-  }));
   const itemAt = (index: number): object | null => {
     if (isNull[index] === 1) return null;
     const item: Record<string, unknown> = {};

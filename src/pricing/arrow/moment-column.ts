@@ -1,5 +1,6 @@
 import type { Column } from '../batch/columns/columns.ts';
 import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
+import { inRowSteps, type Steps } from '#src/kernel/arrow/row-steps.ts';
 import type { ColumnType } from '#src/kernel/arrow/read-type.ts';
 
 type MomentType = Extract<ColumnType, { readonly kind: 'moment' }>;
@@ -16,18 +17,22 @@ const textOf = (ms: number): string => {
 };
 
 /** A column of dates or timestamps, as texts. A timestamp without a time zone is one in UTC. */
-export const momentColumn = ({ layout, perDay }: MomentType, chunks: readonly ColumnChunk[], size: number): Column => {
+export const momentColumn = function* (
+  { layout, perDay }: MomentType,
+  chunks: readonly ColumnChunk[],
+  size: number,
+): Steps<Column> {
   // Digits below a millisecond do not change a price.
   const toMs = (count: number): number => Math.round((count / perDay) * MS_PER_DAY);
   const values = new Float64Array(size).fill(Number.NaN);
-  let start = 0;
-  for (const chunk of chunks) {
+  yield* inRowSteps(chunks, (chunk, position) => {
     const counts = valuesOf<Int32Array | BigInt64Array>(chunk.values, layout, chunk.length);
-    for (let row = 0; row < chunk.length; row++) {
-      if (isValid(chunk, row)) values[start + row] = toMs(Number(counts[row]!));
-    }
-    start += chunk.length;
-  }
+    return (start, end) => {
+      for (let row = start; row < end; row++) {
+        if (isValid(chunk, row)) values[position + row] = toMs(Number(counts[row]!));
+      }
+    };
+  });
   const at = (index: number): string | undefined => (Number.isNaN(values[index]) ? undefined : textOf(values[index]!));
   return values.every((value) => value === values[0]) ? { at, only: at(0) } : { at };
 };

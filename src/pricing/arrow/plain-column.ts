@@ -1,5 +1,6 @@
 import type { ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
+import type { Steps } from '#src/kernel/arrow/row-steps.ts';
 import type { Column } from '../batch/columns/columns.ts';
 import { momentColumn } from './moment-column.ts';
 import { numberColumn } from './number-column.ts';
@@ -14,23 +15,23 @@ type PlainType = Exclude<ReadableType, { readonly kind: 'ignored' | 'dictionary'
  * @param size the rows of all chunks
  * @throws AppError `validation_failed` for texts that need too much memory
  */
-export const plainColumn = (
+export const plainColumn = function* (
   type: PlainType,
   chunks: readonly ColumnChunk[],
   size: number,
   countText: CountText,
-): Column => {
+): Steps<Column> {
   switch (type.kind) {
     case 'number':
       return numberColumn(type, chunks, size);
     case 'integer64':
-      return integer64Column(type, chunks, size);
+      return yield* integer64Column(type, chunks, size);
     case 'decimal':
-      return decimalColumn(type, chunks, size);
+      return yield* decimalColumn(type, chunks, size);
     case 'moment':
-      return momentColumn(type, chunks, size);
+      return yield* momentColumn(type, chunks, size);
     case 'text':
-      return textColumn(chunks, size, countText);
+      return yield* textColumn(chunks, size, countText);
     default:
       return nullColumn();
   }

@@ -2,6 +2,7 @@ import type { Column } from '../batch/columns/columns.ts';
 import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { IndexArray, Layout } from '#src/kernel/arrow/read-type.ts';
+import { inRowSteps, type Steps } from '#src/kernel/arrow/row-steps.ts';
 import { maxTextBytes } from '#src/kernel/arrow/texts.ts';
 import type { CountText } from './text-memory.ts';
 
@@ -14,78 +15,90 @@ const recentTexts = 4;
 /** For each row the index of its text in `texts`; -1 for null. */
 type Codes = { readonly codes: Int32Array; readonly texts: readonly (string | undefined)[] };
 
-const columnOf = ({ codes, texts }: Codes): Column => {
+const columnOf = function* ({ codes, texts }: Codes): Steps<Column> {
   const textOf = (index: number): string | undefined => texts[codes[index]!];
   const only = textOf(0);
-  for (let index = 1; index < codes.length; index++) {
-    if (codes[index] !== codes[0] && textOf(index) !== only) return { at: textOf };
-  }
-  return { at: textOf, only };
+  let isOnly = true;
+  yield* inRowSteps([codes], () => (start, end) => {
+    for (let index = start; isOnly && index < end; index++) {
+      isOnly = codes[index] === codes[0] || textOf(index) === only;
+    }
+  });
+  return isOnly ? { at: textOf, only } : { at: textOf };
 };
 
-export const textColumn = (chunks: readonly ColumnChunk[], size: number, countText: CountText): Column => {
+type RecentText = {
+  readonly source: Buffer;
+  readonly start: number;
+  readonly length: number;
+  readonly code: number;
+};
+
+const isSame = (known: RecentText, bytes: Buffer, start: number, length: number): boolean => {
+  if (known.length !== length) return false;
+  for (let k = 0; k < length; k++) if (known.source[known.start + k] !== bytes[start + k]) return false;
+  return true;
+};
+
+export const textColumn = function* (
+  chunks: readonly ColumnChunk[],
+  size: number,
+  countText: CountText,
+): Steps<Column> {
   const codes = new Int32Array(size).fill(-1);
   const texts: (string | undefined)[] = [];
-  let next = 0;
-  for (const chunk of chunks) {
+  yield* inRowSteps(chunks, (chunk, position) => {
     let decoded = 0;
-    const recent: {
-      readonly source: Buffer;
-      readonly start: number;
-      readonly length: number;
-      readonly code: number;
-    }[] = [];
-    const find = (bytes: Buffer, start: number, length: number): number | undefined =>
-      recent.find((known) => {
-        if (known.length !== length) return false;
-        for (let k = 0; k < length; k++) if (known.source[known.start + k] !== bytes[start + k]) return false;
-        return true;
-      })?.code;
-    for (let row = 0; row < chunk.length; row++, next++) {
-      if (!isValid(chunk, row)) continue;
+    const recent: RecentText[] = [];
+    const codeOf = (row: number): number => {
       const source = chunk.texts.source(row);
       const start = chunk.texts.start(row);
       const length = chunk.texts.end(row) - start;
       // Views may all point to one long text. A comparison of such texts would take time without a bound.
-      let code = length > maxTextBytes ? undefined : find(source, start, length);
-      if (code === undefined) {
-        code = texts.push(countText(textAt(chunk, row))) - 1;
-        recent[decoded++ % recentTexts] = { source, start, length, code };
-      }
-      codes[next] = code;
-    }
-  }
-  return columnOf({ codes, texts });
+      const found =
+        length > maxTextBytes ? undefined : recent.find((known) => isSame(known, source, start, length))?.code;
+      if (found !== undefined) return found;
+      const code = texts.push(countText(textAt(chunk, row))) - 1;
+      recent[decoded++ % recentTexts] = { source, start, length, code };
+      return code;
+    };
+    return (start, end) => {
+      for (let row = start; row < end; row++) if (isValid(chunk, row)) codes[position + row] = codeOf(row);
+    };
+  });
+  return yield* columnOf({ codes, texts });
 };
 
 /** A chunk of indices, and the dictionary that was current when the chunk was read. */
-export type DictionaryChunk = { readonly chunk: ColumnChunk; readonly dictionary: Dictionary };
+export type DictionaryChunk = ColumnChunk & { readonly dictionary: Dictionary };
 
-export const dictionaryColumn = (
+export const dictionaryColumn = function* (
   layout: Layout<IndexArray>,
   chunks: readonly DictionaryChunk[],
   size: number,
   countText: CountText,
-): Column => {
+): Steps<Column> {
   const codes = new Int32Array(size).fill(-1);
   const texts: (string | undefined)[] = [];
-  let next = 0;
   let known = new Map<number, number>();
   let last: Dictionary | undefined;
-  for (const { chunk, dictionary } of chunks) {
+  yield* inRowSteps(chunks, (chunk, position) => {
+    const { dictionary } = chunk;
     if (dictionary !== last) known = new Map();
     last = dictionary;
     const indices = valuesOf(chunk.values, layout, chunk.length);
-    for (let row = 0; row < chunk.length; row++, next++) {
-      if (!isValid(chunk, row)) continue;
-      const index = Number(indices[row]);
-      let code = known.get(index);
-      if (code === undefined) {
-        code = texts.push(countText(dictionary.text(index))) - 1;
-        known.set(index, code);
+    const codeOf = (index: number): number => {
+      const found = known.get(index);
+      if (found !== undefined) return found;
+      const code = texts.push(countText(dictionary.text(index))) - 1;
+      known.set(index, code);
+      return code;
+    };
+    return (start, end) => {
+      for (let row = start; row < end; row++) {
+        if (isValid(chunk, row)) codes[position + row] = codeOf(Number(indices[row]));
       }
-      codes[next] = code;
-    }
-  }
-  return columnOf({ codes, texts });
+    };
+  });
+  return yield* columnOf({ codes, texts });
 };

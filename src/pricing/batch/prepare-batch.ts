@@ -1,5 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { readColumnsArrow } from '../arrow/read-columns.ts';
+import { readArrowSteps } from '../arrow/read-columns.ts';
 import { checkBatchShape } from './batch-shape.ts';
 import { fillColumns } from './columns/fill-columns.ts';
 import { openColumns } from './columns/batch-columns.ts';
@@ -24,10 +24,13 @@ const unacceptable = (): AppError =>
   new AppError('not_acceptable', `Rows are answered as ${jsonType}, columns also as ${arrowType}`);
 
 /**
- * Reads the envelope of a batch in any of its formats.
+ * Reads the envelope of a batch in any of its formats. An Arrow stream is read in steps of some milliseconds.
  * @throws AppError `malformed_body`, `validation_failed`, `pricing_model_unknown`, `not_acceptable`
  */
-export const prepareBatch = async (request: BatchRequest, engines: EngineFactory): Promise<PreparedBatch> => {
+export const prepareSteps = async function* (
+  request: BatchRequest,
+  engines: EngineFactory,
+): AsyncGenerator<undefined, PreparedBatch, undefined> {
   const [answer] = request.answer;
   if (answer === undefined) throw unacceptable();
   const body = request.input === 'json' ? parseJson(request) : undefined;
@@ -43,7 +46,7 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
     if (!request.answer.includes('json')) throw unacceptable();
     return openObjects(body, { engines, defaults: request.defaults, bodyBytes: request.bytes.byteLength });
   }
-  const columns = isRow(body) ? readColumnsJson(body) : readColumnsArrow(request.bytes);
+  const columns = isRow(body) ? readColumnsJson(body) : yield* readArrowSteps(request.bytes);
   const filling = readDefaults(columns.preset, request.defaults);
   if (Array.isArray(filling)) throw invalidRequest(filling);
   return openColumns({
@@ -55,4 +58,13 @@ export const prepareBatch = async (request: BatchRequest, engines: EngineFactory
     // The Arrow library is large and few answers need it, so the first such answer loads it.
     write: answer === 'json' ? writeColumnsJson : (await import('../arrow/write-columns.ts')).writeColumnsArrow,
   });
+};
+
+/** Reads the envelope of a batch at once. */
+export const prepareBatch = async (request: BatchRequest, engines: EngineFactory): Promise<PreparedBatch> => {
+  const steps = prepareSteps(request, engines);
+  for (;;) {
+    const step = await steps.next();
+    if (step.done === true) return step.value;
+  }
 };

@@ -1,8 +1,8 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import { freeBytes } from '#src/kernel/streams/free-bytes.ts';
-import type { BatchRequest, PreparedBatch } from '../batch/prepared-batch.ts';
-import { prepareBatch } from '../batch/prepare-batch.ts';
+import type { PreparedBatch } from '../batch/prepared-batch.ts';
+import { prepareSteps } from '../batch/prepare-batch.ts';
 import type { Calibration } from '../calibration/calibration.ts';
 import { openCalibration, type CalibrationRequest } from '../calibration/calibration-task.ts';
 import { estimateForecast, forecastOf, readCloses, type ForecastRequest } from '../forecast/forecast-task.ts';
@@ -53,7 +53,7 @@ export type OpenTaskDeps = {
 
 /**
  * One task in a pricing process. The first turn of a batch reads the envelope and prices as many rows as it has time for;
- * the next turns price the others. A forecast takes one turn. A
+ * the next turns price the others. A long Arrow stream takes several turns to read. A forecast takes one turn. A
  * calibration calculates prices in each turn.
  */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
@@ -64,6 +64,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let bytes: Uint8Array | undefined = body;
   let cancelled = false;
   let batch: PreparedBatch | undefined;
+  let reading: ReturnType<typeof prepareSteps> | undefined;
   let preparing: ReturnType<NonNullable<PreparedBatch['prepare']>> | undefined;
   let slices: ReturnType<typeof createSlices> | undefined;
   let writing: ReturnType<typeof outcomeSteps> | undefined;
@@ -95,10 +96,16 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return isReturned ? { reply: { handedBack: 'estimate' } } : undefined;
   };
 
-  const openBatch = async (given: Omit<BatchRequest, 'bytes'>): Promise<undefined> => {
-    batch = await prepareBatch({ ...given, bytes: bytes! }, engines);
+  /** Reads the body of a batch, until the turn is over. */
+  const readBatch = async (steps: ReturnType<typeof prepareSteps>, isJson: boolean, until: number): Promise<void> => {
+    let next: Awaited<ReturnType<typeof steps.next>>;
+    do next = await steps.next();
+    while (next.done !== true && performance.now() < until);
+    if (next.done !== true) return;
+    reading = undefined;
+    batch = next.value;
     // The columns of an Arrow body are views of its bytes. A JSON body is not needed any more.
-    if (given.input === 'json') freeBytes(bytes!);
+    if (isJson) freeBytes(bytes!);
     bytes = undefined;
     preparing = batch.prepare?.();
   };
@@ -147,10 +154,14 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return next.done === true ? { reply: { calibration: next.value, ...mark() } } : checkEstimate();
   };
 
-  const open = async (): Promise<Answer | undefined> => {
-    before?.(task, bytes!);
+  /** @returns the answer if there is one already */
+  const open = async (until: number): Promise<Answer | undefined> => {
+    if (reading === undefined) before?.(task, bytes!);
     if (request.input === 'closes') return forecast(request);
-    return request.input === 'quotes' ? startCalibration(request) : openBatch(request);
+    if (request.input === 'quotes') return startCalibration(request);
+    reading ??= prepareSteps({ ...request, bytes: bytes! }, engines);
+    await readBatch(reading, request.input === 'json', until);
+    return undefined;
   };
 
   /** @returns the answer if this process must not price the batch; `later` if the turn is over */
@@ -172,11 +183,11 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     const until = performance.now() + turnMs;
     // A small batch is read, priced and written in one turn. So the first of two batches ends before the second.
     if (batch === undefined && calibrating === undefined) {
-      const answer = await open();
+      const answer = await open(until);
       if (answer !== undefined) return answer;
     }
     if (calibrating !== undefined) return calibrate(calibrating, until);
-    return batch && stepBatch(batch, turnMs, until);
+    return batch === undefined ? checkWorked() : stepBatch(batch, turnMs, until);
   };
 
   const stepBatch = (opened: PreparedBatch, turnMs: number, until: number): Answer | undefined => {

@@ -72,7 +72,7 @@ export type PricingWorkers = {
    * Prices a batch in another process.
    * @throws AppError `rate_limit_exceeded` (too many tasks of this caller), `overloaded` (queue full, or `signal`
    * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and the errors of
-   * `prepareBatch`
+   * `prepareSteps`
    */
   readonly run: (request: GivenBatch, options: WorkOptions) => Promise<BatchOutcome>;
   /**

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
-import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
+import { readColumnsArrow } from '#testkit/arrow/read-columns.ts';
 import { readSchema } from '#src/pricing/arrow/read-schema.ts';
 import type { FlatTable } from '#src/kernel/arrow/flat-table.ts';
 import { createPartsLeft } from '#src/kernel/arrow/kept-parts.ts';

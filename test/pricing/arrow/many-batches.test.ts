@@ -2,7 +2,8 @@ import { Float64, Utf8, type DataType } from 'apache-arrow';
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { maxChunks } from '#src/kernel/arrow/kept-parts.ts';
-import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
+import { readArrowSteps } from '#src/pricing/arrow/read-columns.ts';
+import { readColumnsArrow } from '#testkit/arrow/read-columns.ts';
 import { batchMessage, dictionaryMessage, dictionaryOfViews, schemaMessage } from '#testkit/arrow/messages.ts';
 import { mebibyte } from '#testkit/measures/processes.ts';
 
@@ -45,7 +46,9 @@ test('very many batches of one row with many columns are refused before they tak
 
 test('batches that have the max of chunks together are accepted', (t) => {
   const count = maxChunks / columns;
-  t.is(readColumnsArrow(streamOf(batch, count)).table.size, count);
+  const bytes = streamOf(batch, count);
+  t.is(readColumnsArrow(bytes).table.size, count);
+  t.true([...readArrowSteps(bytes)].length > maxChunks / 100, 'they are read in steps');
   t.throws(() => readColumnsArrow(streamOf(batch, count + 1)), { message: detail });
 });
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
+import { readColumnsArrow } from '#testkit/arrow/read-columns.ts';
 import { setup } from '../setup.ts';
 import { streamFile } from '#testkit/arrow/streams.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
+import { readColumnsArrow } from '#testkit/arrow/read-columns.ts';
 import { dividendsOf, numbersOf, streamOf, viewsOf } from '#testkit/arrow/text-views.ts';
 
 /** Beyond the length at which equal texts are recognised, and with a character of two bytes. */

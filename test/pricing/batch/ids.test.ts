@@ -1,7 +1,7 @@
 import { Int64, vectorFromArray, type Vector } from 'apache-arrow';
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { readColumnsArrow } from '#src/pricing/arrow/read-columns.ts';
+import { readColumnsArrow } from '#testkit/arrow/read-columns.ts';
 import { arrowStream } from '#testkit/arrow/arrow-support.ts';
 import { call, setup } from '../setup.ts';
 

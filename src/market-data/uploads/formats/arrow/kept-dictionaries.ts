@@ -2,9 +2,10 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createDictionary, type Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { contradiction } from '#src/kernel/arrow/faults.ts';
 import { createPartsLeft, type PartsLeft } from '#src/kernel/arrow/kept-parts.ts';
-import { readBatch } from '#src/kernel/arrow/read-batch.ts';
+import { checkTexts, readBatch } from '#src/kernel/arrow/read-batch.ts';
 import type { ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
+import { runAtOnce } from '#src/kernel/streams/turns.ts';
 import type { UploadField } from './upload-fields.ts';
 
 /** Enough for the symbols of a universe. Dictionaries stay in memory, so all of them together have this limit. */
@@ -52,7 +53,9 @@ export const createKeptDictionaries = (fields: readonly UploadField[]) => {
       entry.bytes += view.byteLength + body.length + partBytes;
       kept.set(id, entry);
       if ([...kept.values()].reduce((sum, { bytes }) => sum + bytes, 0) > maxDictionaryBytes) throw tooLarge();
-      entry.dictionary.append(readBatch(data, message, type, entry.left)[0]!);
+      const chunks = readBatch(data, message, type, entry.left);
+      runAtOnce(checkTexts(chunks));
+      entry.dictionary.append(chunks[0]!);
     },
     of: (type: ReadableType): Dictionary | undefined => {
       if (type.kind !== 'dictionary') return undefined;

@@ -1,6 +1,6 @@
 import { contradiction, notArrow } from '#src/kernel/arrow/faults.ts';
 import { createPartsLeft } from '#src/kernel/arrow/kept-parts.ts';
-import { readUncheckedBatch } from '#src/kernel/arrow/read-batch.ts';
+import { readBatch } from '#src/kernel/arrow/read-batch.ts';
 import { streamMessages } from '#src/kernel/arrow/stream-messages.ts';
 import type { UploadColumn } from '../../columns.ts';
 import type { Cell, ReadRows } from '../rows.ts';
@@ -34,7 +34,7 @@ export const readArrow: ReadRows = async function* (pieces, _refuse, turn) {
       dictionaries.read(message);
       continue;
     }
-    const chunks = readUncheckedBatch(message.header, message, types, createPartsLeft());
+    const chunks = readBatch(message.header, message, types, createPartsLeft());
     const rowCount = chunks[0]!.length;
     const cells = used.map(({ index }) => {
       const type = types[index]!;
