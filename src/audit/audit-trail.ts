@@ -1,17 +1,17 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { actorOf, type AuditActor, type AuditEvent, type AuditTrail } from '#src/kernel/ports/audit.ts';
-import { hasAlwaysAnEvent, refusalCauseOf } from '#src/kernel/catalogue/audit-actions.ts';
+import { hasAlwaysAnEvent } from '#src/kernel/catalogue/audit-actions.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
-import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { AssertMayCreate } from './creation-quota.ts';
 import type { EndingLimit } from './ending-limit.ts';
 import { storedJson } from './stored-json.ts';
 import { contentOf, type EventContent } from './event-content.ts';
 import { applyChanges, type CountChange } from './owner-counts.ts';
 import { createAfterAnswer } from './refusals/after-answer.ts';
-import { lockOfRefusal, type OmittedRefusals, type RefusalLimit } from './refusals/refusal-limit.ts';
+import { windowOfRefusal, type OmittedRefusals, type RefusalLimit } from './refusals/refusal-limit.ts';
 
 // SQL: the hash chain takes its next number under the lock of the stream in one step.
 
@@ -155,7 +155,7 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
 
   const record: AuditTrail['record'] = (transaction, event) => add(transaction, contentFor(event));
 
-  const afterAnswer = createAfterAnswer();
+  const afterAnswer = createAfterAnswer<EventContent>(refusals?.maxPerHour ?? Infinity);
 
   /** A refusal that memory has no place for is in the metric only. */
   const omit = (refusal: EventContent): void => {
@@ -163,23 +163,27 @@ export const createAuditTrail = (deps: AuditTrailDeps): AuditTrail => {
     countOmitted();
   };
 
+  /** Records refusals of one window. */
+  const recordRefusals = async (unitOfWork: UnitOfWork, events: readonly EventContent[]): Promise<void> => {
+    // Others may have filled the window meanwhile.
+    if (refusals?.isFull(events[0]!)) return events.forEach(omit);
+    try {
+      await unitOfWork.run({ operation: 'auth.refusal' }, async (transaction) => {
+        for (const event of events) await add(transaction, event);
+      });
+    } catch {
+      // Too many wait, or the database cannot take them. The unit of work has logged it. The number must not depend on that.
+      refusals?.forgetFull(events[0]!);
+      events.forEach(omit);
+    }
+  };
+
   const refuse: AuditTrail['refuse'] = (unitOfWork, refusal) => {
     // Whoever causes refusals that nobody records must not take connections from others.
     if (refusals?.isFull(refusal) && refusals.omit(refusal)) return countOmitted();
     const event = contentFor({ ...refusal, outcome: 'refused' });
-    const hasPlace = afterAnswer.begin(refusalCauseOf(refusal.action), async () => {
-      // Others may have filled the window meanwhile.
-      if (refusals?.isFull(refusal)) return omit(event);
-      try {
-        await unitOfWork.run({ operation: 'auth.refusal', alone: lockOfRefusal(refusal) }, (transaction) =>
-          add(transaction, event),
-        );
-      } catch {
-        // Too many wait, or the database cannot take it. The unit of work has logged it. The number must not depend on that.
-        omit(event);
-      }
-    });
-    if (!hasPlace) omit(event);
+    const isKept = afterAnswer.begin(windowOfRefusal(refusal), event, (events) => recordRefusals(unitOfWork, events));
+    if (!isKept) omit(event);
   };
 
   return {

@@ -8,6 +8,7 @@ type OmittedInMemory = { readonly window: string; readonly omitted: number; read
 export type RefusalMemory = {
   readonly markFull: (window: string, hour: Date) => void;
   readonly isFull: (window: string, hour: Date) => boolean;
+  readonly forgetFull: (window: string) => void;
   /** @returns false without a place: then the refusal is not counted */
   readonly add: (refusals: OmittedInMemory) => boolean;
   /** Takes all numbers, in the order of their windows. */
@@ -26,6 +27,7 @@ export const createRefusalMemory = (): RefusalMemory => {
       if (full.hour !== hour.getTime()) full = { hour: hour.getTime(), windows: new Set() };
       if (full.windows.size < maxWindows) full.windows.add(window);
     },
+    forgetFull: (window) => void full.windows.delete(window),
     isFull: (window, hour) => full.hour === hour.getTime() && full.windows.has(window),
     add: (refusals) => {
       const { window } = refusals;

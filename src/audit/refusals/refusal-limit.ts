@@ -1,7 +1,6 @@
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { refusalCauseOf, refusalCauses, type RefusalCause } from '#src/kernel/catalogue/audit-actions.ts';
 import { firstUuidv7At } from '#src/kernel/ids.ts';
-import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { EventContent } from '../event-content.ts';
 import { createRefusalMemory } from './omitted-refusals.ts';
@@ -26,11 +25,16 @@ export type OmittedRefusals = { readonly stream: string; readonly omitted: numbe
 
 type RefusalKind = Pick<EventContent, 'stream' | 'action'>;
 
-/** Name of the lock that a transaction of one refusal takes. */
-export const lockOfRefusal = ({ stream, action }: RefusalKind): string =>
-  lockNames.refusals(windowOf(stream, refusalCauseOf(action)));
+/** Refusals of one stream and cause count together. */
+export type RefusalWindow = { readonly name: string; readonly cause: RefusalCause };
+
+export const windowOfRefusal = ({ stream, action }: RefusalKind): RefusalWindow => {
+  const cause = refusalCauseOf(action);
+  return { name: windowOf(stream, cause), cause };
+};
 
 export type RefusalLimit = {
+  readonly maxPerHour: number;
   /**
    * Counts one refusal; the row of its stream and cause stays locked until the end of the transaction.
    * @returns whether to record it, and what an earlier hour omitted, to be recorded first
@@ -41,6 +45,8 @@ export type RefusalLimit = {
   ) => Promise<{ readonly record: boolean; readonly before?: OmittedRefusals }>;
   /** Whether no refusal of this kind is recorded until the end of the hour, as far as this process knows. */
   readonly isFull: (refusal: RefusalKind) => boolean;
+  /** Must be called after a roll-back, because the transaction may have found its own events to be enough for this hour. */
+  readonly forgetFull: (refusal: RefusalKind) => void;
   /** Counts a refusal in memory, without a transaction. @returns false without a place for it: then it is not counted */
   readonly omit: (refusal: RefusalKind) => boolean;
   /** Writes what `omit` has counted. What cannot be written stays in memory. @throws AppError of the database */
@@ -63,7 +69,7 @@ const maxWritten = 20;
  * Of the refusals that need a credential, so many of a stream are recorded in an hour whatever the other streams have. Their streams are those of users and
  * clients, because keys and sessions are made by thousands.
  */
-const firstRefusals = 3;
+export const firstRefusals = 3;
 /** Max events of all streams with their first refusals, as a multiple of `maxOfAllPerHour`: own accounts are not free, but some thousands are possible. */
 const maxWithFirst = 5;
 
@@ -121,14 +127,21 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
   };
 
   return {
-    isFull: ({ stream, action }) => {
+    maxPerHour,
+
+    isFull: (refusal) => {
       const hour = currentHour();
-      const cause = refusalCauseOf(action);
-      return isExhausted(hour, cause) || memory.isFull(windowOf(stream, cause), hour);
+      const { name, cause } = windowOfRefusal(refusal);
+      return isExhausted(hour, cause) || memory.isFull(name, hour);
     },
 
-    omit: ({ stream, action }) =>
-      memory.add({ window: windowOf(stream, refusalCauseOf(action)), omitted: 1, since: currentHour() }),
+    forgetFull: (refusal) => {
+      const { name, cause } = windowOfRefusal(refusal);
+      memory.forgetFull(name);
+      lastRead.delete(cause);
+    },
+
+    omit: (refusal) => memory.add({ window: windowOfRefusal(refusal).name, omitted: 1, since: currentHour() }),
 
     flush: async (unitOfWork) => {
       const taken = memory.takeAll();
@@ -150,9 +163,9 @@ export const createRefusalLimit = ({ clock, maxPerHour, maxOfAllPerHour }: Refus
       }
     },
 
-    admit: async (query, { stream, action }) => {
-      const cause = refusalCauseOf(action);
-      const name = windowOf(stream, cause);
+    admit: async (query, refusal) => {
+      const { stream } = refusal;
+      const { name, cause } = windowOfRefusal(refusal);
       const hour = currentHour();
       // The update changes nothing: it locks the row and answers it in one statement.
       const [found] = await query<Window>(

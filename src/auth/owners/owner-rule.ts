@@ -11,7 +11,7 @@ export type OwnerRuleDeps = {
   readonly abuse: AbuseReport;
   /** Whether tokens of foreign users are accepted: users without an account in this service. */
   readonly foreignUsers: boolean;
-  /** Records the use of an API key whose owner does not exist any more in the audit. Rejects if the database fails. */
+  /** Records the use of an API key whose owner does not exist any more in the audit, after the answer. It does not throw: a refusal that cannot be recorded is counted. */
   readonly noteKeyWithoutOwner: (keyId: string, owner: Owner) => void;
 };
 

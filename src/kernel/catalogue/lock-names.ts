@@ -3,7 +3,5 @@ export const lockNames = {
   account: (id: string): string => `account ${id}`,
   address: (email: string): string => `address ${email}`,
   pricingJob: (id: string): string => `pricing job ${id}`,
-  /** @param window stream and cause of the refusals */
-  refusals: (window: string): string => `refusals ${window}`,
   refreshFamily: (id: string): string => `refresh family ${id}`,
 };

@@ -91,7 +91,7 @@ export type AuditTrail = {
   readonly record: (transaction: Transaction, event: AuditEvent) => Promise<void>;
   /**
    * Records a refusal after the answer, in a transaction of its own. The answer must not wait, because its time would say whether the stream still records
-   * refusals, and streams of accounts say whether an account exists. Refusals of one stream and cause wait for each other without a connection. One that is not
+   * refusals, and streams of accounts say whether an account exists. Refusals of one stream and cause that wait at once have one transaction. One that is not
    * recorded, because the hour has enough of them or the transaction cannot be done now, is counted in memory.
    */
   readonly refuse: (unitOfWork: UnitOfWork, refusal: Refusal) => void;

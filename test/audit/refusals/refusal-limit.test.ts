@@ -9,7 +9,7 @@ import type { AuditStream } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
-import { setup, startedEvent } from './setup.ts';
+import { setup, startedEvent } from '../setup.ts';
 
 const hourMs = 3_600_000;
 
