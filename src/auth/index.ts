@@ -4,7 +4,6 @@ export { derivedSecret } from './keys/derived-secret.ts';
 export { loadKeyRing, type KeyRing } from './keys/key-ring.ts';
 export { ownerOfActor } from './owners/owner-of-actor.ts';
 export { createCredentialAdmin, type CredentialAdmin } from './owners/credential-admin.ts';
-export { createEndedKeys } from './owners/ended-keys.ts';
 export { createMayAct, type MayAct } from './owners/may-act.ts';
 export { createOwners } from './owners/owners.ts';
 export type { RevocationFeed } from './tokens/revocations.ts';

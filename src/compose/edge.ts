@@ -1,4 +1,4 @@
-import { type Auth, createEndedKeys } from '../auth/index.ts';
+import type { Auth } from '../auth/index.ts';
 import {
   createAnswers,
   createApp,
@@ -139,7 +139,6 @@ export const composeEdge = (
       quota: createIdempotencyQuota({
         maxKeysPerOwner: config.IDEMPOTENCY_KEYS_PER_OWNER,
         abuse: base.abuse,
-        endedKeys: createEndedKeys({ clock }),
       }),
       ttlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
       leaseMs: config.IDEMPOTENCY_LEASE_MS,

@@ -1,5 +1,5 @@
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
-import { apiKeyPrefix, endedSubjects, type EndedKeys } from '#src/kernel/credentials/ended-subjects.ts';
+import { isEndedKeySql } from '#src/kernel/credentials/ended-keys.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 
@@ -8,7 +8,6 @@ import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 export type IdempotencyQuotaDeps = {
   readonly maxKeysPerOwner: number;
   readonly abuse: AbuseReport;
-  readonly endedKeys: EndedKeys;
 };
 
 export type IdempotencyQuota = {
@@ -21,7 +20,7 @@ export type IdempotencyQuota = {
 };
 
 export const createIdempotencyQuota = (deps: IdempotencyQuotaDeps): IdempotencyQuota => {
-  const { maxKeysPerOwner, abuse, endedKeys } = deps;
+  const { maxKeysPerOwner, abuse } = deps;
   const count = async (query: Query, owner: string): Promise<number> => {
     const [stored] = await query<{ keys: number }>(
       `select count(*)::int as keys from (select 1 from idempotency_key where counted_against = $1 limit $2) as stored`,
@@ -32,15 +31,10 @@ export const createIdempotencyQuota = (deps: IdempotencyQuotaDeps): IdempotencyQ
 
   /** Nobody can repeat a request of an API key that has ended, and a thief may have used up the quota with it. */
   const removeOfEndedKeys = async (query: Query, owner: string): Promise<void> => {
-    const found = await query<{ subject: string }>(
-      `select distinct subject from idempotency_key where counted_against = $1 and starts_with(subject, '${apiKeyPrefix}')`,
+    await query(
+      `delete from idempotency_key where counted_against = $1 and ${isEndedKeySql('idempotency_key.subject')}`,
       [owner],
     );
-    const subjects = found.map(({ subject }) => subject);
-    await query('delete from idempotency_key where counted_against = $1 and subject = any($2::text[])', [
-      owner,
-      await endedSubjects(query, subjects, endedKeys),
-    ]);
   };
 
   return {

@@ -1,35 +1,44 @@
-import { apiKeyPrefix, endedSubjects, type EndedKeys } from '#src/kernel/credentials/ended-subjects.ts';
-import { countRemoved, removePart } from '#src/kernel/lists/removal.ts';
-import type { Query } from '#src/kernel/ports/unit-of-work.ts';
+import { isEndedKeySql } from '#src/kernel/credentials/ended-keys.ts';
+import { countRemoved } from '#src/kernel/lists/removal.ts';
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { jobsPerPart } from './retention.ts';
 
-/**
- * Removes the jobs of API keys that have ended, with their data: nobody can read them any more, and they use the quota of
- * their owner. Without an owner a part is removed, so it is called until it returns 0.
- * @returns the number of jobs
- */
-export type RemoveJobsOfEndedKeys = (query: Query, owner?: string) => Promise<number>;
+// SQL: one statement finds and removes many jobs with their chunks. The jobs of ended keys cannot be read any more, and they use the quota of their owner.
 
-export type RemoveJobsOfEndedKeysDeps = {
-  readonly endedKeys: EndedKeys;
+/** Jobs that one part looks at. The key of each is looked up, so a part that began anew would look up those of all jobs that stay, hundreds of times. */
+const jobsLookedAt = 100;
+
+/** Parameter: the id after which the part begins. A job that is locked is left for the next run. */
+const removeNextSql = `with next as materialized (
+    select id, subject from pricing_job where id > $1 order by id limit ${jobsLookedAt}
+  ), removed as (
+    delete from pricing_job where id = any(array(
+      select pricing_job.id from pricing_job join next using (id) where ${isEndedKeySql('next.subject')}
+      order by pricing_job.id limit ${jobsPerPart} for update of pricing_job skip locked)) returning id
+  ) select count(*)::int as rows,
+    case when count(*) = ${jobsPerPart} then max(id::text) else (select max(id::text) from next) end as last from removed`;
+
+const beforeAll = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Removes the jobs of API keys that have ended, of all owners, in parts. One run looks at each job once.
+ * @param inTransaction runs a part
+ * @returns their number
+ */
+export const removeJobsOfEndedKeys = async (
+  inTransaction: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>,
+): Promise<number> => {
+  let removed = 0;
+  for (let after: string | null = beforeAll; after;) {
+    const [part] = await inTransaction(({ query }) =>
+      query<{ rows: number; last: string | null }>(removeNextSql, [after]),
+    );
+    removed += part!.rows;
+    after = part!.last;
+  }
+  return removed;
 };
 
-const isOfSubjects = 'subject = any($1::text[])';
-
-export const createRemoveJobsOfEndedKeys =
-  ({ endedKeys }: RemoveJobsOfEndedKeysDeps): RemoveJobsOfEndedKeys =>
-  async (query, owner) => {
-    const found = await query<{ subject: string }>(
-      `select distinct subject from pricing_job
-       where subject like '${apiKeyPrefix.replace('_', String.raw`\_`)}%' and ($1::text is null or owner = $1)`,
-      [owner ?? null],
-    );
-    if (found.length === 0) return 0;
-    const subjects = found.map(({ subject }) => subject);
-    const ended = await endedSubjects(query, subjects, endedKeys);
-    if (ended.length === 0) return 0;
-    // SQL: one statement removes many jobs with their chunks. An owner has a max of jobs, and needs the places of all of them at once. The jobs of all owners are removed in parts.
-    return owner === undefined
-      ? removePart(query, { table: 'pricing_job', where: isOfSubjects, rows: jobsPerPart }, [ended])
-      : countRemoved(query, `delete from pricing_job where ${isOfSubjects}`, [ended]);
-  };
+/** All of one owner, who has a max of jobs and needs the places of all of them at once. @returns their number */
+export const removeJobsOfEndedKeysOf = (query: Query, owner: string): Promise<number> =>
+  countRemoved(query, `delete from pricing_job where owner = $1 and ${isEndedKeySql('pricing_job.subject')}`, [owner]);

@@ -4,7 +4,7 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
-import type { RemoveJobsOfEndedKeys } from './ended-keys.ts';
+import { removeJobsOfEndedKeysOf } from './ended-keys.ts';
 import { createTotalBytes } from '#src/kernel/lists/total-bytes.ts';
 import { networkShare } from './network-share.ts';
 import { addWrittenBytes, readWrittenBytes, writeWindow, type Writer } from './written-bytes.ts';
@@ -29,8 +29,6 @@ export type PricingJobLimits = {
 export type PricingJobQuotaDeps = {
   readonly limits: PricingJobLimits;
   readonly abuse: AbuseReport;
-  /** Frees what jobs of ended API keys use, when an owner has reached a quota. */
-  readonly removeJobsOfEndedKeys: RemoveJobsOfEndedKeys;
   readonly clock: Pick<Clock, 'monotonic'>;
 };
 
@@ -69,12 +67,7 @@ const useSql = `
 
 type Use = { readonly bytes: number; readonly row_count: number };
 
-export const createPricingJobQuota = ({
-  limits,
-  abuse,
-  removeJobsOfEndedKeys,
-  clock,
-}: PricingJobQuotaDeps): PricingJobQuota => {
+export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaDeps): PricingJobQuota => {
   const { minChunkBytes } = limits;
   const countedBytes = (bytes: number): number => Math.max(bytes, minChunkBytes);
   const total = createTotalBytes({
@@ -96,7 +89,7 @@ export const createPricingJobQuota = ({
   /** The use of an owner. If it is too large, jobs of ended keys are removed first. */
   const useThatFits = async (query: Query, owner: string, isTooLarge: (use: Use) => boolean): Promise<Use> => {
     const use = await useOf(query, owner);
-    if (!isTooLarge(use) || (await removeJobsOfEndedKeys(query, owner)) === 0) return use;
+    if (!isTooLarge(use) || (await removeJobsOfEndedKeysOf(query, owner)) === 0) return use;
     return useOf(query, owner);
   };
 
@@ -176,7 +169,7 @@ export const createPricingJobQuota = ({
       await lockOwner(query, owner);
       let wanted = (await countJobs(query, owner)) + 1;
       if (wanted > limits.maxJobsPerOwner) {
-        const removed = (await removeCancelled(query, owner)) + (await removeJobsOfEndedKeys(query, owner));
+        const removed = (await removeCancelled(query, owner)) + (await removeJobsOfEndedKeysOf(query, owner));
         if (removed > 0) wanted = (await countJobs(query, owner)) + 1;
       }
       assertWithinQuota(abuse, { quota: 'pricing_jobs', wanted, max: limits.maxJobsPerOwner, unit: 'jobs', remedy });

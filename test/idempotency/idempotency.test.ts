@@ -9,6 +9,7 @@ import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { eventually } from '#testkit/eventually.ts';
+import { endApiKey, storeApiKeys } from '#testkit/accounts/api-keys.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
@@ -23,11 +24,9 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, ma
   t.teardown(() => database.close());
   const { unitOfWork } = database;
   const refusals = recordAbuse();
-  const endedKeys = new Set<string>();
   const quota = createIdempotencyQuota({
     maxKeysPerOwner,
     abuse: refusals,
-    endedKeys: async (_, ids) => ids.filter((id) => endedKeys.has(id)),
   });
   const idempotency = createIdempotency({
     unitOfWork,
@@ -48,7 +47,7 @@ const setup = async (t: ExecutionContext, { leaseMs = 10_000, ttlMs = 60_000, ma
     return { status: 201, body: { z: 1, a: rows[0]?.['id'], run: runs }, headers: { Location: `/effects/${runs}` } };
   };
   const effects = async (): Promise<number> => (await admin.query('select 1 from effect')).length;
-  return { admin, refusals, metrics, unitOfWork, idempotency, work, effects, endedKeys };
+  return { admin, refusals, metrics, unitOfWork, idempotency, work, effects };
 };
 
 type Query = (text: string) => Promise<readonly Record<string, unknown>[]>;
@@ -282,13 +281,15 @@ test('a new key beyond the quota of its owner is refused, and has no effect; the
 });
 
 test('the keys of an API key that has ended do not count against its owner', async (t) => {
-  const { idempotency, work, admin, endedKeys } = await setup(t, { maxKeysPerOwner: 2 });
+  const { idempotency, work, admin } = await setup(t, { maxKeysPerOwner: 2 });
+  const [kept, ended] = ['00000000-0000-7000-8000-00000000000a', '00000000-0000-7000-8000-00000000000b'] as const;
+  await storeApiKeys(admin, kept, ended);
   const keyed = (subject: string, key: string) => ({ subject, owner: 'user:1', key, fingerprint: 'one' });
-  await idempotency.run(keyed('api_key:a', 'k-1'), work);
-  await idempotency.run(keyed('api_key:b', 'k-2'), work);
+  await idempotency.run(keyed(`api_key:${kept}`, 'k-1'), work);
+  await idempotency.run(keyed(`api_key:${ended}`, 'k-2'), work);
   t.is(await refused(idempotency.run(keyed('user:1', 'k-3'), work)), 'quota_exceeded');
-  endedKeys.add('b');
+  await endApiKey(admin, ended);
   await idempotency.run(keyed('user:1', 'k-3'), work);
   const stored = await admin.query('select subject from idempotency_key order by subject');
-  t.deepEqual(stored, [{ subject: 'api_key:a' }, { subject: 'user:1' }]);
+  t.deepEqual(stored, [{ subject: `api_key:${kept}` }, { subject: 'user:1' }]);
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { createMaintenance } from '#src/auth/maintenance.ts';
 import { composeKinds } from '#src/compose/features/retention.ts';
@@ -7,6 +8,7 @@ import { noAudit } from '#src/kernel/ports/audit.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import type { Query, SnapshotReader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import { endApiKey, storeApiKeys } from '#testkit/accounts/api-keys.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
 type Kinds = ReturnType<typeof composeKinds>;
@@ -32,17 +34,12 @@ const recordStatements = () => {
 };
 
 const isPart = (statement: string): boolean =>
-  /^with removed as \(delete from .* limit \d+ for update skip locked\)\) returning 1\) select count\(\*\)::int as rows from removed$/s.test(
+  /^with (?:next as .* limit \d+\s*\), )?removed as \(\s*delete from .* limit \d+ for update (?:of \w+ )?skip locked\)\) returning \w+\s*\) select count\(\*\)::int as rows\b.* from removed$/s.test(
     statement,
   );
 
 /** These read first what is due, and have tests of their own. */
-const readFirst: ReadonlySet<keyof Kinds> = new Set([
-  'pricing_jobs_of_ended_keys',
-  'refreshes',
-  'accounts',
-  'users_without_sign_in',
-] as const);
+const readFirst: ReadonlySet<keyof Kinds> = new Set(['refreshes', 'accounts', 'users_without_sign_in'] as const);
 
 test('each kind of the retention is removed in parts, which the server counts', async (t) => {
   const names = Object.keys(composeKinds({ config, clock: systemClock }, recordStatements(), noAudit));
@@ -88,17 +85,19 @@ const setup = async (t: ExecutionContext) => {
   const measured = { parts: [] as number[], maxRows: 0 };
   const unitOfWork: UnitOfWork = {
     run: async (options, work) => {
+      let removed = 0;
       const result = await database.unitOfWork.run(options, (transaction) =>
         work({
           ...transaction,
           query: async <Row extends Record<string, unknown>>(text: string, parameters?: readonly unknown[]) => {
             const rows = await transaction.query<Row>(text, parameters);
             measured.maxRows = Math.max(measured.maxRows, rows.length);
+            removed += Number(rows[0]?.['rows'] ?? 0);
             return rows;
           },
         }),
       );
-      measured.parts.push(Number(result));
+      measured.parts.push(removed);
       return result;
     },
   };
@@ -149,4 +148,23 @@ test('a row that a change holds is left for the next run of the retention', asyn
   gate.resolve();
   await held;
   t.is(await kinds.mail_messages(), 1);
+});
+
+test('jobs of ended keys are found and removed by the server in parts, and a run looks at each job once', async (t) => {
+  const { admin, kinds, measured } = await setup(t);
+  const [live, ended] = [randomUUID(), randomUUID()];
+  await storeApiKeys(admin, live, ended);
+  await endApiKey(admin, ended);
+  const store = (subject: string, jobs: number, first: string) =>
+    admin.query(
+      `insert into pricing_job (id, subject, owner, status, created_at)
+       select overlay(gen_random_uuid()::text placing $2 from 1 for 1)::uuid, $1, 'user:1', 'open', now() from generate_series(1, $3)`,
+      [subject, first, jobs],
+    );
+  await store(`api_key:${live}`, 248, '0');
+  for (const subject of ['user:1', 'api_key:no-uuid']) await store(subject, 1, '1');
+  await store(`api_key:${ended}`, 45, '2');
+  t.is(await kinds.pricing_jobs_of_ended_keys(), 45);
+  t.deepEqual(measured, { parts: [0, 0, 20, 20, 5, 0], maxRows: 1 });
+  t.is((await admin.query('select 1 from pricing_job')).length, 250);
 });

@@ -114,7 +114,7 @@ export const setupHttp = async (
   const idempotency = createIdempotency({
     ...service.deps,
     assertCallerMayStore: async () => {},
-    quota: createIdempotencyQuota({ maxKeysPerOwner: 100, abuse, endedKeys: async () => [] }),
+    quota: createIdempotencyQuota({ maxKeysPerOwner: 100, abuse }),
     ttlMs: 60_000,
     leaseMs: 10_000,
   });

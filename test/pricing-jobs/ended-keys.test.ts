@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { removeJobsOfEndedKeys } from '#src/pricing-jobs/ended-keys.ts';
+import { endApiKey, storeApiKeys } from '#testkit/accounts/api-keys.ts';
 import { outcome, reversed, setup } from './setup.ts';
 
 const ended = { subject: 'api_key:00000000-0000-7000-8000-00000000000a', owner: 'user:1' };
@@ -8,10 +10,11 @@ const kept = { subject: 'api_key:00000000-0000-7000-8000-00000000000b', owner: '
 const idOf = ({ subject }: typeof ended): string => subject.slice('api_key:'.length);
 
 test('jobs of an ended key do not use the quota of their owner, and those of other keys stay', async (t) => {
-  const { pricing, work, admin, refusals, endedKeys } = await setup(t, reversed, undefined, {
+  const { pricing, work, admin, refusals } = await setup(t, reversed, undefined, {
     maxBytesPerOwner: 10,
     maxJobsPerOwner: 2,
   });
+  await storeApiKeys(admin, idOf(ended), idOf(kept));
   const [old, young] = [await pricing.open(ended), await pricing.open(kept)];
   await pricing.add(ended.subject, old.id, 1, Buffer.alloc(8, 'a'));
   await pricing.add(kept.subject, young.id, 1, Buffer.alloc(2, 'b'));
@@ -20,7 +23,7 @@ test('jobs of an ended key do not use the quota of their owner, and those of oth
   t.is(await outcome(pricing.open(kept)), 'quota_exceeded');
   t.is(refusals.kinds.length, 2);
 
-  endedKeys.add(idOf(ended));
+  await endApiKey(admin, idOf(ended));
   await pricing.add(kept.subject, young.id, 2, Buffer.alloc(5, 'c'));
   t.deepEqual(await admin.query('select id from pricing_job'), [{ id: young.id }]);
   t.is(String((await (await pricing.result(kept.subject, young.id, 1)).read()).joined()), 'bb');
@@ -28,20 +31,22 @@ test('jobs of an ended key do not use the quota of their owner, and those of oth
 });
 
 test('a key that has ended frees the number of jobs too', async (t) => {
-  const { pricing, endedKeys, admin } = await setup(t, reversed, undefined, { maxJobsPerOwner: 1 });
+  const { pricing, admin } = await setup(t, reversed, undefined, { maxJobsPerOwner: 1 });
+  await storeApiKeys(admin, idOf(ended), idOf(kept));
   await pricing.open(ended);
   t.is(await outcome(pricing.open(kept)), 'quota_exceeded');
-  endedKeys.add(idOf(ended));
+  await endApiKey(admin, idOf(ended));
   const { id } = await pricing.open(kept);
   t.deepEqual(await admin.query('select id from pricing_job'), [{ id }]);
 });
 
 test('retention removes the jobs of ended keys of all owners, and nothing else', async (t) => {
-  const { pricing, database, admin, endedKeys, removeJobsOfEndedKeys } = await setup(t);
+  const { pricing, database, admin } = await setup(t);
   const other = { subject: 'api_key:00000000-0000-7000-8000-00000000000c', owner: 'client:2' };
   for (const caller of [ended, other, kept, { subject: 'user:1', owner: 'user:1' }]) await pricing.open(caller);
-  for (const caller of [ended, other]) endedKeys.add(idOf(caller));
-  t.is(await database.unitOfWork.run({ operation: 'retention' }, ({ query }) => removeJobsOfEndedKeys(query)), 2);
+  await storeApiKeys(admin, idOf(ended), idOf(kept));
+  await endApiKey(admin, idOf(ended));
+  t.is(await removeJobsOfEndedKeys((work) => database.unitOfWork.run({ operation: 'retention' }, work)), 2);
   const left = await admin.query('select subject from pricing_job order by 1');
   t.deepEqual(
     left.map(({ subject }) => subject),

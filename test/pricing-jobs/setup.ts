@@ -5,7 +5,6 @@ import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobData, JobEnqueuer, JobRemover } from '#src/kernel/ports/jobs.ts';
 import { type Clock, systemClock } from '#src/kernel/ports/clock.ts';
 import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
-import { createRemoveJobsOfEndedKeys } from '#src/pricing-jobs/ended-keys.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
@@ -65,14 +64,9 @@ export const setup = async (
   };
   const { unitOfWork, reader } = database;
   const refusals = recordAbuse();
-  const endedKeys = new Set<string>();
-  const removeJobsOfEndedKeys = createRemoveJobsOfEndedKeys({
-    endedKeys: async (_query, ids) => ids.filter((id) => endedKeys.has(id)),
-  });
   const quota = createPricingJobQuota({
     limits: { ...roomy, ...limits },
     abuse: refusals,
-    removeJobsOfEndedKeys,
     clock: systemClock,
   });
   const assertStream = (bytes: Uint8Array): void => {
@@ -113,7 +107,5 @@ export const setup = async (
     jobs,
     quota,
     work,
-    endedKeys,
-    removeJobsOfEndedKeys,
   };
 };

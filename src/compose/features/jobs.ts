@@ -15,7 +15,7 @@ import type { Base } from '../base.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { MarketData } from './market-data.ts';
-import { composeRetention, removeJobsOfEndedKeys, retentionSeconds } from './retention.ts';
+import { composeRetention, retentionSeconds } from './retention.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 /** For the steps of a refresh beside fetching and applying. */
@@ -221,7 +221,6 @@ export const composePricingJobs = async (
         minChunkBytes: minPricingChunkBytes,
       },
       abuse,
-      removeJobsOfEndedKeys: removeJobsOfEndedKeys(clock),
       clock,
     }),
     assertStream: (bytes) => {

@@ -1,5 +1,4 @@
 import { removeOldCounts } from '../../audit/index.ts';
-import { createEndedKeys } from '../../auth/index.ts';
 import { removeOldCalendarRows } from '../../calendar/index.ts';
 import type { Database } from '../../database/index.ts';
 import { removeExpiredKeys } from '../../idempotency/index.ts';
@@ -9,13 +8,10 @@ import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Transaction } from '../../kernel/ports/unit-of-work.ts';
 import { removeOldMail } from '../../mail/index.ts';
 import { removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
-import { createRemoveJobsOfEndedKeys, removeOldPricingJobs, removeOldWrites } from '../../pricing-jobs/index.ts';
+import { removeJobsOfEndedKeys, removeOldPricingJobs, removeOldWrites } from '../../pricing-jobs/index.ts';
 import { removeDeliveriesOfDeletedWebhooks, removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
 import { composeCredentialAdmin } from '../identity/credential-admin.ts';
-
-export const removeJobsOfEndedKeys = (clock: Base['clock']) =>
-  createRemoveJobsOfEndedKeys({ endedKeys: createEndedKeys({ clock }) });
 
 /**
  * Max accounts whose ids one run of the retention reads, for those that their owners removed and for those that nobody claimed. It is above what the
@@ -32,15 +28,15 @@ export const composeKinds = (
   { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
   audit: AuditTrail,
 ) => {
+  const inTransaction = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, work);
   const each = (removePart: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
-    repeatUntilNone(() =>
-      unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, removePart),
-    );
+    repeatUntilNone(() => inTransaction(removePart));
   const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });
   return {
     idempotency_keys: each(removeExpiredKeys),
     pricing_jobs: each((transaction) => removeOldPricingJobs(transaction, config.PRICING_JOB_RETENTION_HOURS)),
-    pricing_jobs_of_ended_keys: each(({ query }) => removeJobsOfEndedKeys(clock)(query)),
+    pricing_jobs_of_ended_keys: () => removeJobsOfEndedKeys(inTransaction),
     webhook_events: each((transaction) => removeOldWebhookEvents(transaction, config.WEBHOOK_RETENTION_DAYS)),
     deliveries_of_deleted_webhooks: each(removeDeliveriesOfDeletedWebhooks),
     calendar_rows: each(removeOldCalendarRows),
