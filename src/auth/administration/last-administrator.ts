@@ -6,7 +6,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import { isDisabledSql } from '../users/users.ts';
 
-const adminScope: Scope = 'users:admin';
+export const adminScope: Scope = 'users:admin';
 
 export const isAdministrator = (
   roles: Roles,

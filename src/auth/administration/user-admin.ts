@@ -2,6 +2,7 @@ import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
+import type { Owners } from '#src/kernel/ports/owners.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { isAccountId } from '#src/kernel/requests/unknown-user.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -9,12 +10,11 @@ import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { heldScopes } from '#src/kernel/ports/roles.ts';
 import { UserAccountEntity } from '../account-entities.ts';
-import { assertCredentialLives } from '../owners/credential-lives.ts';
 import { disableUser, enableUser } from '../owners/disabled-users.ts';
 import type { EndCredentials, EndedSignIns } from '../owners/end-credentials.ts';
 import { removeSecondFactor } from '../second-factor/second-factors.ts';
 import type { Revocations } from '../tokens/revocations.ts';
-import { assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
+import { adminScope, assertOtherAdministrator, createRefusalRecord, isAdministrator } from './last-administrator.ts';
 import { createUserAdminReads, type UserAdminReads, type UserAdminReadsDeps } from './user-admin-reads.ts';
 import { existingUser, userNotFound, type ManagedUser } from './user-queries.ts';
 
@@ -24,6 +24,8 @@ export type UserAdminDeps = UserAdminReadsDeps & {
   /** On the command line `noMail`: the user asked the operator for the removal of the second factor. */
   readonly mail: Mail;
   readonly logger: Logger;
+  /** On the command line it is never asked, because there is no caller. */
+  readonly owners: Pick<Owners, 'assertHolds'>;
   readonly end: EndCredentials;
   /** Whether only a user whose address is verified gets rights: where messages reach people. */
   readonly verifiedForRights: boolean;
@@ -74,18 +76,18 @@ const unproved = ({ contested }: Pick<ManagedUser, 'contested'>): AppError =>
 
 /** Administration of users, for the routes under `/users` and the command line. */
 export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
-  const { unitOfWork, audit, logger, roles, end, verifiedForRights, revocations, mail } = deps;
+  const { unitOfWork, audit, logger, owners, roles, end, verifiedForRights, revocations, mail } = deps;
 
   /**
-   * Locks the user until the end of the transaction. The caller of a request may have ended meanwhile; the command line has none.
-   * @throws AppError `resource_not_found`, and as the authentication if the credential of the caller has ended
+   * Locks the user until the end of the transaction. The caller of a request may have ended or lost its rights meanwhile; the command line has none.
+   * @throws AppError `resource_not_found`, and as the authentication if the credential of the caller has ended or may not administer users any more
    */
   const lock = async ({ em, query }: Transaction, id: string) => {
     const lockMode = LockMode.PESSIMISTIC_WRITE;
     const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
     if (!user) throw userNotFound();
     const caller = currentRequest()?.principal;
-    if (caller) await assertCredentialLives(query, caller);
+    if (caller) await owners.assertHolds(query, caller, adminScope);
     return user;
   };
 

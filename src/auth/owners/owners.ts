@@ -3,16 +3,18 @@ import { shareOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import {
   commonScopes,
   credentialsTurn,
+  ownerOf,
   type Owner,
   type Owners,
   type OwnerStanding,
+  type StoringCaller,
 } from '#src/kernel/ports/owners.ts';
 import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import { createSharedLoads } from '#src/kernel/requests/callers/shared-loads.ts';
 import { scopes as allScopes, type Scope } from '#src/kernel/requests/principal.ts';
 import type { Query, Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { OwnerEndReason } from '../account-entities.ts';
-import { tokenRefused } from '../tokens/token-refusal.ts';
+import { scopeInsufficient, tokenRefused } from '../tokens/token-refusal.ts';
 import { assertCredentialLives } from './credential-lives.ts';
 import { isTokenEnded, ownerGone } from './owner-refusal.ts';
 import { tokenEndColumns, tokenEndsOf, type TokenEndsRow } from './token-ends.ts';
@@ -112,6 +114,15 @@ export const createOwners = (deps: OwnersDeps): Owners => {
     }
   };
 
+  /** Reads the owner. @throws AppError if it is gone, or if the credential of the caller has ended */
+  const readForCaller = async (query: Query, owner: Owner, caller: StoringCaller): Promise<OwnerStanding> => {
+    const found = await read(owner, query);
+    if (found.state === 'gone') throw ownerGone(caller.kind, found);
+    if (isTokenEnded(caller, found)) throw tokenRefused('token_revoked');
+    await assertCredentialLives(query, caller);
+    return found;
+  };
+
   return {
     standing,
     scopesFor: async (owner, own) => {
@@ -120,10 +131,15 @@ export const createOwners = (deps: OwnersDeps): Owners => {
     },
     assertMayStore: async (query, owner, caller) => {
       await shareOwnerTurn(query, credentialsTurn(owner));
-      const found = await read(owner, query);
-      if (found.state === 'gone') throw ownerGone(caller.kind, found);
-      if (isTokenEnded(caller, found)) throw tokenRefused('token_revoked');
-      await assertCredentialLives(query, caller);
+      await readForCaller(query, owner, caller);
+    },
+    assertHolds: async (query, caller, scope) => {
+      const owner = ownerOf(caller);
+      if (!owner) throw ownerGone(caller.kind, { state: 'gone' });
+      const found = await readForCaller(query, owner, caller);
+      // The scopes of a user without an account here are those of its token, which do not change.
+      if (found.state !== 'present' || found.scopes.includes(scope)) return;
+      throw scopeInsufficient([scope], `The owner of this credential does not hold ${scope} any more`);
     },
   };
 };

@@ -52,6 +52,12 @@ export type Owners = {
    * session or the API key of `caller` was ended
    */
   readonly assertMayStore: (query: Query, owner: Owner, caller: StoringCaller) => Promise<void>;
+  /**
+   * Must be called by each transaction that gives or takes rights of others, after it has locked what it changes. It reads the state of the caller and of
+   * its owner in this transaction, because the cached state may be older than an end of the credential or a loss of the scope.
+   * @throws AppError as `assertMayStore`; `scope_insufficient` if the owner does not hold `scope` any more
+   */
+  readonly assertHolds: (query: Query, caller: Principal, scope: Scope) => Promise<void>;
 };
 
 /**

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { eventually } from '#testkit/eventually.ts';
-import { idOf, patch, tokenOfClient } from '../administration/users.ts';
+import { bob, idOf, patch, tokenOfClient } from '../administration/users.ts';
 import { ada, bearer, openSession, signedIn, startRoom, type Answer, type Room } from '../room.ts';
 import { craft, keys, legacyClaims } from '../setup.ts';
 
@@ -76,6 +76,37 @@ for (const [what, send] of Object.entries({
       async () => send(room, await idOf(room), headers),
     );
     t.like([late.status, late.body['code']], [401, 'token_revoked']);
+    t.is((await room.me(bearer(own.access))).status, 200);
+  });
+
+  test(`${what} is refused if all tokens of the client end while it waits`, async (t) => {
+    const room = await startRoom(t);
+    const own = await signedIn(room);
+    const headers = await tokenOfClient(room);
+    const late = await whileEnding(
+      t,
+      room,
+      `insert into owner_end (owner_kind, owner_id, reason, ended_at)
+       values ('client', 'desk', 'tokens_ended', now() + interval '1 minute')`,
+      async () => send(room, await idOf(room), headers),
+    );
+    t.like([late.status, late.body['code']], [401, 'token_revoked']);
+    t.is((await room.me(bearer(own.access))).status, 200);
+  });
+
+  test(`${what} is refused if the administrator loses users:admin while it waits`, async (t) => {
+    const room = await startRoom(t);
+    const own = await signedIn(room);
+    await signedIn(room, bob);
+    await room.stored.query(`update user_account set scopes = '{users:admin}' where email = $1`, [bob.email]);
+    const headers = bearer((await signedIn(room, bob)).access);
+    const late = await whileEnding(
+      t,
+      room,
+      `update user_account set scopes = '{ml:read}' where email = '${bob.email}'`,
+      async () => send(room, await idOf(room), headers),
+    );
+    t.like([late.status, late.body['code']], [403, 'scope_insufficient']);
     t.is((await room.me(bearer(own.access))).status, 200);
   });
 }
