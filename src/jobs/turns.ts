@@ -193,14 +193,25 @@ export const holdWaitingSql = `select 1 from pgboss.job
 export const removeWaitingSql = `delete from pgboss.job
   where name = $1 and state < 'active' and policy = 'exclusive' and coalesce(singleton_key, '') = any($2)`;
 
+const noneWaitsSql = `not exists (select 1 from pgboss.job where name = job_turn.queue and state < 'active' and priority < 0)`;
+const turnsOfGroups = {
+  table: 'job_turn',
+  where: `group_hash <> 0 and (${noneWaitsSql}
+    or turn <= (select turn from job_turn started where started.queue = job_turn.queue and group_hash = 0))`,
+};
+const turnsOfStarted = {
+  table: 'job_turn',
+  where: `group_hash = 0 and ${noneWaitsSql}
+    and not exists (select 1 from job_turn other where other.queue = job_turn.queue and other.group_hash <> 0)`,
+};
+
 /**
- * Removes a part of the turns that have no effect any more: of groups whose last turn was passed, and all of a queue in which no job
- * with a turn waits.
+ * Removes a part of the turns that have no effect any more: of groups whose last turn was passed, and all of a queue in which no job with a turn
+ * waits. The turn that was started last comes after those of its groups. Without it other groups begin at 1, and the next job of a group whose row is left
+ * would wait behind all of theirs.
  * @returns the number of rows
  */
-export const removeOldTurns = ({ query }: Transaction): Promise<number> =>
-  removePart(query, {
-    table: 'job_turn',
-    where: `(group_hash <> 0 and turn <= (select turn from job_turn started where started.queue = job_turn.queue and group_hash = 0))
-      or not exists (select 1 from pgboss.job where name = job_turn.queue and state < 'active' and priority < 0)`,
-  });
+export const removeOldTurns = async ({ query }: Transaction): Promise<number> => {
+  const groups = await removePart(query, turnsOfGroups);
+  return groups > 0 ? groups : removePart(query, turnsOfStarted);
+};

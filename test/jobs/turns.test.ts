@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { repeatUntilNone, rowsPerPart } from '#src/kernel/lists/removal.ts';
 import { removeOldTurns, takeTurn } from '#src/jobs/turns.ts';
 import type { JobData, PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
@@ -244,9 +245,27 @@ test('turns without effect are removed', async (t) => {
   await insert('calendar', 0);
   await admin.query(`insert into job_turn values
     ('mail', 0, 5), ('mail', 1, 5), ('mail', 2, 7), ('calendar', 0, 3), ('calendar', 1, 9)`);
-  t.is(await change(removeOldTurns), 3);
+  t.is(await repeatUntilNone(() => change(removeOldTurns)), 3);
   t.deepEqual(await admin.query('select queue, turn from job_turn order by turn'), [
     { queue: 'mail', turn: 5 },
     { queue: 'mail', turn: 7 },
   ]);
+});
+
+test('the turn that was started last is removed after the turns of all groups of its queue', async (t) => {
+  const { admin, jobs, change } = await setup(t);
+  await jobs.start(idle);
+  await admin.query(`insert into job_turn values ('mail', 0, 50000)`);
+  await admin.query(
+    `insert into job_turn (queue, group_hash, turn) select 'mail', n, 49000 + n from generate_series(1, $1) as n`,
+    [rowsPerPart + 1],
+  );
+  const left = async () =>
+    Number((await admin.query('select count(*) from job_turn where group_hash = 0'))[0]!['count']);
+  t.is(await change(removeOldTurns), rowsPerPart);
+  t.is(await left(), 1, 'a group whose row is left has a turn near those of new groups');
+  const { turn } = await change(({ query }) => takeTurn(query, 'mail', { group: 'new' }));
+  t.is(turn, 50_001);
+  t.is(await repeatUntilNone(() => change(removeOldTurns)), 3);
+  t.deepEqual(await admin.query('select 1 from job_turn'), []);
 });
