@@ -6,8 +6,10 @@ const sliceMs = 4;
 const maxSliceMs = 32;
 /** The slowest rows of a model can take twenty times as long as its estimate says. */
 const maxSliceRows = 256;
-/** Rows between two looks at the clock. A row takes 0.2 microseconds or more, and a look 0.03. */
+/** Rows between two looks at the clock, unless a row takes long. A row takes 0.2 microseconds or more, and a look 0.03. */
 const rowsPerLook = 4;
+/** A look after each row that takes longer than this by its estimate costs nothing. */
+const maxLookMs = 0.01;
 
 type RowEstimate = Pick<WorkEstimate, 'maxRowMs' | 'isIrregular'>;
 
@@ -26,7 +28,7 @@ export const createSlices = (
   batch: Pick<PreparedBatch, 'size' | 'run'>,
   { maxRowMs, isIrregular }: RowEstimate,
 ): Slices => {
-  const piece = isIrregular ? 1 : rowsPerLook;
+  const piece = isIrregular || maxRowMs > maxLookMs ? 1 : rowsPerLook;
   const maxStep = isIrregular ? 1 : Math.min(maxSliceRows, Math.max(1, Math.floor(maxSliceMs / maxRowMs)));
   // One row of a slow model may take a second. So the first slice is one row, and its time decides the size of the
   // next.

@@ -1,4 +1,4 @@
-import type { FieldError } from '#src/kernel/catalogue/errors.ts';
+import { maxShownErrors, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
 import { listed, nearestName, quoted } from '#src/kernel/requests/nearest-name.ts';
@@ -94,6 +94,9 @@ const quantityErrors = (value: unknown, at: string): FieldError[] => {
   return [numberError(at, quantityInput, value)];
 };
 
+/** The body of a grid is large, so the errors of one position are limited to those that are shown. */
+const readingOfPosition = { own: ownMembers, place: 'position', maxShown: maxShownErrors } as const;
+
 const readPosition = (
   given: unknown,
   at: string,
@@ -113,7 +116,7 @@ const readPosition = (
   if (Array.isArray(resolved)) return [...errors, ...resolved];
   const { row, echo } = resolved;
   const isTimeDated = echo !== undefined && 'expiry' in echo;
-  const option = readOption(row, model, at, { own: ownMembers, place: 'position', strictUnits, isTimeDated });
+  const option = readOption(row, model, at, { ...readingOfPosition, strictUnits, isTimeDated });
   if (Array.isArray(option)) for (const error of option) errors.push(error);
   if (errors.length > 0 || Array.isArray(option)) return errors;
   return {

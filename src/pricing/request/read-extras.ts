@@ -135,7 +135,7 @@ export const SYMBOL = /^[A-Za-z0-9.^=\-/:]{1,32}$/;
 
 /**
  * The members that one extra input adds to the option, or its errors.
- * @param maxErrors after so many errors the rest is not read. Default: all errors of a request, whose body is small
+ * @param maxErrors after so many errors the rest is not read. Default: all errors of a single option, whose body is small
  */
 export const readExtra = (extra: ExtraInput, row: Row, parent: string, maxErrors = Infinity): object | FieldError[] => {
   const value = row[extra];

@@ -124,7 +124,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     replied,
     lost: (why) => {
       // It has taken far longer than its estimate, so the next task of its caller must not go beside short work.
-      if (why === 'stalled') onUnderestimated(task);
+      if (why === 'stalled' && !settled) onUnderestimated(task);
       reject(
         ended(why === 'stalled' ? 'The pricing process made no progress and was ended' : 'The pricing process ended'),
       );
