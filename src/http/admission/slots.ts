@@ -50,7 +50,8 @@ export const createSlots = (limit: number, callerPercent: number, { now }: Pick<
     const recent = Math.max(byNetwork.recent(network), byCaller.recent(key));
     return overlapping.check(network) === undefined && recent <= (1 - overlapping.total() / overlappingLimit) ** 2;
   };
-  const mayTake = (key: string, network: string, refusal: Refusal | undefined): Refusal | undefined =>
+  /** The refusal, unless a slot for overlapping requests is free for the caller. */
+  const refusalOf = (key: string, network: string, refusal: Refusal | undefined): Refusal | undefined =>
     refusal !== undefined && mayOverlap(key, network) ? undefined : refusal;
 
   const takeOverlapping = (key: string, network: string): Slot => {
@@ -71,13 +72,13 @@ export const createSlots = (limit: number, callerPercent: number, { now }: Pick<
     isFull: () => byCaller.total() >= limit + extra,
     check: ({ key, clientIp }: Caller): Refusal | undefined => {
       const network = countedSite(clientIp);
-      return mayTake(key, network, byCaller.check(key) ?? byNetwork.check(network));
+      return refusalOf(key, network, byCaller.check(key) ?? byNetwork.check(network));
     },
     /** @returns the slot, or why there is none */
     take: ({ key, clientIp }: Caller): Slot | Refusal => {
       const network = countedSite(clientIp);
       const refusal = byNetwork.check(network) ?? byCaller.check(key);
-      if (refusal !== undefined) return mayTake(key, network, refusal) ?? takeOverlapping(key, network);
+      if (refusal !== undefined) return refusalOf(key, network, refusal) ?? takeOverlapping(key, network);
       byCaller.takeFreed(key);
       byNetwork.takeFreed(network);
       return {
