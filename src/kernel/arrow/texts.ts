@@ -64,7 +64,7 @@ export const textsOfViews = (
       if (length <= inlineBytes) continue;
       const range = rangeOf(row);
       const offset = views.readInt32LE(row * viewBytes + 12);
-      // A buffer that is not there has no range, and no number is at most `undefined`.
+      // A buffer that is not there has no range, so the comparison is with `undefined`, which is false.
       if (offset < 0 || !(ranges[range]! + offset + length <= ranges[range + 1]!)) {
         throw contradiction('a text ends outside its buffer');
       }

@@ -4,10 +4,9 @@ import { AppError, maxShownErrors, type FieldError } from '../catalogue/errors.t
 /**
  * The text of the error at `index` of a list. Errors that are not shown count, and have no text of their own: callers
  * decide how many there are, and to search for the names that they meant takes time.
- * @param max number of errors whose text can be seen
  */
-export const shownDetail = (index: number, detail: () => string, max = maxShownErrors): string =>
-  index < max ? detail() : 'This error is not shown';
+export const shownDetail = (index: number, detail: () => string): string =>
+  index < maxShownErrors ? detail() : 'This error is not shown';
 
 /**
  * Gives the errors of one request their texts, in the order of their detection. Unknown names count apart, because they are shown
@@ -19,7 +18,7 @@ export const createErrorTexts = (): ((code: string, detail: () => string) => str
   return (code, detail) => shownDetail(code === 'unknown_member' ? unknownNames++ : others++, detail);
 };
 
-/** Max characters of a field in a sentence. The pointer of an error has the whole name. */
+/** Max characters of a field in a sentence. The pointer of an error can have more. */
 const maxFieldCharacters = 80;
 
 /** `/options/3/spot` -> `options/3/spot`, `query.limit` -> `query.limit`, the whole body -> `The body`. */

@@ -28,7 +28,7 @@ export const createSlices = (
   batch: Pick<PreparedBatch, 'size' | 'run'>,
   { maxRowMs, isIrregular }: RowEstimate,
 ): Slices => {
-  const piece = isIrregular || maxRowMs > maxLookMs ? 1 : rowsPerLook;
+  const piece = maxRowMs > maxLookMs ? 1 : rowsPerLook;
   const maxStep = isIrregular ? 1 : Math.min(maxSliceRows, Math.max(1, Math.floor(maxSliceMs / maxRowMs)));
   // One row of a slow model may take a second. So the first slice is one row, and its time decides the size of the
   // next.

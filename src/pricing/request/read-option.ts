@@ -83,7 +83,7 @@ const unknownMembers = (
     .slice(0, maxShown)
     .map((member, index) => {
       const text = (): string => unknownMemberText(member, model, names, place);
-      return memberError(at, member, 'unknown_member', shownDetail(index, text, maxShown));
+      return memberError(at, member, 'unknown_member', shownDetail(index, text));
     });
 };
 
@@ -109,7 +109,7 @@ export type ReadOptions = {
   readonly strictUnits?: boolean;
   /** The time to expiry is calculated from dates, so its unit is known. */
   readonly isTimeDated?: boolean;
-  /** Max errors that are shown. Default: those of a request. */
+  /** Max errors that are shown, at most those of a request. Further unknown members and dividends are not read. Default: all are read. */
   readonly maxShown?: number;
 };
 

@@ -192,7 +192,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const body = ByteBlocks.of(bytes);
     const fault = faults.take('pricing.worker');
     const expectedMs = expectedTime(body.byteLength, estimate);
-    // The reading of a body cannot be interrupted. So one that is long by its size alone does not go to a short process.
+    // The reading of a JSON body cannot be interrupted. So one that is long by its size alone does not go to a short process.
     const wanted = laneFor(kind, expectedMs, estimate?.maxRowMs ?? 0, shortWorkMs);
     const lane = underestimated.laneFor({ kind, caller }, wanted);
     const isUncertain = estimate?.isUncertain ?? false;

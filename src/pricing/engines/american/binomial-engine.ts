@@ -55,7 +55,7 @@ const writeTimeGreeksByEquation = (
   const gamma = out[indexOfOutput.gamma]!;
   const isExercised =
     o.exercise_style === 'american' && price - sign * (spot - strike) <= ROUNDING * Math.max(spot, strike);
-  // If the interest is for a later exercise, that has this price too, to the last digits. The equation holds then.
+  // Where the interest makes a later exercise better, it has the same price to the last digits, and the equation holds.
   if (isExercised && sign * rate <= 0) {
     out[indexOfOutput.theta] = 0;
     out[indexOfOutput.charm] = 0;
