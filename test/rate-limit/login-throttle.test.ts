@@ -10,6 +10,7 @@ import { createLoginThrottle } from '#src/rate-limit/login-throttle.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
 import { redisUrl } from '#testkit/redis.ts';
+import { policiesWith } from '#testkit/rate-limits.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
 const quota = { points: 1_000, windowSeconds: 60 };
@@ -24,20 +25,12 @@ const setup = async (t: ExecutionContext, { redis = true, maxDelaySeconds = 900,
   const limits = createRateLimits({
     clientLimits: new Map(),
     abuse: noAbuseReport,
-    policies: {
-      ip: quota,
-      login: quota,
-      user: quota,
-      client: quota,
-      api_key: quota,
+    policies: policiesWith(quota, {
       account: { points: elsewhere, windowSeconds: 60 },
       credentials: { points: 1_000, windowSeconds: 60 },
-      calendar: quota,
-      calendar_ip: quota,
-      recovery: quota,
       account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 5, windowSeconds: maxDelaySeconds },
-    },
+    }),
     redis: connection,
     hashKey: Buffer.from('key'),
     ...common,

@@ -9,23 +9,13 @@ import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
 import { redisUrl } from '#testkit/redis.ts';
+import { policiesWith } from '#testkit/rate-limits.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
 const quota = { points: 5, windowSeconds: 60 };
-const policies = {
-  ip: quota,
-  login: quota,
-  user: quota,
-  client: quota,
-  api_key: quota,
-  account: quota,
-  calendar: quota,
-  calendar_ip: quota,
-  recovery: quota,
-  credentials: quota,
+const policies = policiesWith(quota, {
   account_new: { points: 100, windowSeconds: 86_400 },
-  account_place: quota,
-};
+});
 const decisions = 'volwatch_rate_limit_decisions_total';
 
 const setup = (

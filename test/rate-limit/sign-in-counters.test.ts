@@ -9,24 +9,16 @@ import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 import { redisUrl } from '#testkit/redis.ts';
+import { policiesWith } from '#testkit/rate-limits.ts';
 import { eventually } from '#testkit/eventually.ts';
 
 const quota = { points: 10_000, windowSeconds: 60 };
 const maxNew = 20;
-const policies = {
-  ip: quota,
-  login: quota,
-  user: quota,
-  client: quota,
-  api_key: quota,
-  credentials: quota,
+const policies = policiesWith(quota, {
   account: { points: 10_000, windowSeconds: 1 },
-  calendar: quota,
-  calendar_ip: quota,
-  recovery: quota,
   account_new: { points: maxNew, windowSeconds: 86_400 },
   account_place: { points: 5, windowSeconds: 900 },
-};
+});
 
 /** A database of its own in the run's Redis, so that its keys can be counted. */
 const ownDatabase = (number: number): string => {

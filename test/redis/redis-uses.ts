@@ -10,6 +10,7 @@ import { createCredits } from '#src/redis/credits.ts';
 import { createFeed } from '#src/redis/feed.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
+import { policiesWith } from '#testkit/rate-limits.ts';
 import { makeCache, recordLogger } from '#testkit/redis.ts';
 
 const quota = { points: 1_000_000, windowSeconds: 60 };
@@ -27,20 +28,11 @@ export const startUses = (t: Pick<ExecutionContext, 'teardown'>, address: RedisA
   const limits = createRateLimits({
     clientLimits: new Map(),
     abuse: noAbuseReport,
-    policies: {
-      ip: quota,
-      login: quota,
-      user: quota,
-      client: quota,
-      api_key: quota,
-      account: quota,
-      calendar: quota,
-      calendar_ip: quota,
-      recovery: quota,
+    policies: policiesWith(quota, {
       credentials: { points: 1, windowSeconds: 60 },
       account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 1, windowSeconds: 60 },
-    },
+    }),
     redis,
     hashKey: Buffer.from('key'),
     metrics,

@@ -1,3 +1,4 @@
+import { policiesWith } from '#testkit/rate-limits.ts';
 import { createHmac } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
@@ -14,20 +15,12 @@ const throttleOf = (elsewhere: number) =>
   createRateLimits({
     clientLimits: new Map(),
     abuse: noAbuseReport,
-    policies: {
-      ip: quota,
-      user: quota,
-      client: quota,
-      api_key: quota,
-      login: quota,
+    policies: policiesWith(quota, {
       account: { points: elsewhere, windowSeconds: 60 },
       credentials: { points: 1_000, windowSeconds: 60 },
-      calendar: quota,
-      calendar_ip: quota,
-      recovery: quota,
       account_new: { points: 100, windowSeconds: 86_400 },
       account_place: { points: 3, windowSeconds: 900 },
-    },
+    }),
     redis: undefined,
     hashKey: Buffer.from('key'),
     metrics: noMetrics,
