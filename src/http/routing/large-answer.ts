@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
-import { createTurns, nextTurnOfLoop, runInTurns, type TurnsOptions } from '#src/kernel/streams/turns.ts';
+import { createTurns, nextTurnOfLoop, runInTurns, type TurnsOptions, type Steps } from '#src/kernel/streams/turns.ts';
 
 /**
  * A list of more items is checked and written in steps of so many items, and other requests get their turn between two
@@ -40,17 +40,15 @@ const textOf = (value: unknown, pointer: string, refuse: (pointer: string) => ne
   return JSON.stringify(value) ?? 'null';
 };
 
-type Steps<Result> = Generator<undefined, Result, undefined>;
-
 /** Writes the text of a value to the end of `parts`. Joined, the parts are the text. */
 const textSteps = function* (
   value: Container,
   pointer: string,
   refuse: (pointer: string) => never,
   parts: string[],
-): Steps<void> {
+): Steps {
   let separator = '';
-  const write = function* (before: string, member: unknown, where: string): Steps<void> {
+  const write = function* (before: string, member: unknown, where: string): Steps {
     if (isLong(member)) {
       parts.push(separator + before);
       yield* textSteps(member, where, refuse, parts);
@@ -80,7 +78,7 @@ const charactersOfStep = 65_536;
 const bytesSteps = function* (value: Container, refuse: (pointer: string) => never): Steps<Buffer> {
   const parts: string[] = [];
   yield* textSteps(value, '', refuse, parts);
-  const eachPart = function* (use: (part: string) => void): Steps<void> {
+  const eachPart = function* (use: (part: string) => void): Steps {
     let characters = 0;
     for (const part of parts) {
       use(part);

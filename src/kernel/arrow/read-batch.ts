@@ -1,9 +1,10 @@
+import type { Steps } from '../streams/turns.ts';
 import { contradiction, unsupported } from './faults.ts';
 import { readSize, type FlatTable } from './flat-table.ts';
 import { takeChunk, takeViewBuffers, type PartsLeft } from './kept-parts.ts';
 import type { ArrowMessage } from './read-messages.ts';
 import type { Layout, ReadableType, TextLayout } from './read-type.ts';
-import { inRowSteps, type Steps } from './row-steps.ts';
+import { inRowSteps } from './row-steps.ts';
 import { decodeText, noTexts, textsOfOffsets, textsOfViews, viewBytes, type TextBuffers, type Texts } from './texts.ts';
 
 /** One column of one batch. Its buffers contain `length` rows. */

@@ -1,5 +1,4 @@
-/** Work in small steps, so that other work can have a turn between two of them. */
-export type Steps<Result = void> = Generator<undefined, Result, undefined>;
+import type { Steps } from '../streams/turns.ts';
 
 /** Max rows of a step. To read a text takes up to 1 us, so a step takes some milliseconds at most. */
 const maxRows = 4_096;

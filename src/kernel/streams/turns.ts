@@ -56,6 +56,9 @@ export const createTurns = ({ signal, monotonic = now, nextTurn = nextTurnOfLoop
   };
 };
 
+/** Work in small steps, so that other work can have a turn between two of them. */
+export type Steps<Result = void> = Generator<undefined, Result, undefined>;
+
 /** Runs steps to their end, and gives the event loop turns between them. */
 export const runInTurns = async <Result>(
   steps: Iterator<undefined, Result, undefined>,

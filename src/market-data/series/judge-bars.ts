@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { FetchedSeries, PriceBar } from '../providers/provider.ts';
 import {
   contradictionIn,
@@ -11,7 +12,7 @@ import {
 } from './bars.ts';
 import { periodOf } from './periods.ts';
 import type { PlanContext, QuarantinedPrice } from './series-plan.ts';
-import { eachInSteps, type Steps } from './steps.ts';
+import { eachInSteps } from './steps.ts';
 
 /** The reference of the first bar, if nothing is stored before it, is the median of this number of closes. */
 const openingCloses = 5;

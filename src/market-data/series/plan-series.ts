@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { FetchedSeries, PriceBar } from '../providers/provider.ts';
 import { sameBar, scaledBar } from './bars.ts';
 import { judge, possibleBars } from './judge-bars.ts';
@@ -11,7 +12,7 @@ import type {
   SeriesPlan,
   StoredSeries,
 } from './series-plan.ts';
-import { eachInSteps, mapInSteps, type Steps } from './steps.ts';
+import { eachInSteps, mapInSteps } from './steps.ts';
 
 /** Of a series that is held back as a whole, this number of bars is listed. */
 const maxListedBars = 1_000;

@@ -1,5 +1,6 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { median, moveOf } from './bars.ts';
-import { eachInSteps, mapInSteps, type Steps } from './steps.ts';
+import { eachInSteps, mapInSteps } from './steps.ts';
 
 /** The close of one period, as stored and as fetched. */
 export type ClosePair = { readonly stored: number; readonly fetched: number };

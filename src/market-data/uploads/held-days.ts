@@ -1,8 +1,8 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
-import { runInTurns, type Turns } from '#src/kernel/streams/turns.ts';
+import { runInTurns, type Turns, type Steps } from '#src/kernel/streams/turns.ts';
 import type { PriceBar } from '../providers/provider.ts';
 import type { SeriesPlan } from '../series/series-plan.ts';
-import { eachInSteps, mapInSteps, type Steps } from '../series/steps.ts';
+import { eachInSteps, mapInSteps } from '../series/steps.ts';
 import { arrayLiteral } from '../sql.ts';
 import { stagingTable } from './upload.ts';
 

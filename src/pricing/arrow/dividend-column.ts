@@ -1,6 +1,7 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { FieldError } from '#src/kernel/catalogue/errors.ts';
 import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
-import { inRowSteps, type Steps } from '#src/kernel/arrow/row-steps.ts';
+import { inRowSteps } from '#src/kernel/arrow/row-steps.ts';
 import type { ColumnType, ListMember } from '#src/kernel/arrow/read-type.ts';
 import { columnError, type Column } from '../batch/columns/columns.ts';
 import { maxDividends } from '../models/inputs.ts';

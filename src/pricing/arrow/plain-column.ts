@@ -1,6 +1,6 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
-import type { Steps } from '#src/kernel/arrow/row-steps.ts';
 import type { Column } from '../batch/columns/columns.ts';
 import { momentColumn } from './moment-column.ts';
 import { numberColumn } from './number-column.ts';

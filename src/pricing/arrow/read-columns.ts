@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { maxBatchRows } from '../batch/batch-row.ts';
 import { checkSize, columnError, type Column, type ColumnRequest } from '../batch/columns/columns.ts';
 import { idMember, isExactNumber } from '../batch/row-id.ts';
@@ -10,7 +11,7 @@ import { checkTexts, readBatch, type ColumnChunk } from '#src/kernel/arrow/read-
 import { readMessages, type ArrowMessage } from '#src/kernel/arrow/read-messages.ts';
 import { readSchema, type ArrowSchema } from './read-schema.ts';
 import type { ReadableType } from '#src/kernel/arrow/read-type.ts';
-import { inRowSteps, type Steps } from '#src/kernel/arrow/row-steps.ts';
+import { inRowSteps } from '#src/kernel/arrow/row-steps.ts';
 import { dictionaryColumn, type DictionaryChunk } from './text-column.ts';
 import { createTextMemory, type CountText } from './text-memory.ts';
 import { invalidRequest } from '../request/failures.ts';

@@ -1,8 +1,9 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { Column } from '../batch/columns/columns.ts';
 import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { IndexArray, Layout } from '#src/kernel/arrow/read-type.ts';
-import { inRowSteps, type Steps } from '#src/kernel/arrow/row-steps.ts';
+import { inRowSteps } from '#src/kernel/arrow/row-steps.ts';
 import { maxTextBytes } from '#src/kernel/arrow/texts.ts';
 import type { CountText } from './text-memory.ts';
 

@@ -1,7 +1,8 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { decimalsOf } from '#src/kernel/arrow/decimals.ts';
 import type { Column } from '../batch/columns/columns.ts';
 import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
-import { inRowSteps, type Steps } from '#src/kernel/arrow/row-steps.ts';
+import { inRowSteps } from '#src/kernel/arrow/row-steps.ts';
 import type { ColumnType } from '#src/kernel/arrow/read-type.ts';
 
 type Integer64 = Extract<ColumnType, { readonly kind: 'integer64' }>;

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
@@ -35,7 +36,7 @@ export type PreparedBatch = {
   /** Estimated milliseconds of work that comes before the first row, and perhaps before the estimate. 0 if absent. */
   readonly preparationMs?: number;
   /** Does this work in small steps. If it is not called, the estimate or the first row does all of it at once. */
-  readonly prepare?: () => Generator<undefined, void, undefined>;
+  readonly prepare?: () => Steps;
   readonly estimate: () => WorkEstimate;
   readonly tally: TallyData;
   /** Prices the rows `from` (included) to `to` (excluded). The steps must follow each other without a gap. */
@@ -49,4 +50,4 @@ export type PreparedBatch = {
 };
 
 /** The steps of writing an answer, each of which takes about a millisecond at most. */
-export type AnswerSteps = Generator<undefined, Uint8Array[], undefined>;
+export type AnswerSteps = Steps<Uint8Array[]>;

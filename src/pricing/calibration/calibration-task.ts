@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { hestonNames } from '../engines/heston/heston-gradient.ts';
 import { hestonGradientCost, type WorkEstimate } from '../models/cost.ts';
 import { calibrationSteps, type Calibration } from './calibration.ts';
@@ -70,7 +71,7 @@ export const estimateUnread = (bytes: number): WorkEstimate => ({
 export type OpenCalibration = {
   readonly quotes: number;
   readonly estimate: WorkEstimate;
-  readonly steps: Generator<undefined, Calibration, undefined>;
+  readonly steps: Steps<Calibration>;
 };
 
 /**

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import { createHestonGradient, hestonNames, type HestonName } from '../engines/heston/heston-gradient.ts';
@@ -75,7 +76,7 @@ const factorsOf = (points: readonly SurfacePoint[], { objective, spot }: Calibra
 export const calibrationSteps = function* (
   inputs: CalibrationInputs,
   { maxEvaluations, maxRestartEvaluations, isTimeOver }: WorkLimits = unlimited,
-): Generator<undefined, Calibration, undefined> {
+): Steps<Calibration> {
   const { spot, rate, dividendYield, quotes, guess, lower, upper, maxIterations } = inputs;
   const gradientOf = createHestonGradient();
   const buffer = new Float64Array(1 + hestonNames.length);

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { axisNames, gridAxes, shiftsAt } from './grid-axes.ts';
 import type { Grid } from './read-grid.ts';
@@ -30,7 +31,7 @@ const rowsAtOnce = 10_000;
 export const shiftColumns = function* (
   { grid: { axes }, nodes }: GridResult,
   rows: number,
-): Generator<undefined, readonly { readonly name: string; readonly cells: Float64Array }[], undefined> {
+): Steps<readonly { readonly name: string; readonly cells: Float64Array }[]> {
   const columns = axisNames.map((name) => ({ name: gridAxes[name].column, cells: new Float64Array(rows) }));
   for (let row = 0; row < rows; row++) {
     if (row % rowsAtOnce === 0) yield;
@@ -41,12 +42,7 @@ export const shiftColumns = function* (
 };
 
 /** The sum over all positions at each node; NaN where one of them failed or the sum is not finite. */
-export const totalsOf = function* ({
-  nodes,
-  size,
-  values,
-  failed,
-}: GridResult): Generator<undefined, readonly Float64Array[], undefined> {
+export const totalsOf = function* ({ nodes, size, values, failed }: GridResult): Steps<readonly Float64Array[]> {
   const totals: Float64Array[] = [];
   for (const cells of values) {
     const sums = new Float64Array(nodes);

@@ -3,7 +3,7 @@ import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults
 import { bytesOfColumns } from '../batch/answer-bytes.ts';
 import { createTally } from '../batch/batch-tally.ts';
 import type { AnswerSteps, PreparedBatch, Transport } from '../batch/prepared-batch.ts';
-import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import { runAtOnce, type Steps } from '#src/kernel/streams/turns.ts';
 import type { CostInputs } from '../models/cost-inputs.ts';
 import type { WorkEstimate } from '../models/cost.ts';
 import { estimateSteps } from '../models/estimate-steps.ts';
@@ -94,7 +94,7 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
   };
 
   type Prepared = { readonly grid: Grid; readonly estimate: WorkEstimate };
-  const preparing = function* (): Generator<undefined, Prepared, undefined> {
+  const preparing = function* (): Steps<Prepared> {
     const grid = yield* readPositions(head, engines);
     ({ positions } = grid);
     const priced = yield* estimateSteps(costs(), wanted);

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { maxShownErrors, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import { memberPointer } from '#src/kernel/json-pointer.ts';
@@ -179,7 +180,7 @@ const positionsAtOnce = 20;
 export const readPositions = function* (
   { axes, given, outputs, units, strict, values }: GridHead,
   engines: EngineFactory,
-): Generator<undefined, Grid, undefined> {
+): Steps<Grid> {
   const errors: FieldError[] = [];
   const positions: Position[] = [];
   const warnings: UnitWarning[] = [];

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { AnswerSteps } from '../batch/prepared-batch.ts';
 import { createTextChunks } from '../batch/text-chunks.ts';
 import { shiftColumns, totalsOf, type GridResult } from './grid-result.ts';
@@ -14,7 +15,7 @@ export const writeGridJson = function* (result: GridResult): AnswerSteps {
     isFirst: boolean,
     rows: number,
     cell: (row: number) => string | number,
-  ): Generator<undefined, void, undefined> {
+  ): Steps {
     text.add(`${isFirst ? '' : ','}${JSON.stringify(name)}:[`);
     for (let from = 0; from < rows; from += rowsAtOnce) {
       let cells = '';

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { Wanted } from '../request/calculate.ts';
 import type { CostInputs } from './cost-inputs.ts';
 import { estimateOf, type WorkEstimate } from './cost.ts';
@@ -6,10 +7,7 @@ import { estimateOf, type WorkEstimate } from './cost.ts';
 const estimatedAtOnce = 250;
 
 /** The estimate of very many rows in small steps. */
-export const estimateSteps = function* (
-  rows: Iterator<CostInputs>,
-  wanted: Wanted,
-): Generator<undefined, WorkEstimate, undefined> {
+export const estimateSteps = function* (rows: Iterator<CostInputs>, wanted: Wanted): Steps<WorkEstimate> {
   const state = { isDone: false };
   const some = function* (): Generator<CostInputs> {
     for (let count = 0; count < estimatedAtOnce; count++) {

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import { freeBytes } from '#src/kernel/streams/free-bytes.ts';
@@ -68,7 +69,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   let preparing: ReturnType<NonNullable<PreparedBatch['prepare']>> | undefined;
   let slices: ReturnType<typeof createSlices> | undefined;
   let writing: ReturnType<typeof outcomeSteps> | undefined;
-  let calibrating: Generator<undefined, Calibration, undefined> | undefined;
+  let calibrating: Steps<Calibration> | undefined;
   let workedMs = 0;
   let reportedMs = 0;
   let maxTurnMs = 0;
@@ -145,7 +146,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const checkEstimate = (): Answer | undefined =>
     limits.keepsEstimate === true && isUnderestimated() ? { reply: { handedBack: 'time' } } : checkWorked();
 
-  const calibrate = (steps: Generator<undefined, Calibration, undefined>, until: number): Answer | undefined => {
+  const calibrate = (steps: Steps<Calibration>, until: number): Answer | undefined => {
     const begunMs = threadMs();
     let next: ReturnType<typeof steps.next>;
     do next = steps.next();

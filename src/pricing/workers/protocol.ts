@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { computationTime } from '../request/computation-time.ts';
 import type { AbuseKind } from '#src/kernel/catalogue/abuse.ts';
 import { AppError, type ErrorCode, type FieldError } from '#src/kernel/catalogue/errors.ts';
@@ -93,10 +94,7 @@ export const outcomeOfHead = ({ tally, ...rest }: OutcomeHead, chunks: readonly 
 });
 
 /** The outcome of a batch whose rows are priced. Writes its answer in small steps. */
-export const outcomeSteps = function* (
-  batch: PreparedBatch,
-  computationTimeMs: number,
-): Generator<undefined, BatchOutcome, undefined> {
+export const outcomeSteps = function* (batch: PreparedBatch, computationTimeMs: number): Steps<BatchOutcome> {
   const thrown = batch.thrown();
   return {
     format: batch.format,

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import { runAtOnce, type Steps } from '#src/kernel/streams/turns.ts';
 import type { AnswerSteps, PreparedBatch } from '../prepared-batch.ts';
 import { bytesOfColumns } from '../answer-bytes.ts';
 import { createTally } from '../batch-tally.ts';
@@ -41,7 +41,7 @@ export const openColumns = (deps: ColumnsDeps): PreparedBatch => {
   /** The columns without contracts and dates. To read these takes time, so it must wait until the work has a place. */
   const resolving = resolveSteps(table);
   const plainColumns = () => (resolvedColumns ??= runAtOnce(resolving));
-  const prepare = function* (): Generator<undefined, void, undefined> {
+  const prepare = function* (): Steps {
     resolvedColumns = yield* resolving;
   };
   const chosen = new Set<ModelName>();

@@ -1,4 +1,4 @@
-import { runAtOnce } from '#src/kernel/streams/turns.ts';
+import { runAtOnce, type Steps } from '#src/kernel/streams/turns.ts';
 import { conventionNames } from '../../request/conventions/convention-members.ts';
 import { chosenModel } from '../../request/conventions/model-of-row.ts';
 import { needsValuationDate, resolveRow } from '../../request/conventions/resolve-row.ts';
@@ -117,10 +117,7 @@ const createRowResolver = (columns: Columns, resolve: typeof resolveRow): ((inde
  * The columns with the inputs of the models in place of contracts and dates. A row with a mistake has NaN, so that it is
  * read again by itself, with the message of its error.
  */
-export const resolveSteps = function* (
-  { size, columns }: ColumnTable,
-  resolve = resolveRow,
-): Generator<undefined, Columns, undefined> {
+export const resolveSteps = function* ({ size, columns }: ColumnTable, resolve = resolveRow): Steps<Columns> {
   if (!hasConventions(columns)) return columns;
   const replacedAt = createRowResolver(columns, resolve);
   const numbers = { time_to_expiry: new Float64Array(size), strike: new Float64Array(size) };

@@ -1,3 +1,4 @@
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { dampedStep } from './least-squares.ts';
 
 /** `stopped`: the work limit was reached, so the values are not complete. */
@@ -8,7 +9,7 @@ export type Residuals = (
   point: Float64Array,
   residuals: Float64Array,
   columns: readonly Float64Array[],
-) => Generator<undefined, Evaluation, undefined>;
+) => Steps<Evaluation>;
 
 /** `residual_small`, `gradient_small` and `step_small` mean that the point is a min. */
 type StopReason = 'residual_small' | 'gradient_small' | 'step_small' | 'max_iterations' | 'no_progress' | 'work_limit';
@@ -70,9 +71,7 @@ type State = { point: Float64Array; residuals: Float64Array; columns: Float64Arr
  * length so far, so the fit does not depend on the units of the parameters.
  * @returns undefined if the residuals have no finite value at the start, or if the work limit was reached before it
  */
-export const fitLeastSquares = function* (
-  problem: LeastSquaresProblem,
-): Generator<undefined, LeastSquaresFit | undefined, undefined> {
+export const fitLeastSquares = function* (problem: LeastSquaresProblem): Steps<LeastSquaresFit | undefined> {
   const { residuals: evaluate, count, lower, upper, maxIterations, maxEvaluations } = problem;
   const size = lower.length;
   const emptyState = (point: Float64Array): State => ({
