@@ -1,7 +1,7 @@
 import { banner } from './banner.ts';
 import { compose, type Service } from './compose/index.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
-import { collectWhenCalm, setHeapGrowth } from './garbage-collection.ts';
+import { collectWhenCalm, setHeapGrowth } from './kernel/memory/collect-when-calm.ts';
 import { lowerHelperThreads } from './helper-threads.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
 import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
@@ -25,6 +25,7 @@ const start = async (): Promise<void> => {
   const composing = withFileFaults(data, async () => compose(config));
   handleSignals(composing);
   const service = await composing;
+  ({ heldBytes } = service);
   try {
     await service.start();
   } catch (error) {
@@ -73,7 +74,12 @@ const handleSignals = (composing: Promise<Service>): void => {
 };
 
 setHeapGrowth();
-collectWhenCalm({ collect: createCollectGarbage(), giveBackPages: createGiveBackPages() });
+let heldBytes = (): number => 0;
+collectWhenCalm({
+  collect: createCollectGarbage(),
+  giveBackPages: createGiveBackPages(),
+  heldBytes: () => heldBytes(),
+});
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

@@ -22,21 +22,32 @@ export type People = {
 };
 
 /** Max time that one request of a set-up is repeated. The set-up of an attack may take 60 s (`maxPrepareMs`). */
-const maxSetUpMs = 30_000;
+const maxSetUpMs = 45_000;
+/** The service answers within 30 s. A registration of a stranger beside a flood of registrations may wait that long. */
+const maxAnswerMs = 35_000;
 
 type Answer = { readonly status: number; readonly body: Record<string, unknown> };
+
+/** `fetch` tells the reason of its failures only as the cause. */
+const errorText = (error: unknown): string =>
+  error instanceof Error && error.cause !== undefined ? `${String(error)}: ${errorText(error.cause)}` : String(error);
 
 /** Repeats a step of a set-up until it has this status, because the service sheds load during an attack. */
 export const mustAnswer = async <Given extends { readonly status: number }>(
   status: number,
   attempt: () => Promise<Given>,
 ): Promise<Given> => {
-  let answer: Given | undefined;
+  let last = '';
   for (const end = Date.now() + maxSetUpMs; Date.now() < end; await sleep(500)) {
-    answer = await attempt().catch(() => undefined);
-    if (answer?.status === status) return answer;
+    try {
+      const answer = await attempt();
+      if (answer.status === status) return answer;
+      last = JSON.stringify(answer);
+    } catch (error) {
+      last = errorText(error);
+    }
   }
-  throw new Error(`the set-up of an attack failed: ${answer === undefined ? 'no answer' : JSON.stringify(answer)}`);
+  throw new Error(`the set-up of an attack failed: ${last}`);
 };
 
 /** Creates ordinary users, each with its own address, for attacks that need an account. */
@@ -51,7 +62,7 @@ export const createPeople = (api: string): People => {
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
       },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(maxAnswerMs),
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };

@@ -14,11 +14,10 @@ const kernelOnly = ['kernel'] as const;
 export const rooms: Readonly<Record<string, Room>> = {
   'main.ts': {
     holds: 'loads the configuration, composes, listens, handles signals',
-    imports: ['compose', 'config', 'kernel', 'banner.ts', 'garbage-collection.ts', 'helper-threads.ts'],
+    imports: ['compose', 'config', 'kernel', 'banner.ts', 'helper-threads.ts'],
   },
   'banner.ts': { holds: 'the lines that the start prints on a laptop', imports: ['config'] },
   'helper-threads.ts': { holds: 'the priority of the threads beside the event loop', imports: [] },
-  'garbage-collection.ts': { holds: 'how garbage outside the heap is collected', imports: [] },
   compose: { holds: 'the only place that constructs services and closes them in order', imports: 'every room' },
   config: {
     holds: 'the only reader of the environment: one schema, all faults at once, exit status 78',

@@ -33,6 +33,8 @@ export type Service = Pick<Lifecycle, 'start' | 'addresses' | 'stopping' | 'stop
   readonly logger: Logger;
   /** Applies UNIVERSES_FILE again. Never throws. */
   readonly reload: () => Promise<void>;
+  /** Memory that the requests and connections of clients hold at this moment. */
+  readonly heldBytes: () => number;
 };
 
 const hourMs = 3_600_000;
@@ -251,7 +253,7 @@ export const compose = async (config: Config): Promise<Service> => {
     background: [refreshes, jobs],
     parts: [pricing, provider, calendar, webhooks, cache, auth, storage],
   });
-  return { ...lifecycle, reload, logger: base.logger };
+  return { ...lifecycle, reload, logger: base.logger, heldBytes: edge.heldBytes };
 };
 
 /** Reports the database as down until its schema is migrated, because the service cannot use it before. */

@@ -48,7 +48,16 @@ export type EdgeParts = {
   readonly rateLimits: RateLimits | undefined;
 };
 
-export type Edge = { readonly server: HttpServer; readonly admin: AdminServer; readonly health: Health };
+export type Edge = {
+  readonly server: HttpServer;
+  readonly admin: AdminServer;
+  readonly health: Health;
+  /** Memory that the requests and connections of clients hold at this moment. */
+  readonly heldBytes: () => number;
+};
+
+/** Approximate memory of a connection with its parser and the objects of its request. */
+const connectionBytes = 24_576;
 
 const healthIntervalMs = 10_000;
 
@@ -237,5 +246,6 @@ export const composeEdge = (
       },
     ],
   });
-  return { server, admin, health };
+  const heldBytes = (): number => bodies.heldBytes() + answers.heldBytes() + server.connections() * connectionBytes;
+  return { server, admin, health, heldBytes };
 };

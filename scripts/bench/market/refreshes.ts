@@ -2,7 +2,7 @@
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { collectWhenCalm, setHeapGrowth } from '#src/garbage-collection.ts';
+import { collectWhenCalm, setHeapGrowth } from '#src/kernel/memory/collect-when-calm.ts';
 import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { noMetrics as metrics } from '#src/kernel/catalogue/metrics.ts';

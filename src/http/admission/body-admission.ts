@@ -51,6 +51,8 @@ export type BodyAdmission = {
    * @throws AppError `overloaded`, `concurrency_limit_exceeded`
    */
   readonly open: (caller: Caller, declaredBytes: number, onEnd: (error: AppError) => void) => OpenBody;
+  /** Bytes of all bodies in memory that count. */
+  readonly heldBytes: () => number;
 };
 
 export type BodyAdmissionDeps = { readonly metrics: Metrics; readonly abuse: AbuseReport };
@@ -112,11 +114,13 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
     throw new AppError('concurrency_limit_exceeded', 'Too many bodies of this caller are being read', { retryAfter });
   };
   const reportBodies = (): void => metrics.set('volwatch_http_bodies_in_progress', {}, bodies.total());
-  const reportBytes = (): void => metrics.set('volwatch_http_body_bytes', {}, memory.total() + windows.total());
+  const heldBytes = (): number => memory.total() + windows.total();
+  const reportBytes = (): void => metrics.set('volwatch_http_body_bytes', {}, heldBytes());
   reportBodies();
   reportBytes();
 
   return {
+    heldBytes,
     open: (caller, declaredBytes, onEnd) => {
       const declared = Math.max(0, declaredBytes - uncountedBytes);
       const hopeless = declared > 0 ? memory.check(caller, declared) : undefined;

@@ -44,6 +44,8 @@ export type AnswerBacklog = {
     bytes: number,
     required: boolean,
   ) => (givenUp: number) => void;
+  /** Bytes of all answers that wait for their clients. */
+  readonly heldBytes: () => number;
 };
 
 type Caller = {
@@ -166,6 +168,7 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
   }, sweepMs).unref();
 
   return {
+    heldBytes: () => total,
     admit: (context) => {
       const caller = callers.get(callerOf(context));
       const held = caller?.bytes ?? 0;

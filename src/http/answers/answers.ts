@@ -8,7 +8,7 @@ import type { RequestContext } from '#src/kernel/requests/request-context.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
 import { createSlowReaders, type SlowReaders } from '#src/kernel/slow-readers.ts';
 import type { HttpContext, HttpMiddleware } from '../routing/types.ts';
-import { createAnswerBacklog, type AnswerBacklogOptions } from './answer-backlog.ts';
+import { createAnswerBacklog, type AnswerBacklog, type AnswerBacklogOptions } from './answer-backlog.ts';
 
 export type AnswersDeps = {
   readonly backlog: AnswerBacklogOptions;
@@ -33,6 +33,7 @@ export type Answers = {
   readonly holdProblem: (ctx: HttpContext, body: string) => void;
   readonly watch: SlowReaders['watch'];
   readonly cutSlowest: SlowReaders['cutSlowest'];
+  readonly heldBytes: AnswerBacklog['heldBytes'];
 };
 
 /**
@@ -115,6 +116,7 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
     },
     watch: slowReaders.watch,
     cutSlowest: slowReaders.cutSlowest,
+    heldBytes: backlog.heldBytes,
     middleware: async (ctx, next) => {
       clientIps.set(ctx.req.socket, ctx.state.request.clientIp);
       await next();

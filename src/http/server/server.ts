@@ -51,6 +51,8 @@ export type HttpServer = {
    * lost. Therefore the server still accepts requests for `lingerMs`, or until no client is connected.
    */
   readonly close: (options: { readonly graceMs: number; readonly lingerMs?: number }) => Promise<void>;
+  /** Open connections. */
+  readonly connections: () => number;
 };
 
 const defaultKeepAliveMs = 65_000;
@@ -158,6 +160,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
       return listening.port;
     },
     drain,
+    connections: () => sockets.size,
     close: async ({ graceMs, lingerMs = 0 }) => {
       drain();
       // Without grace time all connections close at once. A second call can end the wait of the first call this way.

@@ -26,6 +26,7 @@ test('an answer is known to be sent, or to be cut', async (t) => {
       watch: () => {},
       holdProblem: () => {},
       cutSlowest: () => false,
+      heldBytes: () => 0,
       middleware: async (ctx, next) => {
         void answerSent(ctx.res).then((sent) => ends.push(sent));
         await next();

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { collectWhenCalm } from '#src/garbage-collection.ts';
+import { collectWhenCalm } from '#src/kernel/memory/collect-when-calm.ts';
 import { createCollectGarbage } from '#src/kernel/memory/collect-garbage.ts';
 import { createGiveBackPages } from '#src/kernel/memory/free-pages.ts';
 import { eventually } from '#testkit/eventually.ts';
@@ -200,3 +200,88 @@ test.serial('collections beside other work become rare when they do not help', a
   t.true(times[2]! - times[1]! >= 400);
   t.is(held.byteLength, 160 * mebibyte);
 });
+
+test.serial('collections beside other work do not become rare while they help', async (t) => {
+  let collections = 0;
+  let givenBack = 0;
+  const giveBackPages = createGiveBackPages();
+  let garbage: Buffer | undefined;
+  const end = collectWhenCalm({
+    collect: (flavor) => {
+      collections += 1;
+      garbage = undefined;
+      collectGarbage(flavor);
+    },
+    giveBackPages: () => {
+      givenBack += 1;
+      giveBackPages?.();
+    },
+    ...onlyResident,
+    maxResidentUtilization: -1,
+    maxUtilization: 0.9,
+    minResidentGrowthBytes: 16 * mebibyte,
+    largeResidentGrowthBytes: 96 * mebibyte,
+    largeGrowthEveryMs: 200,
+  });
+  t.teardown(end);
+  // What is in use keeps the growth above the least one.
+  const held = Buffer.alloc(64 * mebibyte, 1);
+  for (let round = 1; round <= 9; round += 1) {
+    garbage = Buffer.alloc(128 * mebibyte, 1);
+    // With pauses that double, the ninth collection would be 51 s after the first.
+    await eventually(
+      () => collections === round && givenBack === round,
+      () => `the growth of round ${round} is collected`,
+      5_000,
+    );
+  }
+  t.is(garbage, undefined);
+  t.is(held.byteLength, 64 * mebibyte);
+});
+
+test.serial('memory that was in use in a long calm time is collected when its requests end', async (t) => {
+  const times: number[] = [];
+  let heldBytes = 0;
+  const end = collectWhenCalm({
+    collect: () => void times.push(performance.now()),
+    heldBytes: () => heldBytes,
+    ...onlyResident,
+    maxResidentUtilization: 0.9,
+    minResidentGrowthBytes: 48 * mebibyte,
+    largeResidentGrowthBytes: Infinity,
+    minHeldFallBytes: 32 * mebibyte,
+    followUpsMs: [100],
+  });
+  t.teardown(end);
+  const held = Buffer.alloc(160 * mebibyte, 1);
+  heldBytes = 160 * mebibyte;
+  await eventually(() => times.length === 2, 'the growth is collected twice', 20_000);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  t.is(times.length, 2, 'what stays is in use');
+  heldBytes = 100 * mebibyte;
+  await eventually(() => times.length === 4, 'what was in use is collected, and once more', 20_000);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  t.is(times.length, 4, 'it has not fallen again');
+  t.is(held.byteLength, 160 * mebibyte);
+});
+
+test.serial(
+  'a large growth is collected again after a long time, because not all memory in use is counted',
+  async (t) => {
+    const times: number[] = [];
+    const end = collectWhenCalm({
+      collect: () => void times.push(performance.now()),
+      ...onlyResident,
+      maxResidentUtilization: 0.9,
+      minResidentGrowthBytes: 48 * mebibyte,
+      largeResidentGrowthBytes: 96 * mebibyte,
+      followUpsMs: [],
+      recollectAfterMs: 1_000,
+    });
+    t.teardown(end);
+    const held = Buffer.alloc(160 * mebibyte, 1);
+    await eventually(() => times.length >= 3, 'the growth is collected again', 20_000);
+    t.true(times[2]! - times[1]! >= 1_000);
+    t.is(held.byteLength, 160 * mebibyte);
+  },
+);
