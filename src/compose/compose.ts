@@ -215,9 +215,19 @@ export const compose = async (config: Config): Promise<Service> => {
     }
   };
 
+  let authStarted = false;
+  const startAuth = (): void => {
+    if (authStarted) return;
+    authStarted = true;
+    auth.start();
+  };
+
   const prepareData = async (signal: AbortSignal): Promise<void> => {
     await database.waitUntilReady({ signal });
     state.migrated = true;
+    signal.throwIfAborted();
+    // First, because sessions end and revoked tokens are asked for one by one until it runs.
+    startAuth();
     await unlessOutdated(refreshes.closeDangling());
     await unlessOutdated(universes.createBundled());
     await unlessOutdated(refreshes.restoreMetrics());
@@ -249,7 +259,6 @@ export const compose = async (config: Config): Promise<Service> => {
     edge,
     state,
     prepareData,
-    startAuth: auth.start,
     background: [refreshes, jobs],
     parts: [pricing, provider, calendar, webhooks, cache, auth, storage],
   });

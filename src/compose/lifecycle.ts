@@ -19,8 +19,6 @@ export type LifecycleDeps = {
    * must be repeatable.
    */
   readonly prepareData: (signal: AbortSignal) => Promise<void>;
-  /** Is called once, after the data are prepared. */
-  readonly startAuth: () => void;
   /** Work in the background that may finish within SHUTDOWN_REFRESH_GRACE_MS. */
   readonly background: readonly ClosableWithin[];
   /** Closed one after the other, in this order, when no request and no background work runs any more. */
@@ -49,6 +47,13 @@ export type Lifecycle = {
 const telemetryFlushMs = 3_000;
 const logFlushMs = 1_000;
 const startRetryMs = 1_000;
+/** A step that fails each time, such as a statement that takes too long, must not be repeated each second. */
+const maxStartRetryMs = 10_000;
+/** Errors that end without a change of the code or of the configuration. A schema that is behind is migrated by another process. */
+const canPass = (error: unknown): boolean => {
+  const { category, retryable } = errorTable[codeOf(error)];
+  return category === 'database' || retryable;
+};
 /** After the drain, time for requests that clients have already sent. */
 const lingerMs = 100;
 
@@ -102,19 +107,22 @@ export const createLifecycle = (deps: LifecycleDeps): Lifecycle => {
     logger.info({ url: addresses.url, admin_url: addresses.adminUrl }, 'listening');
   };
 
-  /** Repeats all steps after an error of the database, because it can fail again between two steps. */
+  /**
+   * Repeats all steps after an error of a dependency or of other work, because that can fail again between two steps. The service serves
+   * meanwhile. Only a fault of the code or of the configuration ends the start.
+   */
   const prepare = async (): Promise<void> => {
-    for (let prepared = false; !prepared;) {
+    for (let attempt = 0, prepared = false; !prepared; attempt += 1) {
       try {
         await deps.prepareData(stopped.signal);
         prepared = true;
       } catch (error) {
-        if (errorTable[codeOf(error)].category !== 'database') throw error;
-        logger.warn({ code: codeOf(error), retry_in_ms: startRetryMs }, 'the start is interrupted');
-        await sleep(startRetryMs, undefined, { signal: stopped.signal });
+        if (!canPass(error)) throw error;
+        const retryInMs = Math.min(maxStartRetryMs, startRetryMs * 2 ** attempt);
+        logger.warn({ code: codeOf(error), err: error, retry_in_ms: retryInMs }, 'the start is interrupted');
+        await sleep(retryInMs, undefined, { signal: stopped.signal });
       }
     }
-    deps.startAuth();
     // A cached health result from the start must not be answered after it.
     await health.readAgain();
     logger.info({}, 'started');

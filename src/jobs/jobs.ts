@@ -114,6 +114,7 @@ const codeOfReport = (report: unknown): ErrorCode => {
 export const createJobs = (deps: JobsDeps): Jobs => {
   const { execute, worker, schedules, metrics, logger } = deps;
   let open: PgBoss | undefined;
+  let closed = false;
   /** The transaction of the statements of pg-boss, whose functions for schedules do not take one. */
   const scheduling = new AsyncLocalStorage<Transaction>();
   let faultAt = -Infinity;
@@ -228,6 +229,8 @@ export const createJobs = (deps: JobsDeps): Jobs => {
             await startWorkers(boss, queue, options, (job) => work(queue, handlers[queue], job));
           }
         }
+        // A stop that came meanwhile has found no queue to close.
+        if (closed) throw new AppError('shutting_down');
         open = boss;
       } catch (error) {
         await boss.stop({ graceful: false }).catch(() => {});
@@ -274,6 +277,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
     },
 
     close: async ({ graceMs }) => {
+      closed = true;
       const stop = (): void => stopping.abort(new AppError('shutting_down'));
       if (graceMs <= 0) stop();
       const timer = setTimeout(stop, graceMs);

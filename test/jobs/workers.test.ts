@@ -77,3 +77,12 @@ test('no worker is added while the queues are closed', async (t) => {
   t.is(done.length, 1);
   t.is(running.size, 0);
 });
+
+test('a stop while the queues open leaves no queue open', async (t) => {
+  const { make } = await setup(t);
+  const jobs = make();
+  const starting = jobs.start(idle);
+  await jobs.close({ graceMs: 5_000 });
+  await t.throwsAsync(starting, { code: 'shutting_down' });
+  t.false(jobs.isOpen());
+});

@@ -19,8 +19,8 @@ import { refreshLockName } from './refresh-lock.ts';
 export type RefreshServiceDeps = RefreshRunDeps & {
   readonly lock: Lock;
   /**
-   * Enqueues a refresh. The start uses it for universes whose fetch can take minutes, because it waits for the others.
-   * Default: they run at once.
+   * Enqueues a refresh. The start uses it for universes of a provider with request credits, because these can be spent for an hour. It
+   * waits for the others. Default: they run at once.
    */
   readonly enqueue?: (universe: string) => Promise<void>;
 };
@@ -214,14 +214,14 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       const fromOtherSource = await universesOfOtherSource();
       const unfinished = await unfinishedUniverses(reader);
       const staleBefore = (clock.now().getTime() - staleAfterMs) / 1000;
-      await eachUniverse(universes, async ({ name: universe, source, assets }) => {
+      await eachUniverse(universes, async ({ name: universe, source }) => {
         // The prices of such a universe come only by uploads.
         if (source === 'upload') return;
         const isFresh = (seconds.get(universe) ?? -Infinity) >= staleBefore;
         if (isFresh && !fromOtherSource.has(universe) && !unfinished.has(universe)) return;
         try {
           const provider = source === undefined || source === 'provider' ? deps.provider : deps.providers?.[source];
-          if (deps.enqueue && assets.length > (provider?.maxAssetsPerFetch ?? Infinity)) {
+          if (deps.enqueue && provider?.maxAssetsPerFetch !== undefined) {
             await deps.enqueue(universe);
             return;
           }

@@ -214,7 +214,11 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
       return origin === 'bundled' ? transact(put) : change(name, put);
     },
 
-    release: (name) => change(name, (transaction) => releaseUniverse(transaction, name)),
+    // Without the lock of the refresh, because no refresh reads the origin. One that runs must not end a start.
+    release: async (name) => {
+      await transact((transaction) => releaseUniverse(transaction, name));
+      await deps.changed(name);
+    },
 
     remove: (name, expected) =>
       change(name, async (transaction) => {

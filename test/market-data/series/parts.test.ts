@@ -117,6 +117,17 @@ test('the start enqueues the universe of an interrupted fetch, and waits for not
   t.is(server.requests.length, before);
 });
 
+test('the start enqueues a small universe too, because the credits of its provider can be spent', async (t) => {
+  const { serviceOf, server } = await setupThirty(t);
+  const enqueued: string[] = [];
+  const small = { ...thirty, assets: thirty.assets.slice(0, 2) };
+  await serviceOf(small, undefined, { enqueue: async (universe) => void enqueued.push(universe) }).refreshStale({
+    staleAfterMs: 1e15,
+  });
+  t.deepEqual(enqueued, ['thirty']);
+  t.is(server.requests.length, 0);
+});
+
 test('series of an interrupted refresh are not used for another question, or after some hours', async (t) => {
   const { admin, serviceOf, staged, asked, credits } = await setupThirty(t);
   const first = serviceOf();

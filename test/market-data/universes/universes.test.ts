@@ -232,7 +232,7 @@ test('a deleted bundled universe is not created again, and the bundled ones keep
 
 test('a universe of the file is applied, cannot be changed by a request, and is released when the file lacks it', async (t) => {
   const service = await setupUniverses(t);
-  const { put, remove, get, changes, deps, enqueued } = service;
+  const { put, remove, get, changes, deps, enqueued, faults, refreshes } = service;
   const { title, ...rest } = (await (await put('desk', desk())).json()) as Item;
   t.is(title, 'Desk');
   const { name: _, version: __, origin: ___, created_at: ____, updated_at: _____, ...definition } = rest;
@@ -248,8 +248,13 @@ test('a universe of the file is applied, cannot be changed by a request, and is 
     t.is((await errorOf(refused))['code'], 'universe_managed_by_file');
   }
   file = new Map() as never;
-  await seeding.applyFile();
+  faults.set('provider.fetch', { mode: 'hang', probability: 1, delay_ms: 0, count: 1 });
+  const running = await refreshes.start({ universe: 'desk', trigger: 'request', waited: false });
+  await faultReached(service, 'provider.fetch');
+  await t.notThrowsAsync(seeding.applyFile(), 'a refresh that runs ends no start');
   t.like(await get('/universes/desk'), { origin: 'api', version: 2 });
+  faults.clear('provider.fetch');
+  await running.ended;
   t.is((await remove('desk')).status, 204);
 });
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createServer, type AddressInfo } from 'node:net';
 import test from 'ava';
+import { Client } from 'pg';
 import { startService } from '#testkit/service.ts';
 import {
   call,
@@ -15,6 +16,7 @@ import {
   temporaryDirectory,
 } from '#testkit/running-service.ts';
 import { setupDatabase } from '#testkit/database.ts';
+import { eventually } from '#testkit/eventually.ts';
 
 /** What a start that fails says, and its exit status. */
 const refusedStart = async (environment: Record<string, string | undefined>): Promise<string> => {
@@ -143,4 +145,21 @@ test('the start ends with a log line and status 1 for a foreign schema', async (
   const line = service.log.find(({ message }) => message === 'the start failed');
   t.like(line, { level: 'error', err: { code: '42P07' } });
   t.is(service.log.at(-1)?.message, 'stopped');
+});
+
+test('revoked tokens are polled although a later step of the start cannot go on', async (t) => {
+  const database = await setupDatabase(t);
+  const holder = new Client({ connectionString: database.url });
+  t.teardown(() => holder.end());
+  await holder.connect();
+  await holder.query('begin; lock table refresh in access exclusive mode');
+  const service = await serve(t, { DATABASE_URL: database.url, DATABASE_STATEMENT_TIMEOUT_MS: '500' });
+  await service.logged(({ message, code }) => message === 'the start is interrupted' && code === 'database_timeout');
+  const scans = `select coalesce(seq_scan, 0) + coalesce(idx_scan, 0) as scans from pg_stat_user_tables where relname = 'revoked_token'`;
+  await eventually(
+    async () => Number((await database.query(scans))[0]?.['scans']) > 1,
+    'the table of revoked tokens is read',
+    20_000,
+  );
+  t.false(service.log.some(({ message }) => message === 'started'));
 });
