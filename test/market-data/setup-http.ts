@@ -63,7 +63,7 @@ export const setupHttp = async (
     logger: silentLogger,
   });
   const cursors = createCursors({ secret: 'a secret for this test alone' });
-  /** The universes whose refresh a change has enqueued. */
+  /** The universes whose refresh or check a change has enqueued. */
   const enqueued: string[] = [];
   /** The schedules that are stored, by universe. */
   const scheduled = new Map<string, JobSchedule>();
@@ -80,7 +80,7 @@ export const setupHttp = async (
   const changes = createUniverseChanges({
     ...service.deps,
     schedules,
-    jobs: { enqueue: async (_, __, { key }) => enqueued.push(key) > 0 },
+    jobs: { enqueue: async (_, __, { data }) => enqueued.push(data['universe']!) > 0 },
     maxUniverses: 5,
     providerSource: 'sample',
     sourceFault: (source, name) =>

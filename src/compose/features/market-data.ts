@@ -3,7 +3,7 @@ import type { Database } from '../../database/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
-import type { JobEnqueuer, JobSchedules } from '../../kernel/ports/jobs.ts';
+import { jobOfChange, type JobEnqueuer, type JobSchedules } from '../../kernel/ports/jobs.ts';
 import type { NearestOf } from '../../kernel/lists/near-names.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
 import type { Route } from '../../kernel/requests/route.ts';
@@ -121,7 +121,7 @@ export const composeMarketData = (
     applied: async (transaction, { name }) => {
       // A refresh can end before the start has opened the queues. QUALITY_SCHEDULE then finds that its check is missing.
       if (!jobs.isOpen()) return;
-      await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
+      await jobs.enqueue(transaction, 'quality', { ...jobOfChange(name), data: { universe: name } });
     },
     timeouts,
     maxUploadRows: config.UPLOAD_ROWS_MAX,

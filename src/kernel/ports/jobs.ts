@@ -1,3 +1,4 @@
+import { uuidv7 } from '../ids.ts';
 import type { Transaction } from './unit-of-work.ts';
 
 /** Closed set: the `queue` label of the job metrics. */
@@ -17,11 +18,22 @@ export type JobQueue = (typeof jobQueues)[number];
 /** Only ids and names, because it is stored and shown to operators. */
 export type JobData = Readonly<Record<string, string>>;
 
+/**
+ * The key of a job that must begin after a change: one that waits does the work of later changes too, but one that runs does not, also not in its last part.
+ * Callers may ignore what `enqueue` returns for it.
+ * @param of what the job works on, without a space
+ */
+export const jobOfChange = (of: string): { readonly key: string; readonly standIn: string } => ({
+  key: `${of} ${uuidv7()}`,
+  standIn: `${of} `,
+});
+
 export type JobEnqueuer = {
   /**
    * Adds a job to `queue` in `transaction`, so it exists only after the commit. The job continues the trace of the
    * caller.
-   * @param key at most one job of a key waits or runs at a time
+   * @param key at most one job of a key waits or runs at a time. A job that runs may have read the data before the change, so a change needs a key of
+   * its own: the id of a new row, or `jobOfChange`
    * @param group in a queue with groups, a process runs one job of a group at a time, and the groups take turns. A
    * transaction with jobs of several groups must use `enqueueAll`.
    * @param network the groups of a network share the turns of one group, and some places. Not an address, because a hash of it is stored

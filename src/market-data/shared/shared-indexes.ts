@@ -1,5 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { JobData, JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import { jobOfChange, type JobData, type JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Lock, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
 import { reportIndexes } from '../indexes/report-indexes.ts';
@@ -42,8 +42,7 @@ export const enqueueSharedIndexes = async (
   for (const name of await universesOfSymbols(transaction, symbols)) {
     if (name === universe) continue;
     const data = { universe: name, trigger: 'change', calculates_after: refreshId };
-    const standIn = `${name} `;
-    await jobs.enqueue(transaction, 'refresh', { key: standIn + refreshId, data, standIn });
+    await jobs.enqueue(transaction, 'refresh', { ...jobOfChange(name), data });
   }
 };
 

@@ -3,7 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import { AppError, maxShownErrors, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import { jobOfChange, type JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Lock, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { UniverseOrigin } from '../indexes/universes.ts';
 import { removeFetchedSeries } from '../refresh/fetch/fetched-series.ts';
@@ -154,15 +154,21 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
     refuse([{ pointer: '', code: 'too_many', detail }]);
   };
 
-  /** A refresh is followed by a check of the prices, so only one of both is enqueued. */
+  /**
+   * A refresh is followed by a check of the prices, so only one of both is enqueued. The job of an earlier refresh can still run after its record has
+   * ended, because it fills the caches, and it knows the former definition.
+   */
   const enqueueWork = async (
     transaction: Transaction,
     name: string,
     { isRefreshed, isOtherExchange }: { readonly isRefreshed: boolean; readonly isOtherExchange: boolean },
   ): Promise<void> => {
     if (isRefreshed) {
-      await jobs.enqueue(transaction, 'refresh', { key: name, data: { universe: name, trigger: 'change' } });
-    } else if (isOtherExchange) await jobs.enqueue(transaction, 'quality', { key: name, data: { universe: name } });
+      const data = { universe: name, trigger: 'change' };
+      await jobs.enqueue(transaction, 'refresh', { ...jobOfChange(`change:${name}`), data });
+    } else if (isOtherExchange) {
+      await jobs.enqueue(transaction, 'quality', { ...jobOfChange(name), data: { universe: name } });
+    }
   };
 
   return {

@@ -3,6 +3,7 @@ import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createStoredUniverses } from '#src/market-data/universes/stored-universes.ts';
 import { createUniverseSeeding } from '#src/market-data/universes/universe-seeding.ts';
+import type { UniverseChangesDeps } from '#src/market-data/universes/universe-changes.ts';
 import type { Universes } from '#src/market-data/universes/universes-port.ts';
 import { jsonBody } from '#test/http/support.ts';
 import type { RefreshServiceDeps } from '#src/market-data/refresh/refresh-service.ts';
@@ -31,6 +32,7 @@ export const desk = (): Item => ({
 export const setupUniverses = async (
   t: ExecutionContext,
   service: Partial<Omit<RefreshServiceDeps, 'universes'>> = {},
+  changes: Partial<UniverseChangesDeps> = {},
 ) => {
   let stored: Universes | undefined;
   const port = (): Universes => stored!;
@@ -43,7 +45,7 @@ export const setupUniverses = async (
     sharing: (name) => port().sharing(name),
     hold: (transaction, universe) => port().hold(transaction, universe),
   };
-  const http = await setupHttp(t, { service: { ...service, universes } });
+  const http = await setupHttp(t, { service: { ...service, universes }, changes });
   stored = createStoredUniverses({ reader: http.database.reader, clock: systemClock });
   const seeding = createUniverseSeeding({
     ...http.deps,
