@@ -47,6 +47,31 @@ export const markCalculated = async ({ query }: Query, id: number, index: IndexD
   return row?.count ?? 0;
 };
 
+/** In place of the digest of the values. The digest of the definition stays, so an explanation can still say that the prices have changed. */
+const outdated = 'outdated';
+
+/**
+ * Marks the indexes that were calculated from prices or corporate actions of the assets, so that all of their days are calculated again, whatever
+ * the universes say then. The transaction that changes the assets must call it. The order of the locks is that of the ids, because several universes can share assets.
+ * @param but the universe whose indexes the caller calculates itself
+ */
+export const markOutdated = async (
+  { query }: Query,
+  assets: readonly number[],
+  { but }: { readonly but?: string } = {},
+): Promise<void> => {
+  await query(
+    `with chosen as (
+       select id from market_index where universe is distinct from $2
+         and exists (select from index_constituent where index_id = id and asset_id = any($1::int[]))
+       order by id for no key update
+     )
+     update market_index set calculation = split_part(calculation, ' ', 1) || ' ${outdated}'
+     from chosen where market_index.id = chosen.id`,
+    [arrayLiteral(assets), but ?? null],
+  );
+};
+
 export const countValues = async ({ query }: Query, id: number): Promise<number> => {
   const [row] = await query<{ count: number }>('select count(*)::int as count from index_value where index_id = $1', [
     id,

@@ -13,7 +13,7 @@ import { storeUpload } from '../uploads/store-upload.ts';
 import type { StagedUpload } from '../uploads/upload.ts';
 import type { RefreshEvents } from './refresh-events.ts';
 import { claimRunning, markApplied, maxListedSeries, recordProgress, type RefreshCounts } from './refresh-records.ts';
-import { enqueueSharedIndexes } from '../shared/shared-indexes.ts';
+import { leaveToOthers } from '../shared/shared-indexes.ts';
 import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { removeFetchedSeries } from './fetch/fetched-series.ts';
 import type { FetchedPrices } from './fetch/fetch-prices.ts';
@@ -148,12 +148,12 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
       const calculated = await step('calculate_index_values', 'refresh.calculate_index_values', signal, () =>
         calculateIndexValues(transaction, ensured, universe, { from: firstChanged, sharedSymbols, signal }),
       );
-      if (deps.jobs && firstChanged !== null) {
+      if (firstChanged !== null) {
         const changeable = staged
           ? [...staged.series.keys()].map((position) => universe.assets[position]!.symbol)
-          : [...sharedSymbols];
-        const symbols = changeable.filter((symbol) => sharedSymbols.has(symbol));
-        await enqueueSharedIndexes(transaction, deps.jobs, { refreshId: id, universe: universe.name, symbols });
+          : [...assets.keys()];
+        const changed = { universe: universe.name, assets, symbols: changeable, sharedSymbols };
+        await leaveToOthers(transaction, deps.jobs, { ...changed, refreshId: id });
       }
       const counts: RefreshCounts = {
         assets: ensured.assets.size,

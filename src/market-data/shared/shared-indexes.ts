@@ -2,6 +2,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { jobOfChange, type JobData, type JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Lock, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
+import { markOutdated } from '../indexes/index-values.ts';
 import { reportIndexes } from '../indexes/report-indexes.ts';
 import { refreshLockName } from '../refresh/refresh-lock.ts';
 import type { RefreshRunDeps } from '../refresh/refresh-run-deps.ts';
@@ -24,22 +25,31 @@ const universesOfSymbols = async (
 export type SharedChange = {
   readonly refreshId: string;
   readonly universe: string;
-  /** The symbols that others have too and that can have changed: those of the file, or all of the universe. */
+  /** Database ids by symbol. */
+  readonly assets: ReadonlyMap<string, number>;
+  /** The symbols that can have changed: those of the file, or all of the universe. */
   readonly symbols: readonly string[];
+  /** The symbols that other universes have too. */
+  readonly sharedSymbols: ReadonlySet<string>;
 };
 
 /**
- * Enqueues the calculation of the indexes of the other universes that have one of the symbols, in the transaction that
- * changes the prices. One waiting job of a universe is enough for several changes, because it reads the newest prices. One that runs
- * already may have read the prices before, so each change has a key of its own.
+ * Leaves the indexes of the other universes with one of the symbols to their next calculation, and enqueues it, in the transaction that changes the
+ * prices. One waiting job of a universe is enough for several changes, because it reads the newest prices. One that runs already may have
+ * read the prices before.
+ *
+ * Also indexes that had a symbol before the last change of their universe are marked, because a later change can bring it back.
  */
-export const enqueueSharedIndexes = async (
+export const leaveToOthers = async (
   transaction: Transaction,
-  jobs: JobEnqueuer,
-  { refreshId, universe, symbols }: SharedChange,
+  jobs: JobEnqueuer | undefined,
+  { refreshId, universe, assets, symbols, sharedSymbols }: SharedChange,
 ): Promise<void> => {
-  if (symbols.length === 0) return;
-  for (const name of await universesOfSymbols(transaction, symbols)) {
+  const ids = symbols.flatMap((symbol) => assets.get(symbol) ?? []);
+  await markOutdated(transaction, ids, { but: universe });
+  const shared = symbols.filter((symbol) => sharedSymbols.has(symbol));
+  if (jobs === undefined || shared.length === 0) return;
+  for (const name of await universesOfSymbols(transaction, shared)) {
     if (name === universe) continue;
     const data = { universe: name, trigger: 'change', calculates_after: refreshId };
     await jobs.enqueue(transaction, 'refresh', { ...jobOfChange(name), data });

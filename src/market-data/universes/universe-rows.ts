@@ -1,6 +1,7 @@
 import { LockMode, type InferEntity } from '@mikro-orm/core';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { UniverseEntity } from '../entities.ts';
+import { markOutdated } from '../indexes/index-values.ts';
 import type { UniverseOrigin } from '../indexes/universes.ts';
 import { instant } from '../sql.ts';
 import { documentOf, storedFormOf } from './stored-definition.ts';
@@ -146,8 +147,8 @@ export const removeUnusedIndexes = async ({ query }: Query, name: string): Promi
 };
 
 /**
- * Deletes the series of those symbols that no universe has any more. The next refresh calculates the indexes that had
- * them as constituents, because their definition has changed.
+ * Deletes the series of those symbols that no universe has any more. The next refresh calculates the indexes that had them as
+ * constituents. Their changed definition is no sufficient sign, because a later change can bring the former one back before that refresh.
  */
 export const removeUnusedSeries = async ({ query }: Query, symbols: readonly string[]): Promise<number> => {
   const unused = await query<{ id: number }>(
@@ -157,6 +158,7 @@ export const removeUnusedSeries = async ({ query }: Query, symbols: readonly str
   );
   const ids = unused.map(({ id }) => id);
   if (ids.length === 0) return 0;
+  await markOutdated({ query }, ids);
   await query('delete from index_constituent where asset_id = any($1::int[])', [ids]);
   await query('delete from price_quarantine where asset_id = any($1::int[])', [ids]);
   await query('delete from corporate_actions where asset_id = any($1::int[])', [ids]);
