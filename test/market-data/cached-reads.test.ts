@@ -103,6 +103,36 @@ test('with fallback allowed, data of an earlier fetch are used and marked; witho
   await t.throwsAsync(fetch(true), { instanceOf: AppError });
 });
 
+test('an earlier fetch is no fallback for another interval, first day or symbol of the provider', async (t) => {
+  let fails = false;
+  const sample = createSampleFileProvider({ directory: sampleDataDirectory });
+  const provider: MarketDataProvider = {
+    source: 'sample',
+    fetch: async (universe, signal, options) => {
+      if (fails) throw new AppError('external_api_unavailable');
+      return sample.fetch(universe, signal, options);
+    },
+  };
+  const fallback = createFallbackProvider({ provider, cache: makeCache(t), logger: silentLogger });
+  const fetch = (universe: Universe) => fallback.fetch(universe, new AbortController().signal, { fallback: true });
+  const [first, ...others] = tech5.assets as [Universe['assets'][0], ...Universe['assets']];
+  const changed: readonly Universe[] = [
+    { ...tech5, interval: '1week' },
+    { ...tech5, from: '1990-01-01' },
+    { ...tech5, assets: [{ ...first, providerSymbol: 'OTHER' }, ...others] },
+    { ...tech5, assets: others },
+  ];
+  await fetch(tech5);
+  fails = true;
+  for (const universe of changed) {
+    await t.throwsAsync(fetch(universe), { code: 'external_api_unavailable' } as never);
+  }
+  t.is(
+    (await fetch({ ...tech5, assets: [{ ...first, providerSymbol: first.symbol, name: 'Other' }, ...others] })).source,
+    'cache',
+  );
+});
+
 test('a fetch of many bars is not stored for a fallback, and its text is not made as a whole', async (t) => {
   const barsOf = (count: number) =>
     Array.from({ length: count }, (_, day) => ({

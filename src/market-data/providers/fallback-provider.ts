@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { Cache, CacheKey } from '#src/kernel/ports/cache.ts';
 import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { decodeBars, encodeBars } from './bar-text.ts';
+import type { Universe } from '../indexes/universes.ts';
 import type { FetchedSeries, MarketDataProvider } from './provider.ts';
 
 export type FallbackProviderDeps = {
@@ -46,16 +48,19 @@ const fromStored = async (stored: readonly StoredSeries[], signal: AbortSignal):
   return fetched;
 };
 
-/** The key contains the source, because a series must not get prices of another source. */
-const keyOf = ({ source }: MarketDataProvider, universe: string): CacheKey => ({
-  cache: 'provider',
-  tag: 'provider',
-  key: `bars:${source}:${universe}`,
-});
+/**
+ * The key contains what was asked for, because a series must not get prices of another source, interval or symbol of the provider. The name of a
+ * universe does not tell them: it can be changed, or deleted and created again by somebody else.
+ */
+const keyOf = ({ source }: MarketDataProvider, { name, interval, from, assets }: Universe): CacheKey => {
+  const question = [interval, from, assets.map(({ symbol, providerSymbol = symbol }) => [symbol, providerSymbol])];
+  const digest = createHash('sha256').update(JSON.stringify(question)).digest('base64url');
+  return { cache: 'provider', tag: 'provider', key: `bars:${source}:${name}:${digest}` };
+};
 
 /**
  * A provider that stores the data of the last successful fetch of all assets, if they are not too many. If `provider` fails and the caller allows a
- * fallback, it returns the stored data; `source` then says so. The caller must compare ends of series with what it has.
+ * fallback, it returns the stored data of the same question; `source` then says so. The caller must compare ends of series with what it has.
  */
 export const createFallbackProvider = ({ provider, cache, logger }: FallbackProviderDeps): MarketDataProvider => ({
   source: provider.source,
@@ -65,12 +70,12 @@ export const createFallbackProvider = ({ provider, cache, logger }: FallbackProv
       const fetched = await provider.fetch(universe, signal, options);
       // A part of the universe would replace the data of all its assets.
       const stored = options.isPart ? undefined : await toStored(fetched.series, signal);
-      if (stored) await cache.put(keyOf(provider, universe.name), stored);
+      if (stored) await cache.put(keyOf(provider, universe), stored);
       return fetched;
     } catch (error) {
       const code = codeOf(error);
       if (!options.fallback || errorTable[code].category !== 'external_api') throw error;
-      const stored = await cache.last(keyOf(provider, universe.name));
+      const stored = await cache.last(keyOf(provider, universe));
       if (!stored) throw error;
       const source = stored.ageMs < recentMs ? 'cache' : 'last_known_good';
       logger.warn(
