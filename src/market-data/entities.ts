@@ -135,7 +135,11 @@ export const refreshStatuses = ['running', 'succeeded', 'succeeded_with_quaranti
 export const RefreshEntity = defineEntity({
   name: 'Refresh',
   tableName: 'refresh',
-  indexes: [{ name: 'refresh_status_index', properties: ['status', 'universe', 'finishedAt'] }],
+  indexes: [
+    { name: 'refresh_status_index', properties: ['status', 'universe', 'finishedAt'] },
+    { name: 'refresh_universe_started_index', properties: ['universe', 'startedAt'] },
+    { name: 'refresh_universe_applied_index', properties: ['universe', 'appliedAt'], where: 'applied_at is not null' },
+  ],
   properties: {
     id: p.uuid().primary(),
     universe: p.text(),

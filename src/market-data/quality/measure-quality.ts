@@ -1,5 +1,8 @@
+import { dayMs } from '#src/kernel/calendar.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
+import { maxBarsOfSeries } from '../series/max-bars.ts';
 import { firstDayOfPeriod, type Interval } from '../series/periods.ts';
+import { batchesOf } from '../series/stored/batches.ts';
 import { arrayLiteral } from '../sql.ts';
 
 /** A bar that the exchange's calendar has and the series lacks. `date` is the first day of its period. */
@@ -32,8 +35,9 @@ export type MeasureRequest = {
   readonly signal: AbortSignal;
 };
 
-/** Assets of one statement. Of 5,000 bars each, a statement reads a million bars, which takes about half a second. */
 const assetsAtOnce = 200;
+/** One statement reads at most so many bars, which takes about half a second. 200 assets can have 10 million, which no statement reads in its timeout. */
+const barsAtOnce = 1_000_000;
 const maxListed = 20;
 
 const units: Readonly<Record<Interval, string>> = { '1day': 'day', '1week': 'week', '1month': 'month' };
@@ -66,6 +70,10 @@ const countBetween = (sorted: readonly string[], from: string, to: string): numb
 
 const later = (one: string, other: string): string => (one > other ? one : other);
 
+/** The days between the first and the last bar bound the bars of a series, so nothing is read for it. */
+const maxBarsOf = ({ first, last }: Span): number =>
+  first === null || last === null ? 0 : Math.min(maxBarsOfSeries, (Date.parse(last) - Date.parse(first)) / dayMs + 1);
+
 /** Reads how complete the prices of a universe are, some assets at a time. */
 export const createMeasurement = ({ query }: Reader) => {
   /** First and last bar of the next assets. Both come from the primary key of `price`. */
@@ -95,6 +103,15 @@ export const createMeasurement = ({ query }: Reader) => {
     return spans.flatMap(({ symbol, first, last }) =>
       first === null || last === null ? [] : [{ bars: 0, recent_bars: 0, ...bars.get(symbol), symbol, first, last }],
     );
+  };
+
+  const countAll = async (spans: readonly Span[], request: MeasureRequest): Promise<Counted[]> => {
+    const counted: Counted[] = [];
+    for await (const batch of batchesOf(spans, maxBarsOf, barsAtOnce)) {
+      request.signal.throwIfAborted();
+      counted.push(...(await countBars(batch, request)));
+    }
+    return counted;
   };
 
   /** The newest missing bars of those assets. */
@@ -142,7 +159,7 @@ export const createMeasurement = ({ query }: Reader) => {
       after = spans.at(-1)!.symbol;
       lasts.push(...spans.map(({ last }) => last && firstDayOfPeriod(last, interval)));
       if (!periods) continue;
-      const counted = (await countBars(spans, request)).map((row) => ({ row, missing: missingOf(row, request) }));
+      const counted = (await countAll(spans, request)).map((row) => ({ row, missing: missingOf(row, request) }));
       const incomplete = counted.filter(({ missing }) => missing.recent + missing.older > 0);
       recent += incomplete.reduce((sum, { missing }) => sum + missing.recent, 0);
       older += incomplete.reduce((sum, { missing }) => sum + missing.older, 0);

@@ -36,11 +36,10 @@ export const readUniverses = ({ query }: Reader, name?: string): Promise<Checked
   query<CheckedUniverse>(
     `select name, version, interval, definition ->> 'exchange' as exchange, ${instant('applied_at')},
        coalesce(quarantined, 0) as held_back
-     from universe left join (
-       select distinct on (refresh.universe) refresh.universe, refresh.applied_at, quarantined from refresh
-       where refresh.applied_at is not null and ($1::text is null or refresh.universe = $1)
-       order by refresh.universe, refresh.applied_at desc
-     ) as last on last.universe = name where $1::text is null or name = $1 order by name`,
+     from universe left join lateral (
+       select refresh.applied_at, quarantined from refresh
+       where refresh.universe = name and refresh.applied_at is not null order by refresh.applied_at desc limit 1
+     ) as last on true where $1::text is null or name = $1 order by name`,
     [name ?? null],
   );
 

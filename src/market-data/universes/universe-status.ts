@@ -7,8 +7,7 @@ import type { MissingBar } from '../quality/measure-quality.ts';
 import { readQuality, type CheckedUniverse } from '../quality/quality-rows.ts';
 import { calendarYears } from '#src/kernel/trading-days/business-days.ts';
 import { type TradingDays } from '../quality/trading-days.ts';
-import { refreshStatuses } from '../entities.ts';
-import { committed, type RefreshRecord } from '../refresh/refresh-records.ts';
+import type { RefreshRecord } from '../refresh/refresh-records.ts';
 import type { Interval } from '../series/periods.ts';
 import { instant } from '../sql.ts';
 import { definitionSql } from './universe-rows.ts';
@@ -119,14 +118,13 @@ const statusIn =
     const schedule = scheduleOf(name, universe.said ? { schedule: universe.schedule } : {});
     const expectedDay = exchange && tradingDays.expectedDay(exchange, clock.now(), expectedAfterHours);
     const [spans] = await query<Spans>(spansStatement, [name, units[universe.interval], expectedDay]);
-    // The list of statuses lets PostgreSQL use refresh_status_index.
     const [last] = await query<LastRefresh>(
       `select status, reason, trigger, universe_version, ${instant('started_at')}, ${instant('finished_at')} from refresh
-       where status = any($2::text[]) and universe = $1 order by refresh.started_at desc limit 1`,
-      [name, refreshStatuses],
+       where universe = $1 order by refresh.started_at desc limit 1`,
+      [name],
     );
     const [held] = await query<{ quarantined: number }>(
-      `select quarantined from refresh where ${committed} and universe = $1 order by finished_at desc limit 1`,
+      `select quarantined from refresh where universe = $1 and applied_at is not null order by applied_at desc limit 1`,
       [name],
     );
     const { assets, missing, fresh, first_date, last_date } = spans!;
