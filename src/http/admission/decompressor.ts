@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { refuseEmptyInput } from './bodies/empty-input.ts';
 
 export type Decompressor = Transform & { readonly bytesWritten: number };
 
@@ -14,12 +15,20 @@ const options = { chunkSize: 65_536 };
 /** The max window of zstd over HTTP is 8 MB (RFC 9659). A frame may ask for 128 MB. */
 const zstdOptions = { ...options, params: { [constants.ZSTD_d_windowLogMax]: 23 } };
 
-const decompressors: Readonly<Record<string, () => Decompressor>> = {
-  gzip: () => createGunzip(options),
-  'x-gzip': () => createGunzip(options),
-  deflate: () => createInflate(options),
-  br: () => createBrotliDecompress(options),
-  zstd: () => createZstdDecompress(zstdOptions),
+type Coding = {
+  readonly create: () => Decompressor;
+  /** Packed bytes that an honest body may have before their unpacked ones. */
+  readonly maxAhead: number;
+};
+const gzip: Coding = { create: () => createGunzip(options), maxAhead: 8_192 };
+
+const codings: Readonly<Record<string, Coding>> = {
+  gzip,
+  'x-gzip': gzip,
+  deflate: { create: () => createInflate(options), maxAhead: 8_192 },
+  br: { create: () => createBrotliDecompress(options), maxAhead: 16_384 },
+  // Its decoder emits a block when it has all of it: up to 128 KB, and the part of the next one that came with its end.
+  zstd: { create: () => createZstdDecompress(zstdOptions), maxAhead: 147_456 },
 };
 
 const encodingOf = ({ headers }: IncomingMessage): string =>
@@ -35,14 +44,37 @@ export const windowBytes = (request: IncomingMessage, firstByte: number): number
   return (firstByte & 1) === 1 && bits > 0 ? 2 ** (17 + bits) : 2 ** 17;
 };
 
-/** The decompressor of the body, undefined if it is not compressed. @throws AppError `unsupported_media_type` */
-export const decompressorOf = (request: IncomingMessage): Decompressor | undefined => {
+/** A byte of brotli can fill 700 bytes of tables, and a body has at most 2.7 MB of them at once. */
+const tableBytesPerByte = 1_024;
+export const maxTableBytes = 2_883_584;
+
+/**
+ * Bytes that the decompressor holds and has not emitted, after so many packed ones: the window and the tables of codes. Those of brotli
+ * stay until the end of their part of the body, which may never come. See docs/decisions/0378.
+ */
+export const decoderBytes = (request: IncomingMessage, firstByte: number, packedBytes: number): number => {
+  const window = windowBytes(request, firstByte);
+  return window === 0 ? 0 : window + Math.min(maxTableBytes, packedBytes * tableBytesPerByte);
+};
+
+/**
+ * The decompressor of the body, undefined if it is not compressed. It ends with `payload_too_large` when its input unpacks to nothing.
+ * @param onEmpty called before that
+ * @throws AppError `unsupported_media_type`
+ */
+export const decompressorOf = (request: IncomingMessage, onEmpty: () => void): Decompressor | undefined => {
   const encoding = encodingOf(request);
   if (encoding === 'identity') return undefined;
-  const create = Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
-  if (create !== undefined) {
+  const coding = Object.hasOwn(codings, encoding) ? codings[encoding] : undefined;
+  if (coding !== undefined) {
     // An error can come before the reader listens, or after it has ended: without a listener it would end the process.
-    return create().on('error', () => {});
+    const plain = coding.create().on('error', () => {});
+    const refuse = (): AppError => {
+      onEmpty();
+      return new AppError('payload_too_large', 'The body has far more compressed bytes than it has decompressed ones');
+    };
+    refuseEmptyInput(plain, { maxAhead: coding.maxAhead, refuse });
+    return plain;
   }
   throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip, deflate, br or zstd', {
     headers: { 'Accept-Encoding': 'gzip, deflate, br, zstd' },
@@ -60,8 +92,11 @@ export const assertNothingAfter = ({ bytesWritten }: Decompressor, arrivedBytes:
   throw new AppError('malformed_body', 'The body has bytes after the end of its compressed data');
 };
 
+/** The refusal of a body whose decompressor has failed. */
 export const notCompressed = (cause: Error): AppError =>
-  new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });
+  cause instanceof AppError
+    ? cause
+    : new AppError('malformed_body', 'The body is not what its Content-Encoding says', { cause });
 
 /** Opens a body that is admitted. A refused one gives the memory of its decompressor back at once, because the service is busy then. */
 export const openOr = <Body>(decompressor: { readonly destroy: () => unknown } | undefined, open: () => Body): Body => {

@@ -6,7 +6,7 @@ import type { OpenBody } from './body-admission.ts';
 import { tinyChunks } from '../server/counted-request.ts';
 import { createBlocks } from './blocks.ts';
 import { BodySource } from './body-source.ts';
-import { assertNothingAfter, decompressorOf, notCompressed, openOr, windowBytes } from './decompressor.ts';
+import { assertNothingAfter, decoderBytes, decompressorOf, notCompressed, openOr } from './decompressor.ts';
 
 /** Limits of the decompressed size of a compressed body. */
 export type ExpansionLimits = {
@@ -25,21 +25,18 @@ export type ReceiveOptions<T> = {
   readonly open: (declaredBytes: number, onEnd: (error: AppError) => void) => OpenBody;
   /** Asks for the body if the client waits for that (`Expect: 100-continue`). */
   readonly ask: () => void;
-  /** Called when a compressed body exceeds a limit by its decompressed size. */
+  /** Called when a compressed body exceeds a limit by its decompressed size, or has far more bytes before. */
   readonly onExpansion: () => void;
   /** Called when the body arrives in very many tiny chunks. */
   readonly onTinyChunks: () => void;
   /**
    * Reads the body. It must copy the bytes that it keeps, because their memory is released afterwards. It may release a
-   * piece itself once it has copied it. It must reject when the source emits `error`, and may reject with `BodyTooLarge`.
+   * piece itself once it has copied it. It must reject when the source emits `error`.
    */
   readonly read: (source: BodySource) => Promise<T>;
 };
 
 export type Received<T> = { readonly value: T; readonly release: () => void };
-
-/** A reader throws this when the body is larger than `maxBytes`. */
-export class BodyTooLarge extends Error {}
 
 export const incomplete = (cause: Error): AppError =>
   new AppError('request_timeout', 'The body did not arrive', { cause });
@@ -58,7 +55,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const { headers } = request;
   const declared = Number(headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
-  const plain = decompressorOf(request);
+  const plain = decompressorOf(request, onExpansion);
   const input: Readable = plain ?? request;
   const source = new BodySource(headers['content-type'], input);
   const fail = (error: unknown): void => {
@@ -69,6 +66,8 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const chunks: Buffer[] = [];
   let size = 0;
   let arrived = 0;
+  let firstByte: number | undefined;
+  let reserved = 0;
   const blocks = createBlocks((piece) => {
     chunks.push(piece);
     source.emit('data', piece);
@@ -77,6 +76,10 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const take = (chunk: Buffer): void => {
     try {
       size += chunk.length;
+      if (size > maxBytes) {
+        if (plain !== undefined) onExpansion();
+        throw tooLarge(maxBytes);
+      }
       if (plain !== undefined && size > Math.max(expansion.freeBytes, plain.bytesWritten * expansion.maxRatio)) {
         onExpansion();
         throw new AppError('payload_too_large', `Compressed by more than ${expansion.maxRatio} to 1`);
@@ -90,13 +93,22 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   /** Runs before the decompressor gets the piece. */
   const count = (chunk: Buffer): void => {
     body.arrived(chunk.length);
+    arrived += chunk.length;
+    if (plain === undefined || chunk.length === 0) return;
+    firstByte ??= chunk[0]!;
     try {
-      if (plain !== undefined && arrived === 0 && chunk.length > 0) body.reserve(windowBytes(request, chunk[0]!));
+      const needed = decoderBytes(request, firstByte, arrived);
+      body.reserve(needed - reserved);
+      reserved = needed;
+      // A body without a length may have no more bytes than one with a length.
+      if (arrived > maxBytes) {
+        onExpansion();
+        throw tooLarge(maxBytes);
+      }
     } catch (error) {
-      plain?.destroy();
+      plain.destroy();
       fail(error);
     }
-    arrived += chunk.length;
   };
   const end = (): void => {
     try {
@@ -136,9 +148,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
     return { value, release: body.release };
   } catch (error) {
     body.release();
-    if (!(error instanceof BodyTooLarge)) throw error;
-    if (plain !== undefined) onExpansion();
-    throw tooLarge(maxBytes);
+    throw error;
   } finally {
     for (const chunk of chunks) freeBytes(chunk);
     chunks.length = 0;

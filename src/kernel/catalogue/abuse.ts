@@ -5,7 +5,7 @@
 export const abuseKinds = [
   /** More rows, members, levels or tokens than the route takes; counted on the bytes. */
   'body_structure',
-  /** A compressed body that grows by more than the allowed ratio or beyond the allowed size. */
+  /** A compressed body that grows by more than the allowed ratio or beyond the allowed size, or that unpacks to nothing. */
   'body_expansion',
   /** A body that arrives below the minimum rate. */
   'body_slow',

@@ -2,13 +2,12 @@ import { HttpMethodEnum, koaBody } from 'koa-body';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { BodyLimit } from '#src/kernel/requests/route.ts';
 import type { BodySource } from '../../admission/body-source.ts';
-import { BodyTooLarge } from '../../admission/receive.ts';
 import type { Limits } from '../../server/limits.ts';
 import type { HttpContext } from '../types.ts';
 import { koaBodyView } from './koa-body-view.ts';
-import { createLargeBodyReader } from './large-body-reader.ts';
+import { readLargeBody } from './large-body-reader.ts';
 
-/** Reads the bytes of a body. @throws BodyTooLarge, and the error that the source emits */
+/** Reads the bytes of a body, whose source has their limit. @throws the error that the source emits */
 export type BodyReader = (ctx: HttpContext, source: BodySource) => Promise<Buffer | ByteBlocks>;
 
 const next = async (): Promise<void> => {};
@@ -28,25 +27,13 @@ const createBodyReader = (maxBytes: number): BodyReader => {
     parsedMethods: Object.values(HttpMethodEnum),
   });
   return async (ctx, source) => {
-    try {
-      await parse(koaBodyView(ctx, source), next);
-    } catch (error) {
-      const { type } = error as { readonly type?: unknown };
-      throw type === 'entity.too.large' ? new BodyTooLarge() : error;
-    }
+    await parse(koaBodyView(ctx, source), next);
     return ctx.request.body as unknown as Buffer;
   };
 };
 
 /** A reader for each limit of the size. Only bodies of the default limit are small enough to be joined in one step. */
-export const createBodyReaders = (limits: Limits): Readonly<Record<BodyLimit, BodyReader>> => {
-  const document = createLargeBodyReader(limits.documentBodyLimitBytes);
-  const batch = createLargeBodyReader(limits.batchBodyLimitBytes);
-  const chunk = createLargeBodyReader(limits.chunkBodyLimitBytes);
-  return {
-    default: createBodyReader(limits.bodyLimitBytes),
-    document: (_, source) => document(source),
-    batch: (_, source) => batch(source),
-    chunk: (_, source) => chunk(source),
-  };
+export const createBodyReaders = ({ bodyLimitBytes }: Limits): Readonly<Record<BodyLimit, BodyReader>> => {
+  const large: BodyReader = (_, source) => readLargeBody(source);
+  return { default: createBodyReader(bodyLimitBytes), document: large, batch: large, chunk: large };
 };

@@ -3,8 +3,8 @@ import test from 'ava';
 import { z } from 'zod';
 import { bodyStream } from '#src/kernel/body-stream.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
-import { serve } from '../support.ts';
-import { bodyRoutes } from './routes.ts';
+import { serve } from '../../support.ts';
+import { bodyRoutes } from '../routes.ts';
 
 /** A route that reads its body while it arrives. */
 const streamed = defineRoute({
