@@ -1,16 +1,17 @@
 import { multipart, type Options } from 'formidable';
+import { joinData, type MultipartParser } from './joined-data.ts';
 
 type Plugin = NonNullable<Options['enabledPlugins']>[number];
 
 /** What this module uses of a form of formidable. */
 type Form = {
-  readonly _parser: NodeJS.EventEmitter | null;
+  readonly _parser: MultipartParser | null;
   /** Ends the form with an error. It does nothing after the end and after the first error. */
   readonly _error: (error: unknown) => void;
 };
 
 /**
- * The multipart plugin of formidable, whose errors end the form. formidable 3.5.4 reads a form in an async listener and awaits nothing
+ * The multipart plugin of formidable, with one event for the content of each piece, whose errors end the form. formidable 3.5.4 reads a form in an async listener and awaits nothing
  * of it, so an error there would be an unhandled rejection, which ends the process. A part with
  * `Content-Transfer-Encoding: 7bit` and without a type causes such an error.
  */
@@ -20,6 +21,7 @@ export const safeMultipart: Plugin = (incoming, options) => {
   const { _parser: parser } = form;
   // Without a boundary there is no parser, and the form has its error already.
   if (!parser) return result;
+  joinData(parser);
   const listeners = parser.listeners('data') as ((event: unknown) => unknown)[];
   parser.removeAllListeners('data');
   for (const listener of listeners) {
