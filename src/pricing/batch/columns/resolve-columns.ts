@@ -56,6 +56,17 @@ const mistaken: Replaced = { time_to_expiry: undefined, strike: undefined, optio
  */
 const maxKept = 1024;
 
+/** No date, contract, day count or calendar has more. */
+const maxCellCharacters = 64;
+/** Stands for all longer texts, because each of them is a mistake. */
+const tooLong = Symbol('a text that is too long');
+/**
+ * The key of a cell in a map. V8 hashes a text of more than 16,383 characters by its length alone, so a map of such texts would compare
+ * each with all others of its length: 0.4 s for 976 texts.
+ */
+const keyOf = (cell: unknown): unknown =>
+  typeof cell === 'string' && cell.length > maxCellCharacters ? tooLong : (cell ?? undefined);
+
 /**
  * Reads contracts and dates of rows. The result depends only on the cells of contracts and dates, and on which other
  * cells are there. So it is kept, and rows of one expiry are read once.
@@ -75,7 +86,7 @@ const createRowResolver = (columns: Columns, resolve: typeof resolveRow): ((inde
   const keyAt = (index: number): number | undefined => {
     let key = 0;
     for (const { column } of conventions) {
-      const cell = column.at(index) ?? undefined;
+      const cell = keyOf(column.at(index));
       let number = cellNumbers.get(cell);
       if (number === undefined) {
         if (cellNumbers.size >= maxKept) return undefined;

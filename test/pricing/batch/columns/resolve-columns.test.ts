@@ -49,6 +49,19 @@ test('contracts and dates are read once for each different combination', (t) => 
   t.deepEqual(chain.rows[9], { time_to_expiry: 42 / 365, strike: 9, option_type: 'put' });
 });
 
+test('texts that are too long for a date are one mistake, so that no map compares them with each other', (t) => {
+  const size = 500;
+  const long = Array.from({ length: size }, (_, index) => String(index).padStart(16_400, 'a'));
+  for (const name of ['expiry', 'valuation_date', 'day_count', 'calendar']) {
+    const columns = { expiry: { at: () => '2024-06-21', only: '2024-06-21' }, valuation_date: sameDay };
+    const { rows, reads } = resolved({ ...columns, [name]: cellsOf(long) }, size);
+    t.is(reads, 1, name);
+    t.deepEqual(rows[size - 1], { time_to_expiry: Number.NaN, strike: Number.NaN, option_type: undefined });
+  }
+  const contracts = resolved({ contract: cellsOf(long), valuation_date: sameDay }, size);
+  t.is(contracts.reads, 1);
+});
+
 test('rows have the result of their own cells, also beside rows that lack some and beyond the results that are kept', (t) => {
   const kinds = [
     (index: number) => ({ contract: `A240621C${String(index + 1).padStart(8, '0')}`, valuation_date: '2024-05-01' }),
