@@ -8,7 +8,7 @@ export type Action = { readonly symbol: string; readonly date: string } & Partia
   Pick<MarketAction, 'dividend' | 'split' | 'shares'>
 >;
 
-/** Calculates an index from all closes of its constituents, in the order of the definition. */
+/** Calculates an index from all closes of its constituents, in the order of the definition. `last`: how the last value came about. */
 export const runIndex = (
   definition: IndexDefinition,
   series: readonly (readonly Close[])[],
@@ -42,8 +42,7 @@ export const runIndex = (
     });
     done = next;
   }
-  run.finish();
-  return run;
+  return { ...run, last: run.finish() };
 };
 
 export const indexPoints = (...args: Parameters<typeof runIndex>): readonly IndexPoint[] =>

@@ -76,13 +76,13 @@ const begin = async (
   return { ...index, resumedAfter: state.date, writtenUntil: state.date, run: createIndexRun(plan, assets, state) };
 };
 
-/** @throws AppError `external_api_bad_response` if a value is not positive and finite */
+/** @throws AppError `external_api_bad_response` if a value is not usable */
 const guarded = <T>({ definition }: Index, work: () => T): T => {
   try {
     return work();
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    const detail = `The prices give ${definition.code} a value that is not positive and finite`;
+    const detail = `The prices give ${definition.code} a value or a divisor outside of the range from 1e-220 to 1e220`;
     throw new AppError('external_api_bad_response', detail, { cause });
   }
 };
@@ -110,7 +110,7 @@ const minOf = (dates: readonly string[]): string => dates.reduce((min, date) => 
  * Calculates the indexes of the universe from the day of the first changed price on. It continues from the last stored
  * state before this day, so values are the same to the last digit as in a calculation from the first day. If the
  * definition of an index or its stored values have changed, or if it has shared constituents, all days are calculated.
- * @throws AppError `external_api_bad_response` if a value is not positive and finite
+ * @throws AppError `external_api_bad_response` if a value is not usable
  */
 export const calculateIndexValues = async (
   transaction: Query,

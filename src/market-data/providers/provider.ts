@@ -1,7 +1,7 @@
 import { isCalendarDate } from '#src/kernel/calendar.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { maxBarsOfSeries } from '../series/max-bars.ts';
-import { maxSplitProduct } from '../series/split-range.ts';
+import { isInNumberRange, maxSplitProduct } from '../series/number-range.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import type { Universe } from '../indexes/universes.ts';
 import type { SeriesSource } from './series-sources.ts';
@@ -65,9 +65,7 @@ export type MarketDataProvider = {
 };
 
 const barsOfStep = 1_000;
-const maxNumber = 1e15;
-const isPositive = (value: number): boolean => value > 0 && value <= maxNumber;
-const isPositiveOrAbsent = (value: number | null): boolean => value === null || isPositive(value);
+const isInRangeOrAbsent = (value: number | null): boolean => value === null || isInNumberRange(value);
 /** Far outside of what shares have had. */
 const maxSplitFactor = 1e6;
 const isSplitFactor = (value: number): boolean => value >= 1 / maxSplitFactor && value <= maxSplitFactor;
@@ -81,7 +79,7 @@ const hasAbsurdSplits = (prices: readonly PriceBar[]): boolean => {
     return !(product <= maxSplitProduct && product >= 1 / maxSplitProduct);
   });
 };
-const isVolume = (value: number | null): boolean => value === null || (value >= 0 && value <= maxNumber);
+const isVolume = (value: number | null): boolean => value === null || value === 0 || isInNumberRange(value);
 
 const faultOf = (
   bar: PriceBar,
@@ -90,10 +88,10 @@ const faultOf = (
 ): string | undefined => {
   if (!isDate(bar.date)) return 'a date that does not exist';
   if (previous !== undefined && bar.date <= previous) return 'dates that are not strictly ascending';
-  if (!isPositive(bar.close)) return 'a close that is not a positive number';
-  if (![bar.open, bar.high, bar.low].every(isPositiveOrAbsent)) return 'a price that is not a positive number';
-  if (!isVolume(bar.volume)) return 'a volume that is not a number from 0';
-  if (!isPositiveOrAbsent(bar.dividend ?? null)) return 'a dividend that is not a positive number';
+  if (!isInNumberRange(bar.close)) return 'a close that is not in the range of prices';
+  if (![bar.open, bar.high, bar.low].every(isInRangeOrAbsent)) return 'a price that is not in the range of prices';
+  if (!isVolume(bar.volume)) return 'a volume that is not in its range';
+  if (!isInRangeOrAbsent(bar.dividend ?? null)) return 'a dividend that is not in the range of prices';
   if (!isSplitFactor(bar.splitFactor ?? 1)) return 'a split with a factor that no share has had';
   return undefined;
 };

@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { nonFiniteIn } from '#src/kernel/finite.ts';
 import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import { planIndex } from '../indexes/calculation/index-plan.ts';
 import { createIndexRun, type Checkpoint, type DivisorChange } from '../indexes/calculation/index-run.ts';
@@ -106,6 +107,14 @@ const notCalculated = (what: string): AppError =>
     retryAfter: 5,
   });
 
+/** Prices that an earlier version stored can be so small that a quotient of them is no finite number. */
+const notExplained = (cause?: RangeError): AppError =>
+  new AppError(
+    'index_not_calculated',
+    'The prices or numbers of shares of its constituents are too small or too large to explain the value: upload them again',
+    { cause },
+  );
+
 /** Explains from one state of the database, because a refresh can commit between two statements. */
 export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedPlaces): ExplainIndex => {
   const explain = async (reader: Reader, code: string, date: string | null): Promise<IndexExplanation | undefined> => {
@@ -115,13 +124,15 @@ export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedP
       const before = target.date === null ? '' : `; the last day before it with a value is ${target.date}`;
       throw new AppError('resource_not_found', `The index has no value on this day${before}`);
     }
-    const calculated = await calculateDay(reader, target, code);
+    const calculated = await calculateDay(reader, target, code).catch((cause: unknown) => {
+      throw cause instanceof RangeError ? notExplained(cause) : cause;
+    });
     if (!calculated) throw notCalculated('The definition of the index has');
     // The explanation is right only if it gives the stored value, to the last digit.
     if (calculated.result.value !== target.value) throw notCalculated('Prices of its constituents have');
     const { definition, plan, state } = calculated;
     const everyBar = plan.rebalance === 'each_bar';
-    return {
+    const explanation = {
       code,
       ...explainedDay(plan, calculated),
       method: definition.method,
@@ -129,6 +140,8 @@ export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedP
       divisor_change: everyBar ? null : divisorChangeOf(target),
       left_out: leftOut(definition, state).map(({ symbol, reason }) => ({ symbol, reason })),
     };
+    if (nonFiniteIn(explanation) !== undefined) throw notExplained();
+    return explanation;
   };
   return (code, date) =>
     inSpan('index.explain', { attributes: { 'index.code': code } }, () =>

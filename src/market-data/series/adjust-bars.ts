@@ -1,5 +1,5 @@
 import type { PriceBar } from '../providers/provider.ts';
-import { maxSplitProduct } from './split-range.ts';
+import { maxSplitProduct } from './number-range.ts';
 
 /** `date`: the first day with prices of the new shares. `factor`: new shares for one old share. */
 export type Split = { readonly date: string; readonly factor: number };

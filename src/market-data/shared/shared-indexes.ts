@@ -68,7 +68,7 @@ export type SharedIndexesDeps = Pick<
  * Calculates the indexes of a universe from the stored prices. It is no refresh: nothing is fetched, and it has no record,
  * because the prices of the universe itself are not newer after it.
  * @throws AppError `refresh_in_progress` while a refresh of the universe runs, `validation_failed` for an unknown universe,
- *   `external_api_bad_response` if a value is not positive and finite, or of category database
+ *   `external_api_bad_response` if a value is not usable, or of category database
  */
 export const createCalculateIndexes =
   ({ unitOfWork, lock, universes, committed, timeouts, metrics, logger }: SharedIndexesDeps) =>

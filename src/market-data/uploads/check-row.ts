@@ -1,5 +1,6 @@
 import { addDays, utcDay } from '#src/kernel/calendar.ts';
 import type { PriceBar } from '../providers/provider.ts';
+import { numberRange } from '../series/number-range.ts';
 import type { UploadColumn } from './columns.ts';
 import type { Cell } from './formats/rows.ts';
 import type { RowError } from './row-error.ts';
@@ -29,7 +30,7 @@ const rules: Readonly<Record<Exclude<UploadColumn, 'symbol' | 'date'>, NumberRul
 
 const rangeOf = (column: UploadColumn): string => {
   if (column === 'split_factor') return `from 1/${maxSplitFactor} to ${maxSplitFactor}`;
-  return `${column === 'volume' ? 'from 0' : 'above 0'} and at most 1e15`;
+  return `${column === 'volume' ? '0 or ' : ''}${numberRange}`;
 };
 
 const numberFault = (column: UploadColumn, code: 'invalid_number' | 'out_of_range'): Refusal => ({

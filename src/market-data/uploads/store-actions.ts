@@ -1,6 +1,6 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SeriesRange } from '../series/stored/stored-series.ts';
-import { maxSplitProduct } from '../series/split-range.ts';
+import { maxSplitProduct } from '../series/number-range.ts';
 import { arrayLiteral } from '../sql.ts';
 import { actionColumns } from './columns.ts';
 import { refused } from './refusals.ts';

@@ -1,12 +1,12 @@
 import { isCalendarDate } from '#src/kernel/calendar.ts';
+import { maxNumber, minNumber } from '../series/number-range.ts';
 
-const maxNumber = 1e15;
-/** Larger than each known split. Prices before a split are divided by its factor and must stay above 0. */
+/** Larger than each known split. Prices before a split are divided by its factor. */
 export const maxSplitFactor = 100_000;
 const maxNumberCharacters = 40;
 const plainNumber = /^\+?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 
-/** Whether a number must be above 0, can be 0, or means "none" if it is 0. A split is 0 for none, or a factor in its range. */
+/** Whether a number must be in the range of stored numbers, can be 0 too, or means "none" if it is 0. A split is 0 for none, or a factor in its range. */
 export type NumberRule = 'positive' | 'from_zero' | 'zero_is_none' | 'split';
 
 /** Whether a text is a number and nothing else, without blanks. It has ASCII characters only. */
@@ -28,7 +28,7 @@ export const numberOf = (
 ): number | null | 'invalid_number' | 'out_of_range' => {
   const value = typeof cell === 'string' ? parseNumber(cell) : cell;
   if (typeof value !== 'number') return value;
-  const [min, max] = rule === 'split' ? [1 / maxSplitFactor, maxSplitFactor] : [Number.MIN_VALUE, maxNumber];
+  const [min, max] = rule === 'split' ? [1 / maxSplitFactor, maxSplitFactor] : [minNumber, maxNumber];
   if (value >= min && value <= max) return value;
   if (value === 0 && rule !== 'positive') return rule === 'from_zero' ? 0 : null;
   return Number.isNaN(value) ? 'invalid_number' : 'out_of_range';

@@ -138,8 +138,8 @@ for (const [reason, refused, query] of [
   ['no rows', header, ''],
   ['splits that are part of the prices', `${splits}AAA,2024-01-02,25,\nAAA,2024-01-03,25,4\n`, ''],
   [
-    'a price that is too small to be adjusted',
-    `${splits}AAA,2024-01-02,1e-300,\nAAA,2024-01-03,1,4\n`,
+    'a price that is too small as it was traded',
+    `${splits}AAA,2024-01-02,1e-100,\nAAA,2024-01-03,1,0.25\n`,
     '?adjusted=true',
   ],
 ] as const) {

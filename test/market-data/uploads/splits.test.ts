@@ -148,11 +148,13 @@ test.serial('absurd splits are refused with a sentence', async (t) => {
   const day = (index: number): string => new Date(Date.UTC(2000, 0, 1 + index)).toISOString().slice(0, 10);
   const many = Array.from({ length: 102 }, (_, index) => `AAA,${day(index)},,100,,,1.01`);
   const large = Array.from({ length: 5 }, (_, index) => `AAA,${day(index)},,100,,,10000`);
-  const tiny = ['AAA,2024-01-03,,1e-300,,,', 'AAA,2024-01-04,,1e-300,,,4'];
+  const tiny = ['AAA,2024-01-03,,2e-100,,,', 'AAA,2024-01-04,,2e-100,,,0.25'];
+  const huge = ['AAA,2024-01-03,,5e14,,,', 'AAA,2024-01-04,,5e14,,,4'];
   for (const [lines, detail] of [
     [many, /at most 100 splits/],
     [large, /multiply its shares/],
-    [tiny, /line 2 is too small/],
+    [tiny, /line 2 as they were traded must be from 1e-100 to 1e15/],
+    [huge, /line 2 as they were traded must be from 1e-100 to 1e15/],
   ] as const) {
     const { status, body } = await send(fileOf(lines), { query: '?adjusted=true' });
     t.is(status, 422);

@@ -39,6 +39,15 @@ export const emptyState = ({ constituents: { length } }: Pick<IndexPlan, 'consti
   shares: filled(length, NaN),
 });
 
+/**
+ * Values, market values and divisors outside of this range are refused, because products and quotients of two of them could be outside
+ * the range of numbers, and explanations have them.
+ * @throws RangeError
+ */
+export const assertUsable = (number: number): void => {
+  if (!(number >= 1e-220 && number <= 1e220)) throw new RangeError('A value is not from 1e-220 to 1e220');
+};
+
 const listsOf = ({ units, references, closes, shares }: IndexState) => [units, references, closes, shares];
 
 /** Position of the first list in the bytes, after value, anchor and base. */

@@ -1,9 +1,11 @@
 import type { IndexChange, IndexDay, StepResult } from './index-day.ts';
 import { dayNumber, isInForce, type IndexPlan } from './index-plan.ts';
-import type { IndexState } from './index-state.ts';
+import { assertUsable, type IndexState } from './index-state.ts';
 import { openDay, startIndex, type Dividends } from './open-day.ts';
 
 const isFresh = (close: number | undefined): boolean => !Number.isNaN(close);
+
+const hasMembers = ({ units }: IndexState): boolean => units.some((held) => held !== 0);
 
 const keepCloses = ({ rebalance }: IndexPlan, state: IndexState, closes: Float64Array): void => {
   if (rebalance === 'each_bar') state.closes.set(closes);
@@ -15,15 +17,18 @@ const closeDay = (plan: IndexPlan, state: IndexState, day: IndexDay, dividends: 
   const { units, references, closes } = state;
   const onlyFresh = plan.rebalance === 'each_bar';
   let sum = 0;
+  let members = 0;
   let freshUnits = 0;
   let cash = 0;
   for (let i = 0; i < units.length; i += 1) {
     if (units[i] === 0 || (onlyFresh && !isFresh(day.closes[i]))) continue;
     sum += units[i]! * (closes[i]! / references[i]!);
+    members += 1;
     freshUnits += units[i]!;
     if (plan.reinvests && dividends.has(i)) cash += units[i]! * (dividends.get(i)! / references[i]!);
   }
-  if (sum === 0) return NaN;
+  if (members === 0) return NaN;
+  assertUsable(sum);
   if (onlyFresh) state.base = freshUnits;
   const divisor = state.base / state.anchor;
   state.value = state.anchor * ((sum + cash) / state.base);
@@ -35,7 +40,7 @@ const closeDay = (plan: IndexPlan, state: IndexState, day: IndexDay, dividends: 
 /**
  * Advances the state by one day: first the changes that are effective before the bar, at the last closes, then the bar.
  * Days must be given in order.
- * @throws RangeError if the value is not positive and finite
+ * @throws RangeError if the value, the market value of the members or the divisor is not usable
  */
 export const stepIndex = (plan: IndexPlan, state: IndexState, day: IndexDay): StepResult => {
   const number = dayNumber(day.date);
@@ -56,8 +61,9 @@ export const stepIndex = (plan: IndexPlan, state: IndexState, day: IndexDay): St
   state.date = day.date;
   state.ordinal += 1;
   if (!hasStarted) return { value: undefined, divisor, divisorBefore, divisorAfter: NaN, changes: [] };
-  if (!(state.value > 0 && Number.isFinite(state.value))) throw new RangeError('The value is not positive and finite');
+  assertUsable(state.value);
   const isPriced = day.closes.some((close, position) => isFresh(close) && isInForce(plan, position, number));
   const divisorAfter = state.base / state.anchor;
+  if (hasMembers(state)) for (const number of [state.base, divisorAfter]) assertUsable(number);
   return { value: isPriced ? state.value : undefined, divisor, divisorBefore, divisorAfter, changes };
 };

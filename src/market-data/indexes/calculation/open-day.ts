@@ -1,6 +1,6 @@
 import { dayNumber, hasTargets, isInForce, rebalancePeriod, type IndexPlan } from './index-plan.ts';
 import type { IndexChange, IndexDay } from './index-day.ts';
-import type { IndexState } from './index-state.ts';
+import { assertUsable, type IndexState } from './index-state.ts';
 
 /** Cash for one share by position, for shares of this day. */
 export type Dividends = ReadonlyMap<number, number>;
@@ -87,6 +87,7 @@ const leave = (plan: IndexPlan, { units }: IndexState, day: number): void => {
 /**
  * New members join at their last close. The part of a new member with a target weight is so large that its ratio to the
  * others is that of the targets. @returns the market value of the new members
+ * @throws RangeError if the part of a new member is not usable
  */
 const join = (plan: IndexPlan, state: IndexState, day: number, kept: number): number => {
   const { units, references, closes } = state;
@@ -99,6 +100,7 @@ const join = (plan: IndexPlan, state: IndexState, day: number, kept: number): nu
     const held = hasTargets(plan) ? plan.targets[i]! : unitsOf(plan, state, i);
     const part = kept * (plan.targets[i]! / keptTargets);
     const reference = hasTargets(plan) ? (closes[i]! * held) / part : 1;
+    assertUsable(reference);
     units[i] = held;
     references[i] = reference;
     joining += held * (closes[i]! / reference);

@@ -1,6 +1,6 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { Split } from '../../series/adjust-bars.ts';
-import { maxSplitProduct } from '../../series/split-range.ts';
+import { maxNumber, maxSplitProduct, minNumber, numberRange } from '../../series/number-range.ts';
 import type { SeriesRange } from '../../series/stored/stored-series.ts';
 import { arrayLiteral } from '../../sql.ts';
 import { refused } from '../refusals.ts';
@@ -8,8 +8,6 @@ import { stagingTable, type StagedUpload } from '../upload.ts';
 import { maxSplits, maxSplitsPerSeries, stagedActions } from './staged-actions.ts';
 
 // SQL: all staged rows of a file are changed at once.
-
-const minPrice = 1e-100;
 
 type SeriesAt = SeriesRange & { readonly position: number };
 type SplitRow = Split & { readonly position: number };
@@ -88,12 +86,18 @@ export const unadjustUpload = async (
   ];
   const from = 'unnest($1::int[], $2::date[], $3::date[], $4::float8[]) as segment (position, first, before, factor)';
   const inSegment = 'asset = position and date >= first and date < before';
-  const [tiny] = await transaction.query<{ line: number }>(
+  const numbers =
+    'open * factor, high * factor, low * factor, close * factor, nullif(volume, 0) / factor, dividend * factor';
+  const [outside] = await transaction.query<{ line: number }>(
     `select line::int from ${stagingTable} join ${from} on ${inSegment}
-     where least(open, high, low, close, nullif(volume, 0), dividend) < ${minPrice} order by line limit 1`,
+     where least(${numbers}) < ${minNumber} or greatest(${numbers}) > ${maxNumber} order by line limit 1`,
     parameters,
   );
-  if (tiny) throw refused(`A price in line ${tiny.line} is too small to be adjusted`);
+  if (outside) {
+    throw refused(
+      `The numbers of line ${outside.line} as they were traded must be ${numberRange}: check its price and the splits after it`,
+    );
+  }
   await transaction.query(
     `update ${stagingTable} set open = open * factor, high = high * factor, low = low * factor, close = close * factor,
        volume = volume / factor, dividend = dividend * factor from ${from} where ${inSegment}`,
