@@ -131,8 +131,8 @@ export const createUploadStaging =
       const turns = { signal: ended, monotonic: clock.monotonic };
       const parts = inParts(counted(pieces, ended), turns);
       let text = '';
-      for await (const { columns, lines, rows } of format(parts, refuse, createTurns(turns).give)) {
-        for (const column of columns) if (column !== 'symbol') addAction(column);
+      for await (const { columns, named, lines, rows } of format(parts, refuse, createTurns(turns).give)) {
+        for (const column of named) addAction(column);
         const copyLine = copyLineOf(columns);
         for (let index = 0; index < rows.length; index += 1) {
           const row = checkRow(columns, rows[index]!, check);
@@ -166,7 +166,7 @@ export const createUploadStaging =
       }
       if (text !== '') yield Buffer.from(text, 'latin1');
     };
-    const addAction = (column: string): void => {
+    const addAction = (column: UploadColumn): void => {
       const action = actionColumns.find((each) => each === column);
       if (action) actions.add(action);
     };

@@ -73,6 +73,7 @@ export const readCsv: ReadRows = async function* (pieces, refuse) {
     }
     return {
       columns: columns ?? [],
+      named: columns ?? [],
       lines: kept.map((index) => lines[index]!),
       rows: kept.map((index) => rows[index]!),
     };

@@ -1,4 +1,4 @@
-import { columnOf, uploadColumns } from '../columns.ts';
+import { columnOf, uploadColumns, type UploadColumn } from '../columns.ts';
 import type { RowError } from '../row-error.ts';
 import { createBlankLines, wholeLines } from './lines.ts';
 import type { Cell, ReadRows } from './rows.ts';
@@ -20,8 +20,11 @@ const hasRepeatedName = (text: string, names: number): boolean => {
   return colons > names && countMembers(text) > names;
 };
 
-/** The cells of one line, in the order of `uploadColumns`. A text where a number must be is refused later. */
-const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
+/**
+ * The cells of one line, in the order of `uploadColumns`. A text where a number must be is refused later. Adds the columns of the
+ * line to `ofFile`.
+ */
+const cellsOf = (text: string, ofFile: Set<UploadColumn>): Cell[] | Omit<RowError, 'line'> => {
   // An error of `JSON.parse` costs about 5 microseconds, and this check almost nothing.
   const bare = text.trim();
   if (!bare.startsWith('{') || !bare.endsWith('}')) {
@@ -35,7 +38,7 @@ const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
   }
   const cells: Cell[] = uploadColumns.map(() => null);
   const entries = Object.entries(value as object);
-  const named = new Set<string>();
+  const named = new Set<UploadColumn>();
   for (const [name, member] of entries) {
     const column = columnOf(name);
     if (column === undefined) {
@@ -59,12 +62,14 @@ const cellsOf = (text: string): Cell[] | Omit<RowError, 'line'> => {
   if (hasRepeatedName(text, entries.length)) {
     return { code: 'repeated_column', detail: 'A member comes twice in the row: remove one of them' };
   }
+  for (const column of named) ofFile.add(column);
   return cells;
 };
 
-/** One JSON object on each line. */
+/** One JSON object on each line. A column that no object names is no column of the file. */
 export const readNdjson: ReadRows = async function* (pieces, refuse) {
   let line = 0;
+  const named = new Set<UploadColumn>();
   const blankLines = createBlankLines();
   for await (const text of wholeLines(pieces)) {
     const lines: number[] = [];
@@ -75,13 +80,13 @@ export const readNdjson: ReadRows = async function* (pieces, refuse) {
         blankLines(1);
         continue;
       }
-      const cells = cellsOf(each);
+      const cells = cellsOf(each, named);
       if (!Array.isArray(cells)) refuse({ line, ...cells });
       else {
         lines.push(line);
         rows.push(cells);
       }
     }
-    yield { columns: uploadColumns, lines, rows };
+    yield { columns: uploadColumns, named, lines, rows };
   }
 };

@@ -7,6 +7,8 @@ export type Cell = string | number | null;
 type RowBatch = {
   /** The column of each cell. */
   readonly columns: readonly UploadColumn[];
+  /** The columns that the file has: those that its header or one of its rows so far names. What is stored of the others stays. */
+  readonly named: Iterable<UploadColumn>;
   readonly lines: readonly number[];
   readonly rows: readonly (readonly Cell[])[];
 };

@@ -51,7 +51,7 @@ export const readArrow: ReadRows = async function* (pieces, _refuse, turn) {
         lines.push(before + row + 1);
         rows.push(cells.map((cellOf) => cellOf(row)));
       }
-      yield { columns, lines, rows };
+      yield { columns, named: columns, lines, rows };
     }
     before += rowCount;
   }
