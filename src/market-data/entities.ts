@@ -52,6 +52,13 @@ const positive = (column: string) => ({
 const CorporateActionEntity = defineEntity({
   name: 'CorporateAction',
   tableName: 'corporate_actions',
+  indexes: [
+    {
+      name: 'corporate_actions_shares_index',
+      properties: ['asset', 'date'],
+      where: 'split_factor is not null or shares is not null',
+    },
+  ],
   checks: [
     positive('dividend'),
     positive('split_factor'),

@@ -135,11 +135,12 @@ export const calculateIndexValues = async (
   if (calculations.length > 0) {
     const assets = [...new Set(calculations.flatMap((calculation) => calculation.assets))];
     const after = minOf(calculations.map(({ resumedAfter }) => resumedAfter)) || null;
+    const from = minOf(calculations.map(({ definition }) => definition.pricesFrom ?? '')) || undefined;
     const addTo = (calculation: Calculation, day: MarketDay) => guarded(calculation, () => calculation.run.add(day));
     const { signal } = changed;
     const turns = createTurns({ signal });
     // All indexes are calculated in one pass, so each close is read once.
-    for await (const day of marketDays(transaction, { assets, after, to: null, signal })) {
+    for await (const day of marketDays(transaction, { assets, from, after, to: null, signal })) {
       for (const calculation of calculations) {
         addTo(calculation, day);
         const { run } = calculation;

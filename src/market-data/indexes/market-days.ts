@@ -2,7 +2,8 @@ import { addDays } from '#src/kernel/calendar.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { arrayLiteral } from '../sql.ts';
-import type { MarketAction, MarketDay } from './calculation/index-run.ts';
+import type { MarketDay } from './calculation/index-run.ts';
+import { actionsOf, earlyActions, readActions, type ActionsRow } from './market-actions.ts';
 
 type Query = Pick<Transaction, 'query'>;
 
@@ -15,21 +16,22 @@ const closesPerRead = 320_000;
 /** `firstAction`: the day of the first action. Null if there is none, or if none can be before `first`. */
 type Span = { readonly first: string; readonly last: string; readonly firstAction: string | null };
 
+/** From the day `start` on. Null: from the first stored day on. */
 const storedSpan = async (
   { query }: Query,
   assets: readonly number[],
-  after: string | null,
+  start: string | null,
 ): Promise<Span | undefined> => {
   const [row] = await query<Record<keyof Span, string | null>>(
     `select min(span.first) as first, max(span.last) as last, min(action.first) as "firstAction"
      from unnest($1::int[]) as wanted (id) cross join lateral (
        select min(date) as first, max(date) as last from price
-       where asset_id = wanted.id and date > coalesce($2::date, '-infinity')
+       where asset_id = wanted.id and date >= coalesce($2::date, '-infinity')
      ) as span cross join lateral (
        select min(date) as first from corporate_actions
-       where asset_id = wanted.id and date > coalesce($2::date, '-infinity')
+       where asset_id = wanted.id and date >= coalesce($2::date, '-infinity')
      ) as action`,
-    [arrayLiteral(assets), after],
+    [arrayLiteral(assets), start],
   );
   const { first, last, firstAction = null } = row ?? {};
   return first && last ? { first, last, firstAction } : undefined;
@@ -37,13 +39,16 @@ const storedSpan = async (
 
 const spanOf = async (
   transaction: Query,
-  { assets, after, to }: DaysRequest,
+  { assets, from, after, to }: DaysRequest,
   daysPerRead: number,
 ): Promise<Span | undefined> => {
   // One read has all of these days, so it is not needed to know which of them are stored. Each statement takes a turn of the event loop.
   if (after !== null && to !== null && to <= addDays(after, daysPerRead))
     return { first: addDays(after, 1), last: to, firstAction: null };
-  return storedSpan(transaction, assets, after);
+  if (after !== null) return storedSpan(transaction, assets, addDays(after, 1));
+  // The actions before the first close are read apart.
+  const span = await storedSpan(transaction, assets, from ?? null);
+  return span && { ...span, firstAction: null };
 };
 
 /** The closes of a day, as JSON arrays. */
@@ -64,42 +69,6 @@ const readCloses = ({ query }: Query, assets: string, from: string, to: string) 
     [assets, from, to],
   );
 
-/** The actions of a day, as JSON arrays. */
-type ActionsRow = {
-  readonly date: string;
-  readonly assets: string;
-  readonly dividends: string;
-  readonly splits: string;
-  readonly shares: string;
-};
-
-/** As arrays like the closes, because a file can have the shares of each asset on each day. */
-const readActions = ({ query }: Query, assets: string, from: string, to: string) => {
-  const listOf = (column: string): string => `'[' || string_agg(${column}::text, ',' order by asset_id) || ']'`;
-  const numbersOf = (column: string): string => listOf(`coalesce(${column}::text, 'null')`);
-  return query<ActionsRow>(
-    `select date, ${listOf('asset_id')} as assets, ${numbersOf('dividend')} as dividends,
-       ${numbersOf('split_factor')} as splits, ${numbersOf('shares')} as shares
-     from corporate_actions
-     where asset_id = any($1::int[]) and date between $2 and $3
-     group by date order by date`,
-    [assets, from, to],
-  );
-};
-
-const actionsOf = ({ date, ...texts }: ActionsRow): MarketAction[] => {
-  const assets = JSON.parse(texts.assets) as number[];
-  const numbers = (text: string) => JSON.parse(text) as (number | null)[];
-  const [dividends, splits, shares] = [numbers(texts.dividends), numbers(texts.splits), numbers(texts.shares)];
-  return assets.map((asset, index) => ({
-    asset,
-    date,
-    dividend: dividends[index] ?? NaN,
-    split: splits[index] ?? NaN,
-    shares: shares[index] ?? NaN,
-  }));
-};
-
 const dayWithoutCloses = (row: ActionsRow): MarketDay => ({
   date: row.date,
   assets: [],
@@ -119,7 +88,7 @@ const nextActionDay = async ({ query }: Query, assets: string, after: string): P
 };
 
 /**
- * The days with actions from `from` on and before `end`, for which no closes are read. One statement reads as many days as
+ * The days with actions from `from` on and before `end`, after days with closes, for which no closes are read. One statement reads as many days as
  * one of closes, because an asset has at most one action on a day. After days without actions the next day with one is looked up, because
  * a file can have a split of the year 1000.
  */
@@ -152,7 +121,9 @@ const daysOf = function* (rows: readonly ClosesRow[], actions: readonly ActionsR
 
 export type DaysRequest = {
   readonly assets: readonly number[];
-  /** Only later days are read. Null: from the first day on. */
+  /** The first day whose closes count. Undefined: the first one that is stored. */
+  readonly from?: string | undefined;
+  /** Only later days are read. Null: from the first day that counts on, with the actions before it that count. */
   readonly after: string | null;
   /** The last day to read. Null: the last one that is stored. */
   readonly to: string | null;
@@ -172,6 +143,12 @@ export const marketDays = async function* (transaction: Query, request: DaysRequ
   let span = await spanOf(transaction, request, daysPerRead);
   if (!span) return;
   const last = to !== null && to < span.last ? to : span.last;
+  if (request.after === null && span.first <= last) {
+    for await (const row of earlyActions(transaction, assets, span.first)) {
+      yield dayWithoutCloses(row);
+      await turns.give();
+    }
+  }
   while (span && span.first <= last) {
     signal?.throwIfAborted();
     const { first, firstAction } = span;
@@ -191,6 +168,6 @@ export const marketDays = async function* (transaction: Query, request: DaysRequ
     span =
       rows.length > 0
         ? { first: addDays(end, 1), last, firstAction: null }
-        : await storedSpan(transaction, assets, end);
+        : await storedSpan(transaction, assets, addDays(end, 1));
   }
 };

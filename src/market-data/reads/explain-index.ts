@@ -1,6 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { nonFiniteIn } from '#src/kernel/finite.ts';
 import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { planIndex } from '../indexes/calculation/index-plan.ts';
 import { createIndexRun, type Checkpoint, type DivisorChange } from '../indexes/calculation/index-run.ts';
 import { leftOut } from '../indexes/calculation/left-out.ts';
@@ -97,7 +98,9 @@ const calculateDay = async (reader: Reader, target: TargetRow, code: string) => 
   const state = stateAt(plan, checkpointOf(target));
   const run = createIndexRun(plan, assets, state);
   const after = state.date || null;
-  for await (const day of marketDays(reader, { assets, after, to: date })) run.add(day);
+  const from = definition.pricesFrom;
+  const signal = currentRequest()?.signal;
+  for await (const day of marketDays(reader, { assets, from, after, to: date, signal })) run.add(day);
   const calculated = run.finish();
   return calculated && { ...calculated, definition, plan, state };
 };

@@ -63,7 +63,8 @@ export const explainedDay = (plan: IndexPlan, calculated: CalculatedDay): Explai
   const { state, day, result } = calculated;
   const { units, references, closes } = state;
   const before = closesInSharesOfToday(calculated);
-  const dividends = plan.reinvests ? dividendsOf(day) : new Map<number, number>();
+  const begins = result.changes.some(({ kind }) => kind === 'started');
+  const dividends = plan.reinvests && !begins ? dividendsOf(day) : new Map<number, number>();
   const symbolOf = (position: number): string => plan.constituents[position]!;
   const isCounted = (position: number): boolean =>
     units[position] !== 0 && (plan.rebalance !== 'each_bar' || !Number.isNaN(day.closes[position]));

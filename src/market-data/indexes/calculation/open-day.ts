@@ -52,6 +52,7 @@ type Applied = { readonly moved: boolean; readonly dividends: Dividends };
 const applyActions = (plan: IndexPlan, state: IndexState, { actions }: IndexDay, changes: IndexChange[]): Applied => {
   const { units, references, closes, shares } = state;
   const dividends = new Map<number, number>();
+  const hasBegun = !Number.isNaN(state.value);
   let moved = false;
   for (const { position, split, dividend, shares: newShares } of actions) {
     const isMember = units[position] !== 0;
@@ -74,7 +75,8 @@ const applyActions = (plan: IndexPlan, state: IndexState, { actions }: IndexDay,
     }
     if (!Number.isNaN(dividend)) {
       dividends.set(position, (dividends.get(position) ?? 0) + dividend);
-      if (plan.reinvests) changes.push({ kind: 'dividend', position, amount: dividend });
+      // An index that begins with the closes of this day has got no dividend.
+      if (plan.reinvests && hasBegun) changes.push({ kind: 'dividend', position, amount: dividend });
     }
   }
   return { moved, dividends };
