@@ -30,7 +30,8 @@ export const readStaged = (
         query<StagedRow>(
           `select row.* from unnest($1::int[], $2::date[], $3::bigint[]) as wanted (asset, date, line)
            cross join lateral (
-             select asset, date, line, open, high, low, close, volume, split_factor as "splitFactor"
+             select asset, date, line, open, high, low, close, volume,
+               coalesce(split_factor, known_split) as "splitFactor"
              from ${stagingTable} as staged
              where staged.asset = wanted.asset and (staged.date, staged.line) > (wanted.date, wanted.line)
              order by staged.date, staged.line limit ${rowsPerRead}

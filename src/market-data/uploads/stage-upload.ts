@@ -19,6 +19,7 @@ import { createRefusals, refused } from './refusals.ts';
 import type { RowCounter, RowError } from './row-error.ts';
 import { createSeriesCheck } from './series-check.ts';
 import { findAppliedSplits, isJudgedSplit } from './splits/find-applied-splits.ts';
+import { markKnownSplits } from './splits/known-splits.ts';
 import { stagingTable, type StagedUpload, type Upload } from './upload.ts';
 import { createDates, isPlainNumber } from './values.ts';
 
@@ -53,7 +54,7 @@ const copyCharacters = 65_536;
 
 const createTable = `create temporary table upload_row (
   asset int not null, line bigint not null, date date not null, open float8, high float8, low float8, close float8 not null,
-  volume float8, dividend float8, split_factor float8, shares float8, is_held boolean not null default false
+  volume float8, dividend float8, split_factor float8, shares float8, known_split float8, is_held boolean not null default false
 ) on commit drop`;
 const columnList = 'asset, line, date, open, high, low, close, volume, dividend, split_factor, shares';
 
@@ -177,16 +178,18 @@ export const createUploadStaging =
         { interval: universe.interval, actions: [...actions] },
       );
       if (total === 0) return;
-      const detail = 'The prices before this split are already divided by its factor';
+      const isOfFile = actions.has('split_factor');
+      const detail = `The prices before this split${isOfFile ? '' : ', which is stored,'} are already divided by its factor`;
       const errors = lines.map((line): RowError => ({
         line,
         code: 'split_already_applied',
         detail,
-        column: 'split_factor',
+        ...(isOfFile && { column: 'split_factor' }),
       }));
       counter.refuseAccepted(errors, total);
+      const splits = total === 1 ? 'split' : 'splits';
       throw refused(
-        `The prices look adjusted for ${total} ${total === 1 ? 'split' : 'splits'} of the file. Send adjusted=true if they are in shares of today, adjusted=false if they are as they were traded`,
+        `The prices look adjusted for ${total} ${isOfFile ? `${splits} of the file` : `stored ${splits}`}. Send adjusted=true if they are in shares of today, adjusted=false if they are as they were traded`,
       );
     };
 
@@ -199,7 +202,9 @@ export const createUploadStaging =
       throw refused(`${total} of ${rows} rows are refused, so nothing was stored. on_error=skip stores the others`);
     }
     if (copied === 0) throw refused(total > 0 ? 'Every row is refused' : 'The file has no rows');
-    if (hasJudgedSplits && upload.adjusted === undefined) await refuseAppliedSplits();
-    const isAdjusted = upload.adjusted === true;
-    return { ...counter.counts(), mode: upload.mode, isAdjusted, series: series.series(), actions: [...actions] };
+    const { mode, adjusted } = upload;
+    const staged = { mode, isAdjusted: adjusted === true, series: series.series(), actions: [...actions] };
+    const hasKnownSplits = await markKnownSplits({ query }, universe, staged);
+    if ((hasJudgedSplits || hasKnownSplits) && adjusted === undefined) await refuseAppliedSplits();
+    return { ...counter.counts(), ...staged };
   };

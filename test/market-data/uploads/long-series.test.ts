@@ -62,7 +62,8 @@ test('two rows of each symbol do not read all stored bars between them at once',
   const most = await mostRows(long, async (transaction) => {
     await transaction.query(
       `create temporary table upload_row (asset int, line bigint, date date, open float8, high float8, low float8, close float8,
-         volume float8, dividend float8, split_factor float8, shares float8, is_held boolean not null default false) on commit drop`,
+         volume float8, dividend float8, split_factor float8, shares float8, known_split float8,
+         is_held boolean not null default false) on commit drop`,
     );
     await transaction.query(
       `insert into ${stagingTable} (asset, line, date, close)

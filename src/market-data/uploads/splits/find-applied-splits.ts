@@ -22,7 +22,7 @@ export type AppliedSplitsRequest = {
 };
 
 /**
- * Finds splits that the prices of the staged file already contain: the close of the day of the split is nearer to the
+ * Finds splits, of the file or stored ones that stay, that the prices of the staged file already contain: the close of the day of the split is nearer to the
  * close before it than to that close divided by the factor. Stored as they came, such prices would be adjusted twice. The
  * order of the rows does not matter, except that the later line counts if a date comes twice.
  * @returns the lines of the first of them, and the number of all
@@ -34,15 +34,19 @@ export const findAppliedSplits = async (
 ): Promise<{ readonly lines: readonly number[]; readonly total: number }> => {
   // Without statistics PostgreSQL could compare each split with each row of its symbol.
   await query(`analyze ${stagingTable}`);
-  const split = `select asset, date, line, split_factor from (${stagedActions(actions)}) as action
+  const isOfFile = actions.includes('split_factor');
+  const known = `select asset, date, max(line) as line, max(known_split) as split_factor from ${stagingTable}
+    where known_split is not null group by asset, date`;
+  const split = `select asset, date, line, split_factor from (${isOfFile ? stagedActions(actions) : known}) as action
     where split_factor >= $1::float8 or split_factor <= 1 / $1::float8`;
   const [counts] = await query<{ total: number; max: number }>(
     `select coalesce(sum(splits), 0)::int as total, coalesce(max(splits), 0)::int as max
      from (select count(*) as splits from (${split}) as split group by asset) as series`,
     [minJudgedFactor],
   );
-  if (counts!.max > maxSplitsPerSeries) throw refused(`A symbol may have at most ${maxSplitsPerSeries} splits`);
-  if (counts!.total > maxSplits) throw refused(`A file may have at most ${maxSplits} splits`);
+  if (isOfFile && counts!.max > maxSplitsPerSeries)
+    throw refused(`A symbol may have at most ${maxSplitsPerSeries} splits`);
+  if (isOfFile && counts!.total > maxSplits) throw refused(`A file may have at most ${maxSplits} splits`);
   // Each day has one row here, and each row is compared only with the one before it, so repeated dates multiply no work.
   // Logarithms are subtracted, because a quotient of prices can be outside the range of numbers.
   const rows = await query<{ line: number; total: number }>(

@@ -5,6 +5,7 @@ import type { SeriesRange } from '../../series/stored/stored-series.ts';
 import { arrayLiteral } from '../../sql.ts';
 import { refused } from '../refusals.ts';
 import { stagingTable, type StagedUpload } from '../upload.ts';
+import { stayingSplits } from './known-splits.ts';
 import { maxSplits, maxSplitsPerSeries, stagedActions } from './staged-actions.ts';
 
 // SQL: all staged rows of a file are changed at once.
@@ -25,16 +26,14 @@ const readSplits = async (
   series: readonly SeriesAt[],
 ): Promise<SplitRow[]> => {
   const ofFile = actions.includes('split_factor');
-  const stays = ofFile ? (mode === 'replace' ? 'false' : 'date not between first and last') : 'true';
   // The stored splits that stay are outside the dates of the file, so no date comes twice.
   const staged = `select asset as position, date, split_factor as factor from (${stagedActions(actions)}) as action
     where split_factor is not null union all`;
   return query<SplitRow>(
-    `select position, date, factor from (
+    `with chosen as (select * from unnest($1::int[], $2::int[], $3::date[], $4::date[]) as series (position, id, first, last))
+     select position, date, factor from (
        ${ofFile ? staged : ''}
-       select position, date, split_factor as factor from corporate_actions
-       join unnest($1::int[], $2::int[], $3::date[], $4::date[]) as chosen (position, id, first, last) on asset_id = id
-       where split_factor is not null and ${stays}
+       ${stayingSplits({ actions, mode })}
      ) as split order by position, date limit $5`,
     [
       arrayLiteral(series.map(({ position }) => position)),
