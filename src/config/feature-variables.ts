@@ -157,6 +157,11 @@ export const featureSections = {
       '3600000',
       'Timeout of the fetch of all series of a universe, with the time that it waits for request credits',
     ),
+    REFRESH_APPLY_TIMEOUT_MS: variable(
+      milliseconds(86_400_000),
+      '1800000',
+      'Timeout of the transaction that stores the prices of a refresh and calculates its indexes. An upload has UPLOAD_TIMEOUT_MS if that is longer',
+    ),
     UNIVERSES_FILE: optional(
       text,
       'YAML or JSON file with universes by name. It is read at the start and on SIGHUP; its universes cannot be changed through the API',

@@ -58,8 +58,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     queues: {
       refresh: {
         maxSeconds: Math.ceil(
-          (Math.max(config.PROVIDER_TIMEOUT_MS, config.REFRESH_FETCH_TIMEOUT_MS) +
-            config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS) /
+          (Math.max(config.PROVIDER_TIMEOUT_MS, config.REFRESH_FETCH_TIMEOUT_MS) + config.REFRESH_APPLY_TIMEOUT_MS) /
             1_000 +
             refreshMarginSeconds,
         ),

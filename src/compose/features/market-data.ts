@@ -98,7 +98,8 @@ export const composeMarketData = (
   const timeouts = {
     fetchMs: config.PROVIDER_TIMEOUT_MS,
     creditsMs: config.REFRESH_FETCH_TIMEOUT_MS,
-    applyMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
+    applyMs: config.REFRESH_APPLY_TIMEOUT_MS,
+    statementMs: config.DATABASE_REFRESH_STATEMENT_TIMEOUT_MS,
     uploadMs: config.UPLOAD_TIMEOUT_MS,
   };
   const { committed } = cachedReads;

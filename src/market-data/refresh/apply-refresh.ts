@@ -181,7 +181,8 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
     // A file arrives only once.
     const options = {
       operation: 'refresh.apply',
-      statementTimeoutMs: timeoutOf(run.upload),
+      // The COPY of a file lasts as long as the file arrives.
+      statementTimeoutMs: run.upload ? timeoutOf(run.upload) : (timeouts.statementMs ?? timeouts.applyMs),
       mayRepeat: run.upload === undefined,
     } as const;
     return unitOfWork.run(options, async (transaction) => {

@@ -43,8 +43,10 @@ export type RefreshRunDeps = {
     readonly fetchMs: number;
     /** Timeout of the fetch with the time that it waits for request credits. Default: it does not wait. */
     readonly creditsMs?: number;
-    /** Timeout of the transaction that writes the rows. */
+    /** Timeout of the transaction that stores the rows and calculates the indexes. */
     readonly applyMs: number;
+    /** Timeout of each of its statements. Default: `applyMs`. */
+    readonly statementMs?: number;
     /** Timeout of the read of a file. */
     readonly uploadMs?: number;
   };

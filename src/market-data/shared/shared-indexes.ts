@@ -75,7 +75,10 @@ export const createCalculateIndexes =
   async (name: string, refreshId: string, signal?: AbortSignal): Promise<void> => {
     const result = await lock.tryWith(refreshLockName(name), async () => {
       const universe = await universes.named(name);
-      const options = { operation: 'index.calculate', statementTimeoutMs: timeouts.applyMs } as const;
+      const options = {
+        operation: 'index.calculate',
+        statementTimeoutMs: timeouts.statementMs ?? timeouts.applyMs,
+      } as const;
       const calculated = await unitOfWork.run(options, async (transaction) => {
         const sharedSymbols = await universes.hold(transaction, universe);
         const ids = await ensureAssets(transaction, universe);
