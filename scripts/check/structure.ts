@@ -5,6 +5,7 @@ import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
 import { prototypeFaults } from './code/prototypes.ts';
+import { windowFrameFaults } from './code/window-frames.ts';
 import { mixedFaults, readFaults } from './code/reads.ts';
 import { expressionFaults } from './code/regular-expressions.ts';
 import { sizeFaults } from './sizes.ts';
@@ -21,6 +22,7 @@ const faults = [
   ...dashboardFaults(),
   ...expressionFaults(),
   ...prototypeFaults(),
+  ...windowFrameFaults(),
 ];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);

@@ -50,7 +50,8 @@ export const markKnownSplits = async (
     parameters,
   );
   if (found?.any !== true) return false;
-  // Logarithms are added, because a product can be outside the range of numbers.
+  // Logarithms are added, because a product can be outside the range of numbers. The days are read from the last one, because PostgreSQL
+  // calculates a min anew for each row of a window whose start moves.
   await query(
     `with ${chosen}, day as (
        select position, date, factor from split
@@ -58,7 +59,7 @@ export const markKnownSplits = async (
        select distinct asset, date, null::float8 from ${stagingTable} where asset in (select position from split)
      ), next as (
        select position, factor, min(date) filter (where factor is null) over (
-         partition by position order by date, factor nulls last rows between current row and unbounded following
+         partition by position order by date desc, factor nulls first rows between unbounded preceding and current row
        ) as date from day
      )
      update ${stagingTable} as staged set known_split = exp(known.factor)
