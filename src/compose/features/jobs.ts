@@ -102,9 +102,9 @@ const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'star
 /** They take no chunk of more than 1 MB, so that a small one does not wait until a large one ends. */
 const workersForSmallChunks = 2;
 
-const busySeconds = 1;
+/** Pause of a job whose universe is refreshed at the moment. The refresh may have read the prices before the change, so the job waits for its end. */
+const busySeconds = { calculation: 1, refresh: 5 } as const;
 
-/** A refresh of the universe that runs may have read the prices before the change, so the calculation waits for its end. */
 const calculateAfter = async (
   { logger }: Pick<Base, 'logger'>,
   calculateIndexes: MarketData['calculateIndexes'],
@@ -116,7 +116,7 @@ const calculateAfter = async (
     await calculateIndexes(universe, refreshId, signal);
   } catch (error) {
     const code = codeOf(error);
-    if (code === 'refresh_in_progress') return { putBackSeconds: busySeconds };
+    if (code === 'refresh_in_progress') return { putBackSeconds: busySeconds.calculation };
     if (code === 'validation_failed') {
       logger.info({ universe }, 'a calculation was left out, because its universe does not exist any more');
     } else throw error;
@@ -156,13 +156,17 @@ export const jobHandlers = (
           ...(queuedId !== undefined && { queuedId }),
         });
       } catch (error) {
+        if (codeOf(error) === 'refresh_in_progress') return undefined;
         // The universe was deleted after the job was enqueued.
         if (requested || codeOf(error) !== 'validation_failed') throw error;
         logger.info({ universe, trigger }, 'a refresh was left out, because its universe does not exist any more');
         return { reason: null };
       }
     };
-    const { reason } = await run();
+    const record = await run();
+    // The other refresh can take an hour, so this is no failure.
+    if (record === undefined) return { putBackSeconds: busySeconds.refresh, rests: true };
+    const { reason } = record;
     if (reason === null) return;
     // A requested refresh is not retried after an error, because its record shows the error to the caller. A scheduled
     // refresh is retried after a temporary error, and every refresh after a shutdown.

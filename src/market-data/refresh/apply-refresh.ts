@@ -152,7 +152,7 @@ export const createApplyRefresh = (deps: ApplyRefreshDeps) => {
         const changeable = staged
           ? [...staged.series.keys()].map((position) => universe.assets[position]!.symbol)
           : [...assets.keys()];
-        const changed = { universe: universe.name, assets, symbols: changeable, sharedSymbols };
+        const changed = { universe: universe.name, assets, symbols: changeable };
         await leaveToOthers(transaction, deps.jobs, { ...changed, refreshId: id });
       }
       const counts: RefreshCounts = {

@@ -29,8 +29,6 @@ export type SharedChange = {
   readonly assets: ReadonlyMap<string, number>;
   /** The symbols that can have changed: those of the file, or all of the universe. */
   readonly symbols: readonly string[];
-  /** The symbols that other universes have too. */
-  readonly sharedSymbols: ReadonlySet<string>;
 };
 
 /**
@@ -43,13 +41,13 @@ export type SharedChange = {
 export const leaveToOthers = async (
   transaction: Transaction,
   jobs: JobEnqueuer | undefined,
-  { refreshId, universe, assets, symbols, sharedSymbols }: SharedChange,
+  { refreshId, universe, assets, symbols }: SharedChange,
 ): Promise<void> => {
   const ids = symbols.flatMap((symbol) => assets.get(symbol) ?? []);
   await markOutdated(transaction, ids, { but: universe });
-  const shared = symbols.filter((symbol) => sharedSymbols.has(symbol));
-  if (jobs === undefined || shared.length === 0) return;
-  for (const name of await universesOfSymbols(transaction, shared)) {
+  if (jobs === undefined) return;
+  // Read now, because a universe can have got one of the symbols since the transaction began.
+  for (const name of await universesOfSymbols(transaction, symbols)) {
     if (name === universe) continue;
     const data = { universe: name, trigger: 'change', calculates_after: refreshId };
     await jobs.enqueue(transaction, 'refresh', { ...jobOfChange(name), data });
