@@ -19,14 +19,19 @@ type Coding = {
   readonly create: () => Decompressor;
   /** Packed bytes that an honest body may have before their unpacked ones. */
   readonly maxAhead: number;
+  /** The same for a body that may be large. Default: `maxAhead`. */
+  readonly maxAheadOfLarge?: number;
 };
+/** A route that takes more has slots, so its bodies are few. */
+const smallBytes = 1_048_576;
 const gzip: Coding = { create: () => createGunzip(options), maxAhead: 8_192 };
 
 const codings: Readonly<Record<string, Coding>> = {
   gzip,
   'x-gzip': gzip,
   deflate: { create: () => createInflate(options), maxAhead: 8_192 },
-  br: { create: () => createBrotliDecompress(options), maxAhead: 16_384 },
+  // Its encoder writes up to 768 tables of codes before the first byte of a large part: 12 KB for columns of Arrow, and up to 60 KB.
+  br: { create: () => createBrotliDecompress(options), maxAhead: 16_384, maxAheadOfLarge: 65_536 },
   // Its decoder emits a block when it has all of it: up to 128 KB, and the part of the next one that came with its end.
   zstd: { create: () => createZstdDecompress(zstdOptions), maxAhead: 147_456 },
 };
@@ -59,10 +64,15 @@ export const decoderBytes = (request: IncomingMessage, firstByte: number, packed
 
 /**
  * The decompressor of the body, undefined if it is not compressed. It ends with `payload_too_large` when its input unpacks to nothing.
+ * @param maxBytes max bytes of the body
  * @param onEmpty called before that
  * @throws AppError `unsupported_media_type`
  */
-export const decompressorOf = (request: IncomingMessage, onEmpty: () => void): Decompressor | undefined => {
+export const decompressorOf = (
+  request: IncomingMessage,
+  maxBytes: number,
+  onEmpty: () => void,
+): Decompressor | undefined => {
   const encoding = encodingOf(request);
   if (encoding === 'identity') return undefined;
   const coding = Object.hasOwn(codings, encoding) ? codings[encoding] : undefined;
@@ -73,7 +83,8 @@ export const decompressorOf = (request: IncomingMessage, onEmpty: () => void): D
       onEmpty();
       return new AppError('payload_too_large', 'The body has far more compressed bytes than it has decompressed ones');
     };
-    refuseEmptyInput(plain, { maxAhead: coding.maxAhead, refuse });
+    const { maxAhead, maxAheadOfLarge = maxAhead } = coding;
+    refuseEmptyInput(plain, { maxAhead: maxBytes > smallBytes ? maxAheadOfLarge : maxAhead, refuse });
     return plain;
   }
   throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip, deflate, br or zstd', {

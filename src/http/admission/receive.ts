@@ -55,7 +55,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const { headers } = request;
   const declared = Number(headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
-  const plain = decompressorOf(request, onExpansion);
+  const plain = decompressorOf(request, maxBytes, onExpansion);
   const input: Readable = plain ?? request;
   const source = new BodySource(headers['content-type'], input);
   const fail = (error: unknown): void => {

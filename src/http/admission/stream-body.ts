@@ -63,7 +63,7 @@ export const streamBody = async <T>(
 ): Promise<T> => {
   const { maxBytes, maxUnpackedBytes, expansion, open, ask, onExpansion, onTinyChunks } = options;
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const plain = decompressorOf(request, onExpansion);
+  const plain = decompressorOf(request, maxBytes, onExpansion);
   const body = openOr(plain, () => open(0, (error) => source.fail(error)));
   let size = 0;
   const source = arriving(request, {
