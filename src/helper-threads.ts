@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 
 /** The name that libuv gives to the threads that decompress bodies, hash passwords and read files. */
@@ -25,9 +26,13 @@ const setThreadsPriority = (niceness: number, isWanted: (name: string) => boolea
 /**
  * Gives the helper threads of this process a lower priority than its event loop. Four of them decompress bodies at the same
  * time, and on two processors the event loop, which serves every client, would wait for its turn as often as it works.
- * The threads exist after the first file was read. See docs/decisions/0240 and 0337.
+ * See docs/decisions/0240 and 0337.
  */
-export const lowerHelperThreads = (): void => setThreadsPriority(helperNiceness, (name) => name === helperName);
+export const lowerHelperThreads = async (): Promise<void> => {
+  // libuv makes the threads for its first work.
+  await readFile(import.meta.filename);
+  setThreadsPriority(helperNiceness, (name) => name === helperName);
+};
 
 /** Lowers the priority of all threads of this process. Later threads begin with the priority of the thread that makes them. */
 export const lowerAllThreads = (niceness: number): void => setThreadsPriority(niceness, () => true);

@@ -26,6 +26,8 @@ const start = async (): Promise<void> => {
   handleSignals(composing);
   const service = await composing;
   ({ heldBytes } = service);
+  // Before the start, because it serves while it prepares its data.
+  await lowerHelperThreads();
   try {
     await service.start();
   } catch (error) {
@@ -34,7 +36,6 @@ const start = async (): Promise<void> => {
     await service.stop('the start failed');
     throw error;
   }
-  lowerHelperThreads();
   if (service.stopping()) return;
   if (config.NODE_ENV !== 'production') process.stderr.write(banner(service.addresses(), config));
 };

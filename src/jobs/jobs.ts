@@ -114,6 +114,7 @@ const codeOfReport = (report: unknown): ErrorCode => {
 export const createJobs = (deps: JobsDeps): Jobs => {
   const { execute, worker, schedules, metrics, logger } = deps;
   let open: PgBoss | undefined;
+  let opening: Promise<void> | undefined;
   let closed = false;
   /** The transaction of the statements of pg-boss, whose functions for schedules do not take one. */
   const scheduling = new AsyncLocalStorage<Transaction>();
@@ -217,25 +218,27 @@ export const createJobs = (deps: JobsDeps): Jobs => {
     await scheduling.run(transaction, () => work(boss));
   };
 
+  const openQueues = async (handlers: JobHandlers): Promise<void> => {
+    const boss = await startBoss();
+    try {
+      if (worker) await setSchedules(boss, fixedQueues, schedules);
+      if (closed) throw new AppError('shutting_down');
+      for (const queue of worker ? jobQueues : []) {
+        const options = { ...settingsOf(queue), pollMs: deps.pollMs };
+        await startWorkers(boss, queue, options, (job) => work(queue, handlers[queue], job));
+      }
+      open = boss;
+    } catch (error) {
+      await boss.stop({ graceful: false }).catch(() => {});
+      throw error;
+    }
+  };
+
   return {
     start: async (handlers) => {
       if (open) return;
-      const boss = await startBoss();
-      try {
-        if (worker) {
-          await setSchedules(boss, fixedQueues, schedules);
-          for (const queue of jobQueues) {
-            const options = { ...settingsOf(queue), pollMs: deps.pollMs };
-            await startWorkers(boss, queue, options, (job) => work(queue, handlers[queue], job));
-          }
-        }
-        // A stop that came meanwhile has found no queue to close.
-        if (closed) throw new AppError('shutting_down');
-        open = boss;
-      } catch (error) {
-        await boss.stop({ graceful: false }).catch(() => {});
-        throw error;
-      }
+      opening = openQueues(handlers);
+      await opening;
     },
 
     isOpen: () => open !== undefined,
@@ -281,7 +284,10 @@ export const createJobs = (deps: JobsDeps): Jobs => {
       const stop = (): void => stopping.abort(new AppError('shutting_down'));
       if (graceMs <= 0) stop();
       const timer = setTimeout(stop, graceMs);
-      await open?.stop({ graceful: true, timeout: graceMs + abortGraceMs });
+      const timeout = graceMs + abortGraceMs;
+      // Workers take jobs before all queues are open, and these jobs must end too.
+      await Promise.race([opening?.catch(() => {}), sleep(timeout, undefined, { ref: false })]);
+      await open?.stop({ graceful: true, timeout });
       clearTimeout(timer);
     },
   };

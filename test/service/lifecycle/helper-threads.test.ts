@@ -2,13 +2,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 
-/** Reads a file first, because libuv makes its threads for the first work. The twentieth field of `stat` is the niceness. */
+/** The twentieth field of `stat` is the niceness. */
 const program = (call: string): string => `
   import { readFileSync, readdirSync } from 'node:fs';
-  import { readFile } from 'node:fs/promises';
   import { ${call.replace(/\(.*/, '')} } from '#src/helper-threads.ts';
-  await readFile('package.json');
-  ${call};
+  await ${call};
   const threads = readdirSync('/proc/self/task').map((thread) => {
     const stat = readFileSync('/proc/self/task/' + thread + '/stat', 'utf8');
     const end = stat.lastIndexOf(')');
