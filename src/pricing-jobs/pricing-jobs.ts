@@ -199,6 +199,24 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     }
   };
 
+  const reserve = async (subject: string, jobId: string, number: number, bytes: ByteBlocks) => {
+    assertStream(bytes.start(maxSchemaBytes));
+    const digest = await digestInTurns(bytes.blocks, chunkDigest, createTurns());
+    return unitOfWork.run(changeOf(jobId), async (transaction) => {
+      const job = await findLocked(transaction, subject, jobId);
+      if (job.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
+      const chunk = {
+        jobId,
+        number,
+        owner: job.owner ?? null,
+        network: networkOfRequest() ?? null,
+        digest,
+        bytes: bytes.byteLength,
+      };
+      return { ...chunk, isNew: await store.reserve(transaction.query, chunk) };
+    });
+  };
+
   return {
     open: async ({ subject, owner }, alsoInTransaction) => {
       const defaults = (await defaultsOfCaller()) ?? null;
@@ -219,24 +237,16 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     add: (subject, jobId, number, given) =>
       measure('store', async () => {
         const bytes = ByteBlocks.of(given);
-        assertStream(bytes.start(maxSchemaBytes));
-        const digest = await digestInTurns(bytes.blocks, chunkDigest, createTurns());
-        const network = networkOfRequest();
-        const { owner, isNew } = await unitOfWork.run(changeOf(jobId), async (transaction) => {
-          const job = await findLocked(transaction, subject, jobId);
-          if (job.status !== 'open') throw new AppError('precondition_failed', 'The job takes no more chunks');
-          const chunk = {
-            jobId,
-            number,
-            owner: job.owner ?? null,
-            network: network ?? null,
-            digest,
-            bytes: bytes.byteLength,
-          };
-          return { owner: chunk.owner, isNew: await store.reserve(transaction.query, chunk) };
+        const chunk = await reserve(subject, jobId, number, bytes).catch((error: unknown) => {
+          // Refused bytes would stay until a collection of the whole heap. Those of a failed write may still be on their way.
+          ByteBlocks.release(given);
+          throw error;
         });
-        if (isNew) await store.write({ jobId, number, digest, group: owner ?? subject, network }, bytes);
-        if (given instanceof ByteBlocks) given.release();
+        const { digest, owner, network } = chunk;
+        if (chunk.isNew) {
+          await store.write({ jobId, number, digest, group: owner ?? subject, network: network ?? undefined }, bytes);
+        }
+        ByteBlocks.release(given);
         return read(reader.query, subject, jobId);
       }),
 

@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { createChunkStore } from '#src/pricing-jobs/chunk-store.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
+import { eventually } from '#testkit/eventually.ts';
 import { outcome, owner, setup } from './setup.ts';
 
 /** A job with one chunk of another request in the state `status`; undefined means that there is no chunk. */
@@ -87,3 +88,15 @@ for (const change of ['submit', 'cancel'] as const) {
     t.is((await chunks()).length, 1);
   });
 }
+
+test('a chunk that is refused is released', async (t) => {
+  const { pricing } = await setup(t);
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.cancel(owner, id);
+  const bytes = new ByteBlocks([Buffer.allocUnsafeSlow(1_048_576)]);
+  t.is(await outcome(pricing.add(owner, id, 1, bytes)), 'precondition_failed');
+  await eventually(
+    () => bytes.blocks[0]!.byteLength === 0,
+    () => 'the bytes are released',
+  );
+});

@@ -6,7 +6,7 @@ import { systemClock } from '#src/kernel/ports/clock.ts';
 import type { NearestOf } from '#src/kernel/lists/near-names.ts';
 import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
 import type { Route } from '#src/kernel/requests/route.ts';
-import type { BatchRequest } from '#src/pricing/batch/prepared-batch.ts';
+import type { GivenBatch } from '#src/pricing/batch/prepared-batch.ts';
 import { createEngineFactory } from '#src/pricing/models/engine-factory.ts';
 import { createCalibrator } from '#src/pricing/calibration/calibrator.ts';
 import { createCalibrationRoutes } from '#src/pricing/calibration/calibration-routes.ts';
@@ -53,9 +53,11 @@ export const setup = ({
   closes = async () => [],
   nearestAsset = async () => undefined,
   defaults,
+  defaultsOf = async () => defaults,
 }: {
   /** The settings of the user who calls. */
   defaults?: PricingDefaults;
+  defaultsOf?: () => Promise<PricingDefaults | undefined>;
   models?: readonly Model[];
   faults?: Faults;
   workers?: Partial<PricingWorkersDeps>;
@@ -93,7 +95,7 @@ export const setup = ({
     closes,
     nearestAsset,
     callerOf: () => 'caller',
-    defaultsOf: async () => defaults,
+    defaultsOf,
     maxWorkMs: 30_000,
   });
   const forecaster = createForecaster({
@@ -119,7 +121,7 @@ export const setup = ({
     maxWorkMs: 30_000,
     jsonDepth: jsonRequest.jsonDepth,
   });
-  const send = async (request: Partial<BatchRequest> & Pick<BatchRequest, 'bytes'>, signal?: AbortSignal) =>
+  const send = async (request: Partial<GivenBatch> & Pick<GivenBatch, 'bytes'>, signal?: AbortSignal) =>
     Buffer.concat((await pricing.batch({ ...jsonRequest, ...request }, signal && { signal })).chunks);
   const service = {
     ...pricing,

@@ -22,8 +22,8 @@ export type HttpState = {
   caller?: Caller;
   /** Size of the body without compression; undefined for a stream and without a body. */
   bodyBytes?: number;
-  /** The validated input of the handler. */
-  input: Input<RequestSchemas>;
+  /** The validated input of the handler, until its reply. */
+  input?: Input<RequestSchemas> | undefined;
   /** The handler has begun, so it may still use the body of the request after its answer. */
   isHandled?: true;
   /** The error that the error boundary has answered. The span, the metrics and the log line use it. */

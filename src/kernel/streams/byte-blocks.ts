@@ -24,6 +24,11 @@ export class ByteBlocks {
     return bytes instanceof ByteBlocks ? bytes : new ByteBlocks([bytes]);
   }
 
+  /** As `release`. A caller that gives a buffer keeps it, and one that gives blocks leaves them. */
+  static release(bytes: Uint8Array | ByteBlocks): void {
+    if (bytes instanceof ByteBlocks) bytes.release();
+  }
+
   /** The first bytes, at most `maxBytes`. More than one block is copied, in one step. */
   start(maxBytes: number): Uint8Array {
     const [first] = this.blocks;

@@ -147,6 +147,16 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     logger.info(fields, `a ${operation} has rows that were not priced`);
   };
 
+  const readDefaults = async ({ bytes }: Pick<GivenBatch, 'bytes'>, { job }: BatchOptions) => {
+    try {
+      return await defaultsOf(job?.caller);
+    } catch (error) {
+      // No task will release them.
+      ByteBlocks.release(bytes);
+      throw error;
+    }
+  };
+
   return async (given: Omit<GivenBatch, 'defaults'>, options: BatchOptions = {}): Promise<BatchOutcome> => {
     const started = clock.monotonic();
     const span = startChildSpan(tracer, `pricing.${operation}`);
@@ -154,7 +164,7 @@ export const createBatch = (deps: BatchDeps, operation: 'batch' | 'grid' = 'batc
     let refusedOutcome: Outcome | undefined;
     try {
       const outcome = await context.with(trace.setSpan(context.active(), span), async () => {
-        const defaults = options.job?.defaults ?? (await defaultsOf(options.job?.caller));
+        const defaults = options.job?.defaults ?? (await readDefaults(given, options));
         return price({ ...given, ...(defaults && { defaults }) }, options);
       });
       const { size, format, thrown } = outcome;

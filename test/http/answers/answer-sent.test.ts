@@ -48,3 +48,32 @@ test('an answer is known to be sent, or to be cut', async (t) => {
   await eventually(() => ends.length === 2, 'the second answer ends');
   t.deepEqual(ends, [false, true]);
 });
+
+test('a request keeps no input when its handler has replied, because the answer can wait for minutes', async (t) => {
+  const inputs: unknown[] = [];
+  const { call } = await serve(t, {
+    routes: [
+      defineRoute({
+        ...openRoute,
+        method: 'GET',
+        path: '/echo',
+        request: { query: z.strictObject({ word: z.string() }) },
+        responses: { 200: z.strictObject({ word: z.string() }) },
+        handler: async ({ query }) => ({ status: 200, body: query }),
+      }),
+    ],
+    answers: {
+      admit: () => {},
+      watch: () => {},
+      holdProblem: () => {},
+      cutSlowest: () => false,
+      heldBytes: () => 0,
+      middleware: async (ctx, next) => {
+        await next();
+        inputs.push(ctx.state.input);
+      },
+    },
+  });
+  t.is((await call('/api/v1/echo?word=a')).status, 200);
+  t.deepEqual(inputs, [undefined]);
+});

@@ -68,6 +68,8 @@ export const createInputSteps = ({ bodies, abuse, limits }: InputStepsDeps) => {
         });
         await next();
       } finally {
+        // The context lives until the client has read the answer, and nobody counts what it keeps.
+        ctx.state.input = undefined;
         release();
       }
     },

@@ -75,7 +75,7 @@ export const createLoadSteps = ({ loadShedding, answers, abuse, metrics }: LoadS
       const work = largeWorkOf(declaration);
       if (loadShedding === undefined || work === undefined) return undefined;
       return ({ state: { input, bodyBytes = 0 } }, next) => {
-        const places = placesFor(work, { query: input.query, bodyBytes, scansBy: declaration.scansBy });
+        const places = placesFor(work, { query: input!.query, bodyBytes, scansBy: declaration.scansBy });
         if (places.length === 0) return next();
         return largeWork.use(places, next);
       };
