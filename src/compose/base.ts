@@ -5,6 +5,7 @@ import { openTelemetryNotices, type Config } from '../config/index.ts';
 import { systemClock, type Clock } from '../kernel/ports/clock.ts';
 import { createPublicUrl, type PublicUrl } from './public-url.ts';
 import type { AbuseReport } from '../kernel/catalogue/abuse.ts';
+import { createByteCount, type ByteCount } from '../kernel/memory/byte-count.ts';
 import type { Metrics } from '../kernel/catalogue/metrics.ts';
 import {
   type AddressHash,
@@ -35,6 +36,8 @@ export type Base = {
   readonly abuse: AbuseReport;
   readonly addressHash: AddressHash;
   readonly faults: FaultControl;
+  /** Answers that arrive from pricing processes. */
+  readonly arrivingAnswers: ByteCount;
   readonly telemetry: TelemetryRuntime;
   readonly publicUrl: PublicUrl;
   readonly build: { readonly version: string; readonly commit: string; readonly description: string };
@@ -80,6 +83,7 @@ export const composeBase = (config: Config): Base => {
     abuse,
     addressHash,
     faults,
+    arrivingAnswers: createByteCount(),
     telemetry,
     publicUrl: createPublicUrl(config),
     build,

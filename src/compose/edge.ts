@@ -119,6 +119,8 @@ export const composeEdge = (
       maxBytes: config.ANSWER_BACKLOG_BYTES,
       maxBytesByCaller: callers.answerBytes,
       timeoutMs: config.ANSWER_TIMEOUT_MS,
+      // Half of the memory of bodies is theirs alone. What they hold beyond it is taken from that of answers.
+      otherBytes: () => base.arrivingAnswers.total() + Math.max(0, bodies.heldBytes() - config.BODIES_LIMIT_BYTES / 2),
     },
     minBytesPerSecond: config.ANSWER_MIN_BYTES_PER_SECOND,
     graceMs: config.ANSWER_GRACE_MS,
@@ -246,6 +248,7 @@ export const composeEdge = (
       },
     ],
   });
-  const heldBytes = (): number => bodies.heldBytes() + answers.heldBytes() + server.connections() * connectionBytes;
+  const heldBytes = (): number =>
+    bodies.heldBytes() + answers.heldBytes() + base.arrivingAnswers.total() + server.connections() * connectionBytes;
   return { server, admin, health, heldBytes };
 };

@@ -56,6 +56,7 @@ export const composePricing = (
     queueLimit: config.PRICING_QUEUE_LIMIT,
     queueBytes: config.PRICING_QUEUE_BYTES,
     callerLimit: callerLimits(config).tasks,
+    arriving: base.arrivingAnswers,
     stallMs: config.PRICING_STALL_MS,
   });
   const engines = createEngineFactory({ site: 'event_loop' });

@@ -16,6 +16,8 @@ export type AnswerBacklogOptions = {
   readonly maxBytesByCaller: number;
   /** Max time for a client to read an answer. After that, the answer is cut off. */
   readonly timeoutMs: number;
+  /** Other memory of requests, which is taken from `maxBytes`. */
+  readonly otherBytes?: () => number;
 };
 
 export type AnswerBacklogDeps = AnswerBacklogOptions & {
@@ -67,6 +69,8 @@ type HeldAnswer = {
   begunAt: number | undefined;
 };
 
+/** Part of `maxBytes` that other memory does not take, so that answers never wait for it. */
+const minPart = 1 / 4;
 const sweepMs = 1_000;
 const retryAfterSeconds = 5;
 
@@ -79,7 +83,8 @@ const minDifferenceBytes = 262_144;
  * recently. So neither a few slow clients nor many callers of some networks block the service for others. See docs/decisions/0344.
  */
 export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
-  const { maxBytes, maxBytesByCaller, timeoutMs, clock, metrics, abuse } = deps;
+  const { maxBytes, maxBytesByCaller, timeoutMs, otherBytes = () => 0, clock, metrics, abuse } = deps;
+  const limitBytes = (): number => Math.max(maxBytes * minPart, maxBytes - otherBytes());
   const callers = new Map<string, Caller>();
   /** The bytes of each network. */
   const networks = createCounts();
@@ -146,7 +151,7 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
 
   /** Cuts answers until `bytes` fit. @param share the bytes of the caller with them. @returns whether they fit */
   const makeSpace = (own: string, bytes: number, share: number): boolean => {
-    const exceeds = (): boolean => total > 0 && total + bytes > maxBytes;
+    const exceeds = (): boolean => total > 0 && total + bytes > limitBytes();
     while (exceeds()) {
       const network = networkFor(own, bytes);
       const oldest = network === undefined ? oldestOf(own, share) : oldestOf(network, 0);
@@ -174,7 +179,7 @@ export const createAnswerBacklog = (deps: AnswerBacklogDeps): AnswerBacklog => {
       const held = caller?.bytes ?? 0;
       if (held >= maxBytesByCaller || caller?.full === true) refuseByCaller(context.clientIp);
       const own = countedSite(context.clientIp);
-      if (total >= maxBytes && networkFor(own, 0) === undefined && oldestOf(own, held) === undefined) {
+      if (total >= limitBytes() && networkFor(own, 0) === undefined && oldestOf(own, held) === undefined) {
         refuse(context.clientIp);
       }
     },

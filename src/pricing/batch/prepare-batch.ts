@@ -1,4 +1,5 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Steps } from '#src/kernel/streams/turns.ts';
 import { readArrowSteps } from '../arrow/read-columns.ts';
 import { checkBatchShape } from './batch-shape.ts';
 import { fillColumns } from './columns/fill-columns.ts';
@@ -11,20 +12,20 @@ import { readColumnsJson } from './columns/columns-json.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { readDefaults } from '../request/defaults.ts';
 import { invalidRequest } from '../request/failures.ts';
-import { parseJsonBytes } from '../request/parse-json-bytes.ts';
+import { parseJsonSteps } from '../request/parse-json-bytes.ts';
 import { isRow } from '../request/read-option.ts';
 import { arrowType, jsonType, type BatchRequest, type PreparedBatch } from './prepared-batch.ts';
 
-const parseJson = ({ kind, bytes, jsonDepth }: BatchRequest): unknown => {
+const parseSteps = ({ kind, bytes, jsonDepth }: BatchRequest): Steps<unknown> => {
   checkBatchShape(bytes, jsonDepth, kind);
-  return parseJsonBytes(bytes);
+  return parseJsonSteps(bytes);
 };
 
 const unacceptable = (): AppError =>
   new AppError('not_acceptable', `Rows are answered as ${jsonType}, columns also as ${arrowType}`);
 
 /**
- * Reads the envelope of a batch in any of its formats. An Arrow stream is read in steps of some milliseconds.
+ * Reads the envelope of a batch in any of its formats. A long one is read in steps of some milliseconds.
  * @throws AppError `malformed_body`, `validation_failed`, `pricing_model_unknown`, `not_acceptable`
  */
 export const prepareSteps = async function* (
@@ -33,7 +34,7 @@ export const prepareSteps = async function* (
 ): AsyncGenerator<undefined, PreparedBatch, undefined> {
   const [answer] = request.answer;
   if (answer === undefined) throw unacceptable();
-  const body = request.input === 'json' ? parseJson(request) : undefined;
+  const body = request.input === 'json' ? yield* parseSteps(request) : undefined;
   if (request.kind === 'grid') {
     return openGrid(body, {
       engines,

@@ -33,6 +33,7 @@ type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Arr
 export type OpenTask = {
   readonly id: number;
   readonly isJob: boolean;
+  readonly bodyBytes: number;
   /** Works for `turnMs`, or one row if that takes longer. @returns the answer if the task is finished */
   readonly work: (turnMs: number) => Promise<Answer | undefined>;
   readonly cancel: () => void;
@@ -63,6 +64,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   const { handBackMs = Infinity } = limits;
   const startedAt = now();
   let bytes: Uint8Array | undefined = body;
+  const bodyBytes = body.byteLength;
   let cancelled = false;
   let batch: PreparedBatch | undefined;
   let reading: ReturnType<typeof prepareSteps> | undefined;
@@ -256,6 +258,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
   return {
     id,
     isJob: task.isJob ?? false,
+    bodyBytes,
     cancel: () => {
       cancelled = true;
     },

@@ -3,6 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createCounts } from '#src/kernel/counts.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
 import { returnReasons } from '#src/kernel/catalogue/pricing-models.ts';
+import { createByteCount, type ByteCount } from '#src/kernel/memory/byte-count.ts';
 import type { HealthCheck } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { siteOfRequest } from '#src/kernel/requests/callers/site-of-request.ts';
@@ -16,10 +17,13 @@ import type { VolatilityForecast } from '../forecast/volatility-forecast.ts';
 import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
-import { createLane, type Lane, type LaneEvents } from './lanes/lane.ts';
+import { createLane, type Lane } from './lanes/lane.ts';
+import { endMessageOf, type LaneEvents } from './lanes/lane-options.ts';
 import { firstLimitsIn, isReturnedForPlace, laneFor, laneOfReturned, laneSettings } from './lanes/lane-limits.ts';
 import { limitsIn, refusalOf, type LaneName } from './lanes/lane-limits.ts';
-import { briefMs, isLargeJob, parsedBytesOf, type LaneTask } from './lanes/lane-task.ts';
+import { briefMs, isLargeJob, type LaneTask } from './lanes/lane-task.ts';
+import { createLargeTexts } from './lanes/large-texts.ts';
+import { parsedBytesOf } from './lanes/text-bytes.ts';
 import { createUnderestimated } from './lanes/underestimated.ts';
 import type { BatchOutcome, TaskSummary } from './protocol.ts';
 import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
@@ -39,6 +43,8 @@ export type PricingWorkersDeps = {
   readonly queueBytes?: number;
   /** Max tasks of one caller, waiting or in progress. */
   readonly callerLimit?: number;
+  /** Counts the answers that arrive from processes. */
+  readonly arriving?: ByteCount;
   /** Time for a process to stop a cancelled task before it is killed. Two of its slowest rows for each place are added; six times for a starved process. */
   readonly cancelGraceMs?: number;
   /** A working process without progress for this time is killed. */
@@ -69,7 +75,7 @@ type PoolRequest = GivenBatch | PoolForecast | PoolCalibration;
 
 export type PricingWorkers = {
   /**
-   * Prices a batch in another process.
+   * Prices a batch in another process. Blocks of bytes are released in any case.
    * @throws AppError `rate_limit_exceeded` (too many tasks of this caller), `overloaded` (queue full, or `signal`
    * aborted), `pricing_work_too_large`, `shutting_down`, `internal_error` when the process ended, and the errors of
    * `prepareSteps`
@@ -93,16 +99,12 @@ export type PricingWorkers = {
 const retryAfter = 1;
 /** Time for which the health check reports `degraded` after a process ended. */
 const restartMemoryMs = 3_000;
-const endMessages = {
-  stalled: 'a pricing worker makes no progress and is ended',
-  cancelled: 'a pricing worker ignored its cancellation and is ended',
-  ended: 'a pricing worker ended and is replaced',
-} as const;
 
 /** Processes for batches and models that would block the event loop. A process starts when there is work for it. */
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
   const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
   const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
+  const { arriving = createByteCount() } = deps;
   const byCaller = createCounts();
   const underestimated = createUnderestimated(shortWorkMs);
   let closed = false;
@@ -113,7 +115,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   const onEnd: LaneEvents['onEnd'] = (tasks, exit, killed) => {
     restartedAt = performance.now();
     metrics.count('volwatch_workers_restarts_total', {});
-    const message = endMessages[killed === 'stalled' || killed === 'cancelled' ? killed : 'ended'];
+    const message = endMessageOf(killed);
     const fields = { exit_code: exit.code, signal: exit.signal, fatal: exit.fatal, stall_ms: stallMs };
     if (tasks.length === 0) logger.error(fields, message);
     for (const task of tasks) (task as PoolTask).log('error', fields, message);
@@ -125,8 +127,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       (displaced as PoolTask).releaseBody();
     }
   };
+  // As many as processes for short work, whose number says how much memory there is.
+  const largeTexts = createLargeTexts(processes);
   const laneOf = (name: LaneName, count: number): Lane =>
     createLane({
+      largeTexts,
+      arriving,
       queue: createFairQueue<LaneTask>({ maxTasks: queueLimit, maxBytes: queueBytes }),
       filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
       processes: count,
@@ -145,18 +151,9 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     long: laneOf('long', longProcesses),
   };
   const report = (): void => {
-    const sum = (of: (lane: Lane) => number): number =>
-      Object.values(lanes).reduce((total, lane) => total + of(lane), 0);
-    metrics.set(
-      'volwatch_workers_busy',
-      {},
-      sum((lane) => lane.busy()),
-    );
-    metrics.set(
-      'volwatch_workers_queue_size',
-      {},
-      sum((lane) => lane.waiting()),
-    );
+    const sum = (of: 'busy' | 'waiting'): number => Object.values(lanes).reduce((total, lane) => total + lane[of](), 0);
+    metrics.set('volwatch_workers_busy', {}, sum('busy'));
+    metrics.set('volwatch_workers_queue_size', {}, sum('waiting'));
   };
   report();
   // Starts the counters at 0, because an alert rule does not see an increase from no value to 1.
@@ -178,7 +175,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     report();
   };
 
-  const admit = (caller: string): void => {
+  const admit = ({ caller, estimate, maxMs }: WorkOptions): void => {
+    if (estimate) checkWork(estimate, maxMs);
     if (closed) throw new AppError('shutting_down');
     if (byCaller.of(caller) >= callerLimit) {
       const detail = `At most ${callerLimit} calculations of one caller may wait or be in progress`;
@@ -200,7 +198,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     return createPoolTask({
       head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },
       body,
-      parsedBytes: 'input' in rest ? parsedBytesOf(rest.input, body.byteLength) : 0,
+      parsedBytes: 'input' in rest ? parsedBytesOf(rest.input, body) : 0,
       caller,
       // Networks share the places of chunks before: see `src/jobs/turns.ts`.
       network: kind === 'job' ? undefined : siteOfRequest(),
@@ -213,10 +211,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       expectedMs,
       isUncertain,
       isClosed: () => closed,
-      // A caller that gives blocks leaves them to the pool.
-      releaseBody: () => {
-        if (bytes instanceof ByteBlocks) bytes.release();
-      },
+      releaseBody: () => ByteBlocks.release(bytes),
       onUnderestimated: underestimated.mark,
       onHandedBack: (task, reason) => {
         task.expectedMs = expectedTime(body.byteLength, task.summary, task.summary?.rows);
@@ -240,8 +235,10 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       if (lanes[task.lane].cancel(task)) task.releaseBody();
       report();
     };
-    if (signal?.aborted) task.reject(new AppError('overloaded', 'The request was given up', { retryAfter }));
-    else enqueue(task);
+    if (signal?.aborted) {
+      task.reject(new AppError('overloaded', 'The request was given up', { retryAfter }));
+      task.releaseBody();
+    } else enqueue(task);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       return await task.outcome;
@@ -253,9 +250,13 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   };
 
   const run = async (request: PoolRequest, options: WorkOptions): Promise<TaskResult> => {
-    const { caller, estimate, maxMs } = options;
-    if (estimate) checkWork(estimate, maxMs);
-    admit(caller);
+    const { caller } = options;
+    try {
+      admit(options);
+    } catch (error) {
+      ByteBlocks.release(request.bytes);
+      throw error;
+    }
     try {
       return await perform(request, options);
     } finally {

@@ -10,6 +10,7 @@ import type { Frame } from './channel/frame.ts';
 import { createFrameReader } from './channel/frame-reader.ts';
 import { createFrameWriter } from './channel/frame-writer.ts';
 import { coldMs } from './lanes/task-times.ts';
+import { maxParsedBytes } from './lanes/text-bytes.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, jobRounds, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
@@ -18,6 +19,9 @@ const turnMs = 20;
 const readBufferBytes = 262_144;
 /** Time without a task after which a process collects its garbage. */
 const restAfterMs = 3_000;
+/** A client with a batch every two seconds leaves no such time, so a process that works little collects its garbage too. */
+const lookEveryMs = 5_000;
+const maxShareAtLook = 0.1;
 
 /** When memory runs out, the kernel must kill this process before the service. */
 const preferInOutOfMemory = (): void => {
@@ -73,6 +77,8 @@ export const serve = ({ before, models }: ServeOptions = {}): void => {
   let working = false;
   let workedMs = 0;
   let restTimer: NodeJS.Timeout | undefined;
+  let restedBytes = process.memoryUsage.rss();
+  let workedMsAtLook = 0;
   const collectGarbage = createCollectAtRest({
     collect: createCollectGarbage(),
     residentBytes: () => process.memoryUsage.rss(),
@@ -84,7 +90,25 @@ export const serve = ({ before, models }: ServeOptions = {}): void => {
    */
   const rest = (): void => {
     collectGarbage();
-    writer.write({ type: 'rested', residentBytes: process.memoryUsage.rss() } satisfies FromWorker);
+    restedBytes = process.memoryUsage.rss();
+    writer.write({ type: 'rested', residentBytes: restedBytes } satisfies FromWorker);
+  };
+  const look = (): void => {
+    const share = (workedMs - workedMsAtLook) / lookEveryMs;
+    workedMsAtLook = workedMs;
+    if (working || share > maxShareAtLook) return;
+    if (process.memoryUsage.rss() - restedBytes > keptGrowthBytes) rest();
+  };
+
+  /** @returns whether a task with a large body has ended, so that its values are garbage */
+  const giveTurn = async (task: OpenTask): Promise<boolean> => {
+    const begun = performance.now();
+    const answer = await task.work(turnMs);
+    workedMs += performance.now() - begun;
+    if (answer === undefined) return false;
+    open.delete(task.id);
+    writer.write(task.replied(answer.reply), answer.chunks);
+    return task.bodyBytes > maxParsedBytes;
   };
 
   const work = async (): Promise<void> => {
@@ -92,18 +116,14 @@ export const serve = ({ before, models }: ServeOptions = {}): void => {
     clearTimeout(restTimer);
     for (let round = 0; open.size > 0; round += 1) {
       const isForAll = round % jobRounds === 0 || open.values().every(({ isJob }) => isJob);
-      // The iteration includes tasks that arrive during it.
-      for (const task of open.values()) {
-        if (task.isJob && !isForAll) continue;
-        const begun = performance.now();
-        const answer = await task.work(turnMs);
-        workedMs += performance.now() - begun;
-        if (answer !== undefined) {
-          open.delete(task.id);
-          writer.write(task.replied(answer.reply), answer.chunks);
-        }
+      // The iteration includes tasks that arrive during it. It keeps no task, because an ended one is garbage.
+      for (const id of open.keys()) {
+        if (open.get(id)!.isJob && !isForAll) continue;
+        const isGarbage = await giveTurn(open.get(id)!);
         // Lets the event loop receive messages: new tasks and cancellations.
         await nextTurnOfLoop();
+        // Another process may read the next large body, and the garbage of both would be too much.
+        if (isGarbage) collectGarbage();
       }
     }
     working = false;
@@ -122,6 +142,7 @@ export const serve = ({ before, models }: ServeOptions = {}): void => {
     open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), deps));
     if (!working) void work();
   };
+  setInterval(look, lookEveryMs);
   const take = createFrameReader<ToWorker>({ onFrame: receive, keepsPieces: false });
   const channel = new Socket({
     fd: channelFd,

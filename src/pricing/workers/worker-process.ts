@@ -29,6 +29,8 @@ export type WorkerProcessOptions = {
   /** 0 is the priority of the service. A larger number is a lower priority. */
   readonly niceness: number;
   readonly onMessage: (message: FromWorker, body: readonly Uint8Array[]) => void;
+  /** The head of a message has arrived, whose body has so many bytes. */
+  readonly onBody?: (message: FromWorker, bodyBytes: number) => void;
   /** The process has taken a part of a large body. */
   readonly onTaken: () => void;
   /** Called once, also if the process could not be started. */
@@ -39,7 +41,7 @@ const stderrCharacters = 8_192;
 
 /** Starts a pricing process. It inherits neither the telemetry preload nor the secrets of this process. */
 export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess => {
-  const { filename, heapMegabytes, niceness, onMessage, onTaken, onExit } = options;
+  const { filename, heapMegabytes, niceness, onMessage, onBody, onTaken, onExit } = options;
   // The process starts faster with the compile cache.
   const compileCache = getCompileCacheDir();
   const child = spawn(
@@ -73,7 +75,11 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
   const channel = child.stdio[channelFd] as Socket;
   channel.on(
     'data',
-    createFrameReader<FromWorker>({ onFrame: ({ head, body }) => onMessage(head, body), keepsPieces: true }),
+    createFrameReader<FromWorker>({
+      onFrame: ({ head, body }) => onMessage(head, body),
+      ...(onBody && { onBody }),
+      keepsPieces: true,
+    }),
   );
   const writer = createFrameWriter(channel, { onTaken });
   // An error means that the process has ended, and `onExit` reports that.

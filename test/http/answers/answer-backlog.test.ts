@@ -11,13 +11,14 @@ import { recordAbuse } from '#testkit/abuse.ts';
 const megabyte = 2 ** 20;
 const maxBytes = 240 * megabyte;
 
-const start = () => {
+const start = (otherBytes = () => 0) => {
   let now = 0;
   const abuse = recordAbuse();
   const backlog = createAnswerBacklog({
     maxBytes,
     maxBytesByCaller: 100 * megabyte,
     timeoutMs: 1e9,
+    otherBytes,
     clock: { ...systemClock, monotonic: () => now },
     metrics: noMetrics,
     abuse,
@@ -86,4 +87,19 @@ test('within one network the caller with most bytes makes way for one with fewer
   const second = hold('198.51.100.1', 90 * megabyte, 'two');
   const third = hold('198.51.100.1', 61 * megabyte, 'three');
   t.deepEqual([first.isCut, second.isCut, third.isCut], [true, false, false]);
+});
+
+test('answers leave memory that arriving answers and bodies need, and keep a quarter', (t) => {
+  let otherBytes = 0;
+  const { hold } = start(() => otherBytes);
+  const first = hold('198.51.100.1', 90 * megabyte);
+  const second = hold('198.51.100.2', 90 * megabyte);
+  t.deepEqual([first.isCut, second.isCut], [false, false]);
+  otherBytes = 100 * megabyte;
+  hold('203.0.113.1', megabyte);
+  t.deepEqual([first.isCut, second.isCut], [true, false], 'one of 180 MB is cut, because 140 MB are left');
+  otherBytes = 10_000 * megabyte;
+  hold('203.0.113.2', 58 * megabyte);
+  t.true(second.isCut);
+  t.throws(() => hold('203.0.113.3', 70 * megabyte), { message: /Too many bytes/ });
 });

@@ -87,6 +87,24 @@ test('a small frame does not wait for a large one, and two large ones alternate'
   );
 });
 
+test('the size of a large body is known when its head has arrived', async (t) => {
+  const { stream, take, arrived } = slowStream();
+  const writer = createFrameWriter(stream, { maxPartBytes });
+  writer.write('large', [bytes(200, 1)]);
+  const seen: unknown[] = [];
+  const read = createFrameReader({
+    onFrame: ({ head }) => seen.push(head),
+    onBody: (head, bodyBytes) => seen.push([head, bodyBytes]),
+    keepsPieces: true,
+  });
+  read(arrived());
+  t.deepEqual(seen, [['large', 200]]);
+  const before = arrived().length;
+  while (take()) await nextTurn();
+  read(arrived().subarray(before));
+  t.deepEqual(seen, [['large', 200], 'large']);
+});
+
 test('each part that was taken is told', async (t) => {
   const { stream, take } = slowStream();
   let told = 0;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { FromWorker } from '#src/pricing/workers/protocol.ts';
 import { startWorkerProcess } from '#src/pricing/workers/worker-process.ts';
@@ -10,6 +11,7 @@ const startProcess = (t: ExecutionContext) => {
   const rested: number[] = [];
   let replies = 0;
   let largestBytes = 0;
+  let lastBytes = 0;
   const process = startWorkerProcess({
     filename: program,
     heapMegabytes: 1_536,
@@ -18,19 +20,24 @@ const startProcess = (t: ExecutionContext) => {
       if (message.type === 'rested') rested.push(message.residentBytes);
       if (message.type !== 'reply') return;
       replies += 1;
-      largestBytes = Math.max(largestBytes, message.residentBytes);
+      lastBytes = message.residentBytes;
+      largestBytes = Math.max(largestBytes, lastBytes);
     },
     onTaken: () => {},
     onExit: () => {},
   });
   t.teardown(process.kill);
-  const price = async (rows: number): Promise<void> => {
-    const id = replies + 1;
-    const options = Array.from({ length: rows }, (_, row) => ({ ...call, strike: 80 + row / 1_000 }));
+  const price = async (rows: number, id = ''): Promise<void> => {
+    const number = replies + 1;
+    const options = Array.from({ length: rows }, (_, row) => ({
+      ...call,
+      ...(id && { id }),
+      strike: 80 + row / 1_000,
+    }));
     const request = { input: 'json', answer: ['json'], jsonDepth: 20 } as const;
     const body = Buffer.from(JSON.stringify({ options }));
-    process.send({ type: 'task', id, request, limits: { maxMs: 1e9 } }, [body]);
-    await eventually(() => replies === id, `task ${id} has its answer`, 60_000);
+    process.send({ type: 'task', id: number, request, limits: { maxMs: 1e9 } }, [body]);
+    await eventually(() => replies === number, `task ${number} has its answer`, 60_000);
   };
   /** Resident bytes after the next collection of garbage. */
   const rest = async (): Promise<number> => {
@@ -38,7 +45,7 @@ const startProcess = (t: ExecutionContext) => {
     await eventually(() => rested.length > before, 'the process has rested', 30_000);
     return rested.at(-1)!;
   };
-  return { price, rest, largestBytes: () => largestBytes };
+  return { price, rest, largestBytes: () => largestBytes, lastBytes: () => lastBytes, rests: () => rested.length };
 };
 
 test('a pricing process gives the memory of large batches back when it has no task', async (t) => {
@@ -50,4 +57,26 @@ test('a pricing process gives the memory of large batches back when it has no ta
   const grownBytes = largestBytes() - usualBytes;
   t.true(grownBytes > 48 * mebibyte, `grown by ${Math.round(grownBytes / mebibyte)} MiB`);
   t.true(keptBytes < 48 * mebibyte, `${Math.round(keptBytes / mebibyte)} MiB are kept`);
+});
+
+test('a pricing process that always has small batches gives the memory of large ones back', async (t) => {
+  const { price, rests } = startProcess(t);
+  for (let batch = 0; batch < 2; batch += 1) await price(100_000);
+  const before = rests();
+  // The pace of the client: no pause is as long as the time after which a process without tasks rests.
+  while (rests() === before) {
+    await price(1);
+    await sleep(500);
+  }
+  t.pass();
+});
+
+test('the values of a text that was alone in its process are collected when its task has ended', async (t) => {
+  const { price, largestBytes, lastBytes, rests } = startProcess(t);
+  await price(100_000, 'Ā'.repeat(100));
+  const before = rests();
+  await price(1);
+  const freeBytes = largestBytes() - lastBytes();
+  t.is(rests(), before);
+  t.true(freeBytes > 64 * mebibyte, `${Math.round(freeBytes / mebibyte)} MiB are given back`);
 });

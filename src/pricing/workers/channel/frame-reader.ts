@@ -2,6 +2,8 @@ import { isWithdrawal, prefixBytes, readPrefix, type Frame, type PartPrefix } fr
 
 export type FrameReaderOptions<Head> = {
   readonly onFrame: (frame: Frame<Head>) => void;
+  /** Called at the head of a frame whose body has not arrived. */
+  readonly onBody?: (head: Head, bodyBytes: number) => void;
   /**
    * True if each piece has its own memory, which is not reused. Then a body consists of the pieces and is not copied.
    */
@@ -23,7 +25,7 @@ type OpenFrame<Head> = {
  * @returns a function that takes the next piece
  */
 export const createFrameReader = <Head>(options: FrameReaderOptions<Head>): ((piece: Uint8Array) => void) => {
-  const { onFrame, keepsPieces } = options;
+  const { onFrame, onBody, keepsPieces } = options;
   const open = new Map<number, OpenFrame<Head>>();
   const prefixBuffer = Buffer.alloc(prefixBytes);
   /** Undefined while the prefix is read. */
@@ -67,8 +69,10 @@ export const createFrameReader = <Head>(options: FrameReaderOptions<Head>): ((pi
     const { number, partBytes, restBytes } = started;
     const bodyBytes = partBytes + restBytes;
     const body = keepsPieces || bodyBytes === 0 ? [] : [Buffer.allocUnsafeSlow(bodyBytes)];
-    open.set(number, { head: JSON.parse(text.toString()) as Head, body, filled: 0 });
+    const frame = { head: JSON.parse(text.toString()) as Head, body, filled: 0 };
+    open.set(number, frame);
     head = undefined;
+    if (bodyBytes > 0) onBody?.(frame.head, bodyBytes);
     if (partBytes === 0) endPart(started);
   };
 

@@ -1,6 +1,7 @@
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { SentFrame } from '../channel/frame-writer.ts';
 import type { FairQueue, Waiting } from '../fair-queue.ts';
+import { maxParsedBytes, smallTextBytes } from './text-bytes.ts';
 import { type TaskHead, type TaskSummary, type WorkerReply, type WorkerSpan, type WorkLimits } from '../protocol.ts';
 
 /** The part of a pool task that a lane uses. */
@@ -37,6 +38,8 @@ export type OpenTask = {
   workedMs: number;
   /** The time that the queue has counted for the caller. */
   countedMs: number;
+  /** Ends the count of the answer that is arriving. */
+  arrived?: () => void;
 };
 
 export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
@@ -52,7 +55,7 @@ export const cancelTime = (
   maxTurnMs: number,
 ): number => cancelGraceMs + 2 * all * Math.max(maxTurnMs, ...[...opened].map(({ task }) => rowMsOf(task)));
 /** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
-export const briefBytes = 256 * 2 ** 10;
+export const briefBytes = smallTextBytes;
 export const briefMs = 100;
 /**
  * Max bytes of the answer of a brief batch. A busy service takes about 200 KB of it in a turn of its event loop, and the task keeps its place
@@ -94,26 +97,9 @@ export type Places = {
 /** Whether the task is a chunk of a job that is not brief. */
 export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !isBrief(task);
 
-/**
- * What counts of the bytes of an Arrow stream: the first ones as those of a JSON text, because many small batches take 13 times their bytes, up to 20 MB, and
- * half of the others, because texts take five times their bytes, up to 40 MB, and columns of bytes nine times.
- */
-const startOfArrow = 2 * 2 ** 20;
-const shareOfArrow = 0.5;
-
-/** The bytes that count for the memory of a body in a pricing process, which is up to ten times as much. */
-export const parsedBytesOf = (input: string, bytes: number): number => {
-  if (input === 'json') return bytes;
-  if (input !== 'arrow') return 0;
-  return Math.min(bytes, startOfArrow) + shareOfArrow * Math.max(0, bytes - startOfArrow);
-};
-
-/**
- * Max `parsedBytes` of the tasks that a process has at the same time, without small ones. A parsed text takes up to ten times its bytes. A larger
- * one is alone.
- */
-const maxParsedBytes = 12 * 2 ** 20;
-const isSmallText = ({ parsedBytes }: LaneTask): boolean => parsedBytes <= briefBytes;
+const isSmallText = ({ parsedBytes }: LaneTask): boolean => parsedBytes <= smallTextBytes;
+/** Whether the text is alone in its process, so that it needs a place of `large-texts.ts`. */
+export const isLargeText = ({ parsedBytes }: LaneTask): boolean => parsedBytes > maxParsedBytes;
 
 const hasRoom = (task: LaneTask, opened: readonly OpenTask[]): boolean => {
   const others = opened.reduce((sum, each) => sum + (isSmallText(each.task) ? 0 : each.task.parsedBytes), 0);
@@ -129,15 +115,17 @@ export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places
   (task.network === undefined || opened.filter((each) => each.task.network === task.network).length < places.all / 2);
 
 /**
- * Takes the next task of the queue that a process with these open tasks may get. When the first large text has no room, no other large
- * one comes before it, because it could wait for ever.
+ * Takes the next task of the queue that a process with these open tasks may get. When the first text that is not small has no room, no other such
+ * one comes before it, because it could wait for ever. One that waits for a place that another lane has does not delay the others.
+ * @param mayOpenLargeText whether the lane has a place for a large text
  */
 export const takeNext = (
   queue: Pick<FairQueue<LaneTask>, 'first' | 'take'>,
   opened: readonly OpenTask[],
   places: Places,
+  mayOpenLargeText: () => boolean,
 ): LaneTask | undefined => {
-  const mayTake = (task: LaneTask): boolean => fits(task, opened, places);
+  const mayTake = (task: LaneTask): boolean => fits(task, opened, places) && (!isLargeText(task) || mayOpenLargeText());
   const largeText = queue.first((task) => !isSmallText(task) && mayTake(task));
   const isFull = largeText !== undefined && !hasRoom(largeText, opened);
   return queue.take((task) => mayTake(task) && !(isFull && !isSmallText(task)));

@@ -1,15 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
-import type { FairQueue } from '../fair-queue.ts';
 import {
   cancelTime,
+  isLargeText,
   rowMsOf,
   takeNext,
   withKnownAnswer,
   type LaneTask,
   type OpenTask,
-  type Places,
 } from './lane-task.ts';
+import type { KilledBecause, LaneOptions } from './lane-options.ts';
 import { coldMs, createTaskTimes } from './task-times.ts';
 import { usageOf } from '../process-usage.ts';
 import type { FromWorker } from '../protocol.ts';
@@ -21,8 +21,7 @@ type Member = {
   readonly open: Map<number, OpenTask>;
   readonly stall: StallWatch;
   readonly exited: Promise<void>;
-  /** Why the service killed the process; undefined if the service did not kill it. */
-  killed?: 'stalled' | 'cancelled' | 'recycled' | 'closed';
+  killed?: KilledBecause;
   isReady: boolean;
   /** Of its tasks since it was idle. */
   maxTurnMs: number;
@@ -30,28 +29,6 @@ type Member = {
   workedMs: number;
   residentBytes: number;
   idleTimer?: NodeJS.Timeout | undefined;
-};
-
-export type LaneEvents = {
-  /** A process ended. Not called if it was recycled or the lane is closed. `tasks` are the tasks that it had. */
-  readonly onEnd: (tasks: readonly LaneTask[], exit: WorkerExit, killed: Member['killed']) => void;
-  /** Tasks that lost their place in the queue to a task that is run again. */
-  readonly onDisplaced: (tasks: readonly LaneTask[]) => void;
-  readonly onSuspicion: (suspected: boolean) => void;
-  readonly onChange: () => void;
-};
-
-export type LaneOptions = LaneEvents & {
-  readonly queue: FairQueue<LaneTask>;
-  readonly filename: string;
-  readonly processes: number;
-  readonly places: Places;
-  readonly niceness: number;
-  /** A process that was idle for 20 s and holds more memory than this is killed. The next task starts a new one. */
-  readonly keptBytes: number;
-  readonly heapMegabytes: number;
-  readonly stallMs: number;
-  readonly cancelGraceMs: number;
 };
 
 export type Lane = {
@@ -86,7 +63,7 @@ export const createLane = (options: LaneOptions): Lane => {
   );
   let closed = false;
 
-  const kill = (member: Member, why: NonNullable<Member['killed']>): void => {
+  const kill = (member: Member, why: KilledBecause): void => {
     member.killed ??= why;
     member.process.kill();
   };
@@ -116,6 +93,14 @@ export const createLane = (options: LaneOptions): Lane => {
     onChange();
   };
 
+  /** The process has the task no longer. */
+  const closeTask = (member: Member, opened: OpenTask): void => {
+    member.open.delete(opened.task.head.id);
+    times.ended(opened);
+    opened.arrived?.();
+    if (isLargeText(opened.task)) largeTextPlaces.ended();
+  };
+
   const receive = (member: Member, message: FromWorker, body: readonly Uint8Array[]): void => {
     member.stall.alive();
     if (message.type === 'ready') {
@@ -142,9 +127,8 @@ export const createLane = (options: LaneOptions): Lane => {
     member.maxTurnMs = Math.max(member.maxTurnMs, message.maxTurnMs);
     times.worked(opened, message.workedMs);
     if (message.type !== 'reply') return;
-    member.open.delete(message.id);
+    closeTask(member, opened);
     member.residentBytes = message.residentBytes;
-    times.ended(opened);
     times.answered(opened, byteLengthOf(body));
     task.replied(message.reply, message.span, body);
     finished(member);
@@ -169,10 +153,9 @@ export const createLane = (options: LaneOptions): Lane => {
     const { killed } = member;
     const lost = [...member.open.values()];
     const tasks = lost.map(({ task }) => task);
-    member.open.clear();
     if (killed !== 'recycled' && !closed) onEnd(tasks, exit, killed);
     for (const each of lost) {
-      times.ended(each);
+      closeTask(member, each);
       if (!isRunAgain(each, lost.length, killed)) each.task.lost(killed === 'stalled' ? 'stalled' : 'ended');
     }
     if (!closed) pump();
@@ -188,6 +171,10 @@ export const createLane = (options: LaneOptions): Lane => {
       heapMegabytes,
       niceness,
       onMessage: (message, body) => receive(member, message, body),
+      onBody: (message, bytes) => {
+        const opened = 'id' in message ? open.get(message.id) : undefined;
+        if (opened !== undefined) opened.arrived = options.arriving.add(bytes);
+      },
       onTaken: () => member.stall.alive(),
       onExit: (exit) => {
         ended(member, exit);
@@ -226,15 +213,26 @@ export const createLane = (options: LaneOptions): Lane => {
     return free.toSorted((a, b) => a.open.size - b.open.size);
   };
 
-  /** Sends waiting tasks to processes until no task or no process is free. */
   const pump = (): void => {
+    largeTextPlaces.begin();
+    sendWaiting();
+    largeTextPlaces.settle();
+  };
+  const largeTextPlaces = options.largeTexts.forLane(pump);
+
+  /** Sends waiting tasks to processes until no task or no process is free. */
+  const sendWaiting = (): void => {
     while (queue.size() > 0) {
       const next = findMembers()
         .values()
-        .map((member) => ({ member, task: takeNext(queue, [...member.open.values()], places) }))
+        .map((member) => ({
+          member,
+          task: takeNext(queue, [...member.open.values()], places, largeTextPlaces.mayOpen),
+        }))
         .find(({ task }) => task !== undefined);
       if (next?.task === undefined) return;
       const { member, task } = next;
+      if (isLargeText(task)) largeTextPlaces.opened();
       clearTimeout(member.idleTimer);
       member.process.setIdle(false);
       const countedMs = task.expectedMs;
@@ -266,8 +264,7 @@ export const createLane = (options: LaneOptions): Lane => {
       if (member === undefined || opened === undefined) return false;
       // The process does not know a task whose body has not arrived.
       if (opened.frame.withdraw()) {
-        member.open.delete(id);
-        times.ended(opened);
+        closeTask(member, opened);
         finished(member);
         return false;
       }

@@ -1,12 +1,16 @@
+import { createByteCount } from '#src/kernel/memory/byte-count.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { LaneTask } from '#src/pricing/workers/lanes/lane-task.ts';
-import type { LaneOptions } from '#src/pricing/workers/lanes/lane.ts';
+import type { LaneOptions } from '#src/pricing/workers/lanes/lane-options.ts';
+import { createLargeTexts } from '#src/pricing/workers/lanes/large-texts.ts';
 import { call } from '../../setup.ts';
 
 const ignore = (): void => {};
 
 /** A lane with one process and one place. */
 export const laneParts = {
+  largeTexts: createLargeTexts(1),
+  arriving: createByteCount(),
   processes: 1,
   places: { all: 1, large: 1, jobs: 1 },
   niceness: 0,

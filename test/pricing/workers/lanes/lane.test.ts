@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { createByteCount } from '#src/kernel/memory/byte-count.ts';
+import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import type { LaneTask } from '#src/pricing/workers/lanes/lane-task.ts';
 import { createLane } from '#src/pricing/workers/lanes/lane.ts';
+import { program } from '../start-pool.ts';
 import { laneParts, laneTask } from './lane-parts.ts';
 
 test('the expected time of a task does not stay with its caller when the process ends', async (t) => {
@@ -25,6 +28,35 @@ test('the expected time of a task does not stay with its caller when the process
   lane.add(laneTask(1, { symbol: 'exit', expectedMs: 5_000, replied: () => resolve('replied'), lost: resolve }));
   t.is(await promise, 'ended');
   t.is(chargedMs, -5_000);
+});
+
+test('an answer counts from the head of its message until it has arrived', async (t) => {
+  const count = createByteCount();
+  const announced: number[] = [];
+  const lane = createLane({
+    ...laneParts,
+    arriving: {
+      ...count,
+      add: (bytes) => {
+        announced.push(bytes);
+        return count.add(bytes);
+      },
+    },
+    queue: createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity }),
+    filename: program,
+  });
+  t.teardown(lane.close);
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  lane.add(
+    laneTask(1, {
+      expectedMs: 1,
+      replied: (_reply, _span, body) => resolve(byteLengthOf(body)),
+      lost: (why) => reject(new Error(why)),
+    }),
+  );
+  const bytes = await promise;
+  t.deepEqual(announced, [bytes]);
+  t.is(count.total(), 0);
 });
 
 test('a lane that closes with a reply in the pipe keeps its program running until its process has ended', async (t) => {
