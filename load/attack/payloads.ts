@@ -10,7 +10,7 @@ import { greekNames } from '#src/pricing/models/outputs.ts';
 
 /** The default limit of a batch body after decompression. */
 const unpackedBytes = 64 * mebibyte;
-const once = <T>(make: () => T): (() => T) => {
+export const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
   return () => (made ??= { value: make() }).value;
 };

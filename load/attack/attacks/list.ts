@@ -25,6 +25,7 @@ import {
   wrongPasswords,
 } from './credentials.ts';
 import { idleBodies, leavingClients, manySlowReaders, slowReaders, unreadDocuments } from './sockets.ts';
+import { wideTextsBesideGrids } from './memory.ts';
 import { forecasts, leavingBesideSearches } from './queues.ts';
 import { jobStorage, manyPages } from './storage.ts';
 import { createUploadAttacks } from './uploads.ts';
@@ -119,6 +120,7 @@ const withoutKind: readonly Attack[] = [
   datedDividends,
   searchesAtExpiry,
   explanations,
+  wideTextsBesideGrids,
   unreadDocuments,
   uploads.wideRows,
   uploads.hugeTexts,
