@@ -1,5 +1,4 @@
 import { CronExpressionParser } from 'cron-parser';
-import { dayMs } from '../calendar.ts';
 import { oneSpelling } from './time-zones.ts';
 
 /** When something is repeated: a five-field cron in the time of a zone of the IANA database. */
@@ -21,18 +20,57 @@ export const nextRun = (schedule: Schedule, after: Date): Date | undefined => {
   }
 };
 
-/** Time between the last run before an instant and the next one after it; undefined if there is none. */
-export const periodMs = (schedule: Schedule, at: Date): number | undefined => {
+/** The last run before an instant and the next one after it, in milliseconds. */
+export type RunsAround = { readonly previous: number; readonly next: number };
+
+/** Undefined if the schedule never runs. The search takes 0.3 to 1.5 ms, so whoever asks often must remember the answer. */
+export const runsAround = (schedule: Schedule, at: Date): RunsAround | undefined => {
   try {
-    return parse(schedule, at).next().getTime() - parse(schedule, at).prev().getTime();
+    return { previous: parse(schedule, at).prev().getTime(), next: parse(schedule, at).next().getTime() };
   } catch {
     return undefined;
   }
 };
 
+type Days = {
+  readonly months: readonly number[];
+  /** True if a day of the week is in each month, such as each Monday, the first or the last one. */
+  readonly hasMonthlyWeekday: boolean;
+  readonly hasWeekday: boolean;
+  readonly hasLastDay: boolean;
+  /** First day of the month; undefined if the days of the week decide alone. */
+  readonly firstDay: number | undefined;
+};
+
+/** The days by the fields of the expression, because a search for runs steps through all days in one turn of the event loop. */
+const daysOf = (cron: string): Days | undefined => {
+  if (!cronShape.test(cron) || hasRandomField.test(cron)) return undefined;
+  try {
+    const { month, dayOfMonth, dayOfWeek } = CronExpressionParser.parse(cron).fields;
+    // With both fields restricted, a day of either one counts. With one restricted, it decides.
+    const hasDay = !dayOfMonth.isWildcard || dayOfWeek.isWildcard;
+    return {
+      months: month.values.map(Number),
+      hasWeekday: !dayOfWeek.isWildcard,
+      // The fifth Monday is in four or five months of a year.
+      hasMonthlyWeekday: !dayOfWeek.isWildcard && (dayOfWeek.nthDay < 5 || dayOfWeek.hasLastChar),
+      hasLastDay: hasDay && dayOfMonth.hasLastChar,
+      firstDay: hasDay ? Math.min(...dayOfMonth.values.map(Number).filter(Number.isFinite)) : undefined,
+    };
+  } catch {
+    return undefined;
+  }
+};
+
+const longestDays = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
+
 /** Whether the job queue accepts the expression; it uses the same parser. An expression that never runs is none. */
-export const isCron = (cron: string): boolean =>
-  cronShape.test(cron) && !hasRandomField.test(cron) && nextRun({ cron, time_zone: 'UTC' }, new Date(0)) !== undefined;
+export const isCron = (cron: string): boolean => {
+  const days = daysOf(cron);
+  if (!days) return false;
+  const { months, hasWeekday, hasLastDay, firstDay = Infinity } = days;
+  return hasWeekday || hasLastDay || months.some((month) => firstDay <= longestDays[month - 1]!);
+};
 
 /** Min time between two runs of a schedule that a caller sets. Each run leaves events in the audit trail, and prices have one bar a day or less. */
 export const minMinutesBetweenRuns = 15;
@@ -43,14 +81,8 @@ export const hasMinPause = (cron: string): boolean => {
   return minutes.every((minute, index) => (minutes[index + 1] ?? minutes[0]! + 60) - minute >= minMinutesBetweenRuns);
 };
 
-/** Longest time between two runs of a monthly schedule: from the first Monday of a month to that of the next one. */
-const maxGapMs = 35 * dayMs;
-const probeMs = 7 * dayMs;
-/** A year without 29 February, so that a schedule on the 29th has its longest time without a run in it. */
-const [probesFrom, probesTo] = [Date.UTC(2025, 0, 1), Date.UTC(2026, 0, 1)];
-
-/** Each day of each month, or fixed days of each week: such an expression runs each week. */
-const weeklyShape = /^\S+ \S+ \* \* [\d*,/-]+$/;
+/** The shortest month has as many days. */
+const daysOfEachMonth = 28;
 
 /**
  * Whether the expression runs in each month. The parser steps through all days between two runs, in one turn of the event
@@ -58,11 +90,8 @@ const weeklyShape = /^\S+ \S+ \* \* [\d*,/-]+$/;
  * every 30 s.
  */
 export const runsEachMonth = (cron: string): boolean => {
-  // Nearly all expressions are weekly. The search below took a twentieth of the start of the service for the default ones.
-  if (weeklyShape.test(cron) && isCron(cron)) return true;
-  for (let at = probesFrom; at < probesTo; at += probeMs) {
-    const next = nextRun({ cron, time_zone: 'UTC' }, new Date(at));
-    if (next === undefined || next.getTime() - at > maxGapMs) return false;
-  }
-  return true;
+  const days = daysOf(cron);
+  if (days?.months.length !== 12) return false;
+  const { hasMonthlyWeekday, hasLastDay, firstDay = Infinity } = days;
+  return hasMonthlyWeekday || hasLastDay || firstDay <= daysOfEachMonth;
 };

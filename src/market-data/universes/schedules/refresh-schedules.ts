@@ -5,7 +5,9 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobSchedule, JobSchedules } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { periodMs, runsEachMonth, type Schedule } from '#src/kernel/time/schedules.ts';
+import { createTurns } from '#src/kernel/streams/turns.ts';
+import { createSchedulePeriods } from '#src/kernel/time/schedule-periods.ts';
+import { runsEachMonth, type Schedule } from '#src/kernel/time/schedules.ts';
 import { oneSpelling } from '#src/kernel/time/time-zones.ts';
 import type { UniverseDocument } from '../universe-document.ts';
 import { changesTurn, definitionSql } from '../universe-rows.ts';
@@ -48,6 +50,7 @@ const jobOf = (universe: string, { cron, time_zone: timeZone }: Schedule): JobSc
 /** The schedules of refreshes. The job queue has each of them once, so one process enqueues a run. */
 export const createRefreshSchedules = (deps: RefreshSchedulesDeps): RefreshSchedules => {
   const { unitOfWork, jobs, metrics, clock, logger, defaults } = deps;
+  const periods = createSchedulePeriods();
 
   const of: RefreshSchedules['of'] = (name, { schedule }) => {
     if (schedule !== undefined) return schedule;
@@ -80,10 +83,14 @@ export const createRefreshSchedules = (deps: RefreshSchedulesDeps): RefreshSched
             `select name, ${definitionSql} ? 'schedule' as said, ${definitionSql} -> 'schedule' as schedule
              from universe for share`,
           );
-          const schedules = rows.flatMap(({ name, said, schedule }) => {
+          const turns = createTurns();
+          const schedules: JobSchedule[] = [];
+          for (const { name, said, schedule } of rows) {
             const found = of(name, said ? { schedule } : {});
-            return found && !isRare(name, found) ? [jobOf(name, found)] : [];
-          });
+            if (found && !isRare(name, found)) schedules.push(jobOf(name, found));
+            const turn = turns.give();
+            if (turn) await turn;
+          }
           await jobs.replaceSchedules(transaction, 'refresh', schedules);
         });
       } catch (error) {
@@ -94,9 +101,11 @@ export const createRefreshSchedules = (deps: RefreshSchedulesDeps): RefreshSched
     },
 
     collect: async () => {
-      const now = clock.now();
-      const series = (await jobs.schedules('refresh')).flatMap(({ key, cron, timeZone = 'UTC' }) => {
-        const period = periodMs({ cron, time_zone: timeZone }, now);
+      const stored = await jobs.schedules('refresh');
+      const wanted = stored.map(({ cron, timeZone = 'UTC' }) => ({ cron, time_zone: timeZone }));
+      const found = await periods.of(wanted, clock.now());
+      const series = stored.flatMap(({ key }, index) => {
+        const period = found[index];
         return period === undefined ? [] : [{ labels: { universe: key }, value: period / 1_000 }];
       });
       metrics.replace('volwatch_refresh_schedule_period_seconds', series);
