@@ -4,6 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Kysely } from 'kysely';
 import { AppError, codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { createRepeatedLines } from '#src/kernel/logging/repeated-lines.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import {
@@ -76,6 +77,7 @@ const describeFailure = (span: Span, error: unknown): void => {
  */
 export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
   const { metrics, clock, logger } = deps;
+  const warn = createRepeatedLines({ clock, logger });
 
   const commit = async (connection: Connection, operation: Operation): Promise<void> => {
     let answer;
@@ -155,7 +157,7 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
         (clock.monotonic() - started) / 1_000,
       );
       const fields = { operation, outcome, reason, duration_ms: Math.round(clock.monotonic() - started) };
-      if (outcome === 'rolled_back') logger.warn(fields, 'a unit of work was rolled back');
+      if (outcome === 'rolled_back') warn(`${operation} ${reason}`, fields, 'a unit of work was rolled back');
       else logger.debug(fields, 'a unit of work ended');
     };
     try {

@@ -3,6 +3,7 @@ import type { Cache, Cached, CacheKey, CacheState } from '#src/kernel/ports/cach
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Faults } from '#src/kernel/catalogue/faults.ts';
+import { createRepeatedLines } from '#src/kernel/logging/repeated-lines.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createSharedLoads } from '#src/kernel/requests/callers/shared-loads.ts';
@@ -48,8 +49,6 @@ const loadMs = 60_000;
 /** Max length of the JSON text of an entry, in UTF-16 code units. */
 const maxTextLength = 8 * 2 ** 20;
 
-const nameOf = ({ cache, tag, key }: CacheKey): string => `${cache}:{${tag}}:${key}`;
-
 /** True for the failure of a dependency: an outdated value may then replace the failed load. */
 const isDependencyFailure = (error: unknown): boolean =>
   ['database', 'external_api'].includes(errorTable[codeOf(error)].category);
@@ -58,6 +57,8 @@ const isDependencyFailure = (error: unknown): boolean =>
 export const createCache = (deps: CacheDeps): Cache & { readonly close: () => void } => {
   const { redis, ttlMs, staleMs, faults, logger, metrics, clock } = deps;
   const seal = createSeal(deps.secret);
+  const nameOf = ({ cache, tag, key }: CacheKey): string => `${seal.space}:${cache}:{${tag}}:${key}`;
+  const warn = createRepeatedLines({ clock, logger });
   const memory = createMemoryEntries(deps.memoryBytes);
   const generations = createGenerations({ redis, clock, maxEntryMs: 2.2 * ttlMs + staleMs + loadMs });
   const shared = createSharedEntries({ maxBytes: deps.redisBytes, maxAgeMs: ttlMs + staleMs, metrics });
@@ -92,7 +93,8 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       const readEntry = () => redis.client.hget(part, name);
       const [generation, sealed] = await Promise.all([readGeneration(key.tag), reads.run(part, readEntry)]);
       const entry = sealed === null ? undefined : seal.open(name, sealed);
-      if (sealed !== null && !entry) logger.warn({ cache: key.cache }, 'a cache entry cannot be read');
+      if (sealed !== null && !entry)
+        warn(`unreadable ${key.cache}`, { cache: key.cache }, 'a cache entry cannot be read');
       return { entry: entry ?? memory.get(name), generation, failed: sealed !== null && !entry, localOnly: false };
     } catch {
       return inMemory(key, name, true);
@@ -170,7 +172,8 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
   const lastKnownGood = <T>(entry: Entry | undefined, error: unknown): Cached<T> => {
     if (!entry || !isDependencyFailure(error) || isTooOld(entry)) throw error;
     const cached = toCached<T>(entry, 'last_known_good');
-    logger.warn({ code: codeOf(error), age_ms: cached.ageMs }, 'the load failed; the last known value is returned');
+    const fields = { code: codeOf(error), age_ms: cached.ageMs };
+    warn(`last ${fields.code}`, fields, 'the load failed; the last known value is returned');
     return cached;
   };
 
@@ -183,7 +186,8 @@ export const createCache = (deps: CacheDeps): Cache & { readonly close: () => vo
       if (entry && current && now() < entry.freshUntil) return report(key, failed, toCached<T>(entry, 'hit'));
       if (entry && current && !localOnly && now() < entry.freshUntil + ttlMs) {
         loadOnce(key, name, generation, load).catch((error: unknown) => {
-          logger.warn({ cache: key.cache, code: codeOf(error) }, 'a stale cache entry could not be loaded again');
+          const fields = { cache: key.cache, code: codeOf(error) };
+          warn(`stale ${fields.code}`, fields, 'a stale cache entry could not be loaded again');
         });
         return report(key, failed, toCached<T>(entry, 'stale'));
       }

@@ -13,6 +13,11 @@ export type Entry = {
 export const createSeal = (secret: Uint8Array) => {
   const sign = (payload: string): Buffer => createHmac('sha256', secret).update(payload).digest();
   return {
+    /**
+     * The first part of the name of each entry. Processes with another version or key cannot read the entries, and with
+     * the same names they would overwrite each other's and find them unreadable at each read.
+     */
+    space: sign('space').toString('base64url').slice(0, 8),
     /** The signed text of an entry. `name` is its Redis key; under another key the signature is invalid. */
     close: (name: string, { text, loadedAt, freshUntil, generation }: Entry): string => {
       const payload = `${loadedAt} ${freshUntil} ${generation} ${text}`;

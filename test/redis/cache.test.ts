@@ -40,11 +40,12 @@ const directClient = (t: ExecutionContext): Redis => {
 
 /** The hash of the entry and its name in it. */
 const fieldOf = async (client: Redis, { cache, tag, key }: CacheKey): Promise<[string, string]> => {
-  const name = `${cache}:{${tag}}:${key}`;
+  const end = `:${cache}:{${tag}}:${key}`;
   for (const part of await client.keys(`volwatch:cache:entries:{${cache}-*}`)) {
-    if (await client.hexists(part, name)) return [part, name];
+    const name = (await client.hkeys(part)).find((each) => each.endsWith(end));
+    if (name !== undefined) return [part, name];
   }
-  throw new Error(`no entry ${name}`);
+  throw new Error(`no entry ${end}`);
 };
 
 const isReady = ({ client }: RedisConnection): Promise<void> =>
