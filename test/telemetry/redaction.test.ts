@@ -211,3 +211,16 @@ test('a line of the message that looks like a frame is no frame', (t) => {
   t.notRegex(describeError(changed).stack ?? '', /bob/);
   t.regex(describeError(changed).stack ?? '', /redaction\.test/);
 });
+
+test('the statement of a span is read once, because its text is a constant of the code', (t) => {
+  const columns = Array.from({ length: 60 }, (_, index) => `column_${index} = $${index + 1}`).join(', ');
+  const text = `update price set ${columns} where note = 'ZQX'`;
+  const attributes = { 'db.query.text': text, 'db.system.name': 'postgresql' };
+  t.notRegex(String(redactAttributes(attributes)['db.query.text']), /ZQX/);
+  const spans = 2_000;
+  const before = process.cpuUsage();
+  for (let count = 0; count < spans; count += 1) redactAttributes(attributes);
+  const { user, system } = process.cpuUsage(before);
+  const usEach = (user + system) / spans;
+  t.true(usEach < 30, `${usEach} us`);
+});
