@@ -81,6 +81,12 @@ const codeFor = (error: unknown): ErrorCode | undefined => {
   return undefined;
 };
 
+/** Whether the server itself ended the statement because of its time, so it answers. */
+export const isEndedByServer = (error: unknown): boolean => {
+  const code = error instanceof AppError && error.code === 'database_timeout' ? stringCodeOf(error.cause) : undefined;
+  return code !== undefined && isSqlState(code);
+};
+
 /** Classes of SQLSTATEs after which the session cannot be trusted: connection, authorization, system, internal. */
 const endingClasses = new Set(['08', '28', '58', 'XX']);
 /** SQLSTATEs with which the server ends the session: an operator, a crash, a timeout of the session. */

@@ -88,6 +88,13 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   replica.proxy.restore();
   await eventually(fromReplica, 'the replica is read from again');
 
+  // A slow statement is ended by the replica and runs on the primary. It takes the replica out for nobody else.
+  const slowBefore = metrics.value('volwatch_replica_fallbacks_total', { pool: 'replica_1' });
+  await database.replicaReader.query(`select pg_sleep(case when pg_is_in_recovery() then 5 else 0 end)`);
+  t.is(metrics.value('volwatch_replica_fallbacks_total', { pool: 'replica_1' }), slowBefore + 1);
+  t.true(await fromReplica(), 'the replica is still read from');
+  t.like(await health(), { status: 'up' });
+
   // Flapping.
   const flapping = new AbortController();
   const flaps = (async () => {

@@ -1,5 +1,5 @@
 import { orAbort } from '#src/kernel/abort.ts';
-import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
+import { codeOf, errorTable, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { HealthReading } from '#src/kernel/ports/health.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -7,6 +7,7 @@ import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import type { Query, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import type { MeasureMaintenance } from '../maintenance.ts';
+import { isEndedByServer } from '../errors.ts';
 import { createPool, type Pool, type PoolDeps } from './pool.ts';
 import { inSnapshot } from './snapshot.ts';
 import { createSidePool, queryOnce, type SidePool } from './side-pool.ts';
@@ -47,6 +48,9 @@ type Replica = {
 
 const minGoodChecks = 2;
 const checkTimeoutMs = 1_000;
+/** Time for the answer of a replica that has ended a statement because of its timeout. Later the replica is silent. */
+const silenceMarginMs = 200;
+const isSilent = (code: ErrorCode): boolean => code === 'database_unavailable' || code === 'database_timeout';
 const positionSql = 'select pg_current_wal_insert_lsn()::text as position';
 const replayedSql = 'select pg_last_wal_replay_lsn()::text as position';
 
@@ -71,7 +75,7 @@ export const createReplicas = (
   const replicas = deps.replicaUrls.map((url, index): Replica => {
     const name = `replica_${index + 1}`;
     const statementTimeoutMs = Math.min(deps.statementTimeoutMs, deps.replicaTimeoutMs);
-    const options = { ...deps, url, name, statementTimeoutMs, silenceMarginMs: 0 };
+    const options = { ...deps, url, name, statementTimeoutMs, silenceMarginMs };
     return {
       name,
       pool: createPool(options),
@@ -152,8 +156,9 @@ export const createReplicas = (
       const code = codeOf(error);
       // Other errors are no fault of the replica: a wrong statement, or a refusal by the work on a snapshot.
       if (errorTable[code].category !== 'database') throw error;
-      // These codes say that the replica does not answer. It is excluded until its checks succeed again.
-      if (code === 'database_unavailable' || code === 'database_timeout') exclude(replica, code);
+      // These codes say that the replica does not answer. It is excluded until its checks succeed again. A slow statement that it
+      // has ended says nothing about the statements of others.
+      if (isSilent(code) && !isEndedByServer(error)) exclude(replica, code);
       metrics.count('volwatch_replica_fallbacks_total', { pool: replica.name });
       return onPrimary();
     }
