@@ -12,6 +12,7 @@ import type { RefreshRun, RefreshRunDeps } from './refresh-run-deps.ts';
 import { unfinishedUniverses } from './fetch/fetched-series.ts';
 import { leftOutReasons } from '../indexes/calculation/left-out.ts';
 import { replacementReasons } from '../series/series-plan.ts';
+import { assertTakesUploads } from '../uploads/upload-source.ts';
 import type { Upload } from '../uploads/upload.ts';
 import { eachUniverse } from '../universes/stored-universes.ts';
 import { refreshLockName } from './refresh-lock.ts';
@@ -103,11 +104,13 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
       recorded.resolve(record);
     };
     const runLocked = async (): Promise<RefreshRecord> => {
-      const result = await lock.tryWith(refreshLockName(name), async (releaseLock) =>
-        runRefresh({
+      const result = await lock.tryWith(refreshLockName(name), async (releaseLock) => {
+        // Read under the lock, because a change of the definition takes the lock too.
+        const universe = await universes.named(name);
+        if (upload) assertTakesUploads(universe.source);
+        return runRefresh({
           releaseLock,
-          // Read under the lock, because a change of the definition takes the lock too.
-          universe: await universes.named(name),
+          universe,
           trigger,
           waited,
           onRecorded,
@@ -117,8 +120,8 @@ export const createRefreshService = (deps: RefreshServiceDeps): RefreshService =
           queuedId,
           upload,
           signal: AbortSignal.any([stop.signal, signal]),
-        }),
-      );
+        });
+      });
       if (!result) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
       return result.value;
     };

@@ -13,6 +13,7 @@ import { universeName } from '../universes/universe-document.ts';
 import { createRunPlaces } from '../shared/run-places.ts';
 import type { UniverseQueries } from '../universes/universe-queries.ts';
 import { maxFutureDays } from './check-row.ts';
+import { assertTakesUploads } from './upload-source.ts';
 import { uploadFormats } from './stage-upload.ts';
 import { onErrors, uploadModes } from './upload.ts';
 
@@ -56,12 +57,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
   const assertUploads = async (name: string): Promise<void> => {
     const universe = await universes.one(name);
     if (!universe) throw new AppError('resource_not_found', await noSuchText('universe', name, nearestUniverse));
-    const { source } = universe.definition;
-    if (source === 'upload') return;
-    throw new AppError(
-      'series_source_conflict',
-      `The prices of this universe come from ${source}: upload to a universe with "source": "upload"`,
-    );
+    assertTakesUploads(universe.definition.source);
   };
 
   const reportingAbuse =

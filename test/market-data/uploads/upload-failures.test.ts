@@ -271,3 +271,24 @@ test('a second upload of one caller is refused while the first arrives, and acce
   t.is((await first).status, 200);
   t.is((await send(header + row)).status, 200);
 });
+
+test.serial('a universe whose source is changed before the lock is taken takes no file', async (t) => {
+  const { refreshes, closes } = await setupUploads(t);
+  let reads = 0;
+  const upload = {
+    mode: 'merge',
+    onError: 'fail',
+    adjusted: undefined,
+    read: async () => {
+      reads += 1;
+      throw new Error('the body must not be read');
+    },
+    onAccepted: () => {},
+  } as const;
+  // The route has looked at the source before, when the universe still took uploads.
+  await t.throwsAsync(refreshes.start({ universe: 'tech5', trigger: 'request', waited: true, upload }), {
+    code: 'series_source_conflict',
+  });
+  t.is(reads, 0);
+  t.deepEqual(await closes(), []);
+});
