@@ -11,6 +11,7 @@ import {
   type Health,
   type HttpServer,
   createConnectionLimit,
+  tooFewOpenFiles,
   createClientIp,
   createIsTrustedProxy,
 } from '../http/index.ts';
@@ -194,6 +195,9 @@ export const composeEdge = (
   const abandoned = (requests: number): void => metrics.count('volwatch_http_requests_abandoned_total', {}, requests);
   // Starts the counter at 0, because a panel does not show the first value of a counter as an increase.
   abandoned(0);
+  const openFiles = tooFewOpenFiles(config.CONNECTIONS_LIMIT);
+  if (openFiles !== undefined)
+    logger.warn({ max_open_files: openFiles }, 'CONNECTIONS_LIMIT is above what the limit of file descriptors allows');
   const server = createHttpServer({
     app,
     answers,
@@ -209,6 +213,8 @@ export const composeEdge = (
       maxByAddress: callers.connections,
       isTrustedProxy,
       metrics,
+      clock,
+      logger,
     }),
     isTrustedProxy,
     pipeline: {

@@ -11,7 +11,7 @@ import { createHttpServer, type HttpServer } from '#src/http/server/server.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import type { FairStarts } from '#src/kernel/connections/fair-starts.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
-import type { LogFields, Logger } from '#src/kernel/ports/logger.ts';
+import { silentLogger, type LogFields, type Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 
@@ -130,7 +130,13 @@ export const serve = async (t: ExecutionContext, options: Setup) => {
     keepAliveTimeoutMs,
     ...(options.maxConnections !== undefined && {
       maxConnections: options.maxConnections,
-      connections: createConnectionLimit({ maxByAddress: 1_000, isTrustedProxy, metrics }),
+      connections: createConnectionLimit({
+        maxByAddress: 1_000,
+        isTrustedProxy,
+        metrics,
+        clock: systemClock,
+        logger: silentLogger,
+      }),
     }),
     isTrustedProxy,
     maxHeaderFields: { ...limits, ...options.limits }.headerCount + 1,

@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import { createCounts } from '#src/kernel/counts.ts';
+import { createRepeatedLines } from '#src/kernel/logging/repeated-lines.ts';
+import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import { countedAddress, siteNetwork } from '#src/kernel/requests/counted-address.ts';
 
 export type ConnectionLimitDeps = {
@@ -9,6 +12,8 @@ export type ConnectionLimitDeps = {
   /** A trusted proxy has no limit, because its connections belong to many clients. */
   readonly isTrustedProxy: (address: string) => boolean;
   readonly metrics: Metrics;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly logger: Logger;
 };
 
 export type ConnectionLimit = {
@@ -19,6 +24,8 @@ export type ConnectionLimit = {
    * limit, and none of them is idle.
    */
   readonly dropped: () => void;
+  /** The system could not accept a connection, for example without a free file descriptor. */
+  readonly failed: (error: Error) => void;
   /** Called when the server has closed an idle connection in favour of a new one. */
   readonly evicted: () => void;
 };
@@ -31,11 +38,14 @@ export const createConnectionLimit = ({
   maxByAddress,
   isTrustedProxy,
   metrics,
+  clock,
+  logger,
 }: ConnectionLimitDeps): ConnectionLimit => {
   /** Open connections of each address and of each site. */
   const open = createCounts();
+  const warn = createRepeatedLines({ clock, logger });
   // Starts each counter at 0, because an alert rule on the increase does not see the first value of a counter.
-  for (const reason of ['total', 'address', 'site'] as const) {
+  for (const reason of ['total', 'address', 'site', 'accept'] as const) {
     metrics.count('volwatch_http_connections_refused_total', { reason }, 0);
   }
   metrics.count('volwatch_http_connections_evicted_total', {}, 0);
@@ -64,6 +74,11 @@ export const createConnectionLimit = ({
       });
     },
     dropped: () => metrics.count('volwatch_http_connections_refused_total', { reason: 'total' }),
+    failed: (error) => {
+      metrics.count('volwatch_http_connections_refused_total', { reason: 'accept' });
+      const code = 'code' in error ? error.code : undefined;
+      warn(`accept ${String(code)}`, { err: error }, 'the system could not accept a connection');
+    },
     evicted: () => metrics.count('volwatch_http_connections_evicted_total', {}),
   };
 };

@@ -24,6 +24,8 @@ export type ListenOptions = {
   readonly host: string;
   /** Asked at each new connection: with true it is closed at once, and the server emits `drop`. */
   readonly isFull: () => boolean;
+  /** The system could not accept a connection: it has no free file descriptor or no memory for one. */
+  readonly onAcceptError: (error: Error) => void;
 };
 
 const listenOn = (server: TcpServer, options: { port: number; host: string; reusePort: boolean }): Promise<number> =>
@@ -68,7 +70,10 @@ const assertFree = async (port: number, host: string): Promise<void> => {
 };
 
 /** Listens with several sockets on one port. All connections belong to `server`. @throws Error `EADDRINUSE` and the like */
-export const listen = async (server: Server, { port, host, isFull }: ListenOptions): Promise<Listening> => {
+export const listen = async (
+  server: Server,
+  { port, host, isFull, onAcceptError }: ListenOptions,
+): Promise<Listening> => {
   if (canShare && port !== 0) await assertFree(port, host);
   // The settings of the sockets of an HTTP server.
   const others = Array.from({ length: canShare ? listeningSockets - 1 : 0 }, () =>
@@ -87,6 +92,8 @@ export const listen = async (server: Server, { port, host, isFull }: ListenOptio
   try {
     const inUse = await listenOn(server, { port, host, reusePort: canShare });
     for (const each of others) await listenOn(each, { port: inUse, host, reusePort: true });
+    // Node emits it for each connection that could not be accepted. Without a listener the event ends the process.
+    for (const each of all) each.on('error', onAcceptError);
     return { port: inUse, close };
   } catch (error) {
     await close();

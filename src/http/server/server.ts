@@ -156,7 +156,11 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
 
   return {
     listen: async (options) => {
-      listening = await listen(server, { ...options, isFull: () => sockets.size >= maxConnections && !makeRoom() });
+      listening = await listen(server, {
+        ...options,
+        isFull: () => sockets.size >= maxConnections && !makeRoom(),
+        onAcceptError: (error) => connections?.failed(error),
+      });
       return listening.port;
     },
     drain,

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { AppError } from '../../kernel/catalogue/errors.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
+import { createRepeatedLines } from '../../kernel/logging/repeated-lines.ts';
 import { systemClock } from '../../kernel/ports/clock.ts';
 import type { Logger } from '../../kernel/ports/logger.ts';
 import { inOrder } from '../../kernel/connections/pipeline.ts';
@@ -153,6 +154,7 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
     onCut: () => logger.warn({}, 'a client of the admin port does not read its answers and is cut off'),
   });
   server.on('connection', slowReaders.watch);
+  const warn = createRepeatedLines({ clock: systemClock, logger });
 
   return {
     listen: () =>
@@ -160,6 +162,8 @@ export const createAdminServer = (deps: AdminServerDeps): AdminServer => {
         server.once('error', reject);
         server.listen(port, host, () => {
           server.off('error', reject);
+          // A connection that the system cannot accept. Without a listener the event ends the process.
+          server.on('error', (error) => warn('accept', { err: error }, 'the admin port could not accept a connection'));
           resolve({ port: (server.address() as AddressInfo).port });
         });
       }),

@@ -3,6 +3,8 @@ import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import test from 'ava';
 import { createConnectionLimit } from '#src/http/admission/connection-limit.ts';
 import { createIsTrustedProxy } from '#src/http/server/client-ip.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
+import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
 
 const start = async (
@@ -12,7 +14,13 @@ const start = async (
 ) => {
   const metrics = recordMetrics();
   const isTrustedProxy = createIsTrustedProxy(trustedProxies);
-  const limit = createConnectionLimit({ maxByAddress, isTrustedProxy, metrics });
+  const limit = createConnectionLimit({
+    maxByAddress,
+    isTrustedProxy,
+    metrics,
+    clock: systemClock,
+    logger: silentLogger,
+  });
   const server = createServer().on('connection', limit.admit).on('drop', limit.dropped);
   server.maxConnections = 6;
   server.listen(0, '127.0.0.1');
@@ -67,4 +75,22 @@ test('a trusted proxy has no limit of its own, only that of all connections', as
   for (let count = 0; count < 6; count += 1) t.true((await open('127.0.0.2')).kept);
   t.false((await open('127.0.0.2')).kept);
   t.is(metrics.value('volwatch_http_connections_refused_total', { reason: 'total' }), 1);
+});
+
+test('a connection that the system could not accept is counted and logged', (t) => {
+  const metrics = recordMetrics();
+  const lines: unknown[] = [];
+  const logger = { ...silentLogger, warn: (fields: unknown) => void lines.push(fields) };
+  const limit = createConnectionLimit({
+    maxByAddress: 3,
+    isTrustedProxy: () => false,
+    metrics,
+    clock: systemClock,
+    logger,
+  });
+  t.is(metrics.value('volwatch_http_connections_refused_total', { reason: 'accept' }), 0);
+  const error = Object.assign(new Error('accept ENFILE'), { code: 'ENFILE' });
+  for (let count = 0; count < 100; count += 1) limit.failed(error);
+  t.is(metrics.value('volwatch_http_connections_refused_total', { reason: 'accept' }), 100);
+  t.is(lines.length, 30);
 });

@@ -7,11 +7,15 @@ import { listen, type Listening } from '#src/http/server/listen.ts';
 
 const host = '127.0.0.1';
 
-const start = async (t: ExecutionContext, isFull: () => boolean = () => false) => {
+const start = async (
+  t: ExecutionContext,
+  isFull: () => boolean = () => false,
+  onAcceptError: (error: Error) => void = () => {},
+) => {
   const server = createServer((_, response) => response.end('hello'));
   const accepted: Socket[] = [];
   server.on('connection', (socket: Socket) => accepted.push(socket));
-  const listening = await listen(server, { port: 0, host, isFull });
+  const listening = await listen(server, { port: 0, host, isFull, onAcceptError });
   t.teardown(async () => {
     server.closeAllConnections();
     for (const socket of accepted) socket.destroy();
@@ -55,9 +59,21 @@ test('the connections of all listening sockets are answered, and count for one l
   t.is(dropped, 30);
 });
 
+test('an error of accept is handed on, and does not end the process', async (t) => {
+  const failed: unknown[] = [];
+  const { server, listening } = await start(t, undefined, (error) => void failed.push(error));
+  // Node emits the event so when the system has no descriptor for the connection.
+  const error = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' });
+  t.notThrows(() => server.emit('error', error));
+  t.deepEqual(failed, [error]);
+  const [client] = clients(t, listening, 1);
+  client!.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  t.regex(String((await once(client!, 'data'))[0]), /^HTTP\/1.1 200/, 'the next connection is accepted');
+});
+
 const listenAgain = (port: number): Promise<unknown> => {
   const second: Server = createServer();
-  return listen(second, { port, host, isFull: () => false });
+  return listen(second, { port, host, isFull: () => false, onAcceptError: () => {} });
 };
 
 test('a port that is in use is refused, and is free after the close', async (t) => {

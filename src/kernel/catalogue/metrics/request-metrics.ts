@@ -94,8 +94,8 @@ export const requestMetrics = {
   },
   volwatch_http_connections_refused_total: {
     type: 'counter',
-    help: 'Connections closed at once: too many in total, of one address, or of one site (IPv4 /24, IPv6 /48)',
-    labels: { reason: ['total', 'address', 'site'] },
+    help: 'Connections closed at once: too many in total, of one address, or of one site (IPv4 /24, IPv6 /48); accept: the system had no file descriptor or memory',
+    labels: { reason: ['total', 'address', 'site', 'accept'] },
   },
   volwatch_http_connections_evicted_total: {
     type: 'counter',
