@@ -91,6 +91,23 @@ test('a form that is cut, or whose parts have endless headers, is refused', asyn
   );
 });
 
+test('a part that is encoded as base64 is refused by name, whatever its size', async (t) => {
+  const type = { 'Content-Type': 'multipart/form-data; boundary=x' };
+  const headers = '--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\nContent-Type: text/csv\r\n';
+  for (const size of [10, 60_000]) {
+    const { server, seen } = setup(t);
+    const { call } = await server;
+    const content = Buffer.alloc(size, 'a').toString('base64');
+    const body = `${headers}Content-Transfer-Encoding: Base64\r\n\r\n${content}\r\n--x--\r\n`;
+    const answer = await call(path, { method: 'POST', headers: type, body });
+    t.is(answer.status, 400);
+    const problem = (await answer.json()) as { readonly code: string; readonly detail: string };
+    t.is(problem.code, 'malformed_body');
+    t.regex(problem.detail, /base64/);
+    t.is(seen.bytes, 0);
+  }
+});
+
 test('a body above a limit is refused, compressed or not, and reported', async (t) => {
   const limits = {
     stream: { maxBytes: 100_000, maxUnpackedBytes: 150_000, timeoutMs: 60_000 },
