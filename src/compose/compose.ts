@@ -260,7 +260,7 @@ export const compose = async (config: Config): Promise<Service> => {
     state,
     prepareData,
     background: [refreshes, jobs],
-    parts: [pricing, provider, calendar, webhooks, cache, auth, storage],
+    parts: { pricing, provider, calendar, webhooks, cache, auth, ...storage.parts },
   });
   return { ...lifecycle, reload, logger: base.logger, heldBytes: edge.heldBytes };
 };

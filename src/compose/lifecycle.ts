@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Addresses } from '../banner.ts';
+import { within } from '../kernel/abort.ts';
 import { codeOf, errorTable } from '../kernel/catalogue/errors.ts';
 import { listenUrl } from '../kernel/listen-url.ts';
 import { StartError } from '../kernel/start-error.ts';
@@ -7,7 +8,11 @@ import { runTelemetrySelfTest } from '../telemetry/index.ts';
 import type { Base } from './base.ts';
 import type { Edge } from './edge.ts';
 
-type Closable = { readonly close: () => Promise<void> | void };
+type Closable = {
+  readonly close: () => Promise<void> | void;
+  /** Max time in place of 3 s. */
+  readonly closeMs?: number;
+};
 type ClosableWithin = { readonly close: (options: { readonly graceMs: number }) => Promise<void> };
 
 export type LifecycleDeps = {
@@ -21,8 +26,11 @@ export type LifecycleDeps = {
   readonly prepareData: (signal: AbortSignal) => Promise<void>;
   /** Work in the background that may finish within SHUTDOWN_REFRESH_GRACE_MS. */
   readonly background: readonly ClosableWithin[];
-  /** Closed one after the other, in this order, when no request and no background work runs any more. */
-  readonly parts: readonly Closable[];
+  /**
+   * Closed one after the other, in this order, when no request and no background work runs any more. Each has 3 s, so that one that
+   * waits for a silent database does not keep the others from their end.
+   */
+  readonly parts: Readonly<Record<string, Closable>>;
 };
 
 /** What health checks read while the service starts and stops. */
@@ -46,6 +54,9 @@ export type Lifecycle = {
 
 const telemetryFlushMs = 3_000;
 const logFlushMs = 1_000;
+const partMs = 3_000;
+/** Requests and background work have limits of their own. This one holds if one of them does not end all the same. */
+const overrunMs = 5_000;
 const startRetryMs = 1_000;
 /** A step that fails each time, such as a statement that takes too long, must not be repeated each second. */
 const maxStartRetryMs = 10_000;
@@ -140,14 +151,23 @@ export const createLifecycle = (deps: LifecycleDeps): Lifecycle => {
     await server.close({ graceMs, lingerMs });
   };
 
+  /** Waits for a part of the stop. @throws its error */
+  const waitFor = async (part: string, afterMs: number, work: Promise<unknown>): Promise<void> => {
+    if (await within(afterMs, work)) await work;
+    else logger.warn({ part, after_ms: afterMs }, 'a part of the stop does not end, and the stop goes on');
+  };
+
   const stop = async (reason: string): Promise<boolean> => {
     logger.info({ reason }, 'stopping');
     state.draining = true;
     stopped.abort(new Error(`stopping: ${reason}`));
     const graceMs = config.SHUTDOWN_REFRESH_GRACE_MS;
-    await Promise.all([endRequests(), ...background.map((part) => part.close({ graceMs }))]);
+    const work = Promise.all([endRequests(), ...background.map((part) => part.close({ graceMs }))]);
+    await waitFor('work in progress', config.SHUTDOWN_DRAIN_MS + config.SHUTDOWN_GRACE_MS + overrunMs, work);
     telemetry.stopMetricCollection();
-    for (const part of deps.parts) await part.close();
+    for (const [name, part] of Object.entries(deps.parts)) {
+      await waitFor(name, part.closeMs ?? partMs, Promise.resolve(part.close()));
+    }
     await admin.close();
     await telemetry.shutdown(telemetryFlushMs);
     logger.info({}, 'stopped');

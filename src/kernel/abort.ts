@@ -35,3 +35,20 @@ export const withTimeout = async <T>(
     clearTimeout(timer);
   }
 };
+
+/**
+ * Resolves when `work` resolves or rejects, or after `timeoutMs`.
+ * @returns whether `work` has ended
+ */
+export const within = async (timeoutMs: number, work: Promise<unknown>): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  const ended = Promise.allSettled([work]).then(() => true);
+  try {
+    return await Promise.race([ended, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+};

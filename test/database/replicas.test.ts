@@ -119,3 +119,17 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   t.like(await health(), { status: 'down' });
   primary.proxy.restore();
 });
+
+test('an outage of primary and replica leaves no chain of checks that the end waits for', async (t) => {
+  const silent = await createTcpProxy({ target: { host: '127.0.0.1', port: 1 } });
+  silent.blackhole();
+  const url = `postgres://a@127.0.0.1:${silent.port}/a`;
+  t.teardown(silent.close);
+  const settings = { ...databaseSettings(url), acquireTimeoutMs: 1_000 };
+  const database = await createDatabase({ ...settings, replicaUrls: [url], replicaCheckMs: 10 });
+  // A check waits a second for each of the two, so with a chain there would be 200 checks to wait for.
+  await sleep(2_100);
+  const startedAt = performance.now();
+  await database.close();
+  t.true(performance.now() - startedAt < 6_000);
+});

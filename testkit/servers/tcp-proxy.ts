@@ -7,6 +7,8 @@ export type TcpProxy = {
   readonly cut: () => void;
   /** Accepts, keeps open, passes nothing on in either direction. */
   readonly blackhole: () => void;
+  /** As `blackhole`, but reads nothing either: as with a host that is lost, the buffers of the senders fill. */
+  readonly freeze: () => void;
   readonly latency: (milliseconds: number) => void;
   /** Forwards new connections again. Connections from the time of the fault stay without answers. */
   readonly restore: () => void;
@@ -68,6 +70,10 @@ export const createTcpProxy = async (options: {
       drop();
     },
     blackhole: () => void (mode = 'blackhole'),
+    freeze: () => {
+      mode = 'blackhole';
+      for (const socket of sockets) socket.pause();
+    },
     latency: (milliseconds) => void (delay = milliseconds),
     restore: () => {
       mode = 'open';

@@ -14,7 +14,8 @@ export type Storage = {
   /** Undefined if Redis is not configured. Then limits and caches are stored in the process. */
   readonly redis: RedisConnection | undefined;
   readonly redisCheck: HealthCheck;
-  readonly close: () => Promise<void>;
+  /** What is closed, in this order. */
+  readonly parts: Readonly<Record<string, { readonly close: () => Promise<void>; readonly closeMs?: number }>>;
 };
 
 /** Max pool size on a serverless platform, because many instances share a small database. */
@@ -37,6 +38,9 @@ const lockPoolSize = (config: Config): number => {
   const refreshes = ROLE === 'all' ? REFRESHES_LIMIT : 0;
   return capped(config, jobs + uploads + refreshes + otherLocks);
 };
+
+/** The end of the server writes what it has in memory. */
+const embeddedStopMs = 30_000;
 
 /** Connects database and Redis. Without DATABASE_URL it starts an embedded PostgreSQL. */
 export const composeStorage = async (base: Base): Promise<Storage> => {
@@ -85,10 +89,10 @@ export const composeStorage = async (base: Base): Promise<Storage> => {
     databaseCheck: embedded ? withEmbedded(database.healthCheck, embedded) : database.healthCheck,
     redis,
     redisCheck: redis?.healthCheck ?? withoutRedis(metrics),
-    close: async () => {
-      await redis?.close();
-      await database.close();
-      await embedded?.stop();
+    parts: {
+      ...(redis && { redis }),
+      database,
+      ...(embedded && { 'embedded PostgreSQL': { close: embedded.stop, closeMs: embeddedStopMs } }),
     },
   };
 };

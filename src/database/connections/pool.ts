@@ -134,6 +134,7 @@ export const createPool = (deps: PoolDeps): Pool => {
     logger.warn({ code: codeOf(translate(error)) }, 'An idle database connection was lost');
   });
 
+  const silenceMs = deps.statementTimeoutMs + silenceMarginMs;
   const turns = createConnectionTurns(deps);
   /** The pool has one timeout for all; a request that has waited for its turn has less time left. */
   const connectWithin = async (milliseconds: number): Promise<PoolClient> => {
@@ -189,7 +190,7 @@ export const createPool = (deps: PoolDeps): Pool => {
   const acquire: Pool['acquire'] = async (options = {}) => {
     const { client, endTurn } = await connect(options);
     let broken = false;
-    let queryTimeoutMs = deps.statementTimeoutMs + silenceMarginMs;
+    let queryTimeoutMs = silenceMs;
     /** @param reportsSlow false: the statement waits for others, so its duration says nothing about it */
     const measured = async <T>(text: string, work: () => Promise<T>, reportsSlow = true): Promise<T> => {
       const started = clock.monotonic();
@@ -250,8 +251,8 @@ export const createPool = (deps: PoolDeps): Pool => {
     };
     return {
       query,
-      copyIn: async (text, rows) => {
-        const copy = await measured(text, () => copyRows(client, text, rows), false);
+      copyIn: async (text, rows, signal) => {
+        const copy = await measured(text, () => copyRows(client, text, rows, { silenceMs, signal }), false);
         // The connection is sound: the server has refused the rest of the rows.
         if (copy.failure) throw copy.failure.error;
         return copy.rows;

@@ -129,14 +129,13 @@ export const createReplicas = (
     }
     await Promise.all(replicas.map(check));
   };
-  let checking = Promise.resolve();
-  const timer =
-    replicas.length === 0
-      ? undefined
-      : setInterval(() => {
-          checking = checking.then(checkAll);
-        }, deps.replicaCheckMs).unref();
-  if (replicas.length > 0) checking = checkAll();
+  let checking: Promise<void> | undefined;
+  /** Leaves a check out while one runs, because a silent server would make a chain of them that `close` waits for. */
+  const checkUnlessChecking = (): void => {
+    checking ??= checkAll().finally(() => (checking = undefined));
+  };
+  const timer = replicas.length === 0 ? undefined : setInterval(checkUnlessChecking, deps.replicaCheckMs).unref();
+  if (replicas.length > 0) checkUnlessChecking();
 
   let statements = 0;
   const choose = (): Replica | undefined => {

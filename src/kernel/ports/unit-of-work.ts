@@ -67,10 +67,12 @@ export type Query = <Row extends Record<string, unknown> = Record<string, unknow
 ) => Promise<Row[]>;
 
 /**
- * Sends rows to `COPY table FROM STDIN`, in the text format of COPY. No more rows are read than the server takes.
- * @returns the number of rows. @throws as Query, or the error of `rows`; the transaction must then be rolled back
+ * Sends rows to `COPY table FROM STDIN`, in the text format of COPY. No more rows are read than the server takes. The server must take
+ * a block of rows within the statement timeout of the pool, also in a unit of work with a longer one.
+ * @param signal ends the copy also while the server takes no rows
+ * @returns the number of rows. @throws as Query, the error of `rows`, or the reason of `signal`; the transaction must then be rolled back
  */
-export type CopyIn = (statement: string, rows: AsyncIterable<Buffer>) => Promise<number>;
+export type CopyIn = (statement: string, rows: AsyncIterable<Buffer>, signal?: AbortSignal) => Promise<number>;
 
 export type Transaction = {
   /** The identity map of this transaction. It is flushed before the commit. */

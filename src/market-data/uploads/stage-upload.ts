@@ -195,7 +195,11 @@ export const createUploadStaging =
 
     await query(createTable);
     const copied = await upload.read((file) =>
-      copyIn(`copy ${stagingTable} (${columnList}) from stdin`, rowsOf(formatOf(file.mediaType), file)),
+      copyIn(
+        `copy ${stagingTable} (${columnList}) from stdin`,
+        rowsOf(formatOf(file.mediaType), file),
+        AbortSignal.any([signal, file.signal]),
+      ),
     );
     const { rows_read: rows, errors_total: total } = counter.counts();
     if (total > 0 && upload.onError === 'fail') {

@@ -1,6 +1,6 @@
 import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
 import type { DropReason } from './drop-counter.ts';
-import { within } from './within.ts';
+import { within } from '#src/kernel/abort.ts';
 
 type Exporter<Item> = {
   readonly export: (items: Item[], done: (result: ExportResult) => void) => void;

@@ -7,7 +7,7 @@ import { createBufferedListener } from '../buffered-listener.ts';
 import { createDropCounter } from '../export/drop-counter.ts';
 import { createOutages } from '../export/outages.ts';
 import { logExportOf, metricExportOf } from '../export/signals.ts';
-import { within } from '../export/within.ts';
+import { within } from '#src/kernel/abort.ts';
 import type { TelemetryRuntime } from '../runtime.ts';
 import { createSpanExporters } from './exporters.ts';
 import { createInboundPropagator } from './inbound-propagator.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { balances, setup } from '../setup.ts';
+import { balances, setup, setupBehindProxy } from '../setup.ts';
 
 const operation = 'refresh.apply';
 const copy = 'copy account (id, balance) from stdin';
@@ -93,4 +93,66 @@ test('work that cannot be repeated runs once', async (t) => {
     t.is(await conflict.then(() => 'done', codeOf), mayRepeat ? 'done' : 'database_conflict');
     t.is(runs, expected);
   }
+});
+
+const block = Buffer.from('1\t1\n'.repeat(16_384));
+
+/** More than the sockets between the service, the proxy and the server hold. */
+const unlimited = async function* (): AsyncGenerator<Buffer> {
+  for (;;) yield block;
+};
+
+test('a server that takes no rows, or does not answer after the last one, ends the copy after the statement timeout', async (t) => {
+  const { database, proxy } = await setupBehindProxy(t, { poolMax: 1, statementTimeoutMs: 500 });
+  const frozen = async function* (): AsyncGenerator<Buffer> {
+    yield block;
+    proxy.freeze();
+    yield* unlimited();
+  };
+  const silentAtTheEnd = async function* (): AsyncGenerator<Buffer> {
+    yield Buffer.from('10\t1\n');
+    proxy.blackhole();
+  };
+  for (const source of [frozen, silentAtTheEnd]) {
+    const startedAt = performance.now();
+    // The longer statement timeout of the unit of work is for its other statements.
+    const copied = database.unitOfWork.run({ operation, statementTimeoutMs: 600_000 }, ({ copyIn }) =>
+      copyIn(copy, source()),
+    );
+    t.is(await copied.then(String, codeOf), 'database_timeout', source.name);
+    t.true(performance.now() - startedAt < 10_000, source.name);
+    proxy.restore();
+    t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }], 'the connection was given back');
+  }
+});
+
+test('a signal ends a copy to a silent server within about a second, with its reason', async (t) => {
+  const { database, proxy } = await setupBehindProxy(t, { poolMax: 1, statementTimeoutMs: 60_000 });
+  const stop = new AbortController();
+  const frozen = async function* (): AsyncGenerator<Buffer> {
+    yield block;
+    proxy.freeze();
+    setTimeout(() => stop.abort(new AppError('shutting_down')), 100);
+    yield* unlimited();
+  };
+  const startedAt = performance.now();
+  const copied = database.unitOfWork.run({ operation }, ({ copyIn }) => copyIn(copy, frozen(), stop.signal));
+  t.is(await copied.then(String, codeOf), 'shutting_down');
+  t.true(performance.now() - startedAt < 10_000);
+  proxy.restore();
+  t.deepEqual(await database.reader.query('select 1 as one'), [{ one: 1 }], 'the connection was given back');
+});
+
+test('a source that waits for longer than the statement timeout is no silence of the server', async (t) => {
+  const { database } = await setup(t, { statementTimeoutMs: 100 });
+  const slow = async function* (): AsyncGenerator<Buffer> {
+    yield Buffer.from('10\t1\n');
+    // The time that passes is what is tested.
+    await sleep(1_500);
+    yield Buffer.from('11\t1\n');
+  };
+  const copied = database.unitOfWork.run({ operation, statementTimeoutMs: 60_000 }, ({ copyIn }) =>
+    copyIn(copy, slow()),
+  );
+  t.is(await copied, 2);
 });

@@ -11,7 +11,7 @@ import {
 import type { DropReason } from '../../export/drop-counter.ts';
 import { createExportQueue } from '../../export/export-queue.ts';
 import type { OtlpProtocol } from '../../export/otlp-protocol.ts';
-import { within } from '../../export/within.ts';
+import { within } from '#src/kernel/abort.ts';
 import { logRecordOf, type LogLine } from './log-record.ts';
 
 export type LogExportDeps = {

@@ -8,7 +8,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import type { Registry } from 'prom-client';
 import type { DropReason } from '../../export/drop-counter.ts';
-import { within } from '../../export/within.ts';
+import { within } from '#src/kernel/abort.ts';
 import { readMetricData } from './metric-data.ts';
 
 export type MetricSource = {
@@ -120,14 +120,15 @@ export const createMetricExport = (deps: MetricExportDeps): MetricExport => {
   });
 
   /** Waits for the export in progress first, because `work` would drop its own data points meanwhile. */
-  const afterExport = (limitMs: number, work: () => Promise<void>): Promise<void> =>
-    within(
+  const afterExport = async (limitMs: number, work: () => Promise<void>): Promise<void> => {
+    await within(
       limitMs,
       exporter
         .forceFlush()
         .catch(() => {})
         .then(work),
     );
+  };
 
   return {
     start: (started) => {
