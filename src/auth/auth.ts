@@ -40,7 +40,7 @@ import { createSessionCookies } from './sessions/cookies.ts';
 import { createCsrfCheck, type CheckCsrf } from './sessions/csrf.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import { createLegacyUsers } from './users/legacy-users.ts';
-import { createMaintenance } from './maintenance.ts';
+import { createMaintenance, type MaintenanceDeps } from './maintenance.ts';
 import { createMeasure, measuredHasher } from './measured.ts';
 import { createSecondFactors } from './second-factor/second-factors.ts';
 import { secondFactorRoutes } from './second-factor/second-factor-routes.ts';
@@ -85,6 +85,7 @@ export type AuthDeps = {
   };
   readonly unitOfWork: UnitOfWork;
   readonly reader: Reader;
+  readonly databaseTime: MaintenanceDeps['databaseTime'];
   readonly audit: AuditTrail;
   readonly throttle: LoginThrottle;
   readonly lookups: CredentialLookups;

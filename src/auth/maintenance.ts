@@ -1,7 +1,6 @@
 import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
-import type { Clock } from '#src/kernel/ports/clock.ts';
 import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import { removalStatementMs, removeEach, removePart, repeatUntilNone, type Part } from '#src/kernel/lists/removal.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -16,7 +15,11 @@ import { keptAfterExpiry } from './tokens/revocation-reads.ts';
 export type MaintenanceDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly audit: AuditTrail;
-  readonly clock: Clock;
+  /**
+   * The time of the database. Other instances have written the times that it is compared with, and one instance whose clock is wrong must not
+   * remove what is in use on all of them.
+   */
+  readonly databaseTime: () => Promise<Date>;
   readonly logger: Logger;
   readonly usageLogs: readonly UsageLog[];
   readonly flushMs: number;
@@ -71,14 +74,14 @@ const endedRows: readonly Ended[] = [
 ];
 
 export const createMaintenance = (deps: MaintenanceDeps): Maintenance => {
-  const { unitOfWork, audit, clock, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
+  const { unitOfWork, audit, databaseTime, logger, usageLogs, flushMs, cleanUpMs, sessionIdleSeconds } = deps;
   const timers: NodeJS.Timeout[] = [];
 
   const run = (work: (transaction: Transaction) => Promise<number>): Promise<number> =>
     unitOfWork.run({ operation: 'auth.maintenance', statementTimeoutMs: removalStatementMs }, work);
 
   const cleanUp = async (): Promise<number> => {
-    const now = clock.now();
+    const now = await databaseTime();
     const idle = new Date(now.getTime() - sessionIdleSeconds * 1000);
     return removeEach([
       ...endedRows.map(

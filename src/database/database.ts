@@ -26,6 +26,7 @@ import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts
 import { createMeasureMaintenance, type MeasureMaintenance } from './maintenance.ts';
 import { startPauses } from './start-pauses.ts';
 import { createTransfer, type Transfer } from './transfer/transfer.ts';
+import { createClockDifference, databaseTimeSql, type ClockDifference } from './statements/clock-difference.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
 export type DatabaseDeps = PoolOptions &
@@ -66,6 +67,8 @@ export type Database = {
    */
   readonly checkServer: () => Promise<void>;
   readonly healthCheck: HealthCheck;
+  /** The time of the server. Times that other instances have written must be compared with it, because the clock of one process can be wrong. */
+  readonly time: () => Promise<Date>;
   /** Connects, and returns the statements that would change the schema to match the entities; empty if it matches. */
   readonly drift: () => Promise<string>;
   /**
@@ -108,16 +111,23 @@ const createHealthCheck = (
   replicas: Replicas,
   schema: SchemaCheck,
   measure: MeasureMaintenance,
+  clockDifference: ClockDifference,
 ): HealthCheck => ({
   dependency: 'postgres',
   required: true,
   check: async (signal) => {
     const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(healthTimeoutMs)]);
     try {
-      await measure('probe_health', () => orAbort(queryOnce(pool, 'select 1', healthTimeoutMs), timeLimit));
+      const probe = queryOnce(pool, databaseTimeSql, healthTimeoutMs);
+      const difference = await measure('probe_health', () =>
+        orAbort(
+          clockDifference.measure(async () => (await probe)[0]!['time'] as Date),
+          timeLimit,
+        ),
+      );
       const missing = schema.missing();
       if (missing.length > 0) return { status: 'degraded', detail: `schema behind: ${missing.join(', ')}` };
-      return replicas.health();
+      return difference.status === 'up' ? replicas.health() : difference;
     } catch (error) {
       return { status: 'down', detail: timeLimit.aborted ? 'database_timeout' : codeOf(translate(error)) };
     }
@@ -203,7 +213,8 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     migrator,
     transfer: createTransfer({ ...deps, tables, migrations: migrations.map(({ name }) => name) }),
     checkServer: checkDatabaseServer,
-    healthCheck: createHealthCheck(healthPool, replicas, schemaCheck, measure),
+    healthCheck: createHealthCheck(healthPool, replicas, schemaCheck, measure, createClockDifference(deps)),
+    time: async () => (await reader.query<{ time: Date }>(databaseTimeSql))[0]!.time,
     drift: async () => {
       const [row] = await reader.query<{ name: string }>('select current_database() as name');
       if (row) orm.config.set('dbName', row.name);

@@ -154,6 +154,7 @@ export const startRoom = async (t: ExecutionContext, options: RoomOptions = {}):
     },
     unitOfWork: database.unitOfWork,
     reader,
+    databaseTime: async () => clock.now(),
     owners,
     mail: noMail,
     abuse: noAbuseReport,

@@ -126,6 +126,7 @@ export const setup = ({ isRevoked, ...overrides }: Overrides = {}): Setup => {
     },
     unitOfWork: noDatabase,
     reader,
+    databaseTime: async () => clock.now(),
     owners: createOwners({
       reader,
       clock,

@@ -62,7 +62,7 @@ test('each table of the clean-up of sign-ins is removed in parts, which the serv
   const maintenance = createMaintenance({
     unitOfWork,
     audit: noAudit,
-    clock: systemClock,
+    databaseTime: async () => new Date(),
     logger: silentLogger,
     usageLogs: [],
     flushMs: 60_000,

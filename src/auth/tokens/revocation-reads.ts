@@ -45,10 +45,19 @@ const maxGapMs = 10_000;
 /** After this many missed polls, each check reads the database. */
 const maxMissedPolls = 3;
 
-type Row = { readonly token_id: string; readonly expires_at: Date };
+/** 5 minutes are the max clock tolerance of the configuration. */
+const keptAfterExpiryMs = 300_000;
+/** A token whose life the database has not told yet is kept for the max life of tokens. The next poll tells it. */
+const maxTokenAgeMs = 86_400_000 + 15 * 60_000;
 
-/** The copy of the unexpired revoked tokens that this process keeps. */
+type Row = { readonly token_id: string; readonly seconds_left: number };
+
+/**
+ * The copy of the unexpired revoked tokens that this process keeps. A token leaves it by the monotonic clock, counted from what the database
+ * says about its life. With the wall clock, a step by a day and back would empty the copy, and the tokens would be accepted again.
+ */
 export const createRevocationReads = ({ reader, clock, logger, pollMs }: RevocationReadsDeps): RevocationReads => {
+  /** For each token the monotonic time at which it is removed. */
   const revoked = new Map<string, number>();
   let polledAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
@@ -56,24 +65,26 @@ export const createRevocationReads = ({ reader, clock, logger, pollMs }: Revocat
   let failing = false;
 
   const add = (tokens: readonly EndedToken[]): void => {
-    for (const { id, expiresAt } of tokens) revoked.set(id, expiresAt.getTime());
+    const removeAt = clock.monotonic() + maxTokenAgeMs;
+    for (const { id } of tokens) if (!revoked.has(id)) revoked.set(id, removeAt);
   };
 
   const removeExpired = (): void => {
-    // Five minutes after expiry, which is the max clock tolerance of the configuration.
-    const before = clock.now().getTime() - 300_000;
-    for (const [id, expiresAt] of revoked) if (expiresAt < before) revoked.delete(id);
+    const now = clock.monotonic();
+    for (const [id, removeAt] of revoked) if (removeAt < now) revoked.delete(id);
   };
 
   const read = async (): Promise<void> => {
     const startedAt = clock.monotonic();
     const isFullRead = startedAt - polledAt > maxGapMs;
     const rows = await reader.query<Row>(
-      `select token_id, expires_at from revoked_token
-       where expires_at > now() - interval '5 minutes' and ($1 or revoked_at > now() - make_interval(secs => $2))`,
+      `select token_id, extract(epoch from expires_at - now())::float8 as seconds_left from revoked_token
+       where expires_at > now() - ${keptAfterExpiry} and ($1 or revoked_at > now() - make_interval(secs => $2))`,
       [isFullRead, overlapSeconds],
     );
-    add(rows.map(({ token_id: id, expires_at: expiresAt }) => ({ id, expiresAt })));
+    for (const { token_id: id, seconds_left: left } of rows) {
+      revoked.set(id, startedAt + left * 1_000 + keptAfterExpiryMs);
+    }
     polledAt = startedAt;
   };
 

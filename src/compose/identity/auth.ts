@@ -52,7 +52,7 @@ export type AuthParts = {
 
 export const composeAuth = async (
   { config, production, clock, logger, metrics, faults, abuse, publicUrl }: Base,
-  { unitOfWork, reader }: Database,
+  { unitOfWork, reader, time: databaseTime }: Database,
   { keyRing, audit, cursors, owners, mail, throttle = noLoginThrottle, lookups, redis }: AuthParts,
 ): Promise<Auth> => {
   if (production && config.API_KEY_SECRET === undefined) {
@@ -112,6 +112,7 @@ export const composeAuth = async (
     },
     unitOfWork,
     reader,
+    databaseTime,
     audit,
     throttle,
     lookups,

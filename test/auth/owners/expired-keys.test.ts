@@ -3,7 +3,6 @@ import { createMaintenance } from '#src/auth/maintenance.ts';
 import { endKeys } from '#src/auth/owners/end-keys.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { noAudit, type AuditTrail } from '#src/kernel/ports/audit.ts';
-import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 
@@ -59,7 +58,7 @@ test('keys are removed 400 days after their end, and others stay', async (t) => 
     ...none,
     unitOfWork,
     audit: noAudit,
-    clock: systemClock,
+    databaseTime: database.time,
     logger: silentLogger,
   });
   t.is(await maintenance.cleanUp(), 3);

@@ -70,6 +70,15 @@ export const connections: RowSpec = {
       queries: [{ expr: of('volwatch_replica_lag_seconds'), legend: '{{pool}} {{instance}}' }],
     },
     {
+      id: 67,
+      kind: 'timeseries',
+      title: 'Clock of the process before that of PostgreSQL',
+      description:
+        'Seconds. Tokens and sign-ins end by times that other instances have written. Above 2 s, also negative, the instance is degraded.',
+      unit: 'seconds',
+      queries: [{ expr: of('volwatch_database_clock_difference_seconds'), legend: '{{instance}}' }],
+    },
+    {
       id: 17,
       kind: 'timeseries',
       title: 'Reads answered by the primary instead of a replica',

@@ -100,6 +100,11 @@ export const databaseMetrics = {
     help: 'How far the replica was behind when last looked at',
     labels: { pool: 'service' },
   },
+  volwatch_database_clock_difference_seconds: {
+    type: 'gauge',
+    help: 'How far the clock of the process is before that of PostgreSQL, when last looked at; negative if it is behind',
+    labels: {},
+  },
   volwatch_embedded_postgres_restarts_total: {
     type: 'counter',
     help: 'Attempts to start the embedded PostgreSQL again after it ended, by outcome',
