@@ -1,16 +1,15 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
-import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { JobEnqueuer, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import type { PricingJobQuota } from './quota.ts';
-
-/** The key of the job that prices a chunk. */
-export const chunkKey = (jobId: string, number: number): string => `${jobId}/${number}`;
+import { enqueueChunk, isLostSql } from './lost-chunks.ts';
+import type { PricingJobQuota } from './quota/quota.ts';
 
 /** Identifies one chunk. */
 type ChunkKey = { readonly jobId: string; readonly number: number };
 type NewChunk = Reserved & {
   readonly owner: string | null;
+  readonly group: string;
   readonly network: string | null;
   readonly bytes: number;
 };
@@ -23,18 +22,18 @@ type Priced = ChunkKey & { readonly owner: string | null; readonly output: ByteB
 
 export type ChunkStoreDeps = {
   readonly unitOfWork: UnitOfWork;
-  readonly jobs: JobEnqueuer;
+  readonly jobs: JobEnqueuer & JobSetEnqueuer;
   readonly quota: PricingJobQuota;
 };
 
 export type ChunkStore = {
   /**
    * Reserves the bytes of a chunk before they are written, because a refused chunk must cause no disk write, and
-   * because the lock of the owner must not be held while megabytes are written.
+   * because the lock of the owner must not be held while megabytes are written. The same chunk is enqueued again if it waits without a job.
    * @returns false if the same chunk is stored already
    * @throws AppError `precondition_failed` for other bytes under the same number, `quota_exceeded`
    */
-  readonly reserve: (query: Query, chunk: NewChunk) => Promise<boolean>;
+  readonly reserve: (transaction: Transaction, chunk: NewChunk) => Promise<boolean>;
   /**
    * Writes the bytes of a reserved chunk and enqueues it.
    * @throws AppError `precondition_failed` when the job was submitted or cancelled or the number has other rows,
@@ -52,10 +51,6 @@ export type ChunkStore = {
 
 const otherRows = (): AppError =>
   new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
-
-/** A chunk takes one more turn of its owner for each of so many bytes, because large chunks keep the workers longer. */
-const bytesOfTurn = 262_144;
-const costOf = (bytes: number): number => 1 + Math.floor(bytes / bytesOfTurn);
 
 /** The statements on chunks are SQL, because an entity would hold megabytes of input and output in the identity map. */
 export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {
@@ -96,12 +91,16 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
   };
 
   return {
-    reserve: async (query, { jobId, number, owner, network, digest, bytes }) => {
-      const [known] = await query<{ digest: string; status: string }>(
-        'select digest, status from pricing_chunk where job_id = $1 and number = $2',
+    reserve: async (transaction, { jobId, number, owner, group, network, digest, bytes }) => {
+      const { query } = transaction;
+      const [known] = await query<{ digest: string; status: string; is_lost: boolean }>(
+        `select digest, status, ${isLostSql(jobs)} as is_lost from pricing_chunk where job_id = $1 and number = $2`,
         [jobId, number],
       );
       if (known && known.digest !== digest) throw otherRows();
+      if (known?.is_lost) {
+        await enqueueChunk(transaction, jobs, { jobId, number, group, network: network ?? undefined, bytes });
+      }
       if (known) return known.status === 'storing';
       if (owner !== null) await quota.assertChunk(query, { owner, network }, bytes);
       await query(
@@ -123,14 +122,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
             number,
             bytes,
           ]);
-          const data = { job_id: jobId, number: String(number) };
-          await jobs.enqueue(transaction, 'pricing', {
-            key: chunkKey(jobId, number),
-            data,
-            group,
-            ...(network !== undefined && { network }),
-            cost: costOf(bytes.byteLength),
-          });
+          await enqueueChunk(transaction, jobs, { jobId, number, group, network, bytes: bytes.byteLength });
         });
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'concurrency_limit_exceeded')) await release(chunk);

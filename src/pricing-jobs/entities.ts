@@ -38,6 +38,8 @@ const PricingChunkEntity = defineEntity({
     rowCount: p.integer().nullable(),
     failedCount: p.integer().nullable(),
     reason: p.text().nullable(),
+    /** The chunk was enqueued again, because the queue had given its job up. */
+    isResumed: p.boolean().default(false),
     finishedAt: p.datetime().nullable(),
   },
 });

@@ -5,7 +5,8 @@ import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
-import type { JobEnqueuer, JobHandler, JobRemover } from '#src/kernel/ports/jobs.ts';
+import type { JobEnqueuer, JobHandler, JobRemover, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
 import type { Reader, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
@@ -16,10 +17,11 @@ import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
 import { digestInTurns } from '#src/kernel/streams/digest-in-turns.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { createChunkPricing, type ChunkPricingDeps } from './chunk-pricing.ts';
-import { chunkKey, createChunkStore } from './chunk-store.ts';
+import { createChunkStore } from './chunk-store.ts';
+import { chunkKey, createLostChunks } from './lost-chunks.ts';
 import { createMeasureChunk } from './measured-chunk.ts';
 import { PricingJobEntity } from './entities.ts';
-import type { PricingJobQuota } from './quota.ts';
+import type { PricingJobQuota } from './quota/quota.ts';
 import { readStoredBytes } from './stored-bytes.ts';
 
 // SQL: chunks are deleted as sets and hold megabytes, which must not be in an identity map.
@@ -38,7 +40,7 @@ export type PricingJobsDeps = Pick<
   ChunkPricingDeps,
   'unitOfWork' | 'reader' | 'mayAct' | 'price' | 'watchMs' | 'maxLargeChunks'
 > & {
-  readonly jobs: JobEnqueuer & JobRemover;
+  readonly jobs: JobEnqueuer & JobSetEnqueuer & JobRemover;
   readonly ids: () => string;
   readonly assertCallerMayStore: AssertCallerMayStore;
   readonly quota: PricingJobQuota;
@@ -50,6 +52,7 @@ export type PricingJobsDeps = Pick<
   readonly networkOfRequest: () => string | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly logger: Logger;
 };
 
 export type PricingJobs = {
@@ -63,7 +66,8 @@ export type PricingJobs = {
     alsoInTransaction?: (job: PricingJob, transaction: Transaction) => Promise<void>,
   ) => Promise<PricingJob>;
   /**
-   * Stores a chunk and enqueues its pricing in one transaction. The same bytes with the same number change nothing.
+   * Stores a chunk and enqueues its pricing in one transaction. The same bytes with the same number change nothing, but a chunk whose job was
+   * given up is enqueued again.
    * @throws AppError `resource_not_found`, `precondition_failed`, `quota_exceeded`
    */
   readonly add: (subject: string, id: string, number: number, bytes: Uint8Array | ByteBlocks) => Promise<PricingJob>;
@@ -80,6 +84,8 @@ export type PricingJobs = {
   readonly cancel: (subject: string, id: string) => Promise<void>;
   /** Prices one chunk. */
   readonly handle: JobHandler;
+  /** Enqueues chunks that wait without a job, or lets them fail. */
+  readonly resume: () => Promise<void>;
 };
 
 /**
@@ -209,11 +215,12 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
         jobId,
         number,
         owner: job.owner ?? null,
+        group: job.owner ?? subject,
         network: networkOfRequest() ?? null,
         digest,
         bytes: bytes.byteLength,
       };
-      return { ...chunk, isNew: await store.reserve(transaction.query, chunk) };
+      return { ...chunk, isNew: await store.reserve(transaction, chunk) };
     });
   };
 
@@ -242,9 +249,9 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
           ByteBlocks.release(given);
           throw error;
         });
-        const { digest, owner, network } = chunk;
+        const { digest, group, network } = chunk;
         if (chunk.isNew) {
-          await store.write({ jobId, number, digest, group: owner ?? subject, network: network ?? undefined }, bytes);
+          await store.write({ jobId, number, digest, group, network: network ?? undefined }, bytes);
         }
         ByteBlocks.release(given);
         return read(reader.query, subject, jobId);
@@ -294,5 +301,7 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       }),
 
     handle: createChunkPricing({ ...deps, store, measure }),
+
+    ...createLostChunks(deps),
   };
 };

@@ -5,6 +5,7 @@ import { systemClock as clock } from '#src/kernel/ports/clock.ts';
 import type { JobQueue } from '#src/kernel/ports/jobs.ts';
 import { silentLogger as logger } from '#src/kernel/ports/logger.ts';
 import { createOutbox as createMailOutbox, type OutboxDeps } from '#src/mail/outbox.ts';
+import { chunkKey, createLostChunks } from '#src/pricing-jobs/lost-chunks.ts';
 import { createOutbox } from '#src/webhooks/outbox/outbox.ts';
 import { idle, setup } from './setup.ts';
 
@@ -65,5 +66,36 @@ test('messages, events and deliveries without a job are found behind a thousand 
   for (const [queue, keyOf] of Object.entries(keysOf)) {
     const found = `select 1 from pgboss.job where name = '${queue}' and singleton_key = '${keyOf(lost)}'`;
     t.is((await admin.query(found)).length, 1, queue);
+  }
+});
+
+test('chunks without a job are found beside others, also when the queue has given their job up', async (t) => {
+  const { admin, database, make } = await setup(t, { worker: false });
+  const { unitOfWork, reader } = database;
+  const jobs = make();
+  await jobs.start(idle);
+  const id = uuidv7();
+  await admin.query(
+    `insert into pricing_job (id, subject, owner, status, created_at) values ($1, 'client:desk', 'client:desk', 'submitted', now())`,
+    [id],
+  );
+  await admin.query(
+    `insert into pricing_chunk (job_id, number, status, digest, input)
+     select $1, number, case when number = 4 then 'done' else 'waiting' end, '', '\\x00' from generate_series(1, 4) as number`,
+    [id],
+  );
+  const known = [1, 2].map((number) => ({ key: chunkKey(id, number), data: {} }));
+  await unitOfWork.run({ operation: 'pricing_job.change' }, (transaction) =>
+    jobs.enqueueAll(transaction, 'pricing', known),
+  );
+  await admin.query(`update pgboss.job set state = 'failed' where singleton_key = $1`, [chunkKey(id, 2)]);
+  const chunks = createLostChunks({ unitOfWork, reader, jobs, logger });
+  const found = (): Promise<unknown[]> =>
+    admin.query(
+      `select data->>'number' as number from pgboss.job where name = 'pricing' and data ? 'number' order by number`,
+    );
+  for (const _ of [1, 2]) {
+    await chunks.resume();
+    t.deepEqual(await found(), [{ number: '2' }, { number: '3' }]);
   }
 });

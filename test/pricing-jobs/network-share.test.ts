@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
-import { networkShare } from '#src/pricing-jobs/network-share.ts';
+import { networkShare } from '#src/pricing-jobs/quota/network-share.ts';
 import { owner, reversed, setup } from './setup.ts';
 
 const megabyte = 1_048_576;

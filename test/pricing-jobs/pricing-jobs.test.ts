@@ -4,7 +4,7 @@ import { AppError, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
-import type { PricingJobLimits } from '#src/pricing-jobs/quota.ts';
+import type { PricingJobLimits } from '#src/pricing-jobs/quota/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
 import { live, outcome, owner, reversed, setup } from './setup.ts';
 

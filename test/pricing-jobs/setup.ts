@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import { createDatabase } from '#src/database/database.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
-import type { JobData, JobEnqueuer, JobRemover } from '#src/kernel/ports/jobs.ts';
+import type { JobData, JobEnqueuer, JobRemover, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
+import { silentLogger, type LogFields } from '#src/kernel/ports/logger.ts';
 import { type Clock, systemClock } from '#src/kernel/ports/clock.ts';
 import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
-import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota.ts';
+import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota/quota.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
@@ -50,9 +51,11 @@ export const setup = async (
   const groups: (string | undefined)[] = [];
   const networks: (string | undefined)[] = [];
   /** Runs in the transaction that writes the bytes of a chunk. */
-  const hooks = { onEnqueue: async (): Promise<void> => {}, network: 'network' as string | undefined };
+  const hooks = { onEnqueue: async (): Promise<void> => {}, network: 'network' as string | undefined, isLost: false };
   const removed: string[] = [];
-  const jobs: JobEnqueuer & JobRemover = {
+  const jobs: JobEnqueuer & JobSetEnqueuer & JobRemover = {
+    lacksJob: () => String(hooks.isLost),
+    enqueueAll: async () => 0,
     remove: async (_transaction, _queue, keys) => void removed.push(...keys),
     enqueue: async (_transaction, _queue, { data, group, network }) => {
       await hooks.onEnqueue();
@@ -62,6 +65,9 @@ export const setup = async (
       return true;
     },
   };
+  const lines: LogFields[] = [];
+  const keep = (fields: LogFields, message: string): void => void lines.push({ message, ...fields });
+  const logger = { ...silentLogger, warn: keep, error: keep };
   const { unitOfWork, reader } = database;
   const refusals = recordAbuse();
   const quota = createPricingJobQuota({
@@ -76,6 +82,7 @@ export const setup = async (
     networkOfRequest: () => hooks.network,
     clock,
     metrics,
+    logger,
     unitOfWork,
     reader,
     jobs,
@@ -107,5 +114,6 @@ export const setup = async (
     jobs,
     quota,
     work,
+    lines,
   };
 };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
-import { removeOldWrites } from '#src/pricing-jobs/written-bytes.ts';
+import { removeOldWrites } from '#src/pricing-jobs/quota/written-bytes.ts';
 import { outcome, owner, reversed, setup } from './setup.ts';
 
 const permitted = async (): Promise<boolean> => true;

@@ -76,10 +76,11 @@ test('what the queues of messages and events have lost is looked for each five m
   const service = await serve(t, { DATABASE_URL: database.url });
   await service.logged(({ message }) => message === 'started');
   const stored = `select name, key, cron, data from pgboss.schedule where cron = '*/5 * * * *' order by key`;
-  await eventually(async () => (await database.query(stored)).length === 2, 'both are scheduled', 20_000);
+  await eventually(async () => (await database.query(stored)).length === 3, 'all are scheduled', 20_000);
   // No worker of the previous release takes a job of a queue that it does not have.
   t.deepEqual(await database.query(stored), [
     { name: 'lost_jobs', key: 'mail', cron: '*/5 * * * *', data: { of: 'mail' } },
+    { name: 'lost_jobs', key: 'pricing', cron: '*/5 * * * *', data: { of: 'pricing' } },
     { name: 'lost_jobs', key: 'webhooks', cron: '*/5 * * * *', data: { of: 'webhooks' } },
   ]);
   const id = '018f0000-0000-7000-8000-00000000000a';

@@ -25,7 +25,7 @@ const refreshMarginSeconds = 60;
  * Enqueues what a queue has lost, because its database was away or busy for longer than the retries take. The jobs have a queue of their own, because a
  * worker of the previous release does not know them.
  */
-const resumption = (of: 'webhooks' | 'mail'): JobSchedule => ({
+const resumption = (of: 'webhooks' | 'mail' | 'pricing'): JobSchedule => ({
   queue: 'lost_jobs',
   key: of,
   cron: '*/5 * * * *',
@@ -46,6 +46,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
       ...(config.GOOGLE_CLIENT_ID === undefined ? [] : [calendarSchedule]),
       resumption('webhooks'),
       resumption('mail'),
+      resumption('pricing'),
       // No universe has this name, because names of universes have no dot.
       { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
@@ -134,7 +135,7 @@ export const jobHandlers = (
   calendar: CalendarFeature,
   mail: { readonly handle: JobHandler; readonly resume: () => Promise<void> },
 ): JobHandlers => ({
-  lost_jobs: ({ of }) => (of === 'mail' ? mail.resume() : webhooks.resume()),
+  lost_jobs: ({ of }) => (of === 'mail' ? mail : of === 'pricing' ? pricingJobs : webhooks).resume(),
   mail: mail.handle,
   calendar: calendar.handle,
   quality: quality.handle,
@@ -183,7 +184,7 @@ const writesOfStored = 2;
 
 /** Pricing jobs run in the pricing processes of the service process that takes them from the queue. */
 export const composePricingJobs = async (
-  { config, abuse, clock, metrics }: Base,
+  { config, abuse, clock, metrics, logger }: Base,
   { unitOfWork, reader }: Database,
   {
     jobs,
@@ -207,6 +208,7 @@ export const composePricingJobs = async (
     maxLargeChunks: Math.max(1, config.PRICING_JOB_CONCURRENCY - workersForSmallChunks),
     clock,
     metrics,
+    logger,
     unitOfWork,
     reader,
     jobs,

@@ -50,6 +50,7 @@ import { auditCounts } from './from-0067/0072-audit-counts.ts';
 import { indexesOfWaitingWork } from './from-0067/0073-indexes-of-waiting-work.ts';
 import { indexesOfRefreshes } from './from-0067/0074-indexes-of-refreshes.ts';
 import { indexOfSplitsAndShares } from './from-0067/0077-index-of-splits-and-shares.ts';
+import { resumedChunks } from './from-0067/0076-resumed-chunks.ts';
 import { timesOfRefreshTokens } from './from-0053/0064-times-of-refresh-tokens.ts';
 import { endedApiKeys } from './from-0053/0065-ended-api-keys.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
@@ -120,4 +121,5 @@ export const migrations: readonly Migration[] = [
   indexesOfWaitingWork,
   indexesOfRefreshes,
   indexOfSplitsAndShares,
+  resumedChunks,
 ];

@@ -4,7 +4,7 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
-import { removeJobsOfEndedKeysOf } from './ended-keys.ts';
+import { removeJobsOfEndedKeysOf } from '../ended-keys.ts';
 import { createTotalBytes } from '#src/kernel/lists/total-bytes.ts';
 import { networkShare } from './network-share.ts';
 import { addWrittenBytes, readWrittenBytes, writeWindow, type Writer } from './written-bytes.ts';
