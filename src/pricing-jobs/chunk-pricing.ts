@@ -4,7 +4,7 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { JobHandler, PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Reader, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import { isWantedSql, type ChunkStore } from './chunk-store.ts';
 import { createOwnerPauses } from './owner-pauses.ts';
 import { watchChunk } from './chunk-watch.ts';
 import type { ChunkOutcome, MeasureChunk } from './measured-chunk.ts';
@@ -42,7 +42,7 @@ export type ChunkPricingDeps = {
 
 const chunkSql = `
   select octet_length(input) as length, subject, owner, defaults from pricing_chunk join pricing_job job on job.id = job_id
-  where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting'`;
+  where job_id = $1 and number = $2 and pricing_chunk.status = 'waiting' and job.status <> 'cancelled'`;
 
 type ChunkRow = {
   readonly length: number | null;
@@ -88,7 +88,7 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
   const pauses = createOwnerPauses(clock);
 
   const isWaiting = async (jobId: string, number: number): Promise<boolean> => {
-    const sql = `select 1 from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`;
+    const sql = `select 1 from pricing_chunk where job_id = $1 and number = $2 and ${isWantedSql}`;
     return (await reader.query(sql, [jobId, number])).length > 0;
   };
 

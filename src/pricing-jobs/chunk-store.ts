@@ -41,16 +41,22 @@ export type ChunkStore = {
    */
   readonly write: (chunk: Reserved & ChunkTurn, bytes: ByteBlocks) => Promise<void>;
   /**
-   * Locks the chunks of a job, or those whose bytes are not written yet, without a wait.
+   * Locks the chunks of a job whose bytes are not written yet, without a wait.
    * @returns false if another transaction writes one of them
    */
-  readonly lock: (query: Query, jobId: string, which: 'all' | 'reserved') => Promise<boolean>;
+  readonly lockReserved: (query: Query, jobId: string) => Promise<boolean>;
   /** Replaces the input of a chunk with its result. @throws AppError `quota_exceeded` */
   readonly finish: (priced: Priced) => Promise<void>;
 };
 
 const otherRows = (): AppError =>
   new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
+
+const closed = (): AppError => new AppError('precondition_failed', 'The job takes no more chunks');
+
+/** Condition of a row of `pricing_chunk`: it waits for its result. */
+export const isWantedSql = `status = 'waiting'
+  and exists (select from pricing_job where pricing_job.id = job_id and pricing_job.status <> 'cancelled')`;
 
 /** The statements on chunks are SQL, because an entity would hold megabytes of input and output in the identity map. */
 export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {
@@ -73,6 +79,8 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
 
   /** Locks the reservation of a chunk. @returns false if the chunk is stored already */
   const claimReserved = async (query: Query, { jobId, number, digest }: Reserved): Promise<boolean> => {
+    const [job] = await query<{ status: string }>('select status from pricing_job where id = $1', [jobId]);
+    if (!job || job.status === 'cancelled') throw closed();
     const reserved = await query(
       `select 1 from pricing_chunk where job_id = $1 and number = $2 and digest = $3 and status = 'storing' for update skip locked`,
       [jobId, number, digest],
@@ -84,9 +92,8 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
     );
     if (chunk && chunk.digest !== digest) throw otherRows();
     if (chunk && chunk.status !== 'storing') return false;
-    // The submission and the cancellation of a job remove its reservations, and so does a failed write of the same rows.
-    const [open] = chunk ? [true] : await query(`select 1 from pricing_job where id = $1 and status = 'open'`, [jobId]);
-    if (!open) throw new AppError('precondition_failed', 'The job takes no more chunks');
+    // The submission of a job removes its reservations, and so does a failed write of the same rows.
+    if (!chunk && job.status !== 'open') throw closed();
     throw new AppError('concurrency_limit_exceeded', 'Another request stores this chunk', { retryAfter: 1 });
   };
 
@@ -130,12 +137,12 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
       }
     },
 
-    lock: async (query, jobId, which) => {
-      const condition = `job_id = $1 and ($2 = 'all' or status = 'storing')`;
+    lockReserved: async (query, jobId) => {
+      const condition = `job_id = $1 and status = 'storing'`;
       const [row] = await query<{ is_free: boolean }>(
         `select (select count(*) from pricing_chunk where ${condition})
            = (select count(*) from (select from pricing_chunk where ${condition} for update skip locked) free) as is_free`,
-        [jobId, which],
+        [jobId],
       );
       return row!.is_free;
     },
@@ -144,7 +151,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
       if (owner !== null) {
         await unitOfWork.run({ operation: 'pricing_job.finish' }, async ({ query }) => {
           const [chunk] = await query<{ stored_bytes: number; network: string | null }>(
-            `select stored_bytes, network from pricing_chunk where job_id = $1 and number = $2 and status = 'waiting'`,
+            `select stored_bytes, network from pricing_chunk where job_id = $1 and number = $2 and ${isWantedSql}`,
             [jobId, number],
           );
           if (!chunk) return;
@@ -160,7 +167,7 @@ export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): C
       await unitOfWork.run({ operation: 'pricing_job.finish' }, ({ query }) =>
         query(
           `update pricing_chunk set status = 'done', input = null, output = $6, stored_bytes = $3, row_count = $4,
-             failed_count = $5, finished_at = now() where job_id = $1 and number = $2 and status = 'waiting'`,
+             failed_count = $5, finished_at = now() where job_id = $1 and number = $2 and ${isWantedSql}`,
           [jobId, number, output.byteLength, rows, failed, output],
         ),
       );

@@ -1,5 +1,4 @@
 import { isEndedKeySql } from '#src/kernel/credentials/ended-keys.ts';
-import { countRemoved } from '#src/kernel/lists/removal.ts';
 import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { jobsPerPart } from './retention.ts';
 
@@ -39,6 +38,15 @@ export const removeJobsOfEndedKeys = async (
   return removed;
 };
 
-/** All of one owner, who has a max of jobs and needs the places of all of them at once. @returns their number */
-export const removeJobsOfEndedKeysOf = (query: Query, owner: string): Promise<number> =>
-  countRemoved(query, `delete from pricing_job where owner = $1 and ${isEndedKeySql('pricing_job.subject')}`, [owner]);
+/**
+ * Cancels all of one owner, who needs the space and the places of all of them at once. The queue removes their data, because it can be larger than a request can
+ * remove. @returns their number
+ */
+export const cancelJobsOfEndedKeysOf = async (query: Query, owner: string): Promise<number> => {
+  const cancelled = await query(
+    `update pricing_job set status = 'cancelled'
+     where owner = $1 and status <> 'cancelled' and ${isEndedKeySql('pricing_job.subject')} returning 1`,
+    [owner],
+  );
+  return cancelled.length;
+};

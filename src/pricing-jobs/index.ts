@@ -3,4 +3,4 @@ export { createPricingJobs, type PricingJobs } from './pricing-jobs.ts';
 export { removeJobsOfEndedKeys } from './ended-keys.ts';
 export { createPricingJobQuota } from './quota/quota.ts';
 export { removeOldWrites } from './quota/written-bytes.ts';
-export { removeOldPricingJobs, removePricingJobsOf } from './retention.ts';
+export { removeCancelledChunks, removeOldPricingJobs, removePricingJobsOf } from './retention.ts';

@@ -34,9 +34,11 @@ export const enqueueChunk = (
     cost: costOf(bytes),
   });
 
-/** A condition of SQL: the chunk waits, and the queue has given its job up. */
+/** A condition of SQL: the chunk waits, and the queue has given its job up. Those of a cancelled job are removed. */
 export const isLostSql = (jobs: JobSetEnqueuer): string =>
-  `pricing_chunk.status = 'waiting' and ${jobs.lacksJob('pricing', `pricing_chunk.job_id || '/' || pricing_chunk.number`)}`;
+  `pricing_chunk.status = 'waiting'
+   and exists (select from pricing_job as owning where owning.id = pricing_chunk.job_id and owning.status <> 'cancelled')
+   and ${jobs.lacksJob('pricing', `pricing_chunk.job_id || '/' || pricing_chunk.number`)}`;
 
 /** Chunks of one run. The next one comes after five minutes. */
 const maxChunks = 100;

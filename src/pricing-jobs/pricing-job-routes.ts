@@ -142,6 +142,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
       load: 'write',
       path: '/pricing/jobs/{id}',
       summary: 'Cancel a pricing job and remove its stored data',
+      description: 'Nobody can read its results any more. They are removed within about a minute.',
       request: { path: byId },
       responses: { 204: null },
       errors: ['resource_not_found'],

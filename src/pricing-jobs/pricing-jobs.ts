@@ -24,7 +24,7 @@ import { PricingJobEntity } from './entities.ts';
 import type { PricingJobQuota } from './quota/quota.ts';
 import { readStoredBytes } from './stored-bytes.ts';
 
-// SQL: chunks are deleted as sets and hold megabytes, which must not be in an identity map.
+// SQL: chunks are read and deleted as sets and hold megabytes, which must not be in an identity map.
 
 type PricingJob = {
   readonly id: string;
@@ -80,7 +80,7 @@ export type PricingJobs = {
    * throws `resource_not_found` if the job was cancelled meanwhile, and `overloaded` if too many other results are being read
    */
   readonly result: (subject: string, id: string, number: number) => Promise<UnreadBlocks>;
-  /** Removes all chunks. Waiting chunks are not priced any more. @throws as `submit` */
+  /** Nobody can read the chunks any more, waiting ones are not priced, and the queue removes them. @throws AppError `resource_not_found` */
   readonly cancel: (subject: string, id: string) => Promise<void>;
   /** Prices one chunk. */
   readonly handle: JobHandler;
@@ -101,7 +101,7 @@ const jobSql = `
     count(*) filter (where chunk.status = 'failed')::int as failed,
     coalesce(sum(chunk.row_count), 0)::int as row_count, coalesce(sum(chunk.failed_count), 0)::int as failed_count,
     max(chunk.finished_at) as finished_at
-  from pricing_job job left join pricing_chunk chunk on chunk.job_id = job.id
+  from pricing_job job left join pricing_chunk chunk on chunk.job_id = job.id and job.status <> 'cancelled'
   where job.id = $1 and job.subject = $2 group by job.id`;
 
 type JobRow = {
@@ -188,22 +188,21 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
   /** Changes of one job run one after another, and those that wait hold no connection. */
   const changeOf = (id: string) => ({ operation: 'pricing_job.change', alone: lockNames.pricingJob(id) }) as const;
 
-  /** Changes a job and the chunks that it locks. While one of them is being written, the change waits without a connection. */
-  const changeWithChunks = async <T>(
-    { subject, id, which }: { readonly subject: string; readonly id: string; readonly which: 'all' | 'reserved' },
-    change: (transaction: Transaction, job: Awaited<ReturnType<typeof findLocked>>) => Promise<T>,
-  ): Promise<T> => {
-    for (const until = clock.monotonic() + maxWriteWaitMs; ; await sleep(writePauseMs)) {
-      currentRequest()?.signal.throwIfAborted();
-      const changed = await unitOfWork.run(changeOf(id), async (transaction) => {
-        const job = await findLocked(transaction, subject, id);
-        if (!(await store.lock(transaction.query, id, which))) return undefined;
-        return { value: await change(transaction, job) };
-      });
-      if (changed) return changed.value;
-      if (clock.monotonic() >= until) throw beingWritten();
-    }
-  };
+  /** @returns undefined while one of the chunks is being written */
+  const trySubmit = (subject: string, id: string): Promise<PricingJob | undefined> =>
+    unitOfWork.run(changeOf(id), async (transaction) => {
+      const { em, query } = transaction;
+      const job = await findLocked(transaction, subject, id);
+      if (!(await store.lockReserved(query, id))) return undefined;
+      if (job.status === 'open') {
+        job.status = 'submitted';
+        job.submittedAt = clock.now();
+        await em.flush();
+        // A reserved chunk must not be written after the submission, and must not keep its bytes reserved.
+        await query(`delete from pricing_chunk where job_id = $1 and status = 'storing'`, [id]);
+      }
+      return read(query, subject, id);
+    });
 
   const reserve = async (subject: string, jobId: string, number: number, bytes: ByteBlocks) => {
     assertStream(bytes.start(maxSchemaBytes));
@@ -257,24 +256,22 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
         return read(reader.query, subject, jobId);
       }),
 
-    submit: (subject, id) =>
-      changeWithChunks({ subject, id, which: 'reserved' }, async ({ em, query }, job) => {
-        if (job.status === 'open') {
-          job.status = 'submitted';
-          job.submittedAt = clock.now();
-          await em.flush();
-          // A reserved chunk must not be written after the submission, and must not keep its bytes reserved.
-          await query(`delete from pricing_chunk where job_id = $1 and status = 'storing'`, [id]);
-        }
-        return read(query, subject, id);
-      }),
+    submit: async (subject, id) => {
+      // While a chunk is being written, the submission waits without a connection.
+      for (const until = clock.monotonic() + maxWriteWaitMs; ; await sleep(writePauseMs)) {
+        currentRequest()?.signal.throwIfAborted();
+        const submitted = await trySubmit(subject, id);
+        if (submitted) return submitted;
+        if (clock.monotonic() >= until) throw beingWritten();
+      }
+    },
 
     find: (subject, id) => read(reader.query, subject, id),
 
     result: async (subject, id, number) => {
       const [chunk] = await reader.query<{ length: number | null; reason: ErrorCode | null }>(
         `select octet_length(output) as length, reason from pricing_chunk join pricing_job job on job.id = job_id
-         where job_id = $1 and subject = $2 and number = $3`,
+         where job_id = $1 and subject = $2 and number = $3 and job.status <> 'cancelled'`,
         [id, subject, number],
       );
       if (chunk?.reason) throw failureOf(chunk.reason);
@@ -289,10 +286,11 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
     },
 
     cancel: (subject, id) =>
-      changeWithChunks({ subject, id, which: 'all' }, async (transaction, job) => {
+      unitOfWork.run(changeOf(id), async (transaction) => {
+        const job = await findLocked(transaction, subject, id);
         job.status = 'cancelled';
         const chunks = await transaction.query<{ number: number }>(
-          'delete from pricing_chunk where job_id = $1 returning number',
+          `select number from pricing_chunk where job_id = $1 and status = 'waiting'`,
           [id],
         );
         // Else a caller who stores and cancels chunks fills the queue, and each job in it takes a place for a moment.

@@ -18,7 +18,7 @@ const partBytes = 262_144;
 /**
  * Reads a stored value in parts, so that the event loop can do other work between them. The parts fit together, because
  * a stored value does not change after it is written.
- * @returns undefined if the value was removed
+ * @returns undefined if the job was cancelled or the value removed
  */
 export const readStoredBytes = async (
   query: Query,
@@ -27,7 +27,8 @@ export const readStoredBytes = async (
   const parts: Buffer[] = [];
   for (let start = 0; start < length; start += partBytes) {
     const [row] = await query<{ part: Buffer | null }>(
-      `select substring(${column}, $3::int, $4::int) as part from pricing_chunk where job_id = $1 and number = $2`,
+      `select substring(${column}, $3::int, $4::int) as part from pricing_chunk join pricing_job job on job.id = job_id
+       where job_id = $1 and number = $2 and job.status <> 'cancelled'`,
       [jobId, number, start + 1, partBytes],
     );
     if (!row?.part) return undefined;

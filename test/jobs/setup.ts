@@ -16,6 +16,7 @@ export const idle: JobHandlers = {
   mail: nothing,
   quality: nothing,
   lost_jobs: nothing,
+  removal: nothing,
 };
 
 /** `make`: the queues of one process. */

@@ -10,7 +10,7 @@ const kept = { subject: 'api_key:00000000-0000-7000-8000-00000000000b', owner: '
 const idOf = ({ subject }: typeof ended): string => subject.slice('api_key:'.length);
 
 test('jobs of an ended key do not use the quota of their owner, and those of other keys stay', async (t) => {
-  const { pricing, work, admin, refusals } = await setup(t, reversed, undefined, {
+  const { pricing, work, admin, refusals, removeCancelled } = await setup(t, reversed, undefined, {
     maxBytesPerOwner: 10,
     maxJobsPerOwner: 2,
   });
@@ -25,7 +25,12 @@ test('jobs of an ended key do not use the quota of their owner, and those of oth
 
   await endApiKey(admin, idOf(ended));
   await pricing.add(kept.subject, young.id, 2, Buffer.alloc(5, 'c'));
-  t.deepEqual(await admin.query('select id from pricing_job'), [{ id: young.id }]);
+  t.deepEqual(await admin.query('select id, status from pricing_job order by created_at'), [
+    { id: old.id, status: 'cancelled' },
+    { id: young.id, status: 'open' },
+  ]);
+  t.is(await removeCancelled(), 1);
+  t.deepEqual(await admin.query('select distinct job_id from pricing_chunk'), [{ job_id: young.id }]);
   t.is(String((await (await pricing.result(kept.subject, young.id, 1)).read()).joined()), 'bb');
   await pricing.open(kept);
 });

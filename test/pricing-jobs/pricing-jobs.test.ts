@@ -36,7 +36,7 @@ test('chunks are stored, priced and read in order; a submitted job is completed 
 });
 
 test('only its owner can access a job, and a cancelled job is not priced', async (t) => {
-  const { pricing, work, admin } = await setup(t, () => Promise.reject(new Error('not to be called')));
+  const { pricing, work, admin, removeCancelled } = await setup(t, () => Promise.reject(new Error('not to be called')));
   const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   const stranger = 'client:other';
@@ -53,6 +53,7 @@ test('only its owner can access a job, and a cancelled job is not priced', async
   await pricing.cancel(owner, id);
   await work();
   t.is((await pricing.find(owner, id)).status, 'cancelled');
+  t.is(await removeCancelled(), 1);
   t.deepEqual(await admin.query('select 1 from pricing_chunk'), []);
 });
 
@@ -174,7 +175,11 @@ test('chunks that are added at the same time cannot exceed the quota together', 
 });
 
 test('there are also quotas for the bytes of all owners, and for the jobs and priced rows of one', async (t) => {
-  const { pricing, work, hooks } = await limited(t, { maxBytes: 12, maxJobsPerOwner: 2, maxRowsPerOwner: 8 });
+  const { pricing, work, hooks, removeCancelled } = await limited(t, {
+    maxBytes: 12,
+    maxJobsPerOwner: 2,
+    maxRowsPerOwner: 8,
+  });
   // Chunks of an earlier version have no network, and so no share of one.
   hooks.network = undefined;
   const { id } = await pricing.open({ subject: owner, owner });
@@ -193,6 +198,9 @@ test('there are also quotas for the bytes of all owners, and for the jobs and pr
   await pricing.cancel(owner, id);
   const next = await pricing.open({ subject: owner, owner });
   t.is((await pricing.find(owner, next.id)).status, 'open', 'a cancelled job gives its place to a new one');
+  await pricing.cancel(owner, next.id);
+  await removeCancelled();
+  await pricing.open({ subject: owner, owner });
   t.is(await outcome(pricing.find(owner, id)), 'resource_not_found');
 });
 

@@ -7,6 +7,7 @@ import { silentLogger, type LogFields } from '#src/kernel/ports/logger.ts';
 import { type Clock, systemClock } from '#src/kernel/ports/clock.ts';
 import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
+import { removeCancelledChunks } from '#src/pricing-jobs/retention.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota/quota.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
@@ -100,9 +101,12 @@ export const setup = async (
   const work = async (last = false): Promise<void> => {
     for (const data of queued.splice(0)) await pricing.handle(data, live, { last });
   };
+  const removeCancelled = (): Promise<number> =>
+    removeCancelledChunks((part) => unitOfWork.run({ operation: 'retention' }, part), live);
   return {
     admin,
     database,
+    removeCancelled,
     metrics,
     refusals,
     pricing,

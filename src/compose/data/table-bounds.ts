@@ -165,9 +165,10 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a caller adds a chunk to a pricing job',
     bound:
       'PRICING_JOB_BYTES_PER_OWNER, PRICING_JOB_ROWS_PER_OWNER, PRICING_JOB_BYTES together with a share for each network; 100 in a job; space of deleted ones: twice these bytes are written in ten minutes',
-    removed: 'with its job',
+    removed: 'with its job; within about a minute after its job is cancelled',
     tests: [
       'test/pricing-jobs/pricing-jobs.test.ts',
+      'test/pricing-jobs/cancelled-data.test.ts',
       'test/pricing-jobs/written-bytes.test.ts',
       'test/pricing-jobs/network-share.test.ts',
     ],
@@ -176,7 +177,7 @@ export const tableBounds: Readonly<Record<string, TableBound>> = {
     grows: 'a caller opens a pricing job',
     bound: 'PRICING_JOBS_PER_OWNER',
     removed:
-      'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS; those of an ended API key also when their owner needs the space',
+      'RETENTION_SCHEDULE, after PRICING_JOB_RETENTION_HOURS; those of an ended API key are cancelled when their owner needs the space; cancelled ones without data when he needs their places',
     tests: ['test/pricing-jobs/pricing-jobs.test.ts'],
   },
   pricing_preset: {

@@ -15,7 +15,7 @@ import type { Base } from '../base.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
 import type { CalendarFeature } from './calendar.ts';
 import type { MarketData } from './market-data.ts';
-import { composeRetention, retentionSeconds } from './retention.ts';
+import { composeRemoval, composeRetention, retentionSeconds } from './retention.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 /** For the steps of a refresh beside fetching and applying. */
@@ -49,6 +49,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
       resumption('pricing'),
       // No universe has this name, because names of universes have no dot.
       { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
+      { queue: 'removal', key: 'cancelled_chunks', cron: '* * * * *', data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
     ],
     scheduledByData: ['refresh'],
@@ -66,6 +67,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
       },
       retention: { maxSeconds: retentionSeconds },
       lost_jobs: { concurrency: 1 },
+      removal: { maxSeconds: retentionSeconds },
       pricing: {
         oneJobPerGroup: true,
         placesPerNetwork: Math.max(1, Math.floor(config.PRICING_JOB_CONCURRENCY / 4)),
@@ -173,6 +175,7 @@ export const jobHandlers = (
     // refresh is retried after a temporary error, and every refresh after a shutdown.
     if (reason === 'shutting_down' || (!requested && errorTable[reason].retryable)) throw new AppError(reason);
   },
+  removal: composeRemoval({ unitOfWork }),
   retention: composeRetention({ config, clock, logger }, { unitOfWork, reader }, audit),
 });
 

@@ -5,10 +5,16 @@ import { removeExpiredKeys } from '../../idempotency/index.ts';
 import { createRetention, removeOldTurns } from '../../jobs/index.ts';
 import { removalStatementMs, repeatUntilNone } from '../../kernel/lists/removal.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
+import type { JobHandler } from '../../kernel/ports/jobs.ts';
 import type { Transaction } from '../../kernel/ports/unit-of-work.ts';
 import { removeOldMail } from '../../mail/index.ts';
 import { removeOldFetchedSeries, removeOldRefreshes } from '../../market-data/index.ts';
-import { removeJobsOfEndedKeys, removeOldPricingJobs, removeOldWrites } from '../../pricing-jobs/index.ts';
+import {
+  removeCancelledChunks,
+  removeJobsOfEndedKeys,
+  removeOldPricingJobs,
+  removeOldWrites,
+} from '../../pricing-jobs/index.ts';
 import { removeDeliveriesOfDeletedWebhooks, removeOldWebhookEvents } from '../../webhooks/index.ts';
 import type { Base } from '../base.ts';
 import { composeCredentialAdmin } from '../identity/credential-admin.ts';
@@ -22,14 +28,26 @@ const maxRemovedAccounts = 50_000;
 const accountRemovalMs = 3_600_000;
 export const retentionSeconds = 3 * 3_600;
 
+type InTransaction = <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
+
+const removalIn =
+  ({ unitOfWork }: Pick<Database, 'unitOfWork'>): InTransaction =>
+  (work) =>
+    unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, work);
+
+/** Removes what requests have only marked. */
+export const composeRemoval =
+  (database: Pick<Database, 'unitOfWork'>): JobHandler =>
+  async (_data, signal) =>
+    void (await removeCancelledChunks(removalIn(database), signal));
+
 /** The removal of each kind of row. Each one removes a part, and is repeated until none is left. */
 export const composeKinds = (
   { config, clock }: Pick<Base, 'config' | 'clock'>,
   { unitOfWork, reader }: Pick<Database, 'unitOfWork' | 'reader'>,
   audit: AuditTrail,
 ) => {
-  const inTransaction = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
-    unitOfWork.run({ operation: 'retention', statementTimeoutMs: removalStatementMs }, work);
+  const inTransaction = removalIn({ unitOfWork });
   const each = (removePart: (transaction: Transaction) => Promise<number>) => (): Promise<number> =>
     repeatUntilNone(() => inTransaction(removePart));
   const admin = composeCredentialAdmin({ unitOfWork, reader, audit, clock });

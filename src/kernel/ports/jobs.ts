@@ -12,6 +12,7 @@ export const jobQueues = [
   'mail',
   'quality',
   'lost_jobs',
+  'removal',
 ] as const;
 export type JobQueue = (typeof jobQueues)[number];
 

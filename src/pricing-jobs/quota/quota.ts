@@ -4,7 +4,7 @@ import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import { assertWithinQuota } from '#src/kernel/lists/storage-quota.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
-import { removeJobsOfEndedKeysOf } from '../ended-keys.ts';
+import { cancelJobsOfEndedKeysOf } from '../ended-keys.ts';
 import { createTotalBytes } from '#src/kernel/lists/total-bytes.ts';
 import { networkShare } from './network-share.ts';
 import { addWrittenBytes, readWrittenBytes, writeWindow, type Writer } from './written-bytes.ts';
@@ -64,6 +64,8 @@ const useSql = `
   select coalesce(sum(greatest(stored_bytes, $1)), 0)::bigint as bytes,
     coalesce(sum(row_count), 0)::bigint as row_count
   from pricing_chunk`;
+/** What cancelled jobs still have is removed by the queue, and counts against all callers together until then. */
+const useWithoutCancelledSql = `${useSql} join pricing_job on pricing_job.id = job_id and pricing_job.status <> 'cancelled'`;
 
 type Use = { readonly bytes: number; readonly row_count: number };
 
@@ -79,34 +81,38 @@ export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaD
 
   const useOf = async (query: Query, owner: string): Promise<Use> => {
     await lockOwner(query, owner);
-    const [own] = await query<Use>(`${useSql} where job_id in (select id from pricing_job where owner = $2)`, [
-      minChunkBytes,
-      owner,
-    ]);
+    const [own] = await query<Use>(`${useWithoutCancelledSql} where owner = $2`, [minChunkBytes, owner]);
     return own!;
   };
 
-  /** The use of an owner. If it is too large, jobs of ended keys are removed first. */
+  /** The use of an owner. If it is too large, jobs of ended keys are cancelled first. */
   const useThatFits = async (query: Query, owner: string, isTooLarge: (use: Use) => boolean): Promise<Use> => {
     const use = await useOf(query, owner);
-    if (!isTooLarge(use) || (await removeJobsOfEndedKeysOf(query, owner)) === 0) return use;
+    if (!isTooLarge(use) || (await cancelJobsOfEndedKeysOf(query, owner)) === 0) return use;
     return useOf(query, owner);
   };
 
-  const countJobs = async (query: Query, owner: string): Promise<number> => {
-    const [stored] = await query<{ jobs: number }>('select count(*)::int as jobs from pricing_job where owner = $1', [
-      owner,
-    ]);
-    return stored!.jobs;
+  const countJobs = async (query: Query, owner: string): Promise<{ readonly all: number; readonly live: number }> => {
+    const [stored] = await query<{ all: number; live: number }>(
+      `select count(*)::int as all, count(*) filter (where status <> 'cancelled')::int as live
+       from pricing_job where owner = $1`,
+      [owner],
+    );
+    return stored!;
   };
 
-  /** Cancelled jobs have no data. They are kept for their callers until the owner needs their places. */
-  const removeCancelled = async (query: Query, owner: string): Promise<number> =>
+  /** Cancelled jobs are kept for their callers until the owner needs their places. Those with data are left to the queue, because data can be large. */
+  const removeCancelled = (query: Query, owner: string): Promise<number> =>
     // SQL, because one statement removes any number of jobs.
-    countRemoved(query, `delete from pricing_job where owner = $1 and status = 'cancelled'`, [owner]);
+    countRemoved(
+      query,
+      `delete from pricing_job where owner = $1 and status = 'cancelled'
+         and not exists (select from pricing_chunk where job_id = pricing_job.id)`,
+      [owner],
+    );
 
   const bytesOfNetwork = async (query: Query, network: string): Promise<number> =>
-    (await query<Use>(`${useSql} where network = $2`, [minChunkBytes, network]))[0]!.bytes;
+    (await query<Use>(`${useWithoutCancelledSql} where network = $2`, [minChunkBytes, network]))[0]!.bytes;
 
   /** @param max of all callers */
   const assertShare = (
@@ -167,11 +173,13 @@ export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaD
   return {
     assertJob: async (query, owner) => {
       await lockOwner(query, owner);
-      let wanted = (await countJobs(query, owner)) + 1;
-      if (wanted > limits.maxJobsPerOwner) {
-        const removed = (await removeCancelled(query, owner)) + (await removeJobsOfEndedKeysOf(query, owner));
-        if (removed > 0) wanted = (await countJobs(query, owner)) + 1;
+      let jobs = await countJobs(query, owner);
+      if (jobs.all + 1 > limits.maxJobsPerOwner) {
+        await cancelJobsOfEndedKeysOf(query, owner);
+        await removeCancelled(query, owner);
+        jobs = await countJobs(query, owner);
       }
+      const wanted = jobs.live + 1;
       assertWithinQuota(abuse, { quota: 'pricing_jobs', wanted, max: limits.maxJobsPerOwner, unit: 'jobs', remedy });
     },
 

@@ -27,7 +27,7 @@ const startWith = async (errors: Error[]): Promise<number> => {
       if (error !== undefined) throw error;
     },
     background: [],
-    parts: [],
+    parts: {},
   });
   await start();
   return calls;
