@@ -1,11 +1,13 @@
 import { LockMode } from '@mikro-orm/core';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import { countRemoved } from '#src/kernel/lists/removal.ts';
+import type { Query, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import type { SyncState } from '../connections.ts';
 import { CalendarConnectionEntity } from '../entities.ts';
 import type { CalendarEvent, SkippedEvents } from '../google/event-wire.ts';
-import { bytesOfRowSql } from './event-bytes.ts';
+import { bytesOf, bytesOfRowSql } from './event-bytes.ts';
 import type { EventBytesQuota, EventQuota, TotalEventBytesQuota } from './event-quota.ts';
+import { statementParts } from './statement-parts.ts';
 
 // SQL: events are compared and written as sets.
 
@@ -40,27 +42,6 @@ export class StaleSync extends Error {
   override readonly name = 'StaleSync';
 }
 
-/** Max rows of one statement. */
-const maxStatementRows = 2_000;
-/** Max characters of the JSON of one statement; one row more can be in it. A statement is made in one turn of the event loop. */
-const maxStatementCharacters = 1_000_000;
-
-/** JSON lists of the events, each for one statement. Texts of an event can have several thousand characters. */
-const statementsOf = function* (events: Iterable<CalendarEvent>): Generator<string, void, undefined> {
-  let rows: string[] = [];
-  let characters = 0;
-  for (const event of events) {
-    const row = JSON.stringify(event);
-    rows.push(row);
-    characters += row.length;
-    if (rows.length < maxStatementRows && characters < maxStatementCharacters) continue;
-    yield `[${rows.join(',')}]`;
-    rows = [];
-    characters = 0;
-  }
-  if (rows.length > 0) yield `[${rows.join(',')}]`;
-};
-
 const columns = [
   'status',
   'summary',
@@ -89,11 +70,48 @@ const upsertSql = `with changed as (
   )
   select count(*) filter (where is_new)::int as created, count(*) filter (where not is_new)::int as updated from changed`;
 
+/** The ids of a part. */
+const givenSql = (parameter: '$1' | '$2'): string => `select jsonb_array_elements_text(${parameter}::jsonb)`;
+
+const rememberSql = `insert into listed_event ${givenSql('$1')}`;
 const deleteOthersSql = `delete from calendar_event where connection_id = $1
-  and not exists (select from unnest($2::text[]) as given (id) where given.id = event_id)`;
-const deleteSql = 'delete from calendar_event where connection_id = $1 and event_id = any($2::text[])';
-const countDeleted = (statement: string): string =>
-  `with deleted as (${statement} returning 1) select count(*)::int as deleted from deleted`;
+  and not exists (select from listed_event where listed_event.id = event_id)`;
+const deleteSql = `delete from calendar_event where connection_id = $1 and event_id in (${givenSql('$2')})`;
+
+/** A temporary table, because all ids of a calendar have megabytes, and a parameter is made in one turn of the event loop. */
+const deleteOthers = async (query: Query, connectionId: string, ids: Iterable<string>): Promise<number> => {
+  await query('create temporary table listed_event (id text) on commit drop');
+  for (const part of statementParts(ids)) await query(rememberSql, [part]);
+  return countRemoved(query, deleteOthersSql, [connectionId]);
+};
+
+const deleteCancelled = async (query: Query, connectionId: string, ids: Iterable<string>): Promise<number> => {
+  let deleted = 0;
+  for (const part of statementParts(ids)) deleted += await countRemoved(query, deleteSql, [connectionId, part]);
+  return deleted;
+};
+
+type Size = { readonly total: number; readonly bytes: number };
+
+const sizeSql = `select count(*)::int as total, coalesce(sum(${bytesOfRowSql}), 0)::float8 as bytes
+  from calendar_event where connection_id = $1`;
+
+/** What would be stored with the events of a sync. */
+const sizeWith = async (
+  query: Query,
+  connectionId: string,
+  events: ReadonlyMap<string, CalendarEvent>,
+): Promise<Size> => {
+  const [stored] = await query<Size>(sizeSql, [connectionId]);
+  let { total, bytes } = stored!;
+  for (const part of statementParts(events.keys())) {
+    const [replaced] = await query<Size>(`${sizeSql} and event_id in (${givenSql('$2')})`, [connectionId, part]);
+    total -= replaced!.total;
+    bytes -= replaced!.bytes;
+  }
+  for (const event of events.values()) bytes += bytesOf(event);
+  return { total: total + events.size, bytes };
+};
 
 /**
  * Stores the changes of a sync and its sync token. Must be the whole content of a unit of work.
@@ -114,31 +132,26 @@ export const storeEvents = async (
   if (!connection) throw new AppError('calendar_not_connected', 'The calendar was disconnected during the sync');
   if (connection.syncVersion !== state.sync_version) throw new StaleSync();
 
-  const [removed] = full
-    ? await query<{ deleted: number }>(countDeleted(deleteOthersSql), [state.id, [...events.keys()]])
-    : cancelled.size > 0
-      ? await query<{ deleted: number }>(countDeleted(deleteSql), [state.id, [...cancelled]])
-      : [{ deleted: 0 }];
+  const deleted = full
+    ? await deleteOthers(query, state.id, events.keys())
+    : await deleteCancelled(query, state.id, cancelled);
+  // Before the events are written: a calendar beyond its quota would else be written and rolled back at each sync.
+  const { total, bytes } = await sizeWith(query, state.id, events);
+  assertQuota(total);
+  assertEventBytes(bytes);
+  await assertTotalBytes(query, bytes - Number(connection.storedBytes));
 
   let [created, updated] = [0, 0];
-  for (const statement of statementsOf(events.values())) {
-    const [written] = await query<{ created: number; updated: number }>(upsertSql, [state.id, statement]);
+  for (const part of statementParts(events.values())) {
+    const [written] = await query<{ created: number; updated: number }>(upsertSql, [state.id, part]);
     created += written!.created;
     updated += written!.updated;
   }
-  const [stored] = await query<{ total: number; bytes: number }>(
-    `select count(*)::int as total, coalesce(sum(${bytesOfRowSql}), 0)::float8 as bytes
-     from calendar_event where connection_id = $1`,
-    [state.id],
-  );
-  assertQuota(stored!.total);
-  assertEventBytes(stored!.bytes);
-  await assertTotalBytes(query, stored!.bytes - Number(connection.storedBytes));
-  connection.storedBytes = BigInt(stored!.bytes);
+  connection.storedBytes = BigInt(bytes);
   connection.syncToken = syncToken;
   connection.syncVersion += 1;
   connection.lastSyncAt = now;
   if (account != null) connection.account = account;
   if (full) connection.fullSyncAt = now;
-  return { created, updated, deleted: removed!.deleted, unchanged: stored!.total - created - updated };
+  return { created, updated, deleted, unchanged: total - created - updated };
 };
