@@ -42,13 +42,15 @@ export const lockUnchanged = async (
 /**
  * Locks the account for a change that its user has confirmed with the password. Whoever knows the password and has lost the sign-in meanwhile needs the second
  * factor for another one, so the sign-in must live.
- * @throws AppError `credentials_invalid` if the password has changed, and as the authentication if the sign-in of the caller has ended
+ * @throws AppError `credentials_invalid` if the password has changed or is that of another account, and as the authentication if the sign-in of the caller has ended
  */
 export const lockConfirmed = async (
   transaction: Transaction,
   user: Pick<FoundUser, 'id' | 'password_hash'>,
   caller: Principal,
 ): Promise<void> => {
+  // The address of the caller may have moved to another account before its password was checked.
+  if (user.id !== caller.subject.toLowerCase()) throw passwordRefused('confirmation');
   if (!(await lockUnchanged(transaction, user))) throw passwordRefused('confirmation');
   await assertCredentialLives(transaction.query, caller);
 };
