@@ -127,6 +127,10 @@ export const ApiKeyEntity = defineEntity({
   tableName: 'api_key',
   indexes: [
     { name: 'api_key_owner_index', properties: ['ownerKind', 'ownerId', 'id'] },
+    {
+      name: 'api_key_live_index',
+      expression: `create index api_key_live_index on api_key (owner_kind, owner_id, (coalesce(least(revoked_at, expires_at), 'infinity')))`,
+    },
     { name: 'api_key_revoked_index', properties: ['revokedAt'] },
     { name: 'api_key_expires_index', properties: ['expiresAt'] },
   ],

@@ -202,8 +202,12 @@ export const createUnitOfWork = (deps: UnitOfWorkDeps): UnitOfWork => {
       }
       return trace.getTracer('volwatch').startActiveSpan(`db.transaction ${options.operation}`, async (span) => {
         try {
-          const run = (): ReturnType<typeof work> => withRetries(span, options, work);
-          return await (options.alone === undefined ? run() : oneAtATime(options.alone, run));
+          const names = [options.alone ?? []].flat();
+          const inTurns = names.reduceRight<() => ReturnType<typeof work>>(
+            (run, name) => () => oneAtATime(name, run),
+            () => withRetries(span, options, work),
+          );
+          return await inTurns();
         } catch (error) {
           describeFailure(span, error);
           throw error;

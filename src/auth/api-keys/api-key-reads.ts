@@ -6,6 +6,7 @@ import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
 import type { Reader } from '#src/kernel/ports/unit-of-work.ts';
 import type { ApiKey } from './api-key.ts';
 import { ownerOf } from './key-owner.ts';
+import { isLiveSql } from './live-keys.ts';
 
 export type ApiKeyReadsDeps = {
   readonly reader: Reader;
@@ -40,7 +41,7 @@ export const createApiKeyReads = ({ reader, clock, secret }: ApiKeyReadsDeps): A
     const owner = ownerOf(principal);
     return reader.query<ApiKey>(
       `select ${columns} from api_key
-       where owner_kind = $1 and owner_id = $2 and revoked_at is null and (expires_at is null or expires_at > $3)
+       where ${isLiveSql}
          and ($4::uuid is null or id > $4)
          and ($5::date is null or created_at >= $5::date::timestamp at time zone 'UTC')
          and ($6::date is null or created_at < ($6::date + 1)::timestamp at time zone 'UTC')

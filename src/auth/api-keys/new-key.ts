@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
@@ -12,6 +13,7 @@ import { ApiKeyEntity } from '../account-entities.ts';
 import { digestOf } from './api-key-reads.ts';
 import type { ShownKey } from './api-key.ts';
 import { ownerOf } from './key-owner.ts';
+import { isLiveSql } from './live-keys.ts';
 
 export type NewKeysDeps = {
   readonly audit: AuditTrail;
@@ -59,9 +61,8 @@ export const createNewKeys = ({ audit, owners, clock, taggedSecrets, secret, max
       const prefix = newPrefix();
       const key = taggedSecrets.create(`${prefix}_`);
       await assertBelowOwnerQuota(transaction, {
-        lockName: `api keys of ${owner.kind}:${owner.id}`,
-        statement: `select 1 from api_key where owner_kind = $1 and owner_id = $2 and revoked_at is null
-          and (expires_at is null or expires_at > $3) and ($4::uuid is null or id <> $4)`,
+        lockName: lockNames.apiKeys(owner),
+        statement: `select 1 from api_key where ${isLiveSql} and ($4::uuid is null or id <> $4)`,
         parameters: [owner.kind, owner.id, created, replaces ?? null],
         max: maxPerOwner,
       });

@@ -14,7 +14,7 @@ export type EndKeysOptions = {
 const conditions = {
   id: 'id = $2::text::uuid',
   // An expired key cannot be used or changed again. An owner can have thousands, and each end is recorded.
-  owner: 'owner_kind = $2 and owner_id = $3 and (expires_at is null or expires_at > $1)',
+  owner: "owner_kind = $2 and owner_id = $3 and coalesce(least(revoked_at, expires_at), 'infinity') > $1",
 } as const;
 
 /**

@@ -51,6 +51,7 @@ import { indexesOfWaitingWork } from './from-0067/0073-indexes-of-waiting-work.t
 import { indexesOfRefreshes } from './from-0067/0074-indexes-of-refreshes.ts';
 import { indexOfSplitsAndShares } from './from-0067/0077-index-of-splits-and-shares.ts';
 import { resumedChunks } from './from-0067/0076-resumed-chunks.ts';
+import { liveApiKeys } from './from-0067/0074-live-api-keys.ts';
 import { timesOfRefreshTokens } from './from-0053/0064-times-of-refresh-tokens.ts';
 import { endedApiKeys } from './from-0053/0065-ended-api-keys.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
@@ -122,4 +123,5 @@ export const migrations: readonly Migration[] = [
   indexesOfRefreshes,
   indexOfSplitsAndShares,
   resumedChunks,
+  liveApiKeys,
 ];

@@ -97,10 +97,10 @@ export type UnitOfWorkOptions = {
   /** False: `work` reads what cannot be read again, so it runs once. Default: true. */
   readonly mayRepeat?: boolean;
   /**
-   * Names the row or lock that `work` locks first. Transactions of this process with the same name run one after another, and those that wait hold no
-   * connection. For requests that anybody can make from many networks at once.
+   * Names the row or lock that `work` locks first, or several in the order of their locks. Transactions of this process with the same name run one after another,
+   * and those that wait hold no connection. Each transaction of a request that locks rows of one owner must name them, because the owner can make many requests at once.
    */
-  readonly alone?: string;
+  readonly alone?: string | readonly string[];
 };
 
 export type UnitOfWork = {
