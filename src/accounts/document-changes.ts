@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { DoneAction, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { AssertCallerMayStore } from '#src/kernel/ports/owners.ts';
@@ -72,7 +73,7 @@ export const createDocumentChanges = <Shape extends DocumentShape>(
 
   return {
     change: (userId, versions, given) =>
-      unitOfWork.run({ operation: 'account.change' }, async (transaction) => {
+      unitOfWork.run({ operation: 'account.change', alone: lockNames.account(userId) }, async (transaction) => {
         await assertUser(transaction.query, userId);
         // A reset may have ended the credential since the request was authenticated. Its order is the same: account, turn, documents.
         await assertCallerMayStore(transaction.query);

@@ -1,3 +1,4 @@
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
@@ -66,6 +67,10 @@ const usable = (state: SyncState | undefined): SyncState => {
 export const readConnection = async (query: Query, id: string): Promise<SyncState> =>
   usable((await query<SyncState>(`select ${stateColumns} from calendar_connection where id = $1`, [id]))[0]);
 
+/** The lock name of the calendar of a connection. */
+export const lockNameOf = ({ owner_kind: kind, owner_id: id }: Pick<SyncState, 'owner_kind' | 'owner_id'>): string =>
+  lockNames.calendar({ kind, id });
+
 export const readConnectionOf = async (query: Query, { kind, id }: Owner): Promise<SyncState> =>
   usable(
     (
@@ -87,7 +92,8 @@ export const createConnections = ({ unitOfWork, reader, audit, revocations }: Co
     )[0],
 
   disconnect: async (owner, signal) => {
-    const revocationId = await unitOfWork.run({ operation: 'calendar.connection' }, async (transaction) => {
+    const options = { operation: 'calendar.connection', alone: lockNames.calendar(owner) } as const;
+    const revocationId = await unitOfWork.run(options, async (transaction) => {
       const revocation = await revocations.add(transaction, owner);
       await transaction.query('delete from calendar_consent where owner_kind = $1 and owner_id = $2', [
         owner.kind,

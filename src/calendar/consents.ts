@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { LockMode } from '@mikro-orm/core';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -142,10 +143,10 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
     caller: StoringCaller,
     { refreshToken, accessToken, expiresIn, scopes }: GoogleTokens,
   ): Promise<void> =>
-    unitOfWork.run({ operation: 'calendar.connection' }, async (transaction) => {
+    unitOfWork.run({ operation: 'calendar.connection', alone: lockNames.calendar(owner) }, async (transaction) => {
       const { em, query } = transaction;
       await owners.assertMayStore(query, owner, caller);
-      await takeOwnerTurn(query, `calendar of ${owner.kind}:${owner.id}`);
+      await takeOwnerTurn(query, lockNames.calendar(owner));
       const ownedBy = { ownerKind: owner.kind, ownerId: owner.id };
       const lockMode = LockMode.PESSIMISTIC_WRITE;
       const known = await em.findOne(CalendarConnectionEntity, ownedBy, { lockMode });
@@ -187,7 +188,8 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
     { refreshToken, accessToken }: GoogleTokens,
     signal: AbortSignal,
   ): Promise<void> => {
-    const id = await unitOfWork.run({ operation: 'calendar.connection' }, (transaction) =>
+    const options = { operation: 'calendar.connection', alone: lockNames.calendar(owner) } as const;
+    const id = await unitOfWork.run(options, (transaction) =>
       revocations.addToken(transaction, owner, refreshToken ?? accessToken),
     );
     if (id !== undefined) await revocations.tryNow(id, signal);
@@ -198,7 +200,7 @@ export const createConsents = (deps: ConsentsDeps): Consents => {
       const [state, browserSecret, codeVerifier] = [taggedSecrets.create(''), newSecret(), newSecret()];
       const stateDigest = digestOf(state);
       const now = clock.now();
-      return unitOfWork.run({ operation: 'calendar.consent' }, async ({ query }) => {
+      return unitOfWork.run({ operation: 'calendar.consent', alone: lockNames.calendar(owner) }, async ({ query }) => {
         await owners.assertMayStore(query, owner, caller);
         await query(
           `delete from calendar_consent where state_digest in (

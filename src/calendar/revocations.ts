@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import { AppError, codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
@@ -53,15 +54,16 @@ export const createRevocations = (deps: RevocationsDeps): Revocations => {
   const revoke: Revocations['revoke'] = async (id, signal) => {
     // Read in a transaction, because a replica may not have the row yet.
     const [stored] = await unitOfWork.run({ operation: 'calendar.connection' }, ({ query }) =>
-      query<{ refresh_token: string; connection_id: string }>(
-        'select refresh_token, connection_id from calendar_revocation where id = $1',
+      query<{ refresh_token: string; connection_id: string; owner_kind: Owner['kind']; owner_id: string }>(
+        'select refresh_token, connection_id, owner_kind, owner_id from calendar_revocation where id = $1',
         [id],
       ),
     );
     if (!stored) return;
     await google.revoke(cipher.decrypt(stored.refresh_token, placeOf.refreshToken(stored.connection_id)), signal);
-    await unitOfWork.run({ operation: 'calendar.connection' }, ({ query }) =>
-      query('delete from calendar_revocation where id = $1', [id]),
+    await unitOfWork.run(
+      { operation: 'calendar.connection', alone: lockNames.calendar({ kind: stored.owner_kind, id: stored.owner_id }) },
+      ({ query }) => query('delete from calendar_revocation where id = $1', [id]),
     );
     logger.info({ revocation_id: id }, 'the calendar consent was revoked at Google');
   };

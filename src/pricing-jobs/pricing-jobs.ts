@@ -226,18 +226,21 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
   return {
     open: async ({ subject, owner }, alsoInTransaction) => {
       const defaults = (await defaultsOfCaller()) ?? null;
-      return unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
-        const { em, query } = transaction;
-        const id = ids();
-        // No foreign key refers to the owner, so a job that is stored after the erasure of its owner would stay.
-        await deps.assertCallerMayStore(query);
-        await quota.assertJob(query, owner);
-        em.create(PricingJobEntity, { id, subject, owner, status: 'open', createdAt: clock.now(), defaults });
-        await em.flush();
-        const job = await read(query, subject, id);
-        await alsoInTransaction?.(job, transaction);
-        return job;
-      });
+      return unitOfWork.run(
+        { operation: 'pricing_job.change', alone: lockNames.pricingJobs(owner) },
+        async (transaction) => {
+          const { em, query } = transaction;
+          const id = ids();
+          // No foreign key refers to the owner, so a job that is stored after the erasure of its owner would stay.
+          await deps.assertCallerMayStore(query);
+          await quota.assertJob(query, owner);
+          em.create(PricingJobEntity, { id, subject, owner, status: 'open', createdAt: clock.now(), defaults });
+          await em.flush();
+          const job = await read(query, subject, id);
+          await alsoInTransaction?.(job, transaction);
+          return job;
+        },
+      );
     },
 
     add: (subject, jobId, number, given) =>

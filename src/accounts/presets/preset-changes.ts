@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { PresetValues } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { DoneAction, AuditEvent, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -44,7 +45,8 @@ export const createPresetChanges = (deps: PresetChangesDeps): Pick<Presets, 'put
 
   const change = async <Result>(userId: string, work: (transaction: Transaction) => Promise<Result>) => {
     if (!isAccountId(userId)) throw unknownUser();
-    const result = await unitOfWork.run({ operation: 'account.change' }, async (transaction) => {
+    const options = { operation: 'account.change', alone: lockNames.account(userId) } as const;
+    const result = await unitOfWork.run(options, async (transaction) => {
       // Changes of one user run one after the other. The lock also keeps the account until the row is stored.
       const accounts = await transaction.query('select 1 from user_account where id = $1 for no key update', [userId]);
       if (accounts.length === 0) throw unknownUser();

@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditActor, AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
@@ -128,7 +129,7 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
   };
 
   const apply = (id: string, decide: (user: ManagedUser) => UserChanges, by: By) =>
-    unitOfWork.run({ operation }, async (transaction) => {
+    unitOfWork.run({ operation, alone: lockNames.account(id) }, async (transaction) => {
       const user = await lock(transaction, id);
       const before = await existingUser(transaction.query, roles, id);
       const wanted = decide(before);
@@ -167,27 +168,30 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
     },
 
     removeSecondFactor: (id, by) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      unitOfWork.run({ operation, alone: lockNames.account(id) }, async (transaction) => {
         await lock(transaction, id);
         const removed = await removeSecondFactor(transaction, id, { audit, mail, actor: by && operator });
         if (removed === 'none') throw new AppError('resource_not_found', 'The user has no second factor');
       }),
 
     endSessions: async (id, by) => {
-      const { ended, tokens } = await unitOfWork.run({ operation }, async (transaction) => {
-        await lock(transaction, id);
-        const done = await end.signIns(transaction, id, 'operator');
-        const actor = by && operator;
-        await audit.record(transaction, {
-          stream: `user:${id}`,
-          action: 'user.sessions_ended',
-          outcome: 'success',
-          ...(actor && { actor }),
-          target: id,
-          data: { ...done.ended },
-        });
-        return done;
-      });
+      const { ended, tokens } = await unitOfWork.run(
+        { operation, alone: lockNames.account(id) },
+        async (transaction) => {
+          await lock(transaction, id);
+          const done = await end.signIns(transaction, id, 'operator');
+          const actor = by && operator;
+          await audit.record(transaction, {
+            stream: `user:${id}`,
+            action: 'user.sessions_ended',
+            outcome: 'success',
+            ...(actor && { actor }),
+            target: id,
+            data: { ...done.ended },
+          });
+          return done;
+        },
+      );
       revocations?.announce(tokens);
       logger.info({ ...ended }, 'the sessions of a user were ended by an administrator');
       return ended;

@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
@@ -54,7 +55,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
 
   return {
     change: (caller, id, { name, scopes }) =>
-      unitOfWork.run({ operation }, async (transaction) => {
+      unitOfWork.run({ operation, alone: lockNames.apiKeys(ownerOf(caller)) }, async (transaction) => {
         const key = await lock(transaction, caller, id);
         const added = scopes?.find((scope) => !key.scopes.includes(scope));
         if (added !== undefined) {
@@ -92,7 +93,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
     rotate: async (caller, id, overlapHours = keyRotationHours) => {
       const owner = ownerOf(caller);
       const held = await owners.scopesFor(owner, caller.scopes);
-      return unitOfWork.run({ operation }, async (transaction) => {
+      return unitOfWork.run({ operation, alone: lockNames.apiKeys(owner) }, async (transaction) => {
         // Before the row of the key, because the transactions that end credentials take the turn and then lock the keys.
         await takeOwnerTurn(transaction.query, credentialsTurn(owner));
         const key = await lock(transaction, caller, id);

@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import { commonScopes, type Owners } from '#src/kernel/ports/owners.ts';
@@ -31,14 +32,14 @@ export const createKeyLifecycle = (deps: KeyLifecycleDeps): Pick<ApiKeys, 'creat
         const detail = 'The caller has no account here, so a key that outlives the token cannot belong to it';
         throw scopeInsufficient(scopes, detail);
       }
-      return unitOfWork.run({ operation: 'auth.api_key' }, (transaction) =>
+      return unitOfWork.run({ operation: 'auth.api_key', alone: lockNames.apiKeys(owner) }, (transaction) =>
         newKeys.insert(transaction, { caller: principal, name, scopes: granted, endOf }),
       );
     },
 
     revoke: async (principal, id) => {
       const owner = ownerOf(principal);
-      await unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
+      await unitOfWork.run({ operation: 'auth.api_key', alone: lockNames.apiKeys(owner) }, async (transaction) => {
         const revokedAt = clock.now();
         const own = { id, ownerKind: owner.kind, ownerId: owner.id, revokedAt: null };
         const apiKey = await transaction.em.findOne(ApiKeyEntity, own, { lockMode: LockMode.PESSIMISTIC_WRITE });

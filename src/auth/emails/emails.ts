@@ -142,7 +142,8 @@ export const createEmails = (deps: EmailsDeps): Emails => {
       // The password was right, also if a limit of messages refuses the request.
       await throttle.succeeded(attempt);
       const newEmail = normalizedEmail(given);
-      await unitOfWork.run({ operation: 'account.email', alone: lockNames.address(newEmail) }, async (transaction) => {
+      const alone = [lockNames.account(userId), lockNames.address(newEmail)];
+      await unitOfWork.run({ operation: 'account.email', alone }, async (transaction) => {
         // A change of the password ends waiting changes, so none may be stored after it with the former password.
         await lockConfirmed(transaction, user, principal);
         if (newEmail === email) {

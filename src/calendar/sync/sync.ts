@@ -8,7 +8,8 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { readConnectionOf } from '../connections.ts';
+import { runBeyondRequest } from '#src/kernel/requests/request-context.ts';
+import { lockNameOf, readConnectionOf } from '../connections.ts';
 import type { SkippedEvents } from '../google/event-wire.ts';
 import type { FetchChanges } from './fetch-changes.ts';
 import { StaleSync, storeEvents, type StoreQuotas, type SyncCounts } from './store-events.ts';
@@ -61,7 +62,8 @@ export const createSync = (deps: SyncDeps): Sync => {
   const attempt = async (owner: Owner, signal: AbortSignal, kept: KeptBytes): Promise<StoredSync> => {
     const state = await unitOfWork.run({ operation: 'calendar.sync' }, ({ query }) => readConnectionOf(query, owner));
     const changes = await fetchChanges(state, signal, kept.set);
-    const counts = await unitOfWork.run({ operation: 'calendar.sync', statementTimeoutMs }, (transaction) =>
+    const options = { operation: 'calendar.sync', statementTimeoutMs, alone: lockNameOf(state) } as const;
+    const counts = await unitOfWork.run(options, (transaction) =>
       storeEvents(transaction, state, changes, { ...deps, now: clock.now() }),
     );
     return { result: { ...counts, full: changes.full }, skipped: changes.skipped };
@@ -151,7 +153,7 @@ export const createSync = (deps: SyncDeps): Sync => {
       let running = inProgress.get(key);
       if (!running) {
         // The sync does not end with the request of one caller, because other callers can wait for it.
-        running = whole(owner, trigger).finally(() => inProgress.delete(key));
+        running = runBeyondRequest(() => whole(owner, trigger)).finally(() => inProgress.delete(key));
         running.catch(() => {});
         inProgress.set(key, running);
       }

@@ -9,7 +9,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
-import { readConnection, type SyncState } from '../connections.ts';
+import { lockNameOf, readConnection, type SyncState } from '../connections.ts';
 import { CalendarConnectionEntity } from '../entities.ts';
 import type { GoogleCalendar } from '../google/google-calendar.ts';
 import type { GoogleTokens } from '../google/google-oauth.ts';
@@ -51,6 +51,9 @@ const pollMs = 100;
 const operation = 'calendar.token';
 const lockMode = LockMode.PESSIMISTIC_WRITE;
 
+/** A sync can lock the connection for seconds, and those that wait for it hold no connection to the database. */
+const changeOf = (state: SyncState) => ({ operation, alone: lockNameOf(state) }) as const;
+
 export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
   const { unitOfWork, audit, google, cipher, clock, metrics, logger } = deps;
   /** The refresh of a connection that runs or is awaited in this process. */
@@ -62,7 +65,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
   // SQL: the lease is taken, renewed and released in one statement each, because the clock of the server decides.
   /** The lease is a row and no lock of a session, because a lock would hold a connection while Google answers. */
   const takeLease = (state: SyncState, lease: string): Promise<boolean> =>
-    unitOfWork.run({ operation }, async ({ query }) => {
+    unitOfWork.run(changeOf(state), async ({ query }) => {
       const taken = await query(
         `update calendar_connection set refresh_lease = $3, refresh_lease_until = clock_timestamp() + $4 * interval '1 ms'
          where id = $1 and token_version = $2 and status = 'connected'
@@ -73,7 +76,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
     });
 
   const renew = (state: SyncState, lease: string): Promise<unknown> =>
-    unitOfWork.run({ operation }, ({ query }) =>
+    unitOfWork.run(changeOf(state), ({ query }) =>
       query(
         `update calendar_connection set refresh_lease_until = clock_timestamp() + $3 * interval '1 ms'
          where id = $1 and refresh_lease = $2`,
@@ -82,7 +85,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
     );
 
   const release = (state: SyncState, lease: string): Promise<unknown> =>
-    unitOfWork.run({ operation }, ({ query }) =>
+    unitOfWork.run(changeOf(state), ({ query }) =>
       query(
         `update calendar_connection set refresh_lease = null, refresh_lease_until = null
          where id = $1 and refresh_lease = $2`,
@@ -95,7 +98,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
    * @returns false if nothing was stored, because a newer token or consent is there
    */
   const store = (state: SyncState, { accessToken, expiresIn, refreshToken }: GoogleTokens): Promise<boolean> =>
-    unitOfWork.run({ operation }, async ({ em }) => {
+    unitOfWork.run(changeOf(state), async ({ em }) => {
       const { id, token_version: tokenVersion } = state;
       const current = refreshToken ?? cipher.decrypt(state.refresh_token, placeOf.refreshToken(id));
       const connection = await em.findOne(CalendarConnectionEntity, { id, tokenVersion }, { lockMode });
@@ -112,8 +115,9 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
       return true;
     });
 
-  const markRefused = ({ id, token_version }: Pick<SyncState, 'id' | 'token_version'>): Promise<void> =>
-    unitOfWork.run({ operation }, async (transaction) => {
+  const markRefused = (state: SyncState): Promise<void> =>
+    unitOfWork.run(changeOf(state), async (transaction) => {
+      const { id, token_version } = state;
       const current = { id, tokenVersion: token_version, status: 'connected' } as const;
       const connection = await transaction.em.findOne(CalendarConnectionEntity, current, { lockMode });
       if (!connection) return;
@@ -141,7 +145,7 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
       // The version after this one is of this answer only if its tokens were stored. Else it is of another consent or
       // process, whose token is used.
       if (stored && !includesEvents(tokens.scopes)) {
-        await markRefused({ id: state.id, token_version: state.token_version + 1 });
+        await markRefused({ ...state, token_version: state.token_version + 1 });
         throw consentTooNarrow();
       }
       metrics.count('volwatch_calendar_token_refreshes_total', { outcome: 'refreshed' });
@@ -214,6 +218,6 @@ export const createAccessTokens = (deps: AccessTokensDeps): AccessTokens => {
         throw new AppError('external_api_bad_response', 'Google refused its new token');
       return { token: cipher.decrypt(stored, placeOf.accessToken(id)), version };
     },
-    refuse: ({ id }, { version }) => markRefused({ id, token_version: version }),
+    refuse: (state, { version }) => markRefused({ ...state, token_version: version }),
   };
 };

@@ -1,3 +1,4 @@
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import { countRemoved } from '#src/kernel/lists/removal.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
@@ -77,7 +78,7 @@ export const createPricingJobQuota = ({ limits, abuse, clock }: PricingJobQuotaD
     read: async (query) => (await query<Use>(useSql, [minChunkBytes]))[0]!.bytes,
   });
 
-  const lockOwner = (query: Query, owner: string): Promise<void> => takeOwnerTurn(query, `pricing jobs of ${owner}`);
+  const lockOwner = (query: Query, owner: string): Promise<void> => takeOwnerTurn(query, lockNames.pricingJobs(owner));
 
   const useOf = async (query: Query, owner: string): Promise<Use> => {
     await lockOwner(query, owner);

@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import type { DoneAction, AuditTrail, Json } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -72,9 +73,13 @@ export const createWebhookChanges = (
     });
   };
 
+  const lockNameOf = (principal: Principal): string => {
+    const [kind, id] = ownerOf(principal);
+    return lockNames.webhooks({ kind, id });
+  };
+
   /** The transactions of requests for the webhooks of one owner. Those that wait for each other hold no connection. */
-  const changeOf = (principal: Principal) =>
-    ({ operation: 'webhook.change', alone: `webhooks of ${ownerOf(principal).join(':')}` }) as const;
+  const changeOf = (principal: Principal) => ({ operation: 'webhook.change', alone: lockNameOf(principal) }) as const;
 
   /** Before a webhook is locked, because the transactions that end credentials come first to the turn and then to the webhooks. */
   const assertMayStore = ({ query }: Transaction, principal: Principal): Promise<void> => {
@@ -102,7 +107,7 @@ export const createWebhookChanges = (
       return unitOfWork.run(changeOf(principal), async (transaction) => {
         await assertMayStore(transaction, principal);
         await assertBelowOwnerQuota(transaction, {
-          lockName: `webhooks of ${owner.join(':')}`,
+          lockName: lockNameOf(principal),
           statement: 'select 1 from webhook where owner_kind = $1 and owner_id = $2',
           parameters: owner,
           max: maxPerOwner,
