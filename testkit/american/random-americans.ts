@@ -9,7 +9,7 @@ export type AmericanInputs = [
 ];
 
 /** Random numbers from a seed, uniform between 0 and 1. */
-const seeded = (seed: number): (() => number) => {
+export const seeded = (seed: number): (() => number) => {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

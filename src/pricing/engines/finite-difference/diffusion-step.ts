@@ -16,18 +16,12 @@ const OLD_WEIGHT = (1 - GAMMA) ** 2 / (GAMMA * (2 - GAMMA));
 /** The share of the step after which the first stage ends. */
 export const firstStageShare = GAMMA;
 
-/** Buffers of the steps on a grid of `nodes` nodes. */
+/** Buffers of the steps, as long as the values. */
 export type StepBuffers = {
   readonly middle: Float64Array;
   readonly right: Float64Array;
   readonly inverse: Float64Array;
 };
-
-export const createStepBuffers = (nodes: number): StepBuffers => ({
-  middle: new Float64Array(nodes),
-  right: new Float64Array(nodes),
-  inverse: new Float64Array(nodes),
-});
 
 /**
  * Weights of the neighbours in the operator, per unit of variance volatility^2 times time: `inner` towards node 0,

@@ -1,6 +1,7 @@
 import { SlowCalculation, type EngineSite } from '../../models/slow-calculation.ts';
 import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../american/american-limits.ts';
-import { createGridSolver, halfWidthOf, type GridResult, type GridShape, type GridSolver } from './grid-solver.ts';
+import { createGridSolver, type GridResult, type GridShape, type GridSolver } from './grid-solver.ts';
+import { coarsestNodes, layoutOf } from './grid-layout.ts';
 import { intervalsOf, type GridProblem } from './grid-problem.ts';
 import { knownPathPrice } from './known-path-price.ts';
 
@@ -13,8 +14,8 @@ export const MAX_DEVIATION = 4;
 /** Max rate or yield times the time to expiry, because more growth needs more time steps. */
 const MAX_GROWTH = 40;
 
-/** Nodes of the grids. A price is extrapolated from two of them, and its error is estimated from three. */
-const gridNodes = [100, 200, 400, 800, 1600] as const;
+/** Nodes of the grids without dividends. A price is extrapolated from two of them, and its error is estimated from three. */
+const gridNodes = [coarsestNodes, 200, 400, 800, 1600] as const;
 /** The change from one grid to the next is larger than the error of the extrapolation by this factor, on coarse grids. */
 const CHANGE_PER_ERROR = 2;
 /** On grids with this number of nodes the error falls by a factor of four from one grid to the next. */
@@ -65,21 +66,22 @@ export const createGridPrices = (site: EngineSite = 'process'): GridPrices => {
   const solverOf = (nodes: number): GridSolver => {
     let solver = solvers.get(nodes);
     if (solver === undefined) {
-      solver = createGridSolver(nodes);
+      solver = createGridSolver(nodes / coarsestNodes);
       solvers.set(nodes, solver);
     }
     return solver;
   };
 
   const results = (problem: GridProblem): GridResults | undefined => {
-    if (intervalsOf(problem) === undefined) return undefined;
+    const intervals = intervalsOf(problem);
+    if (intervals === undefined) return undefined;
     const { volatility, time, rate, dividendYield } = problem;
     if (volatility * Math.sqrt(time) > MAX_DEVIATION) return undefined;
     if (Math.max(Math.abs(rate), Math.abs(dividendYield)) * time > MAX_GROWTH) return undefined;
     if (site === 'event_loop') throw new SlowCalculation('These inputs need a grid');
-    const halfWidth = halfWidthOf(volatility, time);
+    const layout = layoutOf(problem, intervals);
     const perNode = stepsPerNode(problem);
-    const shapeOf = (nodes: number): GridShape => ({ halfWidth, steps: nodes * perNode });
+    const shapeOf = (nodes: number): GridShape => ({ layout, steps: nodes * perNode });
     const bound = MAX_ESTIMATE * Math.max(problem.spot, problem.strike);
     const solve = (other: GridProblem, nodes: number): GridResult => solverOf(nodes)(other, shapeOf(nodes));
     const [first, second, ...finer] = gridNodes;

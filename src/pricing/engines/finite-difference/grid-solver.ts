@@ -1,6 +1,8 @@
 import { blackScholesPrice } from '../european/black-scholes.ts';
-import { createStepBuffers, firstStageShare, neighbourWeights, stepBack, type StepBuffers } from './diffusion-step.ts';
-import { exerciseAtNodes, valueAt } from './dividend-jump.ts';
+import { firstStageShare, neighbourWeights, stepBack, type StepBuffers } from './diffusion-step.ts';
+import { correctPaidOut, exerciseAtNodes, valueAt, type GridValues } from './dividend-jump.ts';
+import type { GridLayout } from './grid-layout.ts';
+import { createBuffer, createLevels, type Nodes } from './grid-levels.ts';
 import { intervalsOf, type GridProblem, type Interval } from './grid-problem.ts';
 
 /** Price and derivatives by the spot. */
@@ -15,20 +17,14 @@ export type GridResult = {
   readonly boundaryNodes: number;
 };
 
-/** What a greek by differences must not change: half the width of the grid in y, and the number of time steps. */
-export type GridShape = { readonly halfWidth: number; readonly steps: number };
+/** What a greek by differences must not change: the grids of the intervals, and the number of time steps. */
+export type GridShape = { readonly layout: GridLayout; readonly steps: number };
 
-/** Deviations of ln(spot) from its mean that the grid covers. */
-const DEVIATIONS = 5;
 /** Deviation of ln(spot) until the first values, in units of the distance of nodes. They are smooth enough then. */
 const FIRST_DEVIATION = 1.3;
 const MAX_BOUNDARY_NODES = 10;
-
-/** Half the width of the grid in y. It holds the measure of the spot too, whose mean is higher by the variance. */
-export const halfWidthOf = (volatility: number, time: number): number => {
-  const deviation = volatility * Math.sqrt(time);
-  return DEVIATIONS * deviation + 0.5 * deviation * deviation;
-};
+/** Steps of a short first interval in units of the root of its share of the time, because they begin with a kink. */
+const FIRST_STEPS = 0.5;
 
 /** The price at `left` years before the expiry of an option that is exercised only then or now. */
 const lastPrice = (problem: GridProblem, spot: number, left: number): number => {
@@ -50,54 +46,70 @@ const NOT_PRICED: GridResult = {
   boundaryNodes: Infinity,
 };
 
+/** The values of one interval, in the order of `diffusion-step.ts`. */
+type Level = GridValues &
+  Nodes & { readonly buffers: StepBuffers; readonly weights: ReturnType<typeof neighbourWeights> };
+
 export type GridSolver = (problem: GridProblem, shape: GridShape) => GridResult;
 
 /**
- * A solver with buffers for a number of intervals of y, which is even. Calls must not overlap. All numbers are NaN if the
- * dividends are worth more than the spot.
+ * A solver with buffers for grids of `refinement` times the nodes of their layout. Calls must not overlap. All numbers are
+ * NaN if the dividends are worth more than the spot.
  */
-export const createGridSolver = (nodes: number): GridSolver => {
-  const count = nodes + 1;
-  const middle = nodes / 2;
-  const buffers: StepBuffers = createStepBuffers(count);
-  const ratios = new Float64Array(count);
-  let values = new Float64Array(count);
-  let spare = new Float64Array(count);
+export const createGridSolver = (refinement: number): GridSolver => {
+  const stepBuffers = [createBuffer(), createBuffer(), createBuffer()] as const;
+  const levels = createLevels(refinement);
 
-  return (problem, { halfWidth, steps }) => {
+  return (problem, { layout, steps }) => {
     const { spot, strike, time, rate, dividendYield, volatility, sign, american } = problem;
     const intervals = intervalsOf(problem);
     if (intervals === undefined) return NOT_PRICED;
-    const h = halfWidth / middle;
-    const step = sign < 0 ? h : -h;
-    for (let i = 0; i < count; i++) ratios[i] = Math.exp((i - middle) * step);
-    const weights = neighbourWeights(h, sign);
+    /** A put is worth the strike if the spot is 0, at once or at the expiry. */
+    const discountAtZero = (k: number): number => {
+      const toExpiry = Math.exp(-rate * (time - intervals[k]!.from));
+      return american ? Math.max(1, toExpiry) : toExpiry;
+    };
+
+    const openNodes = levels.open(layout, sign < 0);
+    const openLevel = (k: number): Level => {
+      const nodes = openNodes(k);
+      const count = nodes.values.length;
+      return {
+        ...nodes,
+        centre: intervals[k]!.centre,
+        atZero: sign < 0 ? strike * discountAtZero(k) : 0,
+        buffers: { middle: stepBuffers[0](count), right: stepBuffers[1](count), inverse: stepBuffers[2](count) },
+        weights: neighbourWeights(nodes.h, sign),
+      };
+    };
 
     const obstacleAt = ({ centre }: Interval, since: number) => ({
       bySpot: american ? sign * centre * Math.exp(-dividendYield * since) : 0,
       constant: american ? -sign * strike * Math.exp(-rate * since) : -Infinity,
     });
+    let level = openLevel(intervals.length - 1);
     /** Moves the values from `later` to `earlier`, both in years from the beginning of the interval. */
     const move = (interval: Interval, later: number, earlier: number): void => {
       const length = later - earlier;
       stepBack(
-        values,
-        buffers,
-        weights,
+        level.values,
+        level.buffers,
+        level.weights,
         volatility * volatility * length,
-        ratios,
+        level.ratios,
         obstacleAt(interval, later - firstStageShare * length),
         obstacleAt(interval, earlier),
       );
     };
 
     const last = intervals.at(-1)!;
-    const first = Math.min(last.length, ((FIRST_DEVIATION * h) / volatility) ** 2);
+    const first = Math.min(last.length, ((FIRST_DEVIATION * level.h) / volatility) ** 2);
     {
+      const { values, ratios } = level;
       const since = last.length - first;
       const growth = last.centre * Math.exp((rate - dividendYield) * since);
       const discount = Math.exp(-rate * since);
-      for (let i = 0; i < count; i++) {
+      for (let i = 0; i < values.length; i++) {
         const at = growth * ratios[i]!;
         const held = lastPrice(problem, at, first);
         values[i] = discount * (american ? Math.max(held, sign * (at - strike)) : held);
@@ -116,21 +128,26 @@ export const createGridSolver = (nodes: number): GridSolver => {
       const after = intervals[k + 1]!;
       const interval = intervals[k]!;
       const growth = interval.centre * Math.exp((rate - dividendYield) * interval.length);
-      const old = { values, ratios, centre: after.centre, step };
-      for (let i = 0; i < count; i++) {
-        spare[i] = valueAt(old, Math.max(growth * ratios[i]! - after.dividend, 0));
-      }
-      [values, spare] = [spare, values];
+      const old = level;
+      level = openLevel(k);
+      const { values, ratios, h } = level;
+      for (let i = 0; i < values.length; i++) values[i] = valueAt(old, growth * ratios[i]! - after.dividend);
       // The correction of the kink needs time until now, in which the kink becomes smooth.
       const isSmoothed = volatility * Math.sqrt(after.from) > h;
+      if (sign < 0 && isSmoothed) {
+        const paidOut = level.middle + Math.log(after.dividend / growth) / level.step;
+        correctPaidOut(values, old, paidOut, after.dividend * h);
+      }
       if (american) exerciseAtNodes(values, (i) => sign * (growth * ratios[i]! - strike), isSmoothed);
       const discount = Math.exp(-rate * interval.length);
-      for (let i = 0; i < count; i++) values[i]! *= discount;
-      const moves = Math.ceil((steps * interval.length) / time) + 1;
+      for (let i = 0; i < values.length; i++) values[i]! *= discount;
+      const share = interval.length / time;
+      const moves = Math.ceil(steps * (k === 0 ? Math.max(share, FIRST_STEPS * Math.sqrt(share)) : share)) + 1;
       for (let n = moves; n > 0; n--) {
         move(interval, (interval.length * n) / moves, (interval.length * (n - 1)) / moves);
       }
     }
+    const { values, ratios, middle, step, h } = level;
     const isExercised = (offset: number): boolean =>
       american && values[middle + offset]! <= sign * (spot * ratios[middle + offset]! - strike);
     const boundaryNodes = (): number => {
