@@ -1,6 +1,5 @@
 import test from 'ava';
 import { createAdaptiveAmerican } from '#src/pricing/engines/american/adaptive-american.ts';
-import { createAndersenLakeEngine } from '#src/pricing/engines/american/american-engines.ts';
 import { createFiniteDifferenceEngine } from '#src/pricing/engines/finite-difference/finite-difference-engine.ts';
 import { gridErrorBound } from '#src/pricing/engines/finite-difference/grid-price.ts';
 import type { DividendPayment, SpotOption } from '#src/pricing/models/engine.ts';
@@ -191,41 +190,6 @@ test('greeks are the derivatives of the price, also by the dates of the dividend
     engine.firstOrder!(o, out);
     for (const name of ['price', 'delta', 'gamma', 'vega', 'theta', 'rho', 'dividend_rho'] as const) {
       t.is(out[indexOfOutput[name]], greeks[name]);
-    }
-  }
-});
-
-test('greeks without dividends are close to those of andersen_lake, in units of their scale', (t) => {
-  const lake = createAndersenLakeEngine();
-  const exact = new Float64Array(outputNames.length + 1);
-  const between = random(3);
-  for (let n = 0; n < 12; n++) {
-    const volatility = between(0.15, 0.5);
-    const time = between(0.1, 2);
-    const market = { strike: between(80, 120), time_to_expiry: time, rate: between(0, 0.08), volatility };
-    const o = option({ ...market, dividend_yield: between(0, 0.05), option_type: n % 2 === 0 ? 'put' : 'call' });
-    const price = engine.price(o);
-    const isFarFromBoundary = price - Math.max(o.option_type === 'call' ? 100 - o.strike : o.strike - 100, 0) > 0.5;
-    if (!isFarFromBoundary) continue;
-    lake.evaluate({ ...o, model: 'andersen_lake', precision: 'high' }, exact);
-    const greeks = greeksOf(o);
-    const deviation = volatility * Math.sqrt(time);
-    const scales: Partial<Record<OutputName, readonly [scale: number, error: number]>> = {
-      delta: [1, 1e-4],
-      gamma: [0.01 / deviation, 1e-3],
-      vega: [100 * Math.sqrt(time), 1e-3],
-      theta: [(100 * volatility) / Math.sqrt(time), 1e-4],
-      rho: [100 * time, 1e-3],
-      dividend_rho: [100 * time, 1e-3],
-      vanna: [1 / volatility, 1e-2],
-      volga: [(100 * Math.sqrt(time)) / volatility, 5e-2],
-      charm: [1 / time, 1e-2],
-      dual_delta: [1, 2e-3],
-      dual_gamma: [0.01 / deviation, 5e-2],
-    };
-    for (const [name, [scale, error]] of Object.entries(scales)) {
-      const miss = Math.abs(greeks[name as OutputName] - exact[indexOfOutput[name as OutputName]]!) / scale;
-      t.true(miss <= error, `${name} ${miss} ${JSON.stringify(o)}`);
     }
   }
 });

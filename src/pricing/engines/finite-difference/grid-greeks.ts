@@ -3,14 +3,21 @@ import { extrapolate, priceOf, type GridPair, type GridResults } from './grid-pr
 import type { GridProblem } from './grid-problem.ts';
 import type { GridResult } from './grid-solver.ts';
 
-/** Step of the volatility, in units of it. */
-const VOLATILITY_STEP = 0.01;
-/** Step of the strike, in units of the deviation of ln(spot) at expiry. */
-const STRIKE_STEP = 0.05;
+/**
+ * The price of an American option has an error that jumps as its boundary passes nodes. So steps are wide: the jump is
+ * divided by the step, and in a second difference by its square.
+ */
+/** Steps of the volatility, in units of it: of the first differences, and of the second. */
+const VOLATILITY_STEP = 0.03;
+const VOLGA_STEP = 0.08;
+/** Step of the strike, in units of the deviation of ln(spot) over the life of the option. */
+const STRIKE_STEP = 0.075;
 /** Max step of the strike, in units of it. */
-const MAX_STRIKE_STEP = 0.02;
-/** Step of rate and yield. */
-const RATE_STEP = 1e-3;
+const MAX_STRIKE_STEP = 0.15;
+/** Step of rate and yield per year to expiry, and its limits. Prices of short options bend where the rate is the yield. */
+const RATE_STEP = { perYear: 4e-4, min: 2e-4, max: 1e-3 } as const;
+/** The max gamma of a European option, in units of its spot and deviation. */
+const MAX_GAMMA = 1 / Math.sqrt(2 * Math.PI);
 
 type Reader = (result: GridResult) => number;
 const readPrice: Reader = ({ price }) => price;
@@ -59,25 +66,31 @@ export const writeGridGreeks = (
   const down = changed({ volatility: volatility - step });
   set('vega', (up(readPrice) - down(readPrice)) / (2 * step));
   const byRate = (name: 'rate' | 'dividendYield'): number => {
-    const above = changed({ [name]: problem[name] + RATE_STEP })(readPrice);
-    const below = changed({ [name]: problem[name] - RATE_STEP })(readPrice);
+    const rateStep = Math.min(Math.max(RATE_STEP.perYear * time, RATE_STEP.min), RATE_STEP.max);
+    const above = changed({ [name]: problem[name] + rateStep })(readPrice);
+    const below = changed({ [name]: problem[name] - rateStep })(readPrice);
     // A changed rate can bring the forward below a dividend. The price is NaN then, and the other side gives the slope.
-    if (Number.isNaN(below)) return (above - unchanged(readPrice)) / RATE_STEP;
-    if (Number.isNaN(above)) return (unchanged(readPrice) - below) / RATE_STEP;
-    return (above - below) / (2 * RATE_STEP);
+    if (Number.isNaN(below)) return (above - unchanged(readPrice)) / rateStep;
+    if (Number.isNaN(above)) return (unchanged(readPrice) - below) / rateStep;
+    return (above - below) / (2 * rateStep);
   };
   set('rho', byRate('rate'));
   set('dividend_rho', byRate('dividendYield'));
   if (firstOrderOnly) return;
 
   set('vanna', (up(readDelta) - down(readDelta)) / (2 * step));
-  set('volga', (up(readPrice) + down(readPrice) - 2 * unchanged(readPrice)) / (step * step));
+  const wide = VOLGA_STEP * volatility;
+  const high = changed({ volatility: volatility + wide });
+  const low = changed({ volatility: volatility - wide });
+  set('volga', (high(readPrice) + low(readPrice) - 2 * unchanged(readPrice)) / (wide * wide));
   const speed = best((result) => result.speed);
   set(
     'charm',
     dividendYield * delta - growth * spot * gamma - variance * spot * gamma - 0.5 * variance * spot * spot * speed,
   );
-  const strikeStep = strike * Math.min(STRIKE_STEP * volatility * Math.sqrt(time), MAX_STRIKE_STEP);
+  // An option that is exercised at the next dividend lives shorter than its expiry says, and its gamma shows it.
+  const lived = Math.min(volatility * Math.sqrt(time), MAX_GAMMA / (spot * Math.abs(gamma)));
+  const strikeStep = strike * Math.min(STRIKE_STEP * lived, MAX_STRIKE_STEP);
   const above = changed({ strike: strike + strikeStep });
   const below = changed({ strike: strike - strikeStep });
   set('dual_delta', (above(readPrice) - below(readPrice)) / (2 * strikeStep));
