@@ -185,8 +185,8 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     exerciseStyles: ['american'],
     outputs: americanOutputs,
     accuracy:
-      `Approximation: error up to 1e-2 of the strike at long expiries, 1e-3 below one year; ${byDifferences}; two ` +
-      'exercise boundaries (negative rates) refused',
+      'Approximation: error up to 3e-3 of the larger of spot and strike below one year, 2e-2 up to 5 years, 5e-2 up to 10 ' +
+      `years, more beyond; ${byDifferences}; two exercise boundaries (negative rates) refused`,
     source: 'Barone-Adesi and Whaley (1987)',
     build: createBawEngine,
   }),
@@ -199,9 +199,10 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     outputs: americanOutputs,
     accuracy:
       `Error of the price up to ${gridErrorBound.toExponential(0)} of the larger of spot and strike, as a rule 1e-7: an option for ` +
-      'which two grids differ by more is refused (not_converged); greeks by the spot and the time from the grid, to about 1e-4 ' +
-      'of their scale, the others by differences on the same grid, to about 1e-3, volga and dual_gamma to about two digits, less ' +
-      'close to the exercise boundary; two exercise boundaries (negative rates) refused',
+      'which two grids differ by more is refused (not_converged); greeks by the spot and the time from the grid, to 1e-3 of ' +
+      'their scale (charm 5e-3), as a rule 1e-5, the others by differences on the same grid, to 3e-3, as a rule 3e-4, volga to ' +
+      '2e-2 and dual_gamma to 5e-2, as a rule 1e-3, less close to the exercise boundary; two exercise boundaries (negative ' +
+      'rates) refused',
     source:
       'TR-BDF2 (Bank et al., 1985) in the logarithm of the forward, exercise after Brennan and Schwartz (1977), Richardson ' +
       'extrapolation; a dividend that is larger than the spot pays the spot',

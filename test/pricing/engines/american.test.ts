@@ -9,6 +9,7 @@ import { binomialPrice } from '#src/pricing/engines/american/binomial-lr.ts';
 import { blackScholesPrice } from '#src/pricing/engines/european/black-scholes.ts';
 import { indexOfOutput, outputNames, type OutputName } from '#src/pricing/models/outputs.ts';
 import { writeNumericGreeks, type SpotInputs } from '#src/pricing/engines/numeric-greeks.ts';
+import { seeded } from '#testkit/american/random-americans.ts';
 import reference from '#testkit/pricing-reference/american.json' with { type: 'json' };
 
 type Inputs = [spot: number, strike: number, time: number, rate: number, dividend: number, vol: number, sign: number];
@@ -137,6 +138,19 @@ test('bounds, convexity in the spot, growth with time and volatility, scale, put
       );
     }),
   );
+});
+
+test('the approximation is within its stated error of andersen_lake, which grows with the time to expiry', (t) => {
+  const random = seeded(33);
+  const between = (low: number, high: number): number => low + (high - low) * random();
+  for (let n = 0; n < 1_000; n++) {
+    const time = Math.exp(between(Math.log(0.02), Math.log(10)));
+    const volatility = between(0.05, 0.9);
+    const strike = 100 * Math.exp(between(-2, 2) * volatility * Math.sqrt(time));
+    const m: Inputs = [100, strike, time, between(0, 0.12), between(0, 0.12), volatility, n % 2 === 0 ? 1 : -1];
+    const error = Math.abs(bawPrice(...m) - price(...m)) / Math.max(100, strike);
+    t.true(error <= (time < 1 ? 3e-3 : time < 5 ? 2e-2 : 5e-2), `${error} ${m.join(' ')}`);
+  }
 });
 
 test('an American option without early exercise has the European price', (t) => {

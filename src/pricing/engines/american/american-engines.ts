@@ -104,8 +104,8 @@ export const createAndersenLakeEngine = (
 };
 
 /**
- * Returns the engine for American options by the approximation of Barone-Adesi and Whaley. It is fast. The error of its prices is
- * up to 1e-2 of the strike at long expiries. It refuses options with two exercise boundaries.
+ * Returns the engine for American options by the approximation of Barone-Adesi and Whaley. It is fast. The error of its prices
+ * grows with the time to expiry, to some percent of the larger of spot and strike after 10 years. It refuses options with two exercise boundaries.
  */
 export const createBawEngine = (_site?: EngineSite, look: SearchLook = noLook): PricingEngine<SpotOption> =>
   createKernelEngine(() => bawPrice, SMOOTH_STEP, twoBoundariesRefusal, look);
