@@ -15,7 +15,7 @@ const STRIKE_STEP = 0.075;
 /** Max step of the strike, in units of it. */
 const MAX_STRIKE_STEP = 0.15;
 /** Step of rate and yield per year to expiry, and its limits. Prices of short options bend where the rate is the yield. */
-const RATE_STEP = { perYear: 4e-4, min: 2e-4, max: 1e-3 } as const;
+const RATE_STEP = { perYear: 8e-4, min: 2e-4, max: 1e-3 } as const;
 /** The max gamma of a European option, in units of its spot and deviation. */
 const MAX_GAMMA = 1 / Math.sqrt(2 * Math.PI);
 

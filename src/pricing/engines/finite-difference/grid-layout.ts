@@ -84,3 +84,19 @@ export const layoutOf = (problem: GridProblem, intervals: readonly Interval[]): 
     grids: [{ from: -HALF_NODES, to: HALF_NODES }, ...grids],
   };
 };
+
+/**
+ * The layout for a similar problem. Its grids cover the same spots, because a small change of the rate changes the spot that
+ * a large dividend leaves by a multiple.
+ */
+export const moveLayout = (
+  layout: GridLayout,
+  before: readonly Interval[],
+  after: readonly Interval[],
+): GridLayout => ({
+  ...layout,
+  grids: layout.grids.map(({ from, to }, k) => {
+    const nodes = k === 0 ? 0 : Math.round(Math.log(before[k]!.centre / after[k]!.centre) / layout.laterStep);
+    return { from: from + nodes, to: to + nodes };
+  }),
+});

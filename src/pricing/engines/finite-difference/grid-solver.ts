@@ -17,8 +17,8 @@ export type GridResult = {
   readonly boundaryNodes: number;
 };
 
-/** What a greek by differences must not change: the grids of the intervals, and the number of time steps. */
-export type GridShape = { readonly layout: GridLayout; readonly steps: number };
+/** What a greek by differences must not change: the steps of the grids, and the number of time steps. */
+type GridShape = { readonly layout: GridLayout; readonly steps: number };
 
 /** Deviation of ln(spot) until the first values, in units of the distance of nodes. They are smooth enough then. */
 const FIRST_DEVIATION = 1.3;
