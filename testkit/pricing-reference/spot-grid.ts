@@ -44,7 +44,10 @@ const cubicAt = (values: Float64Array, at: number): number => {
   );
 };
 
-const priceOn = (option: SpotGridOption, nodes: number): number => {
+/** Price and derivatives by the spot. */
+type SpotGridResult = { readonly price: number; readonly delta: number; readonly gamma: number };
+
+const resultOn = (option: SpotGridOption, nodes: number): SpotGridResult => {
   const { spot, strike, time, sign, american, dividends } = option;
   // The spot is a node.
   const toSpot = Math.round(nodes / HIGHEST);
@@ -74,18 +77,22 @@ const priceOn = (option: SpotGridOption, nodes: number): number => {
       return american ? Math.max(value, payoff(i)) : value;
     });
   }
-  return values[toSpot]!;
+  const [below, price, above] = [values[toSpot - 1]!, values[toSpot]!, values[toSpot + 1]!];
+  return { price, delta: (above - below) / (2 * ds), gamma: (above + below - 2 * price) / (ds * ds) };
 };
 
 /**
- * Price of an option whose spot falls by each dividend, on uniform grids of the spot. It shares nothing with the engine, whose
- * grids are uniform in ln(spot). Kinks are between nodes, so the error is not regular: its estimate is the difference of
- * two grids.
+ * An option whose spot falls by each dividend, on uniform grids of the spot. It shares nothing with the engine, whose grids
+ * are uniform in ln(spot). Kinks are between nodes, so the error is not regular: that of the price is estimated by the
+ * difference of two grids.
  */
-export const spotGridPrice = (
-  option: SpotGridOption,
-  nodes: number,
-): { readonly price: number; readonly error: number } => {
-  const [coarse, fine] = [priceOn(option, nodes / 2), priceOn(option, nodes)];
-  return { price: fine + (fine - coarse) / 3, error: Math.abs(fine - coarse) };
+export const spotGridResult = (option: SpotGridOption, nodes: number): SpotGridResult & { readonly error: number } => {
+  const [coarse, fine] = [resultOn(option, nodes / 2), resultOn(option, nodes)];
+  const extrapolated = (name: keyof SpotGridResult): number => (4 * fine[name] - coarse[name]) / 3;
+  return {
+    price: extrapolated('price'),
+    delta: extrapolated('delta'),
+    gamma: extrapolated('gamma'),
+    error: Math.abs(fine.price - coarse.price),
+  };
 };

@@ -5,7 +5,7 @@ import type { SpotOption } from '#src/pricing/models/engine.ts';
 import { indexOfOutput, outputNames, type OutputName } from '#src/pricing/models/outputs.ts';
 import { seeded } from '#testkit/american/random-americans.ts';
 import { oneDividendPrice, type OneDividend } from '#testkit/pricing-reference/one-dividend.ts';
-import { spotGridPrice } from '#testkit/pricing-reference/spot-grid.ts';
+import { spotGridResult } from '#testkit/pricing-reference/spot-grid.ts';
 
 const engine = createFiniteDifferenceEngine();
 const random = seeded(380);
@@ -123,8 +123,35 @@ test('greeks with a dividend of any share of the spot are those of the integral,
   }
 });
 
-const quarterly = (time: number, count: number, amount: number) =>
+const regular = (time: number, count: number, amount: number) =>
   Array.from({ length: count }, (_, k) => ({ time: ((k + 0.5) * time) / count, amount }));
+
+type SeveralDividends = Omit<OneDividend, 'paidAt' | 'amount'> & {
+  readonly dividends: readonly { readonly time: number; readonly amount: number }[];
+};
+
+/** Texts for a price, delta, gamma or vega that is not that of the grid of the spot. */
+const missesOf = (o: SeveralDividends): string[] => {
+  const option = { ...optionOf({ ...o, paidAt: 0, amount: 0 }), dividends: o.dividends };
+  const out = new Float64Array(outputNames.length + 1);
+  engine.evaluate(option, out);
+  const result = (volatility: number) => spotGridResult({ ...o, dividendYield: 0, volatility }, 1_600);
+  const { price, delta, gamma, error } = result(o.volatility);
+  const step = 0.03 * o.volatility;
+  const vega = (result(o.volatility + step).price - result(o.volatility - step).price) / (2 * step);
+  const deviation = o.volatility * Math.sqrt(o.time);
+  const bounds: readonly (readonly [name: OutputName, exact: number, max: number])[] = [
+    ['price', price, gridErrorBound * Math.max(o.spot, o.strike) + 2 * error],
+    ['delta', delta, 1e-3],
+    ['gamma', gamma, 2e-3 / (o.spot * deviation)],
+    ['vega', vega, 3e-3 * o.spot * Math.sqrt(o.time)],
+  ];
+  const misses = bounds.flatMap(([name, exact, max]) => {
+    const value = out[indexOfOutput[name]]!;
+    return Math.abs(value - exact) <= max ? [] : [`${name} ${value} ${exact} ${JSON.stringify(o)}`];
+  });
+  return error <= 5e-3 ? misses : [`the reference has an error of ${error}`];
+};
 
 for (const [time, volatility, strike, rate, count, amount] of [
   [5, 0.2, 80, 0.02, 20, 3],
@@ -134,18 +161,29 @@ for (const [time, volatility, strike, rate, count, amount] of [
   [3, 0.2, 60, 0.06, 3, 28],
   [5, 0.1, 80, 0.03, 40, 2],
 ] as const) {
-  test(`${count} dividends of ${amount} until ${time} years: prices are those of a grid of the spot`, (t) => {
-    const dividends = quarterly(time, count, amount);
+  test(`${count} dividends of ${amount} until ${time} years: price and greeks are those of a grid of the spot`, (t) => {
+    const dividends = regular(time, count, amount);
     for (const american of [false, true]) {
       for (const sign of [1, -1]) {
-        const market = { spot: 100, strike, rate, volatility, dividends };
-        const option = optionOf({ ...market, time, sign, american, paidAt: 0, amount: 0 });
-        const value = engine.price({ ...option, dividends });
-        const { price, error } = spotGridPrice({ ...market, time, dividendYield: 0, sign, american }, 1_600);
-        const allowed = 0.5 * gridErrorBound * Math.max(100, strike) + error;
-        t.true(error < 1e-3 * strike, `the reference has an error of ${error}`);
-        t.true(Math.abs(value - price) <= allowed, `${american} ${sign} ${value} ${price} ${error}`);
+        t.deepEqual(missesOf({ spot: 100, strike, time, rate, volatility, sign, american, dividends }), []);
       }
     }
   });
 }
+
+test('random dividends of any share of the spot: price and greeks are those of a grid of the spot', (t) => {
+  for (let n = 0; n < 16; n++) {
+    const time = between(0.3, 4);
+    const volatility = Math.min(between(0.12, 0.5), 0.6 / Math.sqrt(time));
+    const american = n % 2 === 0;
+    const sign = n % 4 === 1 ? 1 : -1;
+    const count = oneOf(2, 3, 6);
+    const share = between(0.1, 0.95);
+    const dividends = regular(time, count, (100 * share) / count).map(({ time: at, amount }) => ({
+      time: at + (between(-0.3, 0.3) * time) / count,
+      amount,
+    }));
+    const market = { spot: 100, strike: between(30, 120), rate: between(0, 0.08), volatility };
+    t.deepEqual(missesOf({ ...market, time, sign, american, dividends }), []);
+  }
+});
