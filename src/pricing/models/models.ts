@@ -200,9 +200,9 @@ const declarations: Readonly<Record<ModelName, ModelDeclaration>> = {
     accuracy:
       `Error of the price up to ${gridErrorBound.toExponential(0)} of the larger of spot and strike, as a rule 1e-7: an option for ` +
       'which two grids differ by more is refused (not_converged); greeks by the spot and the time from the grid, to 1e-3 of ' +
-      'their scale (charm 5e-3), as a rule 1e-5, the others by differences on the same grid, to 3e-3, as a rule 3e-4, volga to ' +
-      '2e-2 and dual_gamma to 5e-2, as a rule 1e-3, less close to the exercise boundary; two exercise boundaries (negative ' +
-      'rates) refused',
+      'their scale (charm 1e-2), as a rule 1e-5, the others by differences on the same grid, to 3e-3 (rho and dividend_rho ' +
+      '5e-3), as a rule 3e-4, volga to 2e-2 and dual_gamma to 5e-2, as a rule 1e-3, less close to the exercise boundary; two ' +
+      'exercise boundaries (negative rates) refused',
     source:
       'TR-BDF2 (Bank et al., 1985) in the logarithm of the forward, exercise after Brennan and Schwartz (1977), Richardson ' +
       'extrapolation; a dividend that is larger than the spot pays the spot',
