@@ -1,3 +1,4 @@
+import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { JobEnqueuer, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Reader, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -76,7 +77,7 @@ export const createLostChunks = (deps: {
 
   /** A transaction of its own for each chunk, because they belong to several groups. */
   const enqueueAgain = ({ job_id: jobId, number, group, network, bytes }: LostChunk): Promise<boolean> =>
-    unitOfWork.run({ operation: 'pricing_job.change' }, async (transaction) => {
+    unitOfWork.run({ operation: 'pricing_job.change', alone: lockNames.pricingJob(jobId) }, async (transaction) => {
       const marked = await transaction.query(
         `update pricing_chunk set is_resumed = true where job_id = $1 and number = $2 and ${isLostSql(jobs)} returning number`,
         [jobId, number],

@@ -21,20 +21,11 @@ import { createChunkStore } from './chunk-store.ts';
 import { chunkKey, createLostChunks } from './lost-chunks.ts';
 import { createMeasureChunk } from './measured-chunk.ts';
 import { PricingJobEntity } from './entities.ts';
+import { jobSql, toJob, type JobRow, type PricingJob } from './job-row.ts';
 import type { PricingJobQuota } from './quota/quota.ts';
 import { readStoredBytes } from './stored-bytes.ts';
 
 // SQL: chunks are read and deleted as sets and hold megabytes, which must not be in an identity map.
-
-type PricingJob = {
-  readonly id: string;
-  readonly status: 'open' | 'running' | 'completed' | 'cancelled';
-  readonly created_at: string;
-  readonly finished_at: string | null;
-  readonly chunks: { readonly total: number; readonly done: number; readonly failed: number };
-  /** Only rows of chunks that are done. */
-  readonly rows: { readonly priced: number; readonly failed: number };
-};
 
 export type PricingJobsDeps = Pick<
   ChunkPricingDeps,
@@ -93,41 +84,6 @@ export type PricingJobs = {
  * that it belongs to.
  */
 type Caller = { readonly subject: string; readonly owner: string };
-
-const jobSql = `
-  select job.id, job.status, job.created_at, job.submitted_at,
-    count(chunk.number) filter (where chunk.status <> 'storing')::int as total,
-    count(*) filter (where chunk.status = 'done')::int as done,
-    count(*) filter (where chunk.status = 'failed')::int as failed,
-    coalesce(sum(chunk.row_count), 0)::int as row_count, coalesce(sum(chunk.failed_count), 0)::int as failed_count,
-    max(chunk.finished_at) as finished_at
-  from pricing_job job left join pricing_chunk chunk on chunk.job_id = job.id and job.status <> 'cancelled'
-  where job.id = $1 and job.subject = $2 group by job.id`;
-
-type JobRow = {
-  readonly id: string;
-  readonly status: 'open' | 'submitted' | 'cancelled';
-  readonly created_at: Date;
-  readonly submitted_at: Date | null;
-  readonly total: number;
-  readonly done: number;
-  readonly failed: number;
-  readonly row_count: number;
-  readonly failed_count: number;
-  readonly finished_at: Date | null;
-};
-
-const toJob = (row: JobRow): PricingJob => {
-  const completed = row.status === 'submitted' && row.done + row.failed === row.total;
-  return {
-    id: row.id,
-    status: completed ? 'completed' : row.status === 'submitted' ? 'running' : row.status,
-    created_at: row.created_at.toISOString(),
-    finished_at: completed ? (row.finished_at ?? row.submitted_at)!.toISOString() : null,
-    chunks: { total: row.total, done: row.done, failed: row.failed },
-    rows: { priced: row.row_count, failed: row.failed_count },
-  };
-};
 
 /** The schema of a chunk, which is its first message, must be within so many bytes. */
 const maxSchemaBytes = 1_048_576;

@@ -51,7 +51,7 @@ import { indexesOfWaitingWork } from './from-0067/0073-indexes-of-waiting-work.t
 import { indexesOfRefreshes } from './from-0067/0074-indexes-of-refreshes.ts';
 import { indexOfSplitsAndShares } from './from-0067/0077-index-of-splits-and-shares.ts';
 import { resumedChunks } from './from-0067/0076-resumed-chunks.ts';
-import { liveApiKeys } from './from-0067/0074-live-api-keys.ts';
+import { liveApiKeys } from './from-0067/0075-live-api-keys.ts';
 import { timesOfRefreshTokens } from './from-0053/0064-times-of-refresh-tokens.ts';
 import { endedApiKeys } from './from-0053/0065-ended-api-keys.ts';
 import { timesOfAddresses } from './from-0053/0056-times-of-addresses.ts';
@@ -121,7 +121,7 @@ export const migrations: readonly Migration[] = [
   auditCounts,
   indexesOfWaitingWork,
   indexesOfRefreshes,
-  indexOfSplitsAndShares,
-  resumedChunks,
   liveApiKeys,
+  resumedChunks,
+  indexOfSplitsAndShares,
 ];

@@ -5,7 +5,7 @@ import type { Migration } from '../migration.ts';
  * are few in most installations, and the build of the index stops their writes for its time.
  */
 export const liveApiKeys: Migration = {
-  name: '0074-live-api-keys',
+  name: '0075-live-api-keys',
   up: [
     `create index if not exists api_key_live_index on api_key (owner_kind, owner_id, (coalesce(least(revoked_at, expires_at), 'infinity')))`,
   ],
