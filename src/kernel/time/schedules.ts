@@ -4,12 +4,29 @@ import { oneSpelling } from './time-zones.ts';
 /** When something is repeated: a five-field cron in the time of a zone of the IANA database. */
 export type Schedule = { readonly cron: string; readonly time_zone: string };
 
-const cronShape = /^[\w*/,#-]+( [\w*/,#-]+){4}$/;
-/** The parser replaces an `H` by a random number each time it reads the expression. */
-const hasRandomField = /\bH\b/i;
+/** A number, or a name of a month or a day. The parser refuses those that a field does not have. */
+const value = String.raw`(?:\d{1,2}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)`;
+/** A value, a range or all values, each with a step; the last day, or the last or a numbered day of the week. */
+const item = String.raw`(?:(?:\*|${value}(?:-${value})?)(?:/[1-9]\d?)?|(?:${value})?L|${value}#[1-5])`;
+const field = `${item}(?:,${item})*`;
+/**
+ * The parser must see nothing else. A step such as `1e-99` never ends its loop, and an `H` in any place is a random number, another one each
+ * time the expression is read.
+ */
+const cronShape = new RegExp(`^${field}(?: ${field}){4}$`, 'i');
+/** A list has at most as many items as a field of minutes has values. */
+const maxLength = 200;
+
+const isShaped = (cron: string): boolean => cron.length <= maxLength && cronShape.test(cron);
+
+/** @throws Error if the expression is not one */
+const parseFields = (cron: string, options?: Parameters<typeof CronExpressionParser.parse>[1]) => {
+  if (!isShaped(cron)) throw new Error('The schedule is no five-field cron');
+  return CronExpressionParser.parse(cron, options);
+};
 
 const parse = ({ cron, time_zone: tz }: Schedule, at: Date) =>
-  CronExpressionParser.parse(cron, { currentDate: at, tz: oneSpelling(tz) });
+  parseFields(cron, { currentDate: at, tz: oneSpelling(tz) });
 
 /** The first run after an instant, in milliseconds; undefined if the schedule never runs. */
 export const nextRun = (schedule: Schedule, after: Date): Date | undefined => {
@@ -44,9 +61,8 @@ type Days = {
 
 /** The days by the fields of the expression, because a search for runs steps through all days in one turn of the event loop. */
 const daysOf = (cron: string): Days | undefined => {
-  if (!cronShape.test(cron) || hasRandomField.test(cron)) return undefined;
   try {
-    const { month, dayOfMonth, dayOfWeek } = CronExpressionParser.parse(cron).fields;
+    const { month, dayOfMonth, dayOfWeek } = parseFields(cron).fields;
     // With both fields restricted, a day of either one counts. With one restricted, it decides.
     const hasDay = !dayOfMonth.isWildcard || dayOfWeek.isWildcard;
     return {
@@ -77,7 +93,7 @@ export const minMinutesBetweenRuns = 15;
 
 /** Whether the minutes of the expression are so far apart, also across the end of an hour. */
 export const hasMinPause = (cron: string): boolean => {
-  const minutes = CronExpressionParser.parse(cron).fields.minute.values.map(Number);
+  const minutes = parseFields(cron).fields.minute.values.map(Number);
   return minutes.every((minute, index) => (minutes[index + 1] ?? minutes[0]! + 60) - minute >= minMinutesBetweenRuns);
 };
 

@@ -96,3 +96,33 @@ test('the check of an expression searches for no runs, because each search steps
   // Measured 0.1 ms. The search took 16 to 62 ms.
   t.true(msEach < 3, `${msEach} ms`);
 });
+
+test('an expression whose step never ends, or that has a random field, is none and is not parsed', (t) => {
+  const refused = [
+    '0H/59,1-2/1e-99 * * * *',
+    '* 0H/23,1-2/1e-99 * * *',
+    '* * 0H/9,1-2/1e-99 * *',
+    '0H 0H * * *',
+    'H 5 * * *',
+    '1-2/0x1 * * * *',
+    '*/0 * * * *',
+    '*/100 * * * *',
+    '1/1/1 * * * *',
+    '@daily',
+    `${Array.from({ length: 90 }, () => '1').join(',')} * * * *${' '.repeat(60)}`,
+  ];
+  for (const cron of refused) {
+    t.false(isCron(cron), cron);
+    t.is(nextRun({ cron, time_zone: 'UTC' }, at('2024-01-10T12:00:00Z')), undefined);
+    t.throws(() => hasMinPause(cron), { message: /five-field cron/ });
+  }
+  for (const cron of [
+    '*/15 * * * *',
+    '0 5 * JAN-MAR Mon-Fri',
+    '0,30 5 L * *',
+    '0 5 * * 5L',
+    '0 5 * * mon#2',
+    '5 4 1-7/2 */3 *',
+  ])
+    t.true(isCron(cron), cron);
+});
