@@ -40,8 +40,6 @@ export type RevocationReads = {
 
 /** A poll also reads this time before the previous poll, because a transaction may have been open then. */
 const overlapSeconds = 30;
-/** After a longer gap between polls, the next poll reads all rows. */
-const maxGapMs = 10_000;
 /** After this many missed polls, each check reads the database. */
 const maxMissedPolls = 3;
 
@@ -50,16 +48,19 @@ const keptAfterExpiryMs = 300_000;
 /** A token whose life the database has not told yet is kept for the max life of tokens. The next poll tells it. */
 const maxTokenAgeMs = 86_400_000 + 15 * 60_000;
 
-type Row = { readonly token_id: string; readonly seconds_left: number };
+type Row = { readonly token_id: string | null; readonly seconds_left: number; readonly read_at: string };
 
 /**
  * The copy of the unexpired revoked tokens that this process keeps. A token leaves it by the monotonic clock, counted from what the database
- * says about its life. With the wall clock, a step by a day and back would empty the copy, and the tokens would be accepted again.
+ * says about its life. With the wall clock, a step by a day and back would empty the copy, and the tokens would be accepted again. What a poll
+ * reads depends on the clock of the database alone, because that of a process stands still while its machine is suspended.
  */
 export const createRevocationReads = ({ reader, clock, logger, pollMs }: RevocationReadsDeps): RevocationReads => {
   /** For each token the monotonic time at which it is removed. */
   const revoked = new Map<string, number>();
   let polledAt = Number.NEGATIVE_INFINITY;
+  /** The time of the last poll by the clock of the database; null before the first one, which reads all rows. */
+  let readAt: string | null = null;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let failing = false;
@@ -76,15 +77,17 @@ export const createRevocationReads = ({ reader, clock, logger, pollMs }: Revocat
 
   const read = async (): Promise<void> => {
     const startedAt = clock.monotonic();
-    const isFullRead = startedAt - polledAt > maxGapMs;
+    // After a failover, the clock of the database can be behind.
     const rows = await reader.query<Row>(
-      `select token_id, extract(epoch from expires_at - now())::float8 as seconds_left from revoked_token
-       where expires_at > now() - ${keptAfterExpiry} and ($1 or revoked_at > now() - make_interval(secs => $2))`,
-      [isFullRead, overlapSeconds],
+      `select now()::text as read_at, token_id, extract(epoch from expires_at - now())::float8 as seconds_left
+       from (select) as once left join revoked_token on expires_at > now() - ${keptAfterExpiry}
+         and ($1::timestamptz is null or revoked_at > least($1::timestamptz, now()) - make_interval(secs => $2))`,
+      [readAt, overlapSeconds],
     );
     for (const { token_id: id, seconds_left: left } of rows) {
-      revoked.set(id, startedAt + left * 1_000 + keptAfterExpiryMs);
+      if (id !== null) revoked.set(id, startedAt + left * 1_000 + keptAfterExpiryMs);
     }
+    readAt = rows[0]!.read_at;
     polledAt = startedAt;
   };
 

@@ -42,6 +42,35 @@ test('a token stays revoked when the clock of the process steps by a day and bac
   await eventually(async () => !(await isRevoked('over')), 'it leaves the memory five minutes after its end');
 });
 
+test('tokens that were revoked while the machine was suspended are read, although its monotonic clock stood still', async (t) => {
+  const { stored, database } = await startRoom(t);
+  let polls = 0;
+  const inserted = Promise.withResolvers<void>();
+  // For the database, 20 minutes have passed since the first poll. The clock of the process stood still.
+  const query = (async (text: string, parameters?: readonly unknown[]) => {
+    if (polls > 0) await inserted.promise;
+    const rows = await database.reader.query(text, parameters);
+    polls += 1;
+    const before = { read_at: new Date(Date.now() - 1_200_000).toISOString() };
+    return polls === 1 ? rows.map((row) => ({ ...row, ...before })) : rows;
+  }) as Query;
+  const clock = { now: () => new Date(), monotonic: () => performance.now() };
+  const reads = createRevocationReads({ reader: { query }, clock, logger: silentLogger, pollMs: 1_000 });
+  reads.start();
+  t.teardown(reads.close);
+  await eventually(() => polls >= 1, 'the first poll');
+  await stored.query(
+    `insert into revoked_token (token_id, revoked_at, expires_at)
+     values ('meanwhile', now() - interval '10 minutes', now() + interval '5 minutes')`,
+  );
+  inserted.resolve();
+  await eventually(
+    async () => reads.isRevoked({ kind: 'user', subject: 'ada', scopes: [], tokenId: 'meanwhile' }),
+    'the token is known',
+  );
+  t.true(polls > 1);
+});
+
 test('the clean-up of an instance whose clock is a day ahead removes nothing that is in use', async (t) => {
   const room = await startRoom(t, {
     make: ({ reader }) => ({
