@@ -93,6 +93,13 @@ test('reads use a replica with a small lag; with one that lags, is down, silent 
   await database.replicaReader.query(`select pg_sleep(case when pg_is_in_recovery() then 5 else 0 end)`);
   t.is(metrics.value('volwatch_replica_fallbacks_total', { pool: 'replica_1' }), slowBefore + 1);
   t.true(await fromReplica(), 'the replica is still read from');
+
+  // A replica that is slow for all: without a fast statement between them, the fifth slow one takes it out.
+  for (let statement = 0; statement < 5; statement += 1)
+    await database.replicaReader.query(`select pg_sleep(case when pg_is_in_recovery() then 5 else 0 end)`);
+  t.deepEqual(await health(), { status: 'degraded', detail: 'replica_1: slow' });
+  t.false(await fromReplica());
+  await eventually(fromReplica, 'after a longer time of good checks the replica is read from again', 15_000);
   t.like(await health(), { status: 'up' });
 
   // Flapping.

@@ -44,9 +44,16 @@ type Replica = {
   lagMs: number;
   /** Consecutive successful checks. One is not enough to be used again, because the replica may fail again at once. */
   goodChecks: number;
+  /** Consecutive statements that it has ended because of their timeout. */
+  slowStatements: number;
 };
 
 const minGoodChecks = 2;
+/** With so many, the replica is slow for all: beside one slow statement, those of others succeed. */
+const maxSlowStatements = 5;
+const slow = 'slow';
+/** The checks are short statements, which a slow replica can answer. */
+const minGoodChecksOfSlow = 30;
 const checkTimeoutMs = 1_000;
 /** Time for the answer of a replica that has ended a statement because of its timeout. Later the replica is silent. */
 const silenceMarginMs = 200;
@@ -84,11 +91,13 @@ export const createReplicas = (
       position: 0n,
       lagMs: 0,
       goodChecks: 0,
+      slowStatements: 0,
     };
   });
 
   const exclude = (replica: Replica, reason: string): void => {
     replica.goodChecks = 0;
+    replica.slowStatements = 0;
     if (replica.excluded === reason) return;
     logger.warn({ pool: replica.name, reason }, 'A replica is left out');
     replica.excluded = reason;
@@ -111,7 +120,8 @@ export const createReplicas = (
         return;
       }
       replica.goodChecks += 1;
-      if (replica.excluded !== undefined && replica.goodChecks >= minGoodChecks) {
+      const needed = replica.excluded === slow ? minGoodChecksOfSlow : minGoodChecks;
+      if (replica.excluded !== undefined && replica.goodChecks >= needed) {
         replica.excluded = undefined;
         logger.info({ pool: replica.name }, 'A replica is read from');
       }
@@ -150,14 +160,20 @@ export const createReplicas = (
     const replica = choose();
     if (!replica) return onPrimary();
     try {
-      return await onReplica(replica.pool);
+      const result = await onReplica(replica.pool);
+      replica.slowStatements = 0;
+      return result;
     } catch (error) {
       const code = codeOf(error);
       // Other errors are no fault of the replica: a wrong statement, or a refusal by the work on a snapshot.
       if (errorTable[code].category !== 'database') throw error;
       // These codes say that the replica does not answer. It is excluded until its checks succeed again. A slow statement that it
-      // has ended says nothing about the statements of others.
-      if (isSilent(code) && !isEndedByServer(error)) exclude(replica, code);
+      // has ended says nothing about the statements of others, but several without a fast one between them do.
+      if (isSilent(code)) {
+        replica.slowStatements += 1;
+        if (!isEndedByServer(error)) exclude(replica, code);
+        else if (replica.slowStatements >= maxSlowStatements) exclude(replica, slow);
+      }
       metrics.count('volwatch_replica_fallbacks_total', { pool: replica.name });
       return onPrimary();
     }
