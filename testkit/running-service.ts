@@ -1,3 +1,4 @@
+import { eventually } from './eventually.ts';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,6 +127,17 @@ export const metric = (exposition: string, name: string, labels: Readonly<Record
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
     .filter((line) => Object.entries(labels).every(([key, value]) => line.includes(`${key}="${value}"`)))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+
+/** Waits for the first refresh of a universe. With a provider, a job runs it after the start. */
+export const refreshedAtStart = async (service: Service, universe = 'tech5'): Promise<void> => {
+  await service.logged(({ message }) => message === 'started', 60_000);
+  const name = 'volwatch_refresh_last_success_timestamp_seconds';
+  await eventually(
+    async () => metric(await scrape(service), name, { universe }) > 0,
+    `${universe} is refreshed`,
+    60_000,
+  );
+};
 
 /** A digest over each row of the market data: if two digests are equal, all rows are equal. */
 export const checksum = async (database: TestDatabase): Promise<string> => {

@@ -38,19 +38,19 @@ const expectations: Readonly<
   asset: [['S5'], ['asset_symbol_unique', 'price_pkey']],
   prices: [
     ['S7', '2000-03-01', ...page],
-    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_shares_index'],
   ],
   pricesDescending: [
     ['S7', '2000-03-01', ...page],
-    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_shares_index'],
   ],
   closes: [
     ['S5', 90, 11],
-    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_shares_index'],
   ],
   manyPrices: [
     [['S5', 'S6'], 'S5 2000-03-01', ...page],
-    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_pkey'],
+    ['asset_symbol_unique', 'price_pkey', 'corporate_actions_shares_index'],
   ],
   indexes: [
     ['I5', ...page],

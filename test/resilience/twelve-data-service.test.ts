@@ -10,6 +10,7 @@ import {
   openMetrics,
   refresh,
   refreshRecordOf,
+  refreshedAtStart,
   scrape,
   serve,
   takeToken,
@@ -54,7 +55,7 @@ test.before(async (t) => {
     LOG_LEVEL: 'debug',
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
   });
-  await service.logged(({ message }) => message === 'started');
+  await refreshedAtStart(service);
   t.context = { service, database, provider, collector, token: await takeToken(service) };
 });
 test.after.always(async () => {

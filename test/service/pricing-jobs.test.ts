@@ -73,7 +73,7 @@ test('a pricing job: chunks in, priced by a worker process, the same rows out as
   t.is((await call(at(`jobs/${id}/chunks/1`), { headers: authorization })).status, 404);
   // The schedule adds this job each minute.
   await database.query(
-    `insert into pgboss.job (name, policy, singleton_key) values ('removal', 'exclusive', 'cancelled_chunks') on conflict do nothing`,
+    `insert into pgboss.job (name, policy, singleton_key, data) values ('removal', 'exclusive', 'cancelled_chunks', '{}') on conflict do nothing`,
   );
   await eventually(async () => (await database.query('select 1 from pricing_chunk')).length === 0, 'no data', 30_000);
 });

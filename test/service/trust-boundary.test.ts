@@ -1,7 +1,7 @@
 import test from 'ava';
 import { setupDatabase } from '#testkit/database.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { call, json, serve, takeToken } from '#testkit/running-service.ts';
+import { call, json, refreshedAtStart, serve, takeToken } from '#testkit/running-service.ts';
 import { apiKey, startTwelveDataServer } from '#testkit/servers/providers/twelve-data-server.ts';
 import { startReceiver } from '#testkit/servers/webhook-receiver.ts';
 
@@ -44,7 +44,7 @@ test('nothing of a caller reaches the market data vendor, and a webhook receiver
     },
     { startTimeoutMs: 90_000 },
   );
-  await service.logged(({ message }) => message === 'started', 60_000);
+  await refreshedAtStart(service);
   const headers = { ...fromCaller, authorization: `Bearer ${await takeToken(service)}` };
   const url = `${receiver.url}/hook`;
   const made = await call(
@@ -68,11 +68,13 @@ test('nothing of a caller reaches the market data vendor, and a webhook receiver
     t.false(rawHeaders.join('\n').includes(traceId));
   }
 
-  await eventually(() => receiver.received.length > 0, 'the webhook is delivered', 30_000);
+  // The start refreshes the other universe, which no caller has asked for.
+  const deliveries = () => receiver.received.filter(({ body }) => !body.includes('sp500'));
+  await eventually(() => deliveries().length > 0, 'the webhook is delivered', 30_000);
   const id = String(made.body['id']);
   await call(`${service.url}/api/v1/webhooks/${id}/test`, { method: 'POST', headers });
-  await eventually(() => receiver.received.length > 1, 'the test event is delivered', 30_000);
-  for (const { headers: received, body, path } of receiver.received) {
+  await eventually(() => deliveries().length > 1, 'the test event is delivered', 30_000);
+  for (const { headers: received, body, path } of deliveries()) {
     t.deepEqual(Object.keys(received).toSorted(), [
       'connection',
       'content-length',

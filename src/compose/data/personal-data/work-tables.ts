@@ -31,6 +31,7 @@ export const workTables: PersonalTables = {
       { columns: ['input', 'output'], because: 'up to gigabytes of numbers; GET /pricing/jobs has the results' },
       { columns: ['digest'], because: 'a digest of the input' },
       { columns: ['network'], because: 'a keyed hash of the network of the request' },
+      { columns: ['is_resumed'], because: 'a state of the queue' },
     ],
     removal: 'deleted',
   },
