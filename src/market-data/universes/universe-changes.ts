@@ -220,7 +220,7 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
       return origin === 'bundled' ? transact(put) : change(name, put);
     },
 
-    // Without the lock of the refresh, because no refresh reads the origin. One that runs must not end a start.
+    // Without the lock of the refresh, because one that runs must not end a start. One that stores its prices holds the row until its commit.
     release: async (name) => {
       await transact((transaction) => releaseUniverse(transaction, name));
       await deps.changed(name);
