@@ -71,6 +71,22 @@ test('columns and Arrow answer what the single request answers, and fail a row w
   );
 });
 
+// The queue of the test is short, so this request does not wait beside those of the others.
+test.serial(
+  'a request whose second dividend leaves nearly nothing has a price, also with hardly any volatility',
+  async (t) => {
+    const paidOut = [
+      { time: 0.3, amount: 0.000001 },
+      { time: 0.6, amount: 99.99999899 },
+    ];
+    for (const volatility of [1e-9, 1e-7, 1e-3]) {
+      const inputs = { ...put, strike: 100, time_to_expiry: 1, rate: 0, volatility, dividends: paidOut };
+      const { price } = await service.price(inputs);
+      t.true(Math.abs(price - 100) < 0.05, `${price}`);
+    }
+  },
+);
+
 test('a batch fails the row whose dividends exceed the spot, and refuses dividends beside a yield', async (t) => {
   const rows = [
     { ...put, dividends },

@@ -29,7 +29,10 @@ export const createLevels = (refinement: number) => {
   const valueBuffers = [createBuffer(), createBuffer()] as const;
   const ratioBuffers = { first: createBuffer(), later: createBuffer() } as const;
 
-  /** Fills the spots at the nodes of all grids with one step. Each grid has a part of them. */
+  /**
+   * Fills the spots at the nodes of all grids with one step. Each grid has a part of them, in units of its own centre, so the
+   * buffer is as long as the widest grid.
+   */
   const openRatios = (
     buffer: Buffer,
     grids: readonly IntervalGrid[],

@@ -1,7 +1,7 @@
 import { SlowCalculation, type EngineSite } from '../../models/slow-calculation.ts';
 import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../american/american-limits.ts';
 import { createGridSolver, type GridResult, type GridSolver } from './grid-solver.ts';
-import { coarsestNodes, layoutOf, moveLayout } from './grid-layout.ts';
+import { coarsestNodes, layoutOf } from './grid-layout.ts';
 import { intervalsOf, type GridProblem } from './grid-problem.ts';
 import { knownPathPrice } from './known-path-price.ts';
 
@@ -80,12 +80,11 @@ export const createGridPrices = (site: EngineSite = 'process'): GridPrices => {
     if (Math.max(Math.abs(rate), Math.abs(dividendYield)) * time > MAX_GROWTH) return undefined;
     if (site === 'event_loop') throw new SlowCalculation('These inputs need a grid');
     const layout = layoutOf(problem, intervals);
+    if (layout === undefined) return undefined;
     const perNode = stepsPerNode(problem);
     const bound = MAX_ESTIMATE * Math.max(problem.spot, problem.strike);
-    const solve = (other: GridProblem, nodes: number): GridResult => {
-      const moved = other === problem ? layout : moveLayout(layout, intervals, intervalsOf(other) ?? intervals);
-      return solverOf(nodes)(other, { layout: moved, steps: nodes * perNode });
-    };
+    const solve = (other: GridProblem, nodes: number): GridResult =>
+      solverOf(nodes)(other, { layout, steps: nodes * perNode });
     const [first, second, ...finer] = gridNodes;
     const pairs: GridPair[] = [{ coarse: solve(problem, first), fine: solve(problem, second) }];
     for (const nodes of finer) {

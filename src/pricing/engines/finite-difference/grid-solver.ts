@@ -3,7 +3,7 @@ import { firstStageShare, neighbourWeights, stepBack, type StepBuffers } from '.
 import { correctPaidOut, exerciseAtNodes, valueAt, type GridValues } from './dividend-jump.ts';
 import type { GridLayout } from './grid-layout.ts';
 import { createBuffer, createLevels, type Nodes } from './grid-levels.ts';
-import { intervalsOf, type GridProblem, type Interval } from './grid-problem.ts';
+import { intervalsOf, type GridProblem } from './grid-problem.ts';
 
 /** Price and derivatives by the spot. */
 export type GridResult = {
@@ -76,20 +76,20 @@ export const createGridSolver = (refinement: number): GridSolver => {
       const count = nodes.values.length;
       return {
         ...nodes,
-        centre: intervals[k]!.centre,
+        centre: layout.grids[k]!.centre,
         atZero: sign < 0 ? strike * discountAtZero(k) : 0,
         buffers: { middle: stepBuffers[0](count), right: stepBuffers[1](count), inverse: stepBuffers[2](count) },
         weights: neighbourWeights(nodes.h, sign),
       };
     };
 
-    const obstacleAt = ({ centre }: Interval, since: number) => ({
+    const obstacleAt = ({ centre }: Level, since: number) => ({
       bySpot: american ? sign * centre * Math.exp(-dividendYield * since) : 0,
       constant: american ? -sign * strike * Math.exp(-rate * since) : -Infinity,
     });
     let level = openLevel(intervals.length - 1);
     /** Moves the values from `later` to `earlier`, both in years from the beginning of the interval. */
-    const move = (interval: Interval, later: number, earlier: number): void => {
+    const move = (later: number, earlier: number): void => {
       const length = later - earlier;
       stepBack(
         level.values,
@@ -97,8 +97,8 @@ export const createGridSolver = (refinement: number): GridSolver => {
         level.weights,
         volatility * volatility * length,
         level.ratios,
-        obstacleAt(interval, later - firstStageShare * length),
-        obstacleAt(interval, earlier),
+        obstacleAt(level, later - firstStageShare * length),
+        obstacleAt(level, earlier),
       );
     };
 
@@ -107,7 +107,7 @@ export const createGridSolver = (refinement: number): GridSolver => {
     {
       const { values, ratios } = level;
       const since = last.length - first;
-      const growth = last.centre * Math.exp((rate - dividendYield) * since);
+      const growth = level.centre * Math.exp((rate - dividendYield) * since);
       const discount = Math.exp(-rate * since);
       for (let i = 0; i < values.length; i++) {
         const at = growth * ratios[i]!;
@@ -120,17 +120,17 @@ export const createGridSolver = (refinement: number): GridSolver => {
       let left = first;
       for (let n = 1; n <= moves; n++) {
         const next = n === moves ? last.length : (from + ((to - from) * n) / moves) ** 2;
-        move(last, last.length - left, last.length - next);
+        move(last.length - left, last.length - next);
         left = next;
       }
     }
     for (let k = intervals.length - 2; k >= 0; k--) {
       const after = intervals[k + 1]!;
       const interval = intervals[k]!;
-      const growth = interval.centre * Math.exp((rate - dividendYield) * interval.length);
       const old = level;
       level = openLevel(k);
       const { values, ratios, h } = level;
+      const growth = level.centre * Math.exp((rate - dividendYield) * interval.length);
       for (let i = 0; i < values.length; i++) values[i] = valueAt(old, growth * ratios[i]! - after.dividend);
       // The correction of the kink needs time until now, in which the kink becomes smooth.
       const isSmoothed = volatility * Math.sqrt(after.from) > h;
@@ -144,7 +144,7 @@ export const createGridSolver = (refinement: number): GridSolver => {
       const share = interval.length / time;
       const moves = Math.ceil(steps * (k === 0 ? Math.max(share, FIRST_STEPS * Math.sqrt(share)) : share)) + 1;
       for (let n = moves; n > 0; n--) {
-        move(interval, (interval.length * n) / moves, (interval.length * (n - 1)) / moves);
+        move((interval.length * n) / moves, (interval.length * (n - 1)) / moves);
       }
     }
     const { values, ratios, middle, step, h } = level;
