@@ -4,6 +4,7 @@ import { isValid, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batc
 import { inRowSteps } from '#src/kernel/arrow/row-steps.ts';
 import type { ColumnType, ListMember } from '#src/kernel/arrow/read-type.ts';
 import { columnError, type Column } from '../batch/columns/columns.ts';
+import { numberOr } from '../models/cost-inputs.ts';
 import { maxDividends } from '../models/inputs.ts';
 import { invalidRequest } from '../request/failures.ts';
 import { dividendExample, dividendNames, dividendShape, unknownMemberOf } from '../request/read-extras.ts';
@@ -106,8 +107,16 @@ export const dividendColumn = function* (
     return item;
   };
   const countAt = (index: number): number | undefined => (counts[index]! < 0 ? undefined : counts[index]);
+  const amounts = columns.find((member) => member.name === 'amount')?.column;
   return {
     countAt,
+    sumAt: (index) => {
+      const start = starts[index]!;
+      const end = start + Math.min(countAt(index) ?? 0, maxDividends);
+      let sum = 0;
+      for (let k = start; k < end; k++) if (isNull[k] === 0) sum += Math.max(numberOr(amounts?.at(k), 0), 0) || 0;
+      return sum;
+    },
     at: (index) => {
       const count = countAt(index);
       if (count === undefined) return undefined;

@@ -1,3 +1,5 @@
+import { maxDividends } from './inputs.ts';
+
 /** The members of a row that its cost depends on, not validated. Dates are resolved before. */
 export type CostInputs = {
   readonly model?: unknown;
@@ -8,6 +10,8 @@ export type CostInputs = {
   readonly dividends?: unknown;
   /** The number of dividends, if it is known without the list of them. */
   readonly dividendCount?: number | undefined;
+  /** The sum of their amounts, if it is known without the list of them. A function, because few models need it. */
+  readonly dividendSum?: () => number;
   readonly time_to_expiry?: unknown;
   readonly heston?: unknown;
   readonly rate?: unknown;
@@ -23,3 +27,33 @@ export type CostInputs = {
 export const numericGreeks = 72;
 
 export const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
+
+export const countOfDividends = ({ dividends, dividendCount }: CostInputs): number => {
+  if (dividendCount !== undefined) return Math.min(dividendCount, maxDividends);
+  return Array.isArray(dividends) ? Math.min(dividends.length, maxDividends) : 0;
+};
+
+/** The sums of long lists, because one list can belong to 100,000 rows or nodes. To add a short one takes less time than to find its sum. */
+const sums = new WeakMap<readonly unknown[], number>();
+const LONG_LIST = 30;
+
+const amountOf = (dividend: unknown): number => {
+  if (typeof dividend !== 'object' || dividend === null) return 0;
+  const amount = numberOr((dividend as Readonly<Record<string, unknown>>)['amount'], 0);
+  return amount > 0 ? amount : 0;
+};
+
+/** The sum of the amounts of a list of dividends, which is not validated. */
+export const sumOfAmounts = (dividends: unknown): number => {
+  if (!Array.isArray(dividends)) return 0;
+  const isLong = dividends.length > LONG_LIST;
+  const known = isLong ? sums.get(dividends) : undefined;
+  if (known !== undefined) return known;
+  let sum = 0;
+  for (let k = 0; k < dividends.length && k < maxDividends; k++) sum += amountOf(dividends[k]);
+  if (isLong) sums.set(dividends, sum);
+  return sum;
+};
+
+export const sumOfDividends = ({ dividends, dividendSum }: CostInputs): number =>
+  dividendSum === undefined ? sumOfAmounts(dividends) : dividendSum();

@@ -1,11 +1,10 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../engines/american/american-limits.ts';
-import { MAX_SEARCH_STEPS, MAX_VOLATILITY } from '../engines/european/root-volatility.ts';
-import { LIMIT_DEVIATION } from '../engines/finite-difference/finite-difference-engine.ts';
+import { MAX_SEARCH_STEPS } from '../engines/european/root-volatility.ts';
 import type { Wanted } from '../request/calculate.ts';
 import { andersenLakeCost, andersenLakeGreeksCost, andersenLakeSearchCost } from './andersen-lake-cost.ts';
-import { numberOr, numericGreeks, type CostInputs } from './cost-inputs.ts';
-import { maxDividends, steps as stepsInput } from './inputs.ts';
+import { countOfDividends, numberOr, numericGreeks, type CostInputs } from './cost-inputs.ts';
+import { gridCost, gridGreeksCost, gridSearchCost } from './finite-difference-cost.ts';
+import { steps as stepsInput } from './inputs.ts';
 import { chosenModel } from '../request/conventions/model-of-row.ts';
 import type { ModelName } from './models.ts';
 
@@ -36,12 +35,6 @@ const nodeCost = 0.001;
  * choose a price for which the search takes all of them.
  */
 const search = MAX_SEARCH_STEPS + 1;
-
-const countOfDividends = ({ dividends, dividendCount }: CostInputs): number => {
-  if (dividendCount !== undefined) return Math.min(dividendCount, maxDividends);
-  if (dividends === undefined) return 0;
-  return Array.isArray(dividends) ? Math.min(dividends.length, maxDividends) : 0;
-};
 
 const treeCost = (row: CostInputs): number => {
   const given = row.steps;
@@ -77,46 +70,6 @@ const hestonCost = ({ heston, time_to_expiry: years }: CostInputs): number => {
     isAbove(parameters['sigma'], usualHeston.sigma) ||
     isAbove(parameters['kappa'], usualHeston.kappa);
   return isExtreme ? hestonCosts.extreme : hestonCosts.usual;
-};
-
-/**
- * Costs of a grid. A spot with a large deviation at expiry needs a wide grid, which has more nodes. `usual` is so high that
- * greeks are never priced on the event loop of the service: the boundary of the exercise may be next to the spot, and then
- * they take ten times as long. `known` is the cost without time or volatility.
- */
-const gridCosts = { usual: 1_700, wide: 8_000, fast: 16_000, dividend: 60, known: 10, knownDividend: 0.3 } as const;
-const WIDE_DEVIATION = 0.5;
-/** Max factor of the time steps of a grid, as in `grid-price.ts`. */
-const MAX_STEPS_FACTOR = 4;
-/** Greeks near zero volatility take as long as this number of prices at one of `LIMIT_VOLATILITIES`. */
-const LIMIT_PRICES = 8;
-/** The volatilities of the differences near zero volatility: one and two steps from it, as in `writeNumericGreeks`. */
-const LIMIT_VOLATILITIES = [1e-5, 2e-5] as const;
-
-/** @param knownUpTo at this volatility and below, no grid is needed if the deviation at expiry is negligible */
-const gridCostOf = (row: CostInputs, knownUpTo: number): number => {
-  const years = Math.max(numberOr(row.time_to_expiry, 0), 0);
-  const volatility = numberOr(row.volatility, 0.2);
-  const dividends = countOfDividends(row);
-  if (isWithoutVolatility(years, knownUpTo, NEGLIGIBLE_DEVIATION))
-    return gridCosts.known + dividends * gridCosts.knownDividend;
-  const deviation = volatility * Math.sqrt(years);
-  const interest = Math.max(Math.abs(numberOr(row.rate, 0)), Math.abs(numberOr(row.dividend_yield, 0))) * years;
-  const factor = Math.min(MAX_STEPS_FACTOR, Math.max(1, interest / deviation));
-  const perGrid = deviation > WIDE_DEVIATION ? gridCosts.wide : gridCosts.usual;
-  const grids = factor > 1 ? Math.max(gridCosts.fast, perGrid * factor) : perGrid;
-  return grids + dividends * gridCosts.dividend;
-};
-const gridCost = (row: CostInputs): number => gridCostOf(row, numberOr(row.volatility, 0.2));
-/** A search for the volatility goes up to `MAX_VOLATILITY`, so its prices need grids also where 0.2 would be negligible. */
-const gridSearchCost = (row: CostInputs): number => gridCostOf(row, MAX_VOLATILITY);
-
-/** Near zero volatility the greeks are differences of prices, and those by the volatility are priced on grids. */
-const gridGreeksCost = (row: CostInputs): number => {
-  const years = numberOr(row.time_to_expiry, 0);
-  const isLimit = years > 0 && isWithoutVolatility(years, numberOr(row.volatility, 0.2), LIMIT_DEVIATION);
-  if (!isLimit) return 0;
-  return LIMIT_PRICES * Math.max(...LIMIT_VOLATILITIES.map((volatility) => gridCost({ ...row, volatility })));
 };
 
 /**

@@ -1,7 +1,7 @@
 import type { CostInputs } from '../../models/cost-inputs.ts';
 import { estimateOf, type WorkEstimate } from '../../models/cost.ts';
 import type { Wanted } from '../../request/calculate.ts';
-import { dividendCountAt, nestedColumns, type Column, type ColumnTable } from './columns.ts';
+import { dividendCountAt, dividendSumAt, nestedColumns, type Column, type ColumnTable } from './columns.ts';
 import { chosenModelAt, resolvingMs } from './resolve-columns.ts';
 
 /** Columns that the estimate of a row depends on, beside its dividends. */
@@ -61,6 +61,8 @@ export const estimateColumns = (
   /** One object for all rows, because 100,000 objects would take longer than the estimate may. */
   const costRow: Record<string, unknown> = {};
   const costHeston: Record<string, unknown> = {};
+  let summed = 0;
+  costRow['dividendSum'] = () => dividendSumAt(columns, summed);
   const costInputsOf = (index: number, numbers: readonly (readonly [string, Column])[]): CostInputs => {
     costRow['model'] = models?.at(index);
     costRow['exercise_style'] = styles?.at(index);
@@ -68,6 +70,7 @@ export const estimateColumns = (
     costRow['precision'] = precisions?.at(index);
     // The model depends on whether there are dividends, the cost on their number.
     costRow['dividends'] = costRow['dividendCount'] = dividendCountAt(columns, index);
+    summed = index;
     for (const [name, column] of numbers) costRow[name] = column.at(index);
     for (const [name, column] of hestonColumns) costHeston[name] = column.at(index);
     if (hestonColumns.length > 0) costRow['heston'] = costHeston;

@@ -12,6 +12,7 @@ import {
   type ColumnResult,
 } from './columns.ts';
 import { invalidRequest } from '../../request/failures.ts';
+import { sumOfAmounts } from '../../models/cost-inputs.ts';
 import { outputNames } from '../../models/outputs.ts';
 import { isRow, readOutputs, type Row } from '../../request/read-option.ts';
 import { dividendExample, dividendShape } from '../../request/read-extras.ts';
@@ -57,7 +58,7 @@ const countOf = (value: unknown): number | undefined => {
 };
 const listColumn = (value: readonly unknown[]): Column => {
   const at = isForAllRows('list', value) ? () => value : (index: number) => value[index];
-  return { at, countAt: (index) => countOf(at(index)) };
+  return { at, countAt: (index) => countOf(at(index)), sumAt: (index) => sumOfAmounts(at(index)) };
 };
 
 const idErrors = (value: unknown): FieldError[] => {

@@ -20,6 +20,8 @@ type TextColumn = {
   readonly only?: unknown;
   /** Of a column of lists: the number of items of a row, undefined if it has no list. No list is built for it. */
   readonly countAt?: (index: number) => number | undefined;
+  /** Of a column of dividends: the sum of the amounts of a row, not validated. No list is built for it. */
+  readonly sumAt?: (index: number) => number;
 };
 export type Column = NumberColumn | TextColumn;
 
@@ -139,4 +141,10 @@ export const checkSize = (size: number): void => {
 export const dividendCountAt = (columns: ColumnTable['columns'], index: number): number | undefined => {
   const column = columns.get('dividends');
   return column?.numbers === undefined ? column?.countAt?.(index) : undefined;
+};
+
+/** The sum of the dividends of a row. */
+export const dividendSumAt = (columns: ColumnTable['columns'], index: number): number => {
+  const column = columns.get('dividends');
+  return column?.numbers === undefined ? (column?.sumAt?.(index) ?? 0) : 0;
 };
