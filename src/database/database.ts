@@ -26,7 +26,12 @@ import { createSchemaCheck, tablesOf, type SchemaCheck } from './schema-check.ts
 import { createMeasureMaintenance, type MeasureMaintenance } from './maintenance.ts';
 import { startPauses } from './start-pauses.ts';
 import { createTransfer, type Transfer } from './transfer/transfer.ts';
-import { createClockDifference, databaseTimeSql, type ClockDifference } from './statements/clock-difference.ts';
+import {
+  createClockDifference,
+  databaseTimeOf,
+  databaseTimeSql,
+  type ClockDifference,
+} from './statements/clock-difference.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
 export type DatabaseDeps = PoolOptions &
@@ -121,7 +126,7 @@ const createHealthCheck = (
       const probe = queryOnce(pool, databaseTimeSql, healthTimeoutMs);
       const difference = await measure('probe_health', () =>
         orAbort(
-          clockDifference.measure(async () => (await probe)[0]!['time'] as Date),
+          clockDifference.measure(async () => databaseTimeOf(await probe)),
           timeLimit,
         ),
       );
@@ -214,7 +219,7 @@ export const createDatabase = async (deps: DatabaseDeps): Promise<Database> => {
     transfer: createTransfer({ ...deps, tables, migrations: migrations.map(({ name }) => name) }),
     checkServer: checkDatabaseServer,
     healthCheck: createHealthCheck(healthPool, replicas, schemaCheck, measure, createClockDifference(deps)),
-    time: async () => (await reader.query<{ time: Date }>(databaseTimeSql))[0]!.time,
+    time: async () => databaseTimeOf(await reader.query(databaseTimeSql)),
     drift: async () => {
       const [row] = await reader.query<{ name: string }>('select current_database() as name');
       if (row) orm.config.set('dbName', row.name);

@@ -11,7 +11,13 @@ export type ClockDifference = {
   readonly measure: (databaseTime: () => Promise<Date>) => Promise<HealthReading>;
 };
 
-export const databaseTimeSql = 'select clock_timestamp() as time';
+/**
+ * Milliseconds as a whole number, because behind a transaction pooler the statement of the health check has the settings of the role: another
+ * `DateStyle` is not parsed, and `extra_float_digits` removes digits.
+ */
+export const databaseTimeSql = 'select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as time';
+export const databaseTimeOf = ([row]: readonly Readonly<Record<string, unknown>>[]): Date =>
+  new Date(Number(row!['time']));
 
 /** Synchronised clocks differ by milliseconds. Two seconds leave room for a server that answers late. */
 const maxDifferenceMs = 2_000;

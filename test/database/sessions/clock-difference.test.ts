@@ -4,6 +4,7 @@ import type { LogFields } from '#src/kernel/ports/logger.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
+import { setupHostile } from './hostile-role.ts';
 
 test('a clock that differs from that of PostgreSQL is a finding of the health report, a gauge and one line', async (t) => {
   const admin = await setupDatabase(t, { migrated: false });
@@ -30,5 +31,15 @@ test('a clock that differs from that of PostgreSQL is a finding of the health re
   ahead = 0;
   t.deepEqual(await health(), { status: 'up' });
   t.deepEqual(lines, ['the clock of the process is wrong', 'the clock of the process is right']);
+  t.true(Math.abs((await database.time()).getTime() - Date.now()) < 2_000);
+});
+
+test('without settings of the session, the health check reads the clock of PostgreSQL whatever the defaults of the role are', async (t) => {
+  const { url } = await setupHostile(t, { settings: { datestyle: 'German, DMY', extra_float_digits: '-15' } });
+  const metrics = recordMetrics();
+  const database = await createDatabase({ ...databaseSettings(url), sessionless: true, metrics });
+  t.teardown(() => database.close());
+  t.deepEqual(await database.healthCheck.check(AbortSignal.timeout(5_000)), { status: 'up' });
+  t.true(Math.abs(metrics.value('volwatch_database_clock_difference_seconds')) < 1);
   t.true(Math.abs((await database.time()).getTime() - Date.now()) < 2_000);
 });
