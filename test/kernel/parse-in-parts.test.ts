@@ -3,10 +3,35 @@ import fc from 'fast-check';
 import { parseInParts } from '#src/kernel/json/parse-in-parts.ts';
 import { runAtOnce } from '#src/kernel/streams/turns.ts';
 
-const parts = (text: string, partBytes?: number): { readonly value: unknown } | undefined => {
+const inParts = (text: string, partBytes?: number) => {
   const json = Buffer.from(text);
-  return runAtOnce(parseInParts(json, (from, to) => json.toString('utf8', from, to), partBytes));
+  const options = partBytes === undefined ? {} : { partBytes };
+  return runAtOnce(parseInParts(json, (from, to) => json.toString('utf8', from, to), options));
 };
+const parts = (text: string, partBytes?: number): { readonly value: unknown } | undefined => {
+  const found = inParts(text, partBytes);
+  return found !== undefined && 'value' in found ? found : undefined;
+};
+
+/** What the error of a broken text tells: the message without excerpts, and the index in the text. */
+const faultOf = ({ message }: Error, length: number, indexOf = (position: number): number => position) => {
+  const position = / at position (\d+)/.exec(message)?.[1];
+  const atEnd = message.startsWith('Unexpected end') || Number(position) >= length;
+  return atEnd ? 'end' : [/^[^"]*?(?=,| in JSON)/.exec(message)?.[0], position && indexOf(Number(position))];
+};
+const faultInParts = (text: string, partBytes: number) => {
+  const found = inParts(text, partBytes);
+  return found !== undefined && 'cause' in found ? faultOf(found.cause, found.length, found.indexOf) : undefined;
+};
+const errorOf = (text: string): Error => {
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('The text is JSON');
+};
+const faultOfWhole = (text: string) => faultOf(errorOf(text), text.length);
 
 const whole = (text: string): { readonly value: unknown } | undefined => {
   try {
@@ -38,14 +63,14 @@ test('a text that is not JSON has no value in parts', (t) => {
     '{"a":[1,2,]}',
     '{"a":[,1,2]}',
     '{"a":[1,2}',
-    '{"a":[1],[2]}',
+    '{"a":[1,2],[3,4]}',
     '{"a":[1,2]',
     '[1,2]]',
   ])
-    t.is(parts(text, 1), undefined, text);
+    t.deepEqual(faultInParts(text, 1), text.startsWith('{') ? faultOfWhole(text) : undefined, text);
 });
 
-test('parts accept no text that the parser refuses, and have its values', (t) => {
+test('parts accept no text that the parser refuses, and have its values and its faults', (t) => {
   const texts = fc
     .tuple(fc.json({ maxDepth: 5 }), fc.json(), fc.nat(), fc.constantFrom('', ',', '[', ']', '{', '}', '"', '\\', ':'))
     .map(([first, second, at, changed]) => {
@@ -57,6 +82,8 @@ test('parts accept no text that the parser refuses, and have its values', (t) =>
     fc.property(texts, fc.integer({ min: 1, max: 40 }), (text, partBytes) => {
       const found = parts(text, partBytes);
       if (found !== undefined) t.deepEqual(found, whole(text));
+      const fault = faultInParts(text, partBytes);
+      if (fault !== undefined) t.deepEqual(fault, faultOfWhole(text), text);
     }),
     { numRuns: 2_000 },
   );
@@ -75,4 +102,27 @@ test('a long text is parsed in many steps, and a short one at once', (t) => {
   t.true(count >= json.length / 300_000, `${count} steps`);
   t.true(longest < 300_000, `a part of ${longest} bytes`);
   t.is(parts('{"options":[{},{}]}'), undefined);
+});
+
+test('the fault of a long text is found without its parts before it', (t) => {
+  const rows = Array.from({ length: 10_000 }, (_, row) => JSON.stringify({ id: `Ā${row}`.repeat(20) }));
+  const search = (text: string) => {
+    const json = Buffer.from(text);
+    let longest = 0;
+    let collected = 0;
+    const textOf = (from: number, to: number): string => {
+      longest = Math.max(longest, to - from);
+      return json.toString('utf8', from, to);
+    };
+    const found = runAtOnce(parseInParts(json, textOf, { collect: () => (collected += 1) }));
+    if (found === undefined || 'value' in found) return undefined;
+    t.deepEqual(faultOf(found.cause, found.length, found.indexOf), faultOfWhole(text));
+    return { isShort: longest < 200_000, collected };
+  };
+  const list = `{"options":[${rows.join(',')}`;
+  t.deepEqual(search(`${list}]`), { isShort: true, collected: 0 }, 'the closing brace is missing');
+  t.deepEqual(search(list), { isShort: true, collected: 0 }, 'the closing bracket is missing');
+  t.deepEqual(search(`${list},{"id":nul]}`), { isShort: true, collected: 1 }, 'the last row is wrong');
+  t.like(search(`${list.replace('5000', '\u0007')}]}`), { collected: 1 }, 'a row in the middle is wrong');
+  t.like(search(`{"outputs":tru,${list.slice(1)},nul]}`), { collected: 1 }, 'the first fault is before the list');
 });

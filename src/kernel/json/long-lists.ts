@@ -61,5 +61,7 @@ export const longListsOf = (json: Uint8Array, partBytes: number): LongList[] => 
     else if (byte === openList || byte === openObject) open(index, byte === openList);
     else if (byte === closeList || byte === closeObject) close(index);
   }
+  // A list that the text ends in.
+  if (listLevel > 0 && cuts.length > 0) found.push({ cuts, start, end: json.length });
   return found;
 };

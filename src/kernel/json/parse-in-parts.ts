@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Steps } from '../streams/turns.ts';
 import { longListsOf, type LongList } from './long-lists.ts';
+import { createShortenedJson, type BrokenJson } from './shortened-json.ts';
 
 /**
  * Decoded text is in memory beside its bytes and its values, and one character beyond Latin-1 makes all of it two bytes wide. A text of
@@ -11,21 +12,34 @@ const usualPartBytes = 49_152;
 /** The text of the bytes `from` (included) to `to` (excluded). */
 type TextOf = (from: number, to: number) => string;
 
-const parse = (text: string): unknown => JSON.parse(text);
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const listSteps = function* ({ cuts, start, end }: LongList, textOf: TextOf): Steps<unknown[] | undefined> {
+/** @returns undefined if the text is no list of at least one value: nothing between two commas is no JSON */
+const parseElements = (text: string): unknown[] | undefined => {
+  try {
+    const part = JSON.parse(`[${text}]`) as unknown[];
+    return part.length === 0 ? undefined : part;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+};
+
+/** The values of a list, or the index of the first part that is not JSON. */
+const listSteps = function* (
+  { cuts, start, end }: LongList,
+  textOf: TextOf,
+): Steps<{ readonly values: unknown[] } | { readonly brokenFrom: number }> {
   const parts: unknown[][] = [];
   let from = start;
   for (const to of [...cuts, end]) {
-    const part = parse(`[${textOf(from, to)}]`) as unknown[];
-    // Nothing between two commas is no JSON.
-    if (part.length === 0) return undefined;
+    const part = parseElements(textOf(from, to));
+    if (part === undefined) return { brokenFrom: from };
     parts.push(part);
     from = to + 1;
     yield;
   }
-  return ([] as unknown[]).concat(...parts);
+  return { values: ([] as unknown[]).concat(...parts) };
 };
 
 /** Puts the lists where a list with only their mark is: in the body, and in the objects in it. */
@@ -42,39 +56,51 @@ const fill = (body: unknown, lists: ReadonlyMap<unknown, unknown[]>): void => {
   if (isObject(body)) fillObject(body, true);
 };
 
+type InPartsOptions = {
+  /** Called when values are garbage, and the rest of the text is decoded to find its fault. */
+  readonly collect?: () => void;
+  readonly partBytes?: number;
+};
+
 /**
  * Parses JSON with long lists in steps of some milliseconds. The text is never in memory as a whole: the elements of long lists are
- * decoded and parsed in parts, and the rest with a mark in place of them.
+ * decoded and parsed in parts, and the rest with a mark in place of them. Of a text that is not JSON, only what follows the parts before its
+ * fault is parsed again.
  * @param textOf decodes valid UTF-8
- * @returns undefined if the text has no long list, or is not JSON. Only the parser of the whole text can tell its fault
+ * @returns undefined if the text must be parsed as a whole, because it has no long list
  */
 export const parseInParts = function* (
   json: Uint8Array,
   textOf: TextOf,
-  partBytes = usualPartBytes,
-): Steps<{ readonly value: unknown } | undefined> {
+  { collect = () => {}, partBytes = usualPartBytes }: InPartsOptions = {},
+): Steps<{ readonly value: unknown } | BrokenJson | undefined> {
   const found = longListsOf(json, partBytes);
   if (found.length === 0) return undefined;
   yield;
   // A text of the body cannot be one of these marks.
   const mark = randomUUID();
   const lists = new Map<unknown, unknown[]>();
-  let rest = '';
+  const rest = createShortenedJson(json, textOf);
   let from = 0;
-  try {
-    for (const list of found) {
-      const values = yield* listSteps(list, textOf);
-      if (values === undefined) return undefined;
-      const name = `${mark} ${lists.size}`;
-      lists.set(name, values);
-      rest += `${textOf(from, list.start)}"${name}"`;
-      from = list.end;
+  for (const list of found) {
+    const read = yield* listSteps(list, textOf);
+    rest.keep(from, list.start);
+    if ('brokenFrom' in read) {
+      lists.clear();
+      collect();
+      yield;
+      if (read.brokenFrom > list.start) rest.replace('0,');
+      rest.keep(read.brokenFrom, json.length);
+      const parsed = rest.parse();
+      return 'value' in parsed ? undefined : parsed;
     }
-    const value = parse(rest + textOf(from, json.length));
-    fill(value, lists);
-    return { value };
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
+    const name = `${mark} ${lists.size}`;
+    lists.set(name, read.values);
+    rest.replace(JSON.stringify(name));
+    from = list.end;
   }
+  rest.keep(from, json.length);
+  const parsed = rest.parse();
+  if ('value' in parsed) fill(parsed.value, lists);
+  return parsed;
 };

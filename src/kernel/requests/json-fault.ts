@@ -1,7 +1,7 @@
 import { AppError } from '../catalogue/errors.ts';
 
 /** Faults are searched and lines are counted in this many characters only, because both are slower than the parser. */
-const maxCharacters = 65_536;
+export const maxCharacters = 65_536;
 
 const emptyCell = 'in a column, null marks an empty cell';
 /** Words of other languages that stand where a value must be, and the remedy for each. */
@@ -71,14 +71,17 @@ const usualFault = (text: string): Fault | undefined => {
   return undefined;
 };
 
+/** What the parser has read, and where its characters are in the body. */
+type Parsed = { readonly cause: unknown; readonly length: number; readonly indexOf: (position: number) => number };
+
 /** What the parser tells. Its other messages repeat a part of the body, which can be a secret, so they are not used. */
-const parserFault = (text: string, cause: unknown): Fault => {
+const parserFault = ({ cause, length, indexOf }: Parsed): Fault => {
   const message = cause instanceof Error ? cause.message : '';
   const position = / at position (\d+)/.exec(message)?.[1];
-  if (message.startsWith('Unexpected end') || Number(position) >= text.length) {
+  if (message.startsWith('Unexpected end') || Number(position) >= length) {
     return { remedy: 'it ends too early; add the closing bracket or quote that is missing' };
   }
-  return position === undefined ? {} : { index: Number(position) };
+  return position === undefined ? {} : { index: indexOf(Number(position)) };
 };
 
 /** `at line 2, column 7`, both counted from 1. Lines are not counted in a large body, because that takes long. */
@@ -91,9 +94,14 @@ const placeOf = (text: string, index: number): string => {
 /**
  * The error of a body that is not JSON: where the fault is, and the remedy where the mistake is a usual one. It does not have the
  * error of the parser as its cause, because causes are logged.
+ * @param text the body, or its first `maxCharacters` if `parsed` is given
  */
-export const malformedJson = (text: string, cause: unknown): AppError => {
-  const { index, remedy } = usualFault(text) ?? parserFault(text, cause);
+export const malformedJson = (
+  text: string,
+  cause: unknown,
+  parsed: Omit<Parsed, 'cause'> = { length: text.length, indexOf: (position) => position },
+): AppError => {
+  const { index, remedy } = usualFault(text) ?? parserFault({ cause, ...parsed });
   const place = index === undefined ? '' : ` ${placeOf(text, index)}`;
   const advice = remedy === undefined ? '' : `: ${remedy}`;
   return new AppError('malformed_body', `The body is not valid JSON${place}${advice}`);

@@ -16,9 +16,9 @@ import { parseJsonSteps } from '../request/parse-json-bytes.ts';
 import { isRow } from '../request/read-option.ts';
 import { arrowType, jsonType, type BatchRequest, type PreparedBatch } from './prepared-batch.ts';
 
-const parseSteps = ({ kind, bytes, jsonDepth }: BatchRequest): Steps<unknown> => {
+const parseSteps = ({ kind, bytes, jsonDepth }: BatchRequest, collect?: () => void): Steps<unknown> => {
   checkBatchShape(bytes, jsonDepth, kind);
-  return parseJsonSteps(bytes);
+  return parseJsonSteps(bytes, collect);
 };
 
 const unacceptable = (): AppError =>
@@ -27,14 +27,16 @@ const unacceptable = (): AppError =>
 /**
  * Reads the envelope of a batch in any of its formats. A long one is read in steps of some milliseconds.
  * @throws AppError `malformed_body`, `validation_failed`, `pricing_model_unknown`, `not_acceptable`
+ * @param collect see `parseJsonSteps`
  */
 export const prepareSteps = async function* (
   request: BatchRequest,
   engines: EngineFactory,
+  collect?: () => void,
 ): AsyncGenerator<undefined, PreparedBatch, undefined> {
   const [answer] = request.answer;
   if (answer === undefined) throw unacceptable();
-  const body = request.input === 'json' ? yield* parseSteps(request) : undefined;
+  const body = request.input === 'json' ? yield* parseSteps(request, collect) : undefined;
   if (request.kind === 'grid') {
     return openGrid(body, {
       engines,

@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { parseInParts } from '#src/kernel/json/parse-in-parts.ts';
-import { malformedJson } from '#src/kernel/requests/json-fault.ts';
+import { malformedJson, maxCharacters } from '#src/kernel/requests/json-fault.ts';
 import type { Steps } from '#src/kernel/streams/turns.ts';
 
 /** Of bytes that are valid UTF-8. */
@@ -28,16 +28,23 @@ export const parseJsonBytes = (given: Uint8Array): unknown => {
 
 /** A shorter text takes few milliseconds. */
 const minBytesInParts = 1_048_576;
+/** A character of four bytes counts as two. */
+const maxBytesOfCharacter = 3;
 
 /**
  * The same in steps, for texts of megabytes: the text is decoded in parts, because it would take twice its bytes beside the values.
+ * @param collect called when parts are not JSON, because their values must not stay while the fault is found
  * @throws AppError `malformed_body`
  */
-export const parseJsonSteps = function* (given: Uint8Array): Steps<unknown> {
+export const parseJsonSteps = function* (given: Uint8Array, collect = (): void => {}): Steps<unknown> {
   if (given.byteLength >= minBytesInParts) {
     const bytes = validBytes(given);
-    const parsed = yield* parseInParts(bytes, (from, to) => decode(bytes.subarray(from, to)));
-    if (parsed !== undefined) return parsed.value;
+    const textOf = (from: number, to: number): string => decode(bytes.subarray(from, to));
+    const parsed = yield* parseInParts(bytes, textOf, { collect });
+    if (parsed !== undefined && 'value' in parsed) return parsed.value;
+    const start = textOf(0, maxCharacters * maxBytesOfCharacter);
+    // Only the whole text tells whether it is empty.
+    if (parsed !== undefined && start.trim() !== '') throw malformedJson(start, parsed.cause, parsed);
   }
   return parseJsonBytes(given);
 };
