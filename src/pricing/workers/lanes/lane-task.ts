@@ -1,6 +1,7 @@
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { SentFrame } from '../channel/frame-writer.ts';
 import type { FairQueue, Waiting } from '../fair-queue.ts';
+import type { LargeTextTurn } from './large-texts.ts';
 import { maxParsedBytes, smallTextBytes } from './text-bytes.ts';
 import { type TaskHead, type TaskSummary, type WorkerReply, type WorkerSpan, type WorkLimits } from '../protocol.ts';
 
@@ -99,7 +100,7 @@ export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !i
 
 const isSmallText = ({ parsedBytes }: LaneTask): boolean => parsedBytes <= smallTextBytes;
 /** Whether the text is alone in its process, so that it needs a place of `large-texts.ts`. */
-export const isLargeText = ({ parsedBytes }: LaneTask): boolean => parsedBytes > maxParsedBytes;
+export const isLargeText = ({ parsedBytes }: Pick<LaneTask, 'parsedBytes'>): boolean => parsedBytes > maxParsedBytes;
 
 const hasRoom = (task: LaneTask, opened: readonly OpenTask[]): boolean => {
   const others = opened.reduce((sum, each) => sum + (isSmallText(each.task) ? 0 : each.task.parsedBytes), 0);
@@ -116,17 +117,19 @@ export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places
 
 /**
  * Takes the next task of the queue that a process with these open tasks may get. When the first text that is not small has no room, no other such
- * one comes before it, because it could wait for ever. One that waits for a place that another lane has does not delay the others.
- * @param mayOpenLargeText whether the lane has a place for a large text
+ * one comes before it, because it could wait for ever. One that waits for a place that another lane has delays the others only after its lane
+ * has missed a place for want of room.
+ * @param turnOfLargeText when the lane has a place for a large text
  */
 export const takeNext = (
   queue: Pick<FairQueue<LaneTask>, 'first' | 'take'>,
   opened: readonly OpenTask[],
   places: Places,
-  mayOpenLargeText: () => boolean,
+  turnOfLargeText: () => LargeTextTurn,
 ): LaneTask | undefined => {
-  const mayTake = (task: LaneTask): boolean => fits(task, opened, places) && (!isLargeText(task) || mayOpenLargeText());
-  const largeText = queue.first((task) => !isSmallText(task) && mayTake(task));
-  const isFull = largeText !== undefined && !hasRoom(largeText, opened);
+  const turnOf = (task: LaneTask): LargeTextTurn => (isLargeText(task) ? turnOfLargeText() : 'now');
+  const mayTake = (task: LaneTask): boolean => fits(task, opened, places) && turnOf(task) === 'now';
+  const first = queue.first((task) => !isSmallText(task) && fits(task, opened, places) && turnOf(task) !== 'later');
+  const isFull = first !== undefined && !(hasRoom(first, opened) && turnOf(first) === 'now');
   return queue.take((task) => mayTake(task) && !(isFull && !isSmallText(task)));
 };

@@ -214,9 +214,8 @@ export const createLane = (options: LaneOptions): Lane => {
   };
 
   const pump = (): void => {
-    largeTextPlaces.begin();
     sendWaiting();
-    largeTextPlaces.settle();
+    largeTextPlaces.settle(queue.has(isLargeText));
   };
   const largeTextPlaces = options.largeTexts.forLane(pump);
 
@@ -227,7 +226,7 @@ export const createLane = (options: LaneOptions): Lane => {
         .values()
         .map((member) => ({
           member,
-          task: takeNext(queue, [...member.open.values()], places, largeTextPlaces.mayOpen),
+          task: takeNext(queue, [...member.open.values()], places, largeTextPlaces.ask),
         }))
         .find(({ task }) => task !== undefined);
       if (next?.task === undefined) return;
@@ -257,7 +256,11 @@ export const createLane = (options: LaneOptions): Lane => {
       return displaced;
     },
     cancel: (task) => {
-      if (queue.remove(task)) return true;
+      if (queue.remove(task)) {
+        // Others may have waited behind it.
+        pump();
+        return true;
+      }
       const { id } = task.head;
       const member = [...members].find(({ open }) => open.has(id));
       const opened = member?.open.get(id);

@@ -1,67 +1,62 @@
+/**
+ * `now`: the lane has a place. `next`: it has none, but it had one when no process had room for the text, so its texts that came later must not
+ * delay the text again. `later`: the texts that came later go first meanwhile.
+ */
+export type LargeTextTurn = 'now' | 'next' | 'later';
+
 /** The view of one lane on the places for large texts. */
 export type LargeTextPlaces = {
-  /** Must be called before the lane looks for tasks. */
-  readonly begin: () => void;
-  /** Whether the lane has a place for its next large text. If not, it waits for one. */
-  readonly mayOpen: () => boolean;
+  /** When the lane may open its next large text. Nothing is reserved, so the lane must ask again after it has waited. */
+  readonly ask: () => LargeTextTurn;
   readonly opened: () => void;
   readonly ended: () => void;
-  /** Must be called after the lane has looked. A lane that wanted no place meanwhile leaves its own to the next one. */
-  readonly settle: () => void;
+  /**
+   * Must be called after the lane has looked for tasks.
+   * @param isWanted whether a large text waits in the lane
+   */
+  readonly settle: (isWanted: boolean) => void;
 };
 
 /**
  * Places for texts that are alone in their process, shared by all lanes: with its parsed values such a text takes hundreds of megabytes. Lanes
- * get a free place in the order in which they began to wait, so no lane waits for ever. See docs/decisions/0388.
+ * find a free place in the order in which they began to wait. One that has no room for its text leaves the place to the next one, and stays
+ * before it. So no lane waits for ever, and no place for a text that cannot begin. See docs/decisions/0388.
  */
 export const createLargeTexts = (places: number) => {
   let free = places;
   const waiting = new Set<() => void>();
 
-  const grantNext = (): void => {
-    for (const grant of waiting) {
-      if (free === 0) return;
-      waiting.delete(grant);
-      free -= 1;
-      grant();
-    }
-  };
-
   return {
-    /** @param pump called when the lane has got a place for which it waited */
+    /** @param pump called when a place is free for which the lane waits */
     forLane: (pump: () => void): LargeTextPlaces => {
-      let isWanted = false;
-      let isReserved = false;
-      const grant = (): void => {
-        isReserved = true;
-        pump();
-      };
+      /** Asked for a place that was free, and has not opened a text since. */
+      let hasAsked = false;
+      let hasMissed = false;
       return {
-        begin: () => (isWanted = false),
-        mayOpen: () => {
-          isWanted = true;
-          if (!isReserved && free > 0) {
-            free -= 1;
-            isReserved = true;
-          }
-          if (!isReserved) waiting.add(grant);
-          return isReserved;
+        ask: () => {
+          if (free === 0) return hasMissed ? 'next' : 'later';
+          hasAsked = true;
+          return 'now';
         },
         opened: () => {
-          isReserved = false;
-          isWanted = false;
+          free -= 1;
+          hasAsked = false;
+          hasMissed = false;
+          // Its next text waits behind those of other lanes.
+          waiting.delete(pump);
         },
         ended: () => {
           free += 1;
-          grantNext();
+          for (const next of waiting) {
+            if (free === 0) return;
+            next();
+          }
         },
-        settle: () => {
-          if (isWanted) return;
-          waiting.delete(grant);
-          if (!isReserved) return;
-          isReserved = false;
-          free += 1;
-          grantNext();
+        settle: (isWanted) => {
+          hasMissed = isWanted && (hasMissed || hasAsked);
+          hasAsked = false;
+          if (isWanted) waiting.add(pump);
+          else waiting.delete(pump);
         },
       };
     },

@@ -126,7 +126,8 @@ const summaryOf = (maxRowMs: number) => ({ summary: { maxRowMs } as LaneTask['su
 const openOf = (...tasks: readonly LaneTask[]): OpenTask[] => tasks.map((task) => ({ task, workedMs: 0 }) as OpenTask);
 
 test('work goes to the lane of its duration, and is handed on when it is longer', (t) => {
-  const lane = (kind: LaneTask['kind'], expectedMs: number, maxRowMs = 1) => laneFor(kind, expectedMs, maxRowMs, 500);
+  const lane = (kind: LaneTask['kind'], expectedMs: number, maxRowMs = 1) =>
+    laneFor(kind, expectedMs, maxRowMs, 500);
   t.deepEqual([lane('batch', 500), lane('batch', 501), lane('single', 5_001)], ['short', 'medium', 'long']);
   t.deepEqual([lane('job', 1), lane('job', 5_001)], ['medium', 'long']);
   t.deepEqual([lane('single', 500, 500), lane('single', 501, 501)], ['short', 'long'], 'others would wait for the row');
@@ -226,7 +227,7 @@ test('texts that would take much memory together are read one after the other, a
   const next = (waiting: readonly LaneTask[], ...open: readonly LaneTask[]): string | undefined => {
     const queue = createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity });
     for (const task of waiting) queue.add(task);
-    return takeNext(queue, openOf(...open), places, () => true)?.caller;
+    return takeNext(queue, openOf(...open), places, () => 'now')?.caller;
   };
   t.is(next([text('a', 64e6)]), 'a', 'a long text is read alone');
   t.is(next([text('a', 64e6)], text('b', 1e6)), undefined);

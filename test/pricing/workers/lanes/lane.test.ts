@@ -6,6 +6,7 @@ import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import type { LaneTask } from '#src/pricing/workers/lanes/lane-task.ts';
 import { createLane } from '#src/pricing/workers/lanes/lane.ts';
+import { createLargeTexts } from '#src/pricing/workers/lanes/large-texts.ts';
 import { program } from '../start-pool.ts';
 import { laneParts, laneTask } from './lane-parts.ts';
 
@@ -64,4 +65,29 @@ test('a lane that closes with a reply in the pipe keeps its program running unti
   // With an await that nothing ends, Node exits with the status 13, and this rejects.
   const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 60_000 });
   t.is(stdout.trim(), 'closed');
+});
+
+test('a large text that is cancelled while it waits delays the texts behind it no longer', async (t) => {
+  const lane = createLane({
+    ...laneParts,
+    largeTexts: createLargeTexts(1),
+    places: { all: 3, large: 3, jobs: 3 },
+    queue: createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity }),
+    filename: new URL('../bad-worker.ts', import.meta.url).href,
+  });
+  t.teardown(lane.close);
+  const ignore = (): void => {};
+  const text = (id: number, parsedBytes: number, symbol?: string): LaneTask => ({
+    ...laneTask(id, { expectedMs: 1_000, replied: ignore, lost: ignore, ...(symbol && { symbol }) }),
+    caller: `caller ${id}`,
+    parsedBytes,
+  });
+  const large = text(2, 55e6);
+  // The process is busy with the first text until the lane is closed.
+  lane.add(text(1, 2e6, 'hang'));
+  lane.add(large);
+  lane.add(text(3, 2e6));
+  t.is(lane.waiting(), 2, 'the third text must not take the room that the second one needs');
+  t.true(lane.cancel(large));
+  t.is(lane.waiting(), 0);
 });

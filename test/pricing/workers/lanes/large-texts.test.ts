@@ -1,6 +1,6 @@
 import test from 'ava';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
-import { takeNext, type LaneTask, type OpenTask } from '#src/pricing/workers/lanes/lane-task.ts';
+import { isLargeText, takeNext, type LaneTask, type OpenTask } from '#src/pricing/workers/lanes/lane-task.ts';
 import { createLargeTexts } from '#src/pricing/workers/lanes/large-texts.ts';
 import { mayHaveWideTexts, parsedBytesOf } from '#src/pricing/workers/lanes/text-bytes.ts';
 import { laneSettings } from '#src/pricing/workers/lanes/lane-limits.ts';
@@ -23,15 +23,14 @@ const lanesOf = (places: number, ...names: readonly string[]) => {
     const queue = createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity });
     const open = new Map<LaneTask, OpenTask>();
     const pump = (): void => {
-      places.begin();
       for (;;) {
-        const task = takeNext(queue, [...open.values()], laneSettings.long.places, places.mayOpen);
+        const task = takeNext(queue, [...open.values()], laneSettings.long.places, places.ask);
         if (task === undefined) break;
-        if (task.parsedBytes > 12 * 2 ** 20) places.opened();
+        if (isLargeText(task)) places.opened();
         open.set(task, { task, workedMs: 0 } as OpenTask);
         opened.push(`${name} ${task.caller}`);
       }
-      places.settle();
+      places.settle(queue.has(isLargeText));
     };
     const places = largeTexts.forLane(pump);
     return {
@@ -45,7 +44,7 @@ const lanesOf = (places: number, ...names: readonly string[]) => {
       },
       end: (task: LaneTask) => {
         open.delete(task);
-        if (task.parsedBytes > 12 * 2 ** 20) places.ended();
+        if (isLargeText(task)) places.ended();
         pump();
       },
     };
@@ -72,22 +71,42 @@ test('one large text is open in all lanes, and lanes that wait get the place in 
   medium.end(a);
   t.deepEqual(opened.slice(3), ['medium d'], 'the lane for medium work waited first');
   medium.end(d);
-  short.remove(c);
-  t.deepEqual(opened.slice(4), [], 'the process for long work has another text');
-  long.end(b);
+  t.deepEqual(opened.slice(4), ['short c'], 'the process for long work has another text');
 });
 
-test('a lane that needs its place no longer leaves it to the next one', (t) => {
+test('a place waits for no process without room, and a lane that has missed it gets the next one', (t) => {
   const { lanes, opened } = lanesOf(1, 'medium', 'long');
   const [medium, long] = lanes as [(typeof lanes)[0], (typeof lanes)[0]];
-  const middle = textOf('middle', 2e6);
-  const [waiting, next] = [textOf('a', 55e6), textOf('b', 55e6)];
+  const [middle, later] = [textOf('middle', 2e6), textOf('later', 2e6)];
+  const [missed, other, third] = [textOf('a', 55e6), textOf('b', 55e6), textOf('c', 55e6)];
   medium.add(middle);
-  medium.add(waiting);
-  long.add(next);
-  t.deepEqual(opened, ['medium middle'], 'the place is kept until the process has room');
-  medium.remove(waiting);
+  medium.add(missed);
+  long.add(other);
   t.deepEqual(opened, ['medium middle', 'long b']);
+  medium.add(later);
+  long.add(third);
+  medium.end(middle);
+  t.deepEqual(opened.slice(2), [], 'a later text does not take the room again');
+  long.end(other);
+  t.deepEqual(opened.slice(2), ['medium a']);
+  medium.end(missed);
+  t.deepEqual(opened.slice(3).toSorted(), ['long c', 'medium later']);
+});
+
+test('a large text that has left its queue holds no place and delays no other text', (t) => {
+  const { lanes, opened } = lanesOf(1, 'medium', 'long');
+  const [medium, long] = lanes as [(typeof lanes)[0], (typeof lanes)[0]];
+  const [missed, other] = [textOf('a', 55e6), textOf('b', 55e6)];
+  medium.add(textOf('middle', 2e6));
+  medium.add(missed);
+  long.add(other);
+  medium.add(textOf('later', 2e6));
+  t.deepEqual(opened, ['medium middle', 'long b']);
+  medium.remove(missed);
+  t.deepEqual(opened.slice(2), ['medium later']);
+  medium.add(textOf('c', 55e6));
+  medium.add(textOf('last', 2e6));
+  t.deepEqual(opened.slice(3), ['medium last'], 'the lane has not missed a place for this text');
 });
 
 test('JSON with characters or escapes beyond ASCII counts twice, unless it is small', (t) => {
