@@ -25,6 +25,7 @@ export { createForecastRoutes } from './forecast/forecast-routes.ts';
 export { createEngineFactory } from './models/engine-factory.ts';
 export { createPricingRoutes } from './pricing-routes.ts';
 export { createPricingService, type PricingService } from './pricing-service.ts';
+export { largeTextsIn } from './workers/lanes/large-texts.ts';
 export { createPricingWorkers } from './workers/pool.ts';
 export { presetValues } from './request/preset-values.ts';
 export { reportAbuse } from './request/failures.ts';

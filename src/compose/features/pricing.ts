@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api';
 import { availableParallelism } from 'node:os';
 import type { NearestOf } from '../../kernel/lists/near-names.ts';
+import { memoryLimit } from '../../kernel/memory/memory-limit.ts';
 import type { HealthCheck } from '../../kernel/ports/health.ts';
 import { currentRequest } from '../../kernel/requests/request-context.ts';
 import type { Route } from '../../kernel/requests/route.ts';
@@ -14,6 +15,7 @@ import {
   createPricingRoutes,
   createPricingService,
   createPricingWorkers,
+  largeTextsIn,
   type PricingService,
 } from '../../pricing/index.ts';
 import type { SettingsOfCaller } from '../identity/caller-settings.ts';
@@ -52,6 +54,7 @@ export const composePricing = (
     processes,
     longProcesses: config.PRICING_LONG_WORKERS ?? Math.ceil(processes / 2),
     shortWorkMs: config.PRICING_SHORT_MS,
+    largeTexts: largeTextsIn(memoryLimit(), processes),
     heapMegabytes: config.PRICING_WORKER_HEAP_MB,
     queueLimit: config.PRICING_QUEUE_LIMIT,
     queueBytes: config.PRICING_QUEUE_BYTES,

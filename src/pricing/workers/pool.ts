@@ -38,6 +38,8 @@ export type PricingWorkersDeps = {
   /** Processes for work above ten times `shortWorkMs`, and as many for work in between; each works on four tasks in turns. */
   readonly longProcesses?: number;
   readonly shortWorkMs?: number;
+  /** Max texts in all processes that are alone in theirs. Default: `processes`. */
+  readonly largeTexts?: number;
   /** Max tasks that wait for a process, and max bytes of their bodies (`queueBytes`), in each lane. */
   readonly queueLimit: number;
   readonly queueBytes?: number;
@@ -104,7 +106,7 @@ const restartMemoryMs = 3_000;
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
   const { tracer, metrics, logger, faults, processes, queueLimit, stallMs } = deps;
   const { longProcesses = 1, shortWorkMs = 500, queueBytes = Infinity, callerLimit = Infinity } = deps;
-  const { arriving = createByteCount() } = deps;
+  const { arriving = createByteCount(), largeTexts: largeTextLimit = processes } = deps;
   const byCaller = createCounts();
   const underestimated = createUnderestimated(shortWorkMs);
   let closed = false;
@@ -127,8 +129,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       (displaced as PoolTask).releaseBody();
     }
   };
-  // As many as processes for short work, whose number says how much memory there is.
-  const largeTexts = createLargeTexts(processes);
+  const largeTexts = createLargeTexts(largeTextLimit);
   const laneOf = (name: LaneName, count: number): Lane =>
     createLane({
       largeTexts,

@@ -63,4 +63,11 @@ export const createLargeTexts = (places: number) => {
   };
 };
 
+/** Memory of the service while its limits are used, and of a large text beside its values. Both are somewhat less: see docs/decisions/0388. */
+const [serviceBytes, largeTextBytes] = [2 ** 30, 2 ** 30];
+
+/** As many places as processes for short work, if the memory is enough. Their number is that of the processors, which tells nothing of it. */
+export const largeTextsIn = (memoryBytes: number, processes: number): number =>
+  Math.max(1, Math.min(processes, Math.floor((memoryBytes - serviceBytes) / largeTextBytes)));
+
 export type LargeTexts = ReturnType<typeof createLargeTexts>;

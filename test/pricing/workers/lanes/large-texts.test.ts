@@ -1,7 +1,8 @@
 import test from 'ava';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import { isLargeText, takeNext, type LaneTask, type OpenTask } from '#src/pricing/workers/lanes/lane-task.ts';
-import { createLargeTexts } from '#src/pricing/workers/lanes/large-texts.ts';
+import { memoryLimit } from '#src/kernel/memory/memory-limit.ts';
+import { createLargeTexts, largeTextsIn } from '#src/pricing/workers/lanes/large-texts.ts';
 import { mayHaveWideTexts, parsedBytesOf } from '#src/pricing/workers/lanes/text-bytes.ts';
 import { laneSettings } from '#src/pricing/workers/lanes/lane-limits.ts';
 
@@ -121,4 +122,15 @@ test('JSON with characters or escapes beyond ASCII counts twice, unless it is sm
   t.is(json(long, '\\', 'u0100'), 2 * 300_006, 'an escape in two blocks');
   t.is(json('\u0100'), 2, 'a batch of 1,000 rows waits for no other text');
   t.false(mayHaveWideTexts([Buffer.from(String.raw`"a\"b"`)]));
+});
+
+test('places for large texts are limited by the memory of the container, whatever the number of processors', (t) => {
+  const gibibyte = 2 ** 30;
+  t.is(largeTextsIn(2 * gibibyte, 15), 1);
+  t.is(largeTextsIn(4 * gibibyte, 15), 3);
+  t.is(largeTextsIn(64 * gibibyte, 15), 15);
+  t.is(largeTextsIn(gibibyte / 2, 1), 1, 'one can always be open');
+  t.is(memoryLimit(2 * gibibyte, 64 * gibibyte), 2 * gibibyte);
+  t.is(memoryLimit(0, 64 * gibibyte), 64 * gibibyte, 'the limit is not known');
+  t.is(memoryLimit(2 ** 64, 64 * gibibyte), 64 * gibibyte, 'a container without a limit');
 });
