@@ -33,7 +33,6 @@ type Answer = { readonly reply: WorkerReply; readonly chunks?: readonly Uint8Arr
 export type OpenTask = {
   readonly id: number;
   readonly isJob: boolean;
-  readonly bodyBytes: number;
   /** Works for `turnMs`, or one row if that takes longer. @returns the answer if the task is finished */
   readonly work: (turnMs: number) => Promise<Answer | undefined>;
   readonly cancel: () => void;
@@ -49,6 +48,8 @@ export type OpenTaskDeps = {
   readonly send: (message: FromWorker) => void;
   /** Whether this process has done so little work that its code is not compiled yet. */
   readonly isCold?: () => boolean;
+  /** Collects the garbage of this process. */
+  readonly collect?: () => void;
   /** Called before the batch is opened, to apply injected faults. */
   readonly before?: ((task: TaskMessage, body: Uint8Array) => void) | undefined;
 };
@@ -59,12 +60,11 @@ export type OpenTaskDeps = {
  * calibration calculates prices in each turn.
  */
 export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTaskDeps): OpenTask => {
-  const { engines, searches, forecastVolatility, send, isCold = () => false, before } = deps;
+  const { engines, searches, forecastVolatility, send, isCold = () => false, collect = () => {}, before } = deps;
   const { id, request, limits } = task;
   const { handBackMs = Infinity } = limits;
   const startedAt = now();
   let bytes: Uint8Array | undefined = body;
-  const bodyBytes = body.byteLength;
   let cancelled = false;
   let batch: PreparedBatch | undefined;
   let reading: ReturnType<typeof prepareSteps> | undefined;
@@ -162,7 +162,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     if (reading === undefined) before?.(task, bytes!);
     if (request.input === 'closes') return forecast(request);
     if (request.input === 'quotes') return startCalibration(request);
-    reading ??= prepareSteps({ ...request, bytes: bytes! }, engines);
+    reading ??= prepareSteps({ ...request, bytes: bytes! }, engines, task.isLargeText ? collect : undefined);
     await readBatch(reading, request.input === 'json', until);
     return undefined;
   };
@@ -255,10 +255,18 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     return undefined;
   };
 
+  /**
+   * The values of a large text are garbage before its answer is sent, because another process may read the next one then. The time counts for the
+   * caller.
+   */
+  const forget = (): void => {
+    bytes = batch = reading = preparing = slices = writing = undefined;
+    collect();
+  };
+
   return {
     id,
     isJob: task.isJob ?? false,
-    bodyBytes,
     cancel: () => {
       cancelled = true;
     },
@@ -269,6 +277,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
         if (error instanceof AppError) return { reply: { refusal: refusalOf(error) } };
         return { reply: { failure: error instanceof Error ? (error.stack ?? error.message) : 'no Error was thrown' } };
       });
+      if (answer !== undefined && task.isLargeText === true) forget();
       const tookMs = performance.now() - begun;
       workedMs += tookMs;
       maxTurnMs = Math.max(maxTurnMs, tookMs);

@@ -21,7 +21,7 @@ import { createLane, type Lane } from './lanes/lane.ts';
 import { endMessageOf, type LaneEvents } from './lanes/lane-options.ts';
 import { firstLimitsIn, isReturnedForPlace, laneFor, laneOfReturned, laneSettings } from './lanes/lane-limits.ts';
 import { limitsIn, refusalOf, type LaneName } from './lanes/lane-limits.ts';
-import { briefMs, isLargeJob, type LaneTask } from './lanes/lane-task.ts';
+import { briefMs, isLargeJob, isLargeText, type LaneTask } from './lanes/lane-task.ts';
 import { createLargeTexts } from './lanes/large-texts.ts';
 import { parsedBytesOf } from './lanes/text-bytes.ts';
 import { createUnderestimated } from './lanes/underestimated.ts';
@@ -122,12 +122,13 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     if (tasks.length === 0) logger.error(fields, message);
     for (const task of tasks) (task as PoolTask).log('error', fields, message);
   };
+  const refuse = (task: PoolTask, error: AppError): void => {
+    task.reject(error);
+    task.releaseBody();
+  };
   const refuseDisplaced: LaneEvents['onDisplaced'] = (tasks) => {
-    for (const displaced of tasks) {
-      const error = new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
-      (displaced as PoolTask).reject(error);
-      (displaced as PoolTask).releaseBody();
-    }
+    const error = new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
+    for (const displaced of tasks) refuse(displaced as PoolTask, error);
   };
   const largeTexts = createLargeTexts(largeTextLimit);
   const laneOf = (name: LaneName, count: number): Lane =>
@@ -167,8 +168,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     mediumJobs.delete(task);
     const refusal = refusalOf(task, { minLoad: lanes.long.minLoad, mediumJobs, processes: longProcesses });
     if (refusal !== undefined) {
-      task.reject(refusal);
-      task.releaseBody();
+      refuse(task, refusal);
       return;
     }
     if (task.lane === 'medium' && isLargeJob(task)) mediumJobs.add(task);
@@ -191,15 +191,16 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const body = ByteBlocks.of(bytes);
     const fault = faults.take('pricing.worker');
     const expectedMs = expectedTime(body.byteLength, estimate);
-    // The reading of a JSON body cannot be interrupted. So one that is long by its size alone does not go to a short process.
-    const wanted = laneFor(kind, expectedMs, estimate?.maxRowMs ?? 0, shortWorkMs);
+    const parsedBytes = 'input' in rest ? parsedBytesOf(rest.input, body) : 0;
+    const isLarge = isLargeText({ parsedBytes });
+    const wanted = laneFor({ kind, isLarge }, expectedMs, estimate?.maxRowMs ?? 0, shortWorkMs);
     const lane = underestimated.laneFor({ kind, caller }, wanted);
     const isUncertain = estimate?.isUncertain ?? false;
     const facts = { kind, expectedMs, bytes: body.byteLength, isUncertain };
     return createPoolTask({
-      head: { id: nextId++, request: rest, ...(kind === 'job' && { isJob: true }), ...(fault && { fault }) },
+      head: { id: nextId++, request: rest, isJob: kind === 'job', isLargeText: isLarge, ...(fault && { fault }) },
       body,
-      parsedBytes: 'input' in rest ? parsedBytesOf(rest.input, body) : 0,
+      parsedBytes,
       caller,
       // Networks share the places of chunks before: see `src/jobs/turns.ts`.
       network: kind === 'job' ? undefined : siteOfRequest(),
@@ -236,10 +237,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       if (lanes[task.lane].cancel(task)) task.releaseBody();
       report();
     };
-    if (signal?.aborted) {
-      task.reject(new AppError('overloaded', 'The request was given up', { retryAfter }));
-      task.releaseBody();
-    } else enqueue(task);
+    if (signal?.aborted) refuse(task, new AppError('overloaded', 'The request was given up', { retryAfter }));
+    else enqueue(task);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       return await task.outcome;

@@ -130,6 +130,8 @@ export const jobRounds = 4;
 export type TaskHead = {
   readonly id: number;
   readonly isJob?: boolean;
+  /** See `isLargeText` of the lanes. */
+  readonly isLargeText?: boolean;
   readonly request: TaskRequest;
   /** Injected by an operator; the process applies it. */
   readonly fault?: TakenFault;

@@ -10,7 +10,6 @@ import type { Frame } from './channel/frame.ts';
 import { createFrameReader } from './channel/frame-reader.ts';
 import { createFrameWriter } from './channel/frame-writer.ts';
 import { coldMs } from './lanes/task-times.ts';
-import { maxParsedBytes } from './lanes/text-bytes.ts';
 import { createOpenTask, type OpenTask } from './open-task.ts';
 import { channelFd, jobRounds, type FromWorker, type TaskMessage, type ToWorker } from './protocol.ts';
 
@@ -100,15 +99,13 @@ export const serve = ({ before, models }: ServeOptions = {}): void => {
     if (process.memoryUsage.rss() - restedBytes > keptGrowthBytes) rest();
   };
 
-  /** @returns whether a task with a large body has ended, so that its values are garbage */
-  const giveTurn = async (task: OpenTask): Promise<boolean> => {
+  const giveTurn = async (task: OpenTask): Promise<void> => {
     const begun = performance.now();
     const answer = await task.work(turnMs);
     workedMs += performance.now() - begun;
-    if (answer === undefined) return false;
+    if (answer === undefined) return;
     open.delete(task.id);
     writer.write(task.replied(answer.reply), answer.chunks);
-    return task.bodyBytes > maxParsedBytes;
   };
 
   const work = async (): Promise<void> => {
@@ -119,11 +116,9 @@ export const serve = ({ before, models }: ServeOptions = {}): void => {
       // The iteration includes tasks that arrive during it. It keeps no task, because an ended one is garbage.
       for (const id of open.keys()) {
         if (open.get(id)!.isJob && !isForAll) continue;
-        const isGarbage = await giveTurn(open.get(id)!);
+        await giveTurn(open.get(id)!);
         // Lets the event loop receive messages: new tasks and cancellations.
         await nextTurnOfLoop();
-        // Another process may read the next large body, and the garbage of both would be too much.
-        if (isGarbage) collectGarbage();
       }
     }
     working = false;
@@ -138,7 +133,7 @@ export const serve = ({ before, models }: ServeOptions = {}): void => {
     const send = (message: FromWorker): void => void writer.write(message);
     send({ type: 'started', id: head.id });
     const isCold = (): boolean => workedMs < coldMs;
-    const deps = { engines, searches, forecastVolatility, send, isCold, before };
+    const deps = { engines, searches, forecastVolatility, send, isCold, collect: collectGarbage, before };
     open.set(head.id, createOpenTask(head, body[0] ?? Buffer.alloc(0), deps));
     if (!working) void work();
   };

@@ -10,11 +10,17 @@ const mediumFactor = 10;
 
 /**
  * The lane for work of this duration, whose slowest row takes `maxRowMs`. Chunks of jobs never run beside short work. A row cannot be interrupted,
- * and the other tasks of its process wait for it in each turn, so a slow one does not run beside medium work.
+ * and the other tasks of its process wait for it in each turn, so a slow one does not run beside medium work. The garbage of a large text is collected
+ * at its end, which can take 0.1 s, so it does not run beside short work either.
  */
-export const laneFor = (kind: WorkKind, expectedMs: number, maxRowMs: number, shortWorkMs: number): LaneName => {
+export const laneFor = (
+  { kind, isLarge = false }: { readonly kind: WorkKind; readonly isLarge?: boolean },
+  expectedMs: number,
+  maxRowMs: number,
+  shortWorkMs: number,
+): LaneName => {
   if (expectedMs > mediumFactor * shortWorkMs || maxRowMs > shortWorkMs) return 'long';
-  return kind === 'job' || expectedMs > shortWorkMs ? 'medium' : 'short';
+  return kind === 'job' || isLarge || expectedMs > shortWorkMs ? 'medium' : 'short';
 };
 
 export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): WorkLimits => {
@@ -51,7 +57,7 @@ export const firstLimitsIn = (
 export const laneOfReturned = (task: LaneTask & { readonly lane: LaneName }, shortWorkMs: number): LaneName => {
   const { kind, lane, limits, expectedMs } = task;
   const wasFirst = lane === 'short' || limits.handBackMs === briefMs;
-  return wasFirst && laneFor(kind, expectedMs, rowMsOf(task), shortWorkMs) !== 'long' ? 'medium' : 'long';
+  return wasFirst && laneFor({ kind }, expectedMs, rowMsOf(task), shortWorkMs) !== 'long' ? 'medium' : 'long';
 };
 
 const keptBytes = 100 * 2 ** 20;

@@ -127,7 +127,7 @@ const openOf = (...tasks: readonly LaneTask[]): OpenTask[] => tasks.map((task) =
 
 test('work goes to the lane of its duration, and is handed on when it is longer', (t) => {
   const lane = (kind: LaneTask['kind'], expectedMs: number, maxRowMs = 1) =>
-    laneFor(kind, expectedMs, maxRowMs, 500);
+    laneFor({ kind }, expectedMs, maxRowMs, 500);
   t.deepEqual([lane('batch', 500), lane('batch', 501), lane('single', 5_001)], ['short', 'medium', 'long']);
   t.deepEqual([lane('job', 1), lane('job', 5_001)], ['medium', 'long']);
   t.deepEqual([lane('single', 500, 500), lane('single', 501, 501)], ['short', 'long'], 'others would wait for the row');

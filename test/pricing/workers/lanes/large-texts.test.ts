@@ -4,7 +4,7 @@ import { isLargeText, takeNext, type LaneTask, type OpenTask } from '#src/pricin
 import { memoryLimit } from '#src/kernel/memory/memory-limit.ts';
 import { createLargeTexts, largeTextsIn } from '#src/pricing/workers/lanes/large-texts.ts';
 import { mayHaveWideTexts, parsedBytesOf } from '#src/pricing/workers/lanes/text-bytes.ts';
-import { laneSettings } from '#src/pricing/workers/lanes/lane-limits.ts';
+import { laneFor, laneSettings } from '#src/pricing/workers/lanes/lane-limits.ts';
 
 const textOf = (caller: string, parsedBytes: number): LaneTask =>
   ({
@@ -122,6 +122,12 @@ test('JSON with characters or escapes beyond ASCII counts twice, unless it is sm
   t.is(json(long, '\\', 'u0100'), 2 * 300_006, 'an escape in two blocks');
   t.is(json('\u0100'), 2, 'a batch of 1,000 rows waits for no other text');
   t.false(mayHaveWideTexts([Buffer.from(String.raw`"a\"b"`)]));
+});
+
+test('a large text does not go to a process for short work, because its garbage is collected at its end', (t) => {
+  t.is(laneFor({ kind: 'batch', isLarge: true }, 315, 1, 500), 'medium');
+  t.is(laneFor({ kind: 'batch', isLarge: true }, 6_000, 1, 500), 'long');
+  t.is(laneFor({ kind: 'batch', isLarge: false }, 315, 1, 500), 'short');
 });
 
 test('places for large texts are limited by the memory of the container, whatever the number of processors', (t) => {
