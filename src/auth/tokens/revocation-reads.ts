@@ -59,7 +59,7 @@ export const createRevocationReads = ({ reader, clock, logger, pollMs }: Revocat
   /** For each token the monotonic time at which it is removed. */
   const revoked = new Map<string, number>();
   let polledAt = Number.NEGATIVE_INFINITY;
-  /** The time of the last poll by the clock of the database; null before the first one, which reads all rows. */
+  /** The time of the last poll by the clock of the database, in milliseconds; null before the first one, which reads all rows. */
   let readAt: string | null = null;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -79,9 +79,9 @@ export const createRevocationReads = ({ reader, clock, logger, pollMs }: Revocat
     const startedAt = clock.monotonic();
     // After a failover, the clock of the database can be behind.
     const rows = await reader.query<Row>(
-      `select now()::text as read_at, token_id, extract(epoch from expires_at - now())::float8 as seconds_left
+      `select (extract(epoch from now()) * 1000)::bigint::text as read_at, token_id, extract(epoch from expires_at - now())::float8 as seconds_left
        from (select) as once left join revoked_token on expires_at > now() - ${keptAfterExpiry}
-         and ($1::timestamptz is null or revoked_at > least($1::timestamptz, now()) - make_interval(secs => $2))`,
+         and ($1::float8 is null or revoked_at > least(to_timestamp($1::float8 / 1000), now()) - make_interval(secs => $2))`,
       [readAt, overlapSeconds],
     );
     for (const { token_id: id, seconds_left: left } of rows) {
