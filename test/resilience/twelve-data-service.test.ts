@@ -55,7 +55,7 @@ test.before(async (t) => {
     LOG_LEVEL: 'debug',
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
   });
-  await refreshedAtStart(service);
+  for (const universe of ['tech5', 'sp500']) await refreshedAtStart(service, universe);
   t.context = { service, database, provider, collector, token: await takeToken(service) };
 });
 test.after.always(async () => {
