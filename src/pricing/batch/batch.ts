@@ -37,7 +37,7 @@ export const workerMs = 3;
 
 /** Whether the calculation could block the event loop of the service. */
 export const needsProcess = ({ totalMs, isUncertain }: WorkEstimate, maxMs = workerMs): boolean =>
-  totalMs >= maxMs || isUncertain === true;
+  !(totalMs < maxMs) || isUncertain === true;
 
 /**
  * Measured milliseconds after which a batch with a low estimate goes to a pricing process, which begins it again. The

@@ -1,5 +1,9 @@
 import { maxDividends } from './inputs.ts';
 
+/** What columns know of the dividends of a row without a list of them. Symbols, because a row of JSON can have members of any name. */
+export const knownDividendCount = Symbol('number of dividends');
+export const knownDividendSum = Symbol('sum of dividends');
+
 /** The members of a row that its cost depends on, not validated. Dates are resolved before. */
 export type CostInputs = {
   readonly model?: unknown;
@@ -8,10 +12,9 @@ export type CostInputs = {
   readonly steps?: unknown;
   readonly precision?: unknown;
   readonly dividends?: unknown;
-  /** The number of dividends, if it is known without the list of them. */
-  readonly dividendCount?: number | undefined;
-  /** The sum of their amounts, if it is known without the list of them. A function, because few models need it. */
-  readonly dividendSum?: () => number;
+  readonly [knownDividendCount]?: number | undefined;
+  /** A function, because few models need it. */
+  readonly [knownDividendSum]?: () => number;
   readonly time_to_expiry?: unknown;
   readonly heston?: unknown;
   readonly rate?: unknown;
@@ -28,8 +31,8 @@ export const numericGreeks = 72;
 
 export const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
 
-export const countOfDividends = ({ dividends, dividendCount }: CostInputs): number => {
-  if (dividendCount !== undefined) return Math.min(dividendCount, maxDividends);
+export const countOfDividends = ({ dividends, [knownDividendCount]: known }: CostInputs): number => {
+  if (known !== undefined) return Math.min(known, maxDividends);
   return Array.isArray(dividends) ? Math.min(dividends.length, maxDividends) : 0;
 };
 
@@ -55,5 +58,5 @@ export const sumOfAmounts = (dividends: unknown): number => {
   return sum;
 };
 
-export const sumOfDividends = ({ dividends, dividendSum }: CostInputs): number =>
-  dividendSum === undefined ? sumOfAmounts(dividends) : dividendSum();
+export const sumOfDividends = ({ dividends, [knownDividendSum]: known }: CostInputs): number =>
+  known === undefined ? sumOfAmounts(dividends) : known();

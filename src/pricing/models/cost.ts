@@ -123,6 +123,8 @@ const isModelName = (name: unknown): name is ModelName => typeof name === 'strin
 
 /** Cost of a refused row, in microseconds. */
 const refusedCost = 0.2;
+/** Cost of a row whose inputs give none. It must not make the sum of the others no number, and a pricing process must read it. */
+const unknownCost = 10_000;
 
 /** Expected duration of a batch. */
 export type WorkEstimate = {
@@ -154,7 +156,9 @@ const traitsOf = (cost: ModelCost, { inverted }: Wanted): Traits => ({
 const rowCost = (row: CostInputs, cost: ModelCost, { needs, inverted }: Wanted): number => {
   const price = cost.price(row);
   const searched = inverted ? cost.inversion * (cost.searchPrice?.(row) ?? price) : 0;
-  return searched + (needs === 'price' ? price : price * (1 + cost.greeks) + (cost.greeksMicroseconds?.(row) ?? 0));
+  const microseconds =
+    searched + (needs === 'price' ? price : price * (1 + cost.greeks) + (cost.greeksMicroseconds?.(row) ?? 0));
+  return microseconds >= 0 ? microseconds : unknownCost;
 };
 
 /**
@@ -214,13 +218,14 @@ export const checkWork = ({ totalMs, maxRowMs }: WorkEstimate, maxMs: number): v
   const refuse = (what: string, remedy: string): never => {
     throw new AppError('pricing_work_too_large', `${what} are allowed: ${remedy}`, { abuse: 'work_estimate' });
   };
-  if (totalMs > maxMs) {
+  // What is no number is too much.
+  if (!(totalMs <= maxMs)) {
     refuse(
       `The calculation would take about ${secondsOf(totalMs)} s of a processor, and at most ${secondsOf(maxMs)} s`,
       'send fewer rows, ask for less precision or fewer steps, or use a pricing job',
     );
   }
-  if (maxRowMs > rowLimitMs) {
+  if (!(maxRowMs <= rowLimitMs)) {
     refuse(
       `One option would take about ${secondsOf(maxRowMs)} s of a processor, and at most ${secondsOf(rowLimitMs)} s`,
       'ask for fewer steps, fewer dividends or less precision',

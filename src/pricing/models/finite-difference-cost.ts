@@ -48,7 +48,8 @@ const widthFactor = (row: CostInputs, years: number, deviation: number): number 
   const low = Math.log(Math.max(1 + timesRest * Math.expm1(-reach), LOWEST_EDGE * timesRest));
   const nodes = ((high - low) / reach) * HALF_NODES;
   const share = (nodes - USUAL_NODES) / (MAX_NODES - USUAL_NODES);
-  return 1 + (MAX_WIDTH_FACTOR - 1) * Math.min(Math.max(share, 0), 1);
+  // No number, because of an infinite spot or deviation, is the max.
+  return 1 + (MAX_WIDTH_FACTOR - 1) * (share < 1 ? Math.max(share, 0) : 1);
 };
 
 /** @param knownUpTo at this volatility and below, no grid is needed if the deviation at expiry is negligible */

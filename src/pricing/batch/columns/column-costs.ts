@@ -1,4 +1,4 @@
-import type { CostInputs } from '../../models/cost-inputs.ts';
+import { knownDividendCount, knownDividendSum, type CostInputs } from '../../models/cost-inputs.ts';
 import { estimateOf, type WorkEstimate } from '../../models/cost.ts';
 import type { Wanted } from '../../request/calculate.ts';
 import { dividendCountAt, dividendSumAt, nestedColumns, type Column, type ColumnTable } from './columns.ts';
@@ -59,17 +59,17 @@ export const estimateColumns = (
   const hestonColumns = [...columns].filter(([name]) => nestedColumns['heston']!.includes(name));
   const dependsOnMarket = mayDependOnMarket(table);
   /** One object for all rows, because 100,000 objects would take longer than the estimate may. */
-  const costRow: Record<string, unknown> = {};
+  const costRow: Record<string | symbol, unknown> = {};
   const costHeston: Record<string, unknown> = {};
   let summed = 0;
-  costRow['dividendSum'] = () => dividendSumAt(columns, summed);
+  costRow[knownDividendSum] = () => dividendSumAt(columns, summed);
   const costInputsOf = (index: number, numbers: readonly (readonly [string, Column])[]): CostInputs => {
     costRow['model'] = models?.at(index);
     costRow['exercise_style'] = styles?.at(index);
     costRow['steps'] = steps?.at(index);
     costRow['precision'] = precisions?.at(index);
     // The model depends on whether there are dividends, the cost on their number.
-    costRow['dividends'] = costRow['dividendCount'] = dividendCountAt(columns, index);
+    costRow['dividends'] = costRow[knownDividendCount] = dividendCountAt(columns, index);
     summed = index;
     for (const [name, column] of numbers) costRow[name] = column.at(index);
     for (const [name, column] of hestonColumns) costHeston[name] = column.at(index);
