@@ -52,7 +52,7 @@ export const createResidentGrowth = (options: ResidentGrowthOptions, heldBytes: 
   const { maxUtilization, maxResidentUtilization, minResidentGrowthBytes, largeResidentGrowthBytes, followUpsMs } =
     options;
   let keptBytes = process.memoryUsage.rss();
-  let leastBytes = keptBytes;
+  let minResidentBytes = keptBytes;
   let collectedAt = Number.NEGATIVE_INFINITY;
   let collectedFromBytes = 0;
   /** The most that requests held since the last collection. */
@@ -80,17 +80,17 @@ export const createResidentGrowth = (options: ResidentGrowthOptions, heldBytes: 
     isDue: (utilization) => {
       const residentBytes = process.memoryUsage.rss();
       keptBytes = Math.min(keptBytes, residentBytes);
-      leastBytes = Math.min(leastBytes, residentBytes);
+      minResidentBytes = Math.min(minResidentBytes, residentBytes);
       if (hasHeldFallen()) {
         // What was in use at the last collections is garbage now.
-        keptBytes = leastBytes;
+        keptBytes = minResidentBytes;
         calmCollections = 0;
         busyCollections = Math.min(busyCollections, 1);
       }
       // After one that helped, what grew since is other garbage.
       if (collectedFromBytes - residentBytes >= minResidentGrowthBytes) busyCollections = Math.min(busyCollections, 1);
       const isOld = performance.now() - collectedAt >= options.recollectAfterMs;
-      if (isOld && isCalm(utilization) && residentBytes - leastBytes >= largeResidentGrowthBytes) return true;
+      if (isOld && isCalm(utilization) && residentBytes - minResidentBytes >= largeResidentGrowthBytes) return true;
       const grownBytes = residentBytes - keptBytes;
       if (grownBytes < minResidentGrowthBytes) {
         calmCollections = 0;

@@ -78,14 +78,14 @@ const daysOf = (cron: string): Days | undefined => {
   }
 };
 
-const longestDays = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
+const maxDaysOfMonth = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 /** Whether the job queue accepts the expression; it uses the same parser. An expression that never runs is none. */
 export const isCron = (cron: string): boolean => {
   const days = daysOf(cron);
   if (!days) return false;
   const { months, hasWeekday, hasLastDay, firstDay = Infinity } = days;
-  return hasWeekday || hasLastDay || months.some((month) => firstDay <= longestDays[month - 1]!);
+  return hasWeekday || hasLastDay || months.some((month) => firstDay <= maxDaysOfMonth[month - 1]!);
 };
 
 /** Min time between two runs of a schedule that a caller sets. Each run leaves events in the audit trail, and prices have one bar a day or less. */
