@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs';
+import { readCode } from './source-code.ts';
 
 /**
  * Operations of the service itself and of operators, and those that lock no row of an owner which his other requests lock too: each locks only a row that its
@@ -49,9 +49,6 @@ const exceptions: Readonly<Record<string, { readonly count: number; readonly bec
   'src/calendar/tokens/access-tokens.ts calendar.token': { count: 1, because: 'it reads' },
   'src/pricing-jobs/chunk-store.ts pricing_job.change': { count: 2, because: 'chunks of one job are written at once' },
 };
-
-const readCode = (): ReadonlyMap<string, string> =>
-  new Map(globSync('src/**/*.ts').map((path) => [path, readFileSync(path, 'utf8')]));
 
 const runs = /unitOfWork\s*\.run\(\s*(\{[^}]*\}|[\w.]+)/g;
 

@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs';
+import { readCode } from './source-code.ts';
 
 /** Objects that live as long as the process, and classes. To inherit from these costs nothing. */
 const allowed = new Set(['null', 'platform']);
@@ -6,9 +6,6 @@ const allowed = new Set(['null', 'platform']);
 const ofClass = /^Object\.getPrototypeOf\(/;
 const inherits =
   /Object\.create\((?<created>[^,)]*)|(?:Object|Reflect)\.setPrototypeOf\([^,]*,\s*(?<set>[^)]*)|__proto__\s*[:=]\s*(?<own>[^,;}]*)/g;
-
-const readCode = (): ReadonlyMap<string, string> =>
-  new Map(globSync('src/**/*.ts').map((path) => [path, readFileSync(path, 'utf8')]));
 
 /**
  * Places where an object inherits from another one. V8 gives every object that becomes a prototype a hidden class of its

@@ -1,10 +1,7 @@
-import { globSync, readFileSync } from 'node:fs';
+import { readCode } from './source-code.ts';
 
 /** A window whose first row moves, such as `between current row and unbounded following`. */
 const movingStart = /between\s+(?!unbounded\s+preceding)[\w\s]+?\s+and\s+[\w\s]*?following/g;
-
-const readCode = (): ReadonlyMap<string, string> =>
-  new Map(globSync('src/**/*.ts').map((path) => [path, readFileSync(path, 'utf8')]));
 
 /**
  * Windows of SQL whose start moves. PostgreSQL calculates an aggregate without an inverse, such as `min`, anew for each of their rows, so the
