@@ -2,7 +2,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Query, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import { enqueueChunk, isLostSql } from './lost-chunks.ts';
+import { enqueueChunk, isLostSql, isWantedSql } from './lost-chunks.ts';
 import type { PricingJobQuota } from './quota/quota.ts';
 
 /** Identifies one chunk. */
@@ -53,10 +53,6 @@ const otherRows = (): AppError =>
   new AppError('precondition_failed', 'The chunk of this number has been given with other rows');
 
 const closed = (): AppError => new AppError('precondition_failed', 'The job takes no more chunks');
-
-/** Condition of a row of `pricing_chunk`: it waits for its result. */
-export const isWantedSql = `status = 'waiting'
-  and exists (select from pricing_job where pricing_job.id = job_id and pricing_job.status <> 'cancelled')`;
 
 /** The statements on chunks are SQL, because an entity would hold megabytes of input and output in the identity map. */
 export const createChunkStore = ({ unitOfWork, jobs, quota }: ChunkStoreDeps): ChunkStore => {

@@ -35,11 +35,13 @@ export const enqueueChunk = (
     cost: costOf(bytes),
   });
 
-/** A condition of SQL: the chunk waits, and the queue has given its job up. Those of a cancelled job are removed. */
+/** A condition of SQL: the chunk waits for its result. Those of a cancelled job are removed. */
+export const isWantedSql = `pricing_chunk.status = 'waiting'
+  and exists (select from pricing_job as owning where owning.id = pricing_chunk.job_id and owning.status <> 'cancelled')`;
+
+/** A condition of SQL: the chunk waits, and the queue has given its job up. */
 export const isLostSql = (jobs: JobSetEnqueuer): string =>
-  `pricing_chunk.status = 'waiting'
-   and exists (select from pricing_job as owning where owning.id = pricing_chunk.job_id and owning.status <> 'cancelled')
-   and ${jobs.lacksJob('pricing', `pricing_chunk.job_id || '/' || pricing_chunk.number`)}`;
+  `${isWantedSql} and ${jobs.lacksJob('pricing', `pricing_chunk.job_id || '/' || pricing_chunk.number`)}`;
 
 /** Chunks of one run. The next one comes after five minutes. */
 const maxChunks = 100;
