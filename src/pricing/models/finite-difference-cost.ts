@@ -1,6 +1,7 @@
 import { isWithoutVolatility, NEGLIGIBLE_DEVIATION } from '../engines/american/american-limits.ts';
 import { MAX_VOLATILITY } from '../engines/european/root-volatility.ts';
 import { LIMIT_DEVIATION } from '../engines/finite-difference/finite-difference-engine.ts';
+import { HALF_NODES, LOWEST_EDGE, MAX_NODES, reachOfDeviation } from '../engines/finite-difference/grid-layout.ts';
 import { countOfDividends, numberOr, sumOfDividends, type CostInputs } from './cost-inputs.ts';
 
 /** The costs of `finite_difference`, in microseconds. See docs/decisions/0380. */
@@ -19,18 +20,10 @@ const LIMIT_PRICES = 8;
 /** The volatilities of the differences near zero volatility: one and two steps from it, as in `writeNumericGreeks`. */
 const LIMIT_VOLATILITIES = [1e-5, 2e-5] as const;
 
-/**
- * The edges of a grid after a dividend, as in `grid-layout.ts`: deviations of ln(spot), nodes of one side, and the lowest edge
- * in units of the spot.
- */
-const DEVIATIONS = 5;
-const HALF_NODES = 50;
-const LOWEST_EDGE = 1e-3;
 /** A smaller rest of the spot makes no grid wider: it has the max number of nodes, or ends at the lowest edge. */
 const MAX_TIMES_REST = 3;
-/** Nodes of the grids between usual dividends, and the max of a grid. */
+/** Nodes of the grids between usual dividends. */
 const USUAL_NODES = 140;
-const MAX_NODES = 300;
 /** Factor of the cost of a price whose grids have the max number of nodes. The error decides how fine they become. */
 const MAX_WIDTH_FACTOR = 3;
 
@@ -43,9 +36,9 @@ const widthFactor = (row: CostInputs, years: number, deviation: number): number 
   const paid = sumOfDividends(row) * Math.max(1, Math.exp(-numberOr(row.rate, 0) * years));
   if (!(spot > 0 && paid > 0 && deviation > 0)) return 1;
   const timesRest = paid < spot ? Math.min(spot / (spot - paid), MAX_TIMES_REST) : MAX_TIMES_REST;
-  const reach = DEVIATIONS * deviation + 0.5 * deviation * deviation;
+  const reach = reachOfDeviation(deviation);
   const high = Math.log1p(timesRest * Math.expm1(reach));
-  const low = Math.log(Math.max(1 + timesRest * Math.expm1(-reach), LOWEST_EDGE * timesRest));
+  const low = Math.log(Math.max(1 + timesRest * Math.expm1(-reach), LOWEST_EDGE.max * timesRest));
   const nodes = ((high - low) / reach) * HALF_NODES;
   const share = (nodes - USUAL_NODES) / (MAX_NODES - USUAL_NODES);
   // No number, because of an infinite spot or deviation, is the max.

@@ -15,10 +15,10 @@ export type GridLayout = {
 
 /** Nodes of the coarsest grid without dividends. */
 export const coarsestNodes = 100;
-const HALF_NODES = coarsestNodes / 2;
+export const HALF_NODES = coarsestNodes / 2;
 /** Min and max distance of the edges of the other intervals, in nodes of the coarsest grid. */
 const MIN_NODES = 20;
-const MAX_NODES = 300;
+export const MAX_NODES = 300;
 /** Deviations of ln(spot) from its mean that a grid covers. */
 const DEVIATIONS = 5;
 /** Min width of the first interval in units of the width at the expiry, because a finer grid shows how values are interpolated. */
@@ -29,7 +29,7 @@ const MIN_FIRST_SHARE = 0.125;
  * the spot comes there, which is about the edge in units of the deviation of the spot. So the square of the edge falls with
  * that deviation. Below `min` the probability does not matter.
  */
-const LOWEST_EDGE = { min: 1e-5, max: 1e-3, deviation: 0.1 } as const;
+export const LOWEST_EDGE = { min: 1e-5, max: 1e-3, deviation: 0.1 } as const;
 
 /** The lowest spot at which a grid after the first dividend, paid in `untilFirst` years, needs an edge. */
 const lowestEdge = ({ spot, strike, volatility }: GridProblem, untilFirst: number): number => {
@@ -39,11 +39,10 @@ const lowestEdge = ({ spot, strike, volatility }: GridProblem, untilFirst: numbe
   return scale * Math.max(edge, LOWEST_EDGE.min);
 };
 
-/** What ln(spot) reaches in `time` years. It holds the measure of the spot too, whose mean is higher by the variance. */
-const reachOf = (volatility: number, time: number): number => {
-  const deviation = volatility * Math.sqrt(time);
-  return DEVIATIONS * deviation + 0.5 * deviation * deviation;
-};
+/** What ln(spot) reaches with this deviation. It holds the measure of the spot too, whose mean is higher by the variance. */
+export const reachOfDeviation = (deviation: number): number => DEVIATIONS * deviation + 0.5 * deviation * deviation;
+/** The same in `time` years. */
+const reachOf = (volatility: number, time: number): number => reachOfDeviation(volatility * Math.sqrt(time));
 
 /**
  * The lowest spot at the end of an interval where the value without volatility has a kink. Below it the value is linear:
