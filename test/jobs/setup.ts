@@ -19,6 +19,18 @@ export const idle: JobHandlers = {
   removal: nothing,
 };
 
+/** Queues that are quick enough for a test. */
+export const quickQueues = {
+  worker: true,
+  schedules: [],
+  concurrency: 2,
+  pollMs: 500,
+  retries: 2,
+  retryDelaySeconds: 1,
+  heartbeatSeconds: 10,
+  logger: silentLogger,
+} as const satisfies Partial<JobsDeps>;
+
 /** `make`: the queues of one process. */
 export const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = {}) => {
   const admin = await setupDatabase(t);
@@ -27,16 +39,9 @@ export const setup = async (t: ExecutionContext, overrides: Partial<JobsDeps> = 
   const metrics = recordMetrics();
   const make = (more: Partial<JobsDeps> = {}) => {
     const jobs = createJobs({
+      ...quickQueues,
       execute: database.execute,
-      worker: true,
-      schedules: [],
-      concurrency: 2,
-      pollMs: 500,
-      retries: 2,
-      retryDelaySeconds: 1,
-      heartbeatSeconds: 10,
       metrics,
-      logger: silentLogger,
       ...overrides,
       ...more,
     });

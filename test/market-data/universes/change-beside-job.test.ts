@@ -1,8 +1,7 @@
 import test from 'ava';
 import { createJobs, type Jobs } from '#src/jobs/jobs.ts';
 import type { JobEnqueuer } from '#src/kernel/ports/jobs.ts';
-import { silentLogger } from '#src/kernel/ports/logger.ts';
-import { idle } from '#test/jobs/setup.ts';
+import { idle, quickQueues } from '#test/jobs/setup.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { desk, setupUniverses } from './setup.ts';
 
@@ -16,18 +15,7 @@ test('a change of a universe is refreshed, although the job of the refresh befor
   };
   const http = await setupUniverses(t, { committed }, { jobs: { enqueue } });
   const { database, refreshes, admin, metrics, put } = http;
-  jobs = createJobs({
-    execute: database.execute,
-    worker: true,
-    schedules: [],
-    concurrency: 2,
-    pollMs: 500,
-    retries: 2,
-    retryDelaySeconds: 1,
-    heartbeatSeconds: 10,
-    metrics,
-    logger: silentLogger,
-  });
+  jobs = createJobs({ ...quickQueues, execute: database.execute, metrics });
   t.teardown(async () => {
     gate.resolve();
     await jobs.close({ graceMs: 0 });
