@@ -1,5 +1,6 @@
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import { createOmittedLines } from '#src/kernel/logging/omitted-lines.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 
@@ -26,12 +27,7 @@ export const createLineLimit = ({ clock, metrics, logger }: LineLimitDeps): Line
   const byAddress = new Map<string, number>();
   let endsAt = Number.NEGATIVE_INFINITY;
   let written = 0;
-  let omitted = 0;
-
-  const tell = (): void => {
-    if (omitted > 0) logger.warn({ omitted }, 'lines of requests were left out');
-    omitted = 0;
-  };
+  const omit = createOmittedLines((omitted) => logger.warn({ omitted }, 'lines of requests were left out'));
 
   return (source) => {
     const now = clock.monotonic();
@@ -47,9 +43,7 @@ export const createLineLimit = ({ clock, metrics, logger }: LineLimitDeps): Line
       written += 1;
       return true;
     }
-    // The timer is for the last lines of a burst, which no further request follows.
-    if (omitted === 0) setTimeout(tell, Math.max(0, endsAt - now)).unref();
-    omitted += 1;
+    omit(endsAt - now);
     metrics.count(name, {});
     return false;
   };

@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts';
 import type { LogFields, Logger } from '../ports/logger.ts';
+import { createOmittedLines } from './omitted-lines.ts';
 
 export type RepeatedLinesDeps = { readonly clock: Pick<Clock, 'monotonic'>; readonly logger: Logger };
 
@@ -10,7 +11,7 @@ const windowMs = 60_000;
 /** Lines of a state in a minute. Some are kept, because each has the ids of its request. */
 const maxLines = 30;
 
-type Window = { endsAt: number; written: number; omitted: number };
+type Window = { readonly endsAt: number; readonly omit: (tellAfterMs: number) => void; written: number };
 
 /**
  * Warnings about a state that lasts, such as an outage of PostgreSQL, of which each request writes one. Each warning is flushed
@@ -24,7 +25,10 @@ export const createRepeatedLines = ({ clock, logger }: RepeatedLinesDeps): Repea
     const now = clock.monotonic();
     let window = windows.get(state);
     if (!window || now >= window.endsAt) {
-      window = { endsAt: now + windowMs, written: 0, omitted: 0 };
+      const omit = createOmittedLines((omitted) =>
+        logger.warn({ state, omitted, of: message }, 'lines of a state were left out'),
+      );
+      window = { endsAt: now + windowMs, omit, written: 0 };
       windows.set(state, window);
     }
     if (window.written < maxLines) {
@@ -32,13 +36,6 @@ export const createRepeatedLines = ({ clock, logger }: RepeatedLinesDeps): Repea
       logger.warn(fields, message);
       return;
     }
-    const ending = window;
-    // The timer is for the last lines of an outage, which no further request follows.
-    if (ending.omitted === 0) {
-      const tell = (): void =>
-        logger.warn({ state, omitted: ending.omitted, of: message }, 'lines of a state were left out');
-      setTimeout(tell, Math.max(0, ending.endsAt - now)).unref();
-    }
-    ending.omitted += 1;
+    window.omit(window.endsAt - now);
   };
 };
