@@ -102,7 +102,7 @@ export const databaseMetrics = {
   },
   volwatch_database_clock_difference_seconds: {
     type: 'gauge',
-    help: 'How far the clock of the process is before that of PostgreSQL, when last looked at; negative if it is behind',
+    help: 'How far the clock of the process is ahead of that of PostgreSQL, when last looked at; negative if it is behind',
     labels: {},
   },
   volwatch_embedded_postgres_restarts_total: {
