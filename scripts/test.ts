@@ -30,6 +30,7 @@ import { eventually } from '#testkit/eventually.ts';
 import { createTemplate } from '#testkit/migrations.ts';
 import { freePort } from '#src/embedded-postgres/free-port.ts';
 import { onPath } from './support/on-path.ts';
+import { endSilentRun } from './support/silent-run.ts';
 import { createTestTotals } from './support/test-totals.ts';
 
 const exited = (child: ChildProcess): Promise<number> =>
@@ -153,8 +154,13 @@ try {
       env: environment,
     });
     tests.stdout?.setEncoding('utf8').pipe(process.stdout, { end: false });
-    tests.stdout?.on('data', output);
-    return exited(tests);
+    if (!readsOutput) return exited(tests);
+    const silence = endSilentRun(tests);
+    tests.stdout?.on('data', (text: string) => {
+      silence.heard();
+      output(text);
+    });
+    return exited(tests).finally(silence.stop);
   };
   const ava = 'node_modules/ava/entrypoints/cli.js';
   status = await run(

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createTestTotals } from '../../scripts/support/test-totals.ts';
+import { createTestTotals } from '../../../scripts/support/test-totals.ts';
 
 test('the totals count tests by title, and a repeated file counts with its second result', (t) => {
   const totals = createTestTotals();
