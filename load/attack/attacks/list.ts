@@ -24,6 +24,7 @@ import {
   resetMessages,
   wrongPasswords,
 } from './credentials.ts';
+import { slowRows } from './slow-rows.ts';
 import { idleBodies, leavingClients, manySlowReaders, slowReaders, unreadDocuments } from './sockets.ts';
 import { wideTextsBesideGrids } from './memory.ts';
 import { forecasts, leavingBesideSearches } from './queues.ts';
@@ -82,6 +83,7 @@ const byKind: Readonly<Record<AbuseKind, readonly [Attack, ...Attack[]]>> = {
     nearlyNoTime,
     slowRowsBehindFast,
     slowSearches,
+    slowRows,
     twoBoundaries,
     hardCalibrations,
     emptyRows,

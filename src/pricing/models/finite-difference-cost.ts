@@ -15,8 +15,8 @@ const gridCosts = { usual: 1_700, wide: 8_000, fast: 16_000, dividend: 60, known
 const WIDE_DEVIATION = 0.5;
 /** Max factor of the time steps of a grid, as in `grid-price.ts`. */
 const MAX_STEPS_FACTOR = 4;
-/** Greeks near zero volatility take as long as this number of prices at one of `LIMIT_VOLATILITIES`. */
-const LIMIT_PRICES = 8;
+/** Greeks near zero volatility take as long as this number of prices at one of `LIMIT_VOLATILITIES`, if none of these has a value. */
+const LIMIT_PRICES = 24;
 /** The volatilities of the differences near zero volatility: one and two steps from it, as in `writeNumericGreeks`. */
 const LIMIT_VOLATILITIES = [1e-5, 2e-5] as const;
 

@@ -14,7 +14,7 @@ import { SlowCalculation } from '../models/slow-calculation.ts';
 import { threadMs } from '../models/thread-ms.ts';
 import type { EngineFactory } from '../models/engine-factory.ts';
 import { createSlices } from '../batch/slices.ts';
-import { briefMs, hasLongAnswer, needsLargePlace } from './lanes/lane-task.ts';
+import { briefMs, hasLongAnswer, isReturnedFor } from './lanes/lane-task.ts';
 import { coldMs } from './lanes/task-times.ts';
 import { headOfOutcome, outcomeSteps, refusalOf } from './protocol.ts';
 import type { BatchOutcome, FromWorker, Marked, TaskMessage, TaskSummary, WorkerReply } from './protocol.ts';
@@ -95,8 +95,7 @@ export const createOpenTask = (task: TaskMessage, body: Uint8Array, deps: OpenTa
     summary = { ...estimate, ...facts };
     send({ type: 'opened', id, summary });
     checkWork(estimate, limits.maxMs);
-    const isReturned = estimate.totalMs > handBackMs || (limits.isForBrief === true && needsLargePlace(summary));
-    return isReturned ? { reply: { handedBack: 'estimate' } } : undefined;
+    return isReturnedFor(summary, limits) ? { reply: { handedBack: 'estimate' } } : undefined;
   };
 
   /** Reads the body of a batch, until the turn is over. */

@@ -193,10 +193,11 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
     const expectedMs = expectedTime(body.byteLength, estimate);
     const parsedBytes = 'input' in rest ? parsedBytesOf(rest.input, body) : 0;
     const isLarge = isLargeText({ parsedBytes });
-    const wanted = laneFor({ kind, isLarge }, expectedMs, estimate?.maxRowMs ?? 0, shortWorkMs);
+    const expectedRowMs = estimate?.maxRowMs ?? 0;
+    const wanted = laneFor({ kind, isLarge }, expectedMs, expectedRowMs, shortWorkMs);
     const lane = underestimated.laneFor({ kind, caller }, wanted);
     const isUncertain = estimate?.isUncertain ?? false;
-    const facts = { kind, expectedMs, bytes: body.byteLength, isUncertain };
+    const facts = { kind, expectedMs, expectedRowMs, bytes: body.byteLength, isUncertain };
     return createPoolTask({
       head: { id: nextId++, request: rest, isJob: kind === 'job', isLargeText: isLarge, ...(fault && { fault }) },
       body,
@@ -204,14 +205,12 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       caller,
       // Networks share the places of chunks before: see `src/jobs/turns.ts`.
       network: kind === 'job' ? undefined : siteOfRequest(),
-      kind,
       lane,
       limits: firstLimitsIn(lane, facts, maxMs, shortWorkMs),
       tracer,
       logger,
       metrics,
-      expectedMs,
-      isUncertain,
+      ...facts,
       isClosed: () => closed,
       releaseBody: () => ByteBlocks.release(bytes),
       onUnderestimated: underestimated.mark,

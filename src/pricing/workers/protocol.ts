@@ -115,6 +115,8 @@ export type WorkLimits = {
   readonly maxMs: number;
   /** Estimated milliseconds above which the process returns the task, so that a process for long work gets it. */
   readonly handBackMs?: number;
+  /** Estimated milliseconds of a row above which the process returns the task. */
+  readonly handBackRowMs?: number;
   /** Whether the task has a place for brief ones, so that the process also returns it when its answer will be long. */
   readonly isForBrief?: boolean;
   /** Whether the process also returns a task that takes several times its own estimate. */

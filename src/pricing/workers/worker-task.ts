@@ -29,7 +29,16 @@ export type PoolTask = LaneTask & {
 
 export type PoolTaskOptions = Pick<
   LaneTask,
-  'caller' | 'network' | 'kind' | 'body' | 'parsedBytes' | 'head' | 'limits' | 'expectedMs' | 'isUncertain'
+  | 'caller'
+  | 'network'
+  | 'kind'
+  | 'body'
+  | 'parsedBytes'
+  | 'head'
+  | 'limits'
+  | 'expectedMs'
+  | 'expectedRowMs'
+  | 'isUncertain'
 > &
   Pick<PoolTask, 'lane' | 'releaseBody'> & {
     readonly tracer: Tracer;
@@ -116,6 +125,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     bytes: body.byteLength,
     parsedBytes: options.parsedBytes,
     expectedMs: options.expectedMs,
+    expectedRowMs: options.expectedRowMs,
     isUncertain: options.isUncertain,
     losses: 0,
     runsAlone: false,

@@ -1,16 +1,21 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { WorkKind } from '../fair-queue.ts';
 import { jobRounds, type WorkLimits } from '../protocol.ts';
-import { briefBytes, briefMs, isLargeJob, needsLargePlace, rowMsOf, type LaneTask } from './lane-task.ts';
+import { briefMs, isLargeJob, looksBrief, needsLargePlace, rowMsOf, type LaneTask } from './lane-task.ts';
 
 /** Work of a process of this lane; `short` is brief, and `long` may take as long as a request. */
 export type LaneName = 'short' | 'medium' | 'long';
 /** The max work of the lane for medium work, as a multiple of that for short work. */
 const mediumFactor = 10;
+/**
+ * Max time of a row of short work. Two rows of large tasks and six of brief ones are a round, and a batch of 1,000 options must not wait for
+ * more than a second.
+ */
+export const shortRowMs = (shortWorkMs: number): number => shortWorkMs / 10;
 
 /**
  * The lane for work of this duration, whose slowest row takes `maxRowMs`. Chunks of jobs never run beside short work. A row cannot be interrupted,
- * and the other tasks of its process wait for it in each turn, so a slow one does not run beside medium work. The garbage of a large text is collected
+ * and the other tasks of its process wait for it in each turn, so a slow one does not run beside short work, and a very slow one not beside medium work. The garbage of a large text is collected
  * at its end, which can take 0.1 s, so it does not run beside short work either.
  */
 export const laneFor = (
@@ -20,13 +25,15 @@ export const laneFor = (
   shortWorkMs: number,
 ): LaneName => {
   if (expectedMs > mediumFactor * shortWorkMs || maxRowMs > shortWorkMs) return 'long';
-  return kind === 'job' || isLarge || expectedMs > shortWorkMs ? 'medium' : 'short';
+  return kind === 'job' || isLarge || expectedMs > shortWorkMs || maxRowMs > shortRowMs(shortWorkMs)
+    ? 'medium'
+    : 'short';
 };
 
 export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): WorkLimits => {
   if (lane === 'long') return { maxMs };
   if (lane === 'medium') return { maxMs, handBackMs: mediumFactor * shortWorkMs };
-  return { maxMs, handBackMs: shortWorkMs, keepsEstimate: true };
+  return { maxMs, handBackMs: shortWorkMs, handBackRowMs: shortRowMs(shortWorkMs), keepsEstimate: true };
 };
 
 /** Whether a process has returned a task of the short lane only because it needs a place for large tasks. Then it waits for one there. */
@@ -34,7 +41,11 @@ export const isReturnedForPlace = (
   { lane, limits, summary }: LaneTask & { readonly lane: LaneName },
   shortWorkMs: number,
 ): boolean =>
-  lane === 'short' && limits.isForBrief === true && needsLargePlace(summary) && (summary?.totalMs ?? 0) <= shortWorkMs;
+  lane === 'short' &&
+  limits.isForBrief === true &&
+  needsLargePlace(summary) &&
+  (summary?.totalMs ?? 0) <= shortWorkMs &&
+  (summary?.maxRowMs ?? 0) <= shortRowMs(shortWorkMs);
 
 /**
  * The first limits of a task. The work of a small chunk of a job is known when a process has opened it. If it is not brief, the process
@@ -43,13 +54,13 @@ export const isReturnedForPlace = (
  */
 export const firstLimitsIn = (
   lane: LaneName,
-  { kind, expectedMs, bytes, isUncertain }: Pick<LaneTask, 'kind' | 'expectedMs' | 'bytes' | 'isUncertain'>,
+  task: Pick<LaneTask, 'kind' | 'expectedMs' | 'expectedRowMs' | 'bytes' | 'isUncertain'>,
   maxMs: number,
   shortWorkMs: number,
 ): WorkLimits => {
-  const looksBrief = bytes <= briefBytes && expectedMs <= briefMs;
-  if (kind === 'job' && looksBrief) return { maxMs, handBackMs: briefMs, keepsEstimate: true };
-  const isForBrief = lane === 'short' && looksBrief && !isUncertain;
+  if (task.kind === 'job' && looksBrief({ ...task, isUncertain: false }))
+    return { maxMs, handBackMs: briefMs, keepsEstimate: true };
+  const isForBrief = lane === 'short' && looksBrief(task);
   return { ...limitsIn(lane, maxMs, shortWorkMs), ...(isForBrief && { isForBrief }) };
 };
 

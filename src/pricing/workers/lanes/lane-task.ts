@@ -20,6 +20,8 @@ export type LaneTask = Waiting & {
   runsAlone: boolean;
   /** Set again when the task goes to another lane, because its work is known by then. */
   expectedMs: number;
+  /** Expected time of the slowest row, if it is known before a process has read the body; else 0. */
+  readonly expectedRowMs: number;
   /** A row may take very much longer than expected. */
   readonly isUncertain: boolean;
   readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
@@ -43,7 +45,9 @@ export type OpenTask = {
   arrived?: () => void;
 };
 
-export const rowMsOf = ({ summary }: LaneTask): number => summary?.maxRowMs ?? 0;
+/** Time of the slowest row. */
+export const rowMsOf = ({ summary, expectedRowMs }: Pick<LaneTask, 'summary' | 'expectedRowMs'>): number =>
+  summary?.maxRowMs ?? expectedRowMs;
 /**
  * Time for a process with these tasks to end one that is cancelled. A row cannot be interrupted, and each task has one in a turn. Tasks that
  * come later can have rows as slow as the slowest one of now.
@@ -56,8 +60,13 @@ export const cancelTime = (
   maxTurnMs: number,
 ): number => cancelGraceMs + 2 * all * Math.max(maxTurnMs, ...[...opened].map(({ task }) => rowMsOf(task)));
 /** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
-export const briefBytes = smallTextBytes;
+const briefBytes = smallTextBytes;
 export const briefMs = 100;
+/**
+ * Max time of a row of a brief task. A row cannot be interrupted, so all tasks of the process wait for one row of each other task in
+ * each round, and a batch of 1,000 options needs about three rounds.
+ */
+const briefRowMs = 20;
 /**
  * Max bytes of the answer of a brief batch. A busy service takes about 200 KB of it in a turn of its event loop, and the task keeps its place
  * until then. 1,000 objects with the default greeks, dates and ids have 500 KB.
@@ -68,8 +77,25 @@ export const hasLongAnswer = (summary: Pick<TaskSummary, 'answerBytes'> | undefi
   summary !== undefined && summary.answerBytes > briefAnswerBytes;
 
 /** Whether a batch that looked brief takes a place for large ones when it is read. Callers of uncertain estimates are not remembered. */
-export const needsLargePlace = (summary: Pick<TaskSummary, 'answerBytes' | 'isUncertain'> | undefined): boolean =>
-  hasLongAnswer(summary) || summary?.isUncertain === true;
+export const needsLargePlace = (
+  summary: Pick<TaskSummary, 'answerBytes' | 'isUncertain' | 'maxRowMs'> | undefined,
+): boolean => hasLongAnswer(summary) || summary?.isUncertain === true || (summary?.maxRowMs ?? 0) > briefRowMs;
+
+/** Whether a process returns a task whose estimate is known, because its work needs another place. */
+export const isReturnedFor = (
+  summary: TaskSummary,
+  { handBackMs = Infinity, handBackRowMs = Infinity, isForBrief }: WorkLimits,
+): boolean =>
+  summary.totalMs > handBackMs || summary.maxRowMs > handBackRowMs || (isForBrief === true && needsLargePlace(summary));
+
+/** Whether the task is brief by what is known before a process has read it. */
+export const looksBrief = ({
+  bytes,
+  expectedMs,
+  expectedRowMs,
+  isUncertain,
+}: Pick<LaneTask, 'bytes' | 'expectedMs' | 'expectedRowMs' | 'isUncertain'>): boolean =>
+  !isUncertain && bytes <= briefBytes && expectedMs <= briefMs && expectedRowMs <= briefRowMs;
 
 /** A task that a process has returned with the counted bytes of its answer is opened again, with the estimated ones. */
 export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | undefined): TaskSummary => ({
@@ -77,11 +103,8 @@ export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | unde
   answerBytes: Math.max(summary.answerBytes, before?.answerBytes ?? 0),
 });
 
-export const isBrief = ({ bytes, expectedMs, isUncertain, summary }: LaneTask): boolean =>
-  !isUncertain &&
-  bytes <= briefBytes &&
-  !needsLargePlace(summary) &&
-  Math.max(expectedMs, summary?.totalMs ?? 0) <= briefMs;
+export const isBrief = (task: LaneTask): boolean =>
+  looksBrief(task) && !needsLargePlace(task.summary) && (task.summary?.totalMs ?? 0) <= briefMs;
 
 /** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */
 export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;

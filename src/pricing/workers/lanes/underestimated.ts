@@ -1,7 +1,7 @@
 import { createMovedCallers } from '../../batch/moved-callers.ts';
 import type { PoolTask } from '../worker-task.ts';
-import type { LaneName } from './lane-limits.ts';
-import type { LaneTask } from './lane-task.ts';
+import { shortRowMs, type LaneName } from './lane-limits.ts';
+import { rowMsOf, type LaneTask } from './lane-task.ts';
 
 type Owner = Pick<LaneTask, 'kind' | 'caller'>;
 const markOf = ({ kind, caller }: Owner): string => `${kind} ${caller}`;
@@ -19,6 +19,7 @@ export const createUnderestimated = (shortWorkMs: number) => {
     mark: (task: PoolTask): void => {
       const { lane, summary } = task;
       if (lane !== 'short' || (summary?.totalMs ?? 0) > shortWorkMs || summary?.isUncertain) return;
+      if (rowMsOf(task) > shortRowMs(shortWorkMs)) return;
       // One line for each caller and minute.
       if (!callers.has(markOf(task))) task.log('warn', {}, 'a calculation takes several times its estimate');
       callers.add(markOf(task));

@@ -38,6 +38,7 @@ export const laneTask = (
     parsedBytes: body.byteLength,
     caller: 'a',
     kind: 'batch',
+    expectedRowMs: 0,
     isUncertain: false,
     limits: { maxMs: 1e9 },
     losses: 0,

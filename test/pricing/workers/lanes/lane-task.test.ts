@@ -23,7 +23,7 @@ import { createTaskTimes } from '#src/pricing/workers/lanes/task-times.ts';
 const start = (isCold = false) => {
   const charged: number[] = [];
   const passed: number[] = [];
-  const task = { bytes: 100_000, expectedMs: 10 } as LaneTask;
+  const task = { bytes: 100_000, expectedMs: 10, expectedRowMs: 1 } as LaneTask;
   const queue = {
     charge: (_: LaneTask, milliseconds: number) => void charged.push(milliseconds),
     pass: (milliseconds: number) => void passed.push(milliseconds),
@@ -95,6 +95,17 @@ test('a task is large by its body, its estimate or its time', (t) => {
   t.false(isBrief({ ...opened.task, summary }));
 });
 
+test('a task with a slow row is large, because all tasks of its process wait for the row in each round', (t) => {
+  const { opened } = start();
+  const facts = { totalMs: 30, model: 'black_scholes', format: 'columns', rows: 1, answerBytes: 1 } as const;
+  const brief = (maxRowMs: number): boolean => isBrief({ ...opened.task, summary: { ...facts, maxRowMs } });
+  t.deepEqual([brief(20), brief(21)], [true, false]);
+  t.deepEqual(
+    [isBrief({ ...opened.task, expectedRowMs: 20 }), isBrief({ ...opened.task, expectedRowMs: 21 })],
+    [true, false],
+  );
+});
+
 test('a task with a long answer or an uncertain estimate is large, however few bytes its rows have', (t) => {
   const { opened } = start();
   const facts = { totalMs: 1, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
@@ -119,6 +130,7 @@ const taskOf = (facts: Partial<LaneTask>): LaneTask =>
     kind: 'batch',
     bytes: 1e6,
     expectedMs: 1_000,
+    expectedRowMs: 0,
     limits: { maxMs: 30_000 },
     ...facts,
   }) as LaneTask;
@@ -130,8 +142,17 @@ test('work goes to the lane of its duration, and is handed on when it is longer'
     laneFor({ kind }, expectedMs, maxRowMs, 500);
   t.deepEqual([lane('batch', 500), lane('batch', 501), lane('single', 5_001)], ['short', 'medium', 'long']);
   t.deepEqual([lane('job', 1), lane('job', 5_001)], ['medium', 'long']);
-  t.deepEqual([lane('single', 500, 500), lane('single', 501, 501)], ['short', 'long'], 'others would wait for the row');
-  t.deepEqual(limitsIn('short', 9_000, 500), { maxMs: 9_000, handBackMs: 500, keepsEstimate: true });
+  t.deepEqual(
+    [lane('single', 50, 50), lane('single', 51, 51), lane('single', 500, 500), lane('single', 501, 501)],
+    ['short', 'medium', 'medium', 'long'],
+    'others would wait for the row',
+  );
+  t.deepEqual(limitsIn('short', 9_000, 500), {
+    maxMs: 9_000,
+    handBackMs: 500,
+    handBackRowMs: 50,
+    keepsEstimate: true,
+  });
   t.deepEqual(limitsIn('medium', 9_000, 500), { maxMs: 9_000, handBackMs: 5_000 });
   t.deepEqual(limitsIn('long', 9_000, 500), { maxMs: 9_000 });
 });
@@ -196,24 +217,24 @@ test('a chunk that is not brief finds a place for medium work or is refused, and
 });
 
 test('a chunk of unknown work is opened first, and then goes to the lane of its work', (t) => {
-  const opened = firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 2_000, isUncertain: false }, 9_000, 500);
+  const chunk = { kind: 'job', expectedMs: 1, expectedRowMs: 0, isUncertain: false } as const;
+  const opened = firstLimitsIn('medium', { ...chunk, bytes: 2_000 }, 9_000, 500);
   t.deepEqual(opened, { maxMs: 9_000, handBackMs: 100, keepsEstimate: true });
   const medium = limitsIn('medium', 9_000, 500);
-  t.deepEqual(
-    firstLimitsIn('medium', { kind: 'job', expectedMs: 1, bytes: 1e6, isUncertain: false }, 9_000, 500),
-    medium,
-  );
-  const single = { kind: 'single', expectedMs: 1, bytes: 200 } as const;
+  t.deepEqual(firstLimitsIn('medium', { ...chunk, bytes: 1e6 }, 9_000, 500), medium);
+  const single = { kind: 'single', expectedMs: 1, expectedRowMs: 1, bytes: 200 } as const;
   t.true(firstLimitsIn('short', { ...single, isUncertain: false }, 9_000, 500).isForBrief);
   t.is(
     firstLimitsIn('short', { ...single, isUncertain: true }, 9_000, 500).isForBrief,
     undefined,
     'it has a large place',
   );
-  t.deepEqual(
-    firstLimitsIn('medium', { kind: 'batch', expectedMs: 1, bytes: 2_000, isUncertain: false }, 9_000, 500),
-    medium,
+  t.is(
+    firstLimitsIn('short', { ...single, expectedRowMs: 21, isUncertain: false }, 9_000, 500).isForBrief,
+    undefined,
+    'others wait for its row',
   );
+  t.deepEqual(firstLimitsIn('medium', { ...chunk, kind: 'batch', bytes: 2_000 }, 9_000, 500), medium);
   const returned = (limits: LaneTask['limits'], expectedMs: number, maxRowMs = 1) =>
     laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs, ...summaryOf(maxRowMs) }), lane: 'medium' }, 500);
   t.deepEqual([returned(opened, 4_000), returned(opened, 6_000), returned(medium, 4_000)], ['medium', 'long', 'long']);

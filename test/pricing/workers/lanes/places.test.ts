@@ -26,6 +26,33 @@ test.serial('a small batch does not wait until a large one of another caller end
   t.deepEqual(ended.slice(0, 2), ['first', 'small']);
 });
 
+test.serial('a small batch waits for few slow rows of other callers, however many of them have one', async (t) => {
+  const { workers } = start(t, {
+    filename: program,
+    heapMegabytes: 512,
+    longProcesses: 1,
+    processes: 1,
+    shortWorkMs: 1_000,
+    queueLimit: 64,
+  });
+  const ended: string[] = [];
+  const run = async (name: string, options: readonly object[]): Promise<void> => {
+    const bytes = Buffer.from(JSON.stringify({ options }));
+    const request = { input: 'json', answer: ['json'], jsonDepth: 20, bytes } as const;
+    await workers.run(request, { caller: name, kind: 'batch', maxMs: 60_000 });
+    ended.push(name);
+  };
+  const small = Array.from({ length: 1_000 }, () => call);
+  await run('first', small);
+  // About 0.1 s for the one row.
+  const dividends = Array.from({ length: 700 }, (_, number) => ({ time: 10 - number * 1e-5, amount: 0.05 }));
+  const model = 'finite_difference';
+  const slow = [{ ...call, model, exercise_style: 'american', time_to_expiry: 10, dividends }];
+  const callers = Array.from({ length: 12 }, (_, number) => `slow ${number}`);
+  await Promise.all([...callers.map((name) => run(name, slow)), run('small', small)]);
+  t.true(ended.indexOf('small') <= 3, ended.join(', '));
+});
+
 test.serial('a batch whose errors make its answer long is answered from a place for large tasks', async (t) => {
   const { workers, metrics } = start(t, { filename: program, heapMegabytes: 512, shortWorkMs: 500 });
   const volatility = Array.from({ length: 9_000 }, () => -1);
