@@ -89,13 +89,18 @@ export const readAxes = (body: Row, errors: FieldError[]): Axes => ({
 export const nodesOf = ({ spot_shifts: spots, volatility_shifts: volatilities, days }: Axes): number =>
   spots.length * volatilities.length * days.length;
 
-/** The shifts of node `node`. The days change fastest, the spot slowest. */
-export const shiftsAt = (axes: Axes, node: number): readonly [spot: number, volatility: number, days: number] => {
+/** The shifts of node `node`, and the position of its days in their axis. The days change fastest, the spot slowest. */
+export const shiftsAt = (
+  axes: Axes,
+  node: number,
+): readonly [spot: number, volatility: number, days: number, position: number] => {
   const { spot_shifts: spots, volatility_shifts: volatilities, days } = axes;
   const plane = Math.floor(node / days.length);
+  const position = node % days.length;
   return [
     spots[Math.floor(plane / volatilities.length)]!,
     volatilities[plane % volatilities.length]!,
-    days[node % days.length]!,
+    days[position]!,
+    position,
   ];
 };

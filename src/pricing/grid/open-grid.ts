@@ -48,7 +48,8 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
   let engine: PricingEngine | undefined;
   // Only the position that is priced has a shifted option, because its dividends can take megabytes.
   let shifted: ReturnType<typeof createShiftedOption> | undefined;
-  const shiftedAt = (position: number) => createShiftedOption(positions[position]!.option, positions[position]!.model);
+  const shiftedAt = (position: number) =>
+    createShiftedOption(positions[position]!.option, positions[position]!.model, axes.days.length);
 
   const fail = (index: number, code: ErrorCode, detail: string): void => {
     failed[index] = 1;
@@ -99,7 +100,7 @@ export const openGrid = (body: unknown, { engines, defaults, answer, write }: Gr
     ({ positions } = grid);
     const priced = yield* estimateSteps(costs(), wanted);
     let microseconds = 0;
-    for (const { option } of positions) microseconds += dividendsCost(option, axes.days, nodes);
+    for (const { option } of positions) microseconds += dividendsCost(option, axes.days.length, nodes);
     return { grid, estimate: { ...priced, totalMs: priced.totalMs + microseconds / 1000 } };
   };
   let known: Prepared | undefined;

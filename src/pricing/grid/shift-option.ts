@@ -6,11 +6,11 @@ import { createShiftedDividends } from './shift-dividends.ts';
 import { createYearsLeft, msOf } from './years-left.ts';
 
 /** @returns the error detail if an input leaves its range */
-type Shift = (spot: number, volatility: number, days: number) => string | undefined;
+type Shift = (spot: number, volatility: number, days: number, position: number) => string | undefined;
 
 type Shifted = {
   readonly option: Option;
-  /** Sets the option to a node. */
+  /** Sets the option to a node. The position is that of the days in their axis. */
   readonly shift: Shift;
   /**
    * Sets the option to a node, but with the dividends as they were given. The estimate of the work uses it, because the
@@ -33,8 +33,11 @@ const initialVariance = hestonParameters.find(({ name }) => name === 'v0')!;
 const outOf = (input: NumberInput, value: number): string | undefined =>
   isInRange(input, value) ? undefined : rangeText(input, value);
 
-/** One object for all nodes of a position, because a grid can have 100,000 of them. */
-export const createShiftedOption = (given: Option, { numbers }: Model): Shifted => {
+/**
+ * One object for all nodes of a position, because a grid can have 100,000 of them.
+ * @param days the number of days in the axis
+ */
+export const createShiftedOption = (given: Option, { numbers }: Model, days: number): Shifted => {
   const base = given as unknown as Readonly<Inputs>;
   const shifted: Inputs = { ...base };
   const inputOf = (name: string): NumberInput | undefined => numbers.find((input) => input.name === name);
@@ -60,10 +63,10 @@ export const createShiftedOption = (given: Option, { numbers }: Model): Shifted 
     shifted.volatility = base.volatility! + shift;
     return outOf(ofVolatility, shifted.volatility);
   };
-  const shiftNumbers: Shift = (spot, volatility, days) => {
+  const shiftNumbers: Shift = (spot, volatility, passed) => {
     const price = base[underlying]! * (1 + spot);
     shifted[underlying] = price;
-    shifted.time_to_expiry = Math.max(0, yearsLeft(expiry, days));
+    shifted.time_to_expiry = Math.max(0, yearsLeft(expiry, passed));
     const refused = shiftVolatility(volatility);
     return outOf(ofUnderlying, price) ?? refused;
   };
@@ -71,12 +74,12 @@ export const createShiftedOption = (given: Option, { numbers }: Model): Shifted 
   return {
     option: shifted as unknown as Option,
     shiftNumbers,
-    shift: (spot, volatility, days) => {
-      const refused = shiftNumbers(spot, volatility, days);
+    shift: (spot, volatility, passed, position) => {
+      const refused = shiftNumbers(spot, volatility, passed, position);
       // A refused node is not priced, so it needs no dividends.
       if (refused !== undefined || base.dividends === undefined) return refused;
-      dividendsAt ??= createShiftedDividends(base.dividends, yearsLeft);
-      shifted.dividends = dividendsAt(days);
+      dividendsAt ??= createShiftedDividends(base.dividends, yearsLeft, days);
+      shifted.dividends = dividendsAt(passed, position);
       return undefined;
     },
   };

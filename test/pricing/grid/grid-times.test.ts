@@ -109,13 +109,13 @@ test('the dividends are shifted once for each number of days, and not for the es
     },
   }));
   const given = { ...call, dividends: counted, exercise_style: 'european', model: 'black_scholes', dividend_yield: 0 };
-  const { option, shift, shiftNumbers } = createShiftedOption(given as unknown as Option, blackScholes);
+  const { option, shift, shiftNumbers } = createShiftedOption(given as unknown as Option, blackScholes, 3);
   const lists = new Set<unknown>();
   for (const spot of many(100)) {
-    for (const days of [0, 7, 30]) {
-      t.is(shiftNumbers(spot, 0, days), undefined);
+    for (const [position, days] of [0, 7, 30].entries()) {
+      t.is(shiftNumbers(spot, 0, days, position), undefined);
       t.is((option as { dividends?: unknown }).dividends, lists.size === 0 ? counted : [...lists].at(-1));
-      t.is(shift(spot, 0, days), undefined);
+      t.is(shift(spot, 0, days, position), undefined);
       const list = (option as { dividends?: unknown }).dividends;
       lists.delete(list);
       lists.add(list);

@@ -58,14 +58,17 @@ const maxKept = 1024;
 
 /** No date, contract, day count or calendar has more. */
 const maxCellCharacters = 64;
-/** Stands for all longer texts, because each of them is a mistake. */
-const tooLong = Symbol('a text that is too long');
+/** Stands for all longer texts and for all cells that are no text, because each of them is a mistake. */
+const mistakenCell = Symbol('a cell that is no date, contract, day count or calendar');
 /**
  * The key of a cell in a map. V8 hashes a text of more than 16,383 characters by its length alone, so a map of such texts would compare
- * each with all others of its length: 0.4 s for 976 texts.
+ * each with all others of its length: 0.4 s for 976 texts. The hash of a number in V8 has no secret, so a caller can choose numbers
+ * that are compared with each other, too.
  */
-const keyOf = (cell: unknown): unknown =>
-  typeof cell === 'string' && cell.length > maxCellCharacters ? tooLong : (cell ?? undefined);
+const keyOf = (cell: unknown): string | typeof mistakenCell | undefined => {
+  if (cell === undefined || cell === null) return undefined;
+  return typeof cell === 'string' && cell.length <= maxCellCharacters ? cell : mistakenCell;
+};
 
 /**
  * Reads contracts and dates of rows. The result depends only on the cells of contracts and dates, and on which other
@@ -80,7 +83,7 @@ const createRowResolver = (columns: Columns, resolve: typeof resolveRow): ((inde
   const conventions = read.filter(({ isConvention, column }) => isConvention && !isSame(column));
   const others = read.filter(({ isConvention }) => !isConvention);
   /** A number below `maxKept` for each different cell, so that a key is a number that no other combination has. */
-  const cellNumbers = new Map<unknown, number>();
+  const cellNumbers = new Map<ReturnType<typeof keyOf>, number>();
   const kept = new Map<number, Replaced>();
 
   const keyAt = (index: number): number | undefined => {

@@ -62,6 +62,17 @@ test('texts that are too long for a date are one mistake, so that no map compare
   t.is(contracts.reads, 1);
 });
 
+test('numbers in place of texts are one mistake, because a caller can choose numbers with one hash', (t) => {
+  const size = 500;
+  const numbers = Array.from({ length: size }, (_, index) => index / 7);
+  for (const name of ['expiry', 'valuation_date', 'day_count', 'calendar']) {
+    const columns = { expiry: { at: () => '2024-06-21', only: '2024-06-21' }, valuation_date: sameDay };
+    const { rows, reads } = resolved({ ...columns, [name]: cellsOf(numbers) }, size);
+    t.is(reads, 1, name);
+    t.deepEqual(rows[size - 1], { time_to_expiry: Number.NaN, strike: Number.NaN, option_type: undefined });
+  }
+});
+
 test('rows have the result of their own cells, also beside rows that lack some and beyond the results that are kept', (t) => {
   const kinds = [
     (index: number) => ({ contract: `A240621C${String(index + 1).padStart(8, '0')}`, valuation_date: '2024-05-01' }),
