@@ -32,3 +32,20 @@ export const collidingNumbers = (count: number, max: number): number[] => {
   }
   return found;
 };
+
+/** The hash of an integer in a Map or Set of V8 (`ComputeUnseededHash`). */
+const hashOf = (integer: number): number => {
+  let hash = (~integer + (integer << 15)) | 0;
+  hash ^= hash >>> 12;
+  hash = (hash + (hash << 2)) | 0;
+  hash ^= hash >>> 4;
+  hash = Math.imul(hash, 2_057);
+  return (hash ^ (hash >>> 16)) & 0x3fff_ffff;
+};
+
+/** The integers from 0 to `max` whose hashes have the same lowest 11 bits, so that they share a bucket of up to 4,096 keys. */
+export const collidingIntegers = (max: number): number[] => {
+  const found: number[] = [];
+  for (let integer = 0; integer <= max; integer++) if ((hashOf(integer) & 2_047) === 7) found.push(integer);
+  return found;
+};

@@ -1,3 +1,4 @@
+import { createIntegerMap } from '#src/kernel/lists/integer-map.ts';
 import { contradiction } from './faults.ts';
 import { textAt, type ColumnChunk } from './read-batch.ts';
 
@@ -16,7 +17,7 @@ export const createDictionary = (): Dictionary => {
   const chunks: ColumnChunk[] = [];
   /** The index of the first entry of each chunk. */
   const starts: number[] = [];
-  const decoded = new Map<number, string | undefined>();
+  const decoded = createIntegerMap<string | undefined>();
   let size = 0;
 
   /** The last chunk that begins at or before `index`, by binary search. */
@@ -39,8 +40,8 @@ export const createDictionary = (): Dictionary => {
       size += chunk.length;
     },
     text: (index) => {
-      if (decoded.has(index)) return decoded.get(index);
       if (!(index >= 0 && index < size)) throw contradiction('an index is outside its dictionary');
+      if (decoded.has(index)) return decoded.get(index);
       const at = chunkOf(index);
       const text = textAt(chunks[at]!, index - starts[at]!);
       decoded.set(index, text);

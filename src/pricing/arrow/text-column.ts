@@ -1,6 +1,7 @@
 import type { Steps } from '#src/kernel/streams/turns.ts';
 import type { Column } from '../batch/columns/columns.ts';
 import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
+import { createIntegerMap } from '#src/kernel/lists/integer-map.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
 import type { IndexArray, Layout } from '#src/kernel/arrow/read-type.ts';
 import { inRowSteps } from '#src/kernel/arrow/row-steps.ts';
@@ -81,11 +82,11 @@ export const dictionaryColumn = function* (
 ): Steps<Column> {
   const codes = new Int32Array(size).fill(-1);
   const texts: (string | undefined)[] = [];
-  let known = new Map<number, number>();
+  let known = createIntegerMap<number>();
   let last: Dictionary | undefined;
   yield* inRowSteps(chunks, (chunk, position) => {
     const { dictionary } = chunk;
-    if (dictionary !== last) known = new Map();
+    if (dictionary !== last) known = createIntegerMap();
     last = dictionary;
     const indices = valuesOf(chunk.values, layout, chunk.length);
     const codeOf = (index: number): number => {

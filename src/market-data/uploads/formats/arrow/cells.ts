@@ -1,4 +1,5 @@
 import { dayMs, lastDay, utcDay } from '#src/kernel/calendar.ts';
+import { createIntegerMap } from '#src/kernel/lists/integer-map.ts';
 import { decimalsOf } from '#src/kernel/arrow/decimals.ts';
 import type { Dictionary } from '#src/kernel/arrow/dictionary.ts';
 import { isValid, textAt, valuesOf, type ColumnChunk } from '#src/kernel/arrow/read-batch.ts';
@@ -18,13 +19,13 @@ export type DayTexts = (day: number) => string;
 
 /** Makes the texts of days, and remembers them, because the dates of a file repeat for each symbol. */
 export const createDayTexts = (): DayTexts => {
-  const known = new Map<number, string>();
+  const known = createIntegerMap<string>();
   return (day) => {
+    if (!Number.isInteger(day) || Math.abs(day) > maxDay) return noDate;
     const found = known.get(day);
     if (found !== undefined) return found;
-    if (!Number.isInteger(day) || Math.abs(day) > maxDay) return noDate;
     const text = utcDay(new Date(day * dayMs));
-    if (known.size < maxKnownDays) known.set(day, text);
+    if (known.size() < maxKnownDays) known.set(day, text);
     return text;
   };
 };
