@@ -1,10 +1,11 @@
-/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks. */
+/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, numbers as keys. */
 import { dashboardFaults } from './dashboard-faults.ts';
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
 import { linkFaults } from './links.ts';
 import { lockNameFaults } from './code/lock-names.ts';
+import { numberKeyFaults } from './code/number-keys.ts';
 import { prototypeFaults } from './code/prototypes.ts';
 import { windowFrameFaults } from './code/window-frames.ts';
 import { mixedFaults, readFaults } from './code/reads.ts';
@@ -25,6 +26,7 @@ const faults = [
   ...prototypeFaults(),
   ...windowFrameFaults(),
   ...lockNameFaults(),
+  ...numberKeyFaults(),
 ];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);
