@@ -1,6 +1,7 @@
+import { collidingNumbers } from '#testkit/bodies/colliding-numbers.ts';
 import type { Attack } from '../attack.ts';
 import { each } from '../each.ts';
-import { payloads } from '../payloads.ts';
+import { once, payloads } from '../payloads.ts';
 import { rawRequest } from '../raw-request.ts';
 
 const json = { 'Content-Type': 'application/json' };
@@ -40,6 +41,14 @@ export const largeGrids: Attack = {
   orKinds: ['concurrency_by_caller', 'work_by_caller'],
   run: pricing('grid', payloads.largeGrid, 32),
 };
+
+/** 2.3 MB: a grid of one option with a dividend at 100,000 days. They were compared with each other in one step, until the process was ended. */
+const collidingDays = once(() => {
+  const option = { option_type: 'call', spot: 100, strike: 100, time_to_expiry: 1, rate: 0.03, volatility: 0.2 };
+  const days = collidingNumbers(100_000, 73_000);
+  return Buffer.from(JSON.stringify({ option: { ...option, dividends: [{ time: 0.5, amount: 1 }] }, days }));
+});
+export const numbersWithOneHash = manyOf('numbers with one hash', 'grid', collidingDays, 32);
 
 /** They take up to ten times their estimate. */
 export const hardCalibrations = manyOf('calibrations that do not converge', 'calibrate', payloads.hardCalibration, 32);
