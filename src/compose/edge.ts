@@ -11,7 +11,7 @@ import {
   type Health,
   type HttpServer,
   createConnectionLimit,
-  tooFewOpenFiles,
+  connectionsWithin,
   createClientIp,
   createIsTrustedProxy,
 } from '../http/index.ts';
@@ -195,9 +195,12 @@ export const composeEdge = (
   const abandoned = (requests: number): void => metrics.count('volwatch_http_requests_abandoned_total', {}, requests);
   // Starts the counter at 0, because a panel does not show the first value of a counter as an increase.
   abandoned(0);
-  const openFiles = tooFewOpenFiles(config.CONNECTIONS_LIMIT);
-  if (openFiles !== undefined)
-    logger.warn({ max_open_files: openFiles }, 'CONNECTIONS_LIMIT is above what the limit of file descriptors allows');
+  const maxConnections = connectionsWithin(config.CONNECTIONS_LIMIT);
+  if (maxConnections < config.CONNECTIONS_LIMIT)
+    logger.warn(
+      { max_connections: maxConnections },
+      'CONNECTIONS_LIMIT is lowered, because the limit of file descriptors is too low for it',
+    );
   const server = createHttpServer({
     app,
     answers,
@@ -208,7 +211,7 @@ export const composeEdge = (
     headerBytes: config.HEADER_LIMIT_BYTES,
     // A request with one field too many is still answered by the app, which names the limit.
     maxHeaderFields: config.HEADER_COUNT_LIMIT + 1,
-    maxConnections: config.CONNECTIONS_LIMIT,
+    maxConnections,
     connections: createConnectionLimit({
       maxByAddress: callers.connections,
       isTrustedProxy,

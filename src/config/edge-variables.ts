@@ -136,7 +136,7 @@ export const edgeSections = {
     CONNECTIONS_LIMIT: variable(
       integer(1, 1_000_000),
       '10000',
-      'Max open connections; further ones are closed at once. Keep it below the limit of file descriptors of the process',
+      'Max open connections; further ones are closed at once. A process has at most as many as its limit of file descriptors less 300, or half of it if that is more',
     ),
     CONNECTIONS_PER_ADDRESS_LIMIT: variable(
       integer(1, 1_000_000),

@@ -1,6 +1,6 @@
 export { createBodyAdmission } from './admission/body-admission.ts';
 export { createConnectionLimit } from './admission/connection-limit.ts';
-export { tooFewOpenFiles } from './admission/open-files.ts';
+export { connectionsWithin } from './admission/open-files.ts';
 export { createLoadShedding } from './admission/load-shedding.ts';
 export { createRefusalDelay } from './admission/refusal-delay.ts';
 export { createAnswers } from './answers/answers.ts';

@@ -232,12 +232,17 @@ export const pricing: DashboardSpec = {
           id: 13,
           kind: 'timeseries',
           title: 'Worker restarts',
-          description: 'Workers started again after they ended on their own, per ten minutes.',
+          description:
+            'Workers started again after they ended on their own, and workers that the system did not start (no file descriptor or memory), per ten minutes.',
           unit: 'count',
           queries: [
             {
               expr: `sum by (instance) (increase(${of('volwatch_workers_restarts_total')}[10m]))`,
               legend: '{{instance}}',
+            },
+            {
+              expr: `sum by (instance) (increase(${of('volwatch_workers_start_failures_total')}[10m]))`,
+              legend: '{{instance}}, not started',
             },
           ],
           thresholds: [{ value: 2, color: 'red' }],

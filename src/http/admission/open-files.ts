@@ -19,10 +19,10 @@ const readLimits = (): string => {
 };
 
 /**
- * The limit of file descriptors of the process if it is too low for `CONNECTIONS_LIMIT`. Then the system refuses connections
- * before the service can make room for them.
+ * `CONNECTIONS_LIMIT`, or fewer if the process has not as many file descriptors. Connections that take all of them would leave none to a
+ * pricing process, to the database and to a scrape of the metrics. With few descriptors the connections have half of them.
  */
-export const tooFewOpenFiles = (maxConnections: number, limits = readLimits()): number | undefined => {
+export const connectionsWithin = (maxConnections: number, limits = readLimits()): number => {
   const max = maxOpenFiles(limits);
-  return max !== undefined && max < maxConnections + otherFiles ? max : undefined;
+  return max === undefined ? maxConnections : Math.min(maxConnections, Math.max(max - otherFiles, Math.floor(max / 2)));
 };

@@ -26,6 +26,8 @@ export type FairQueue<T extends Waiting> = {
   /** Removes and returns the next task. While the first task of a caller is not `eligible`, its other tasks wait too. */
   readonly take: (eligible?: (task: T) => boolean) => T | undefined;
   readonly remove: (task: T) => boolean;
+  /** Removes and returns all tasks. No time is counted for their callers, because they are not run. */
+  readonly clear: () => T[];
   /** Corrects the time of a task that was taken: it takes `milliseconds` more than expected, or less if negative. */
   readonly charge: (task: T, milliseconds: number) => void;
   /**
@@ -220,6 +222,11 @@ export const createFairQueue = <T extends Waiting>({
       return task;
     },
     remove,
+    clear: () => {
+      const tasks = [...flows.values()].flatMap((flow) => flow.tasks);
+      for (const task of tasks) remove(task);
+      return tasks;
+    },
     charge: (task, milliseconds) => {
       const flow = flowOf(task);
       flow.start += distance(task, milliseconds);

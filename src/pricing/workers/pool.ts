@@ -18,7 +18,7 @@ import { checkWork, type WorkEstimate } from '../models/cost.ts';
 import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane } from './lanes/lane.ts';
-import { endMessageOf, type LaneEvents } from './lanes/lane-options.ts';
+import { createLaneEvents } from './lanes/lane-events.ts';
 import { firstLimitsIn, isReturnedForPlace, laneFor, laneOfReturned, laneSettings } from './lanes/lane-limits.ts';
 import { limitsIn, refusalOf, type LaneName } from './lanes/lane-limits.ts';
 import { briefMs, isLargeJob, isLargeText, type LaneTask } from './lanes/lane-task.ts';
@@ -26,7 +26,7 @@ import { createLargeTexts } from './lanes/large-texts.ts';
 import { parsedBytesOf } from './lanes/text-bytes.ts';
 import { createUnderestimated } from './lanes/underestimated.ts';
 import type { BatchOutcome, TaskSummary } from './protocol.ts';
-import { createPoolTask, type PoolTask, type TaskResult } from './worker-task.ts';
+import { createPoolTask, refuse, type PoolTask, type TaskResult } from './worker-task.ts';
 
 export type PricingWorkersDeps = {
   readonly tracer: Tracer;
@@ -99,8 +99,6 @@ export type PricingWorkers = {
 };
 
 const retryAfter = 1;
-/** Time for which the health check reports `degraded` after a process ended. */
-const restartMemoryMs = 3_000;
 
 /** Processes for batches and models that would block the event loop. A process starts when there is work for it. */
 export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers => {
@@ -109,27 +107,10 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   const { arriving = createByteCount(), largeTexts: largeTextLimit = processes } = deps;
   const byCaller = createCounts();
   const underestimated = createUnderestimated(shortWorkMs);
+  const { health, ...events } = createLaneEvents({ metrics, logger, stallMs });
   let closed = false;
-  let restartedAt = Number.NEGATIVE_INFINITY;
-  let suspects = 0;
   let nextId = 1;
 
-  const onEnd: LaneEvents['onEnd'] = (tasks, exit, killed) => {
-    restartedAt = performance.now();
-    metrics.count('volwatch_workers_restarts_total', {});
-    const message = endMessageOf(killed);
-    const fields = { exit_code: exit.code, signal: exit.signal, fatal: exit.fatal, stall_ms: stallMs };
-    if (tasks.length === 0) logger.error(fields, message);
-    for (const task of tasks) (task as PoolTask).log('error', fields, message);
-  };
-  const refuse = (task: PoolTask, error: AppError): void => {
-    task.reject(error);
-    task.releaseBody();
-  };
-  const refuseDisplaced: LaneEvents['onDisplaced'] = (tasks) => {
-    const error = new AppError('overloaded', 'Too many batches wait for a worker', { retryAfter });
-    for (const displaced of tasks) refuse(displaced as PoolTask, error);
-  };
   const largeTexts = createLargeTexts(largeTextLimit);
   const laneOf = (name: LaneName, count: number): Lane =>
     createLane({
@@ -142,9 +123,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       heapMegabytes: deps.heapMegabytes ?? 1_536,
       stallMs,
       cancelGraceMs: deps.cancelGraceMs ?? 5_000,
-      onEnd,
-      onDisplaced: refuseDisplaced,
-      onSuspicion: (suspected) => (suspects += suspected ? 1 : -1),
+      ...events,
       onChange: () => report(),
     });
   const lanes: Readonly<Record<LaneName, Lane>> = {
@@ -159,7 +138,6 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
   };
   report();
   // Starts the counters at 0, because an alert rule does not see an increase from no value to 1.
-  metrics.count('volwatch_workers_restarts_total', {}, 0);
   for (const reason of returnReasons) metrics.count('volwatch_workers_returned_total', { reason }, 0);
 
   /** The large chunks of jobs that the lane for medium work has. */
@@ -172,7 +150,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       return;
     }
     if (task.lane === 'medium' && isLargeJob(task)) mediumJobs.add(task);
-    refuseDisplaced(lanes[task.lane].add(task));
+    events.onDisplaced(lanes[task.lane].add(task));
     report();
   };
 
@@ -284,11 +262,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       required: false,
       check: async () => {
         if (closed) return { status: 'down', detail: 'closed' };
-        if (suspects > 0) return { status: 'degraded', detail: 'a worker makes no progress' };
-        if (performance.now() - restartedAt < restartMemoryMs) {
-          return { status: 'degraded', detail: 'a worker ended within the last seconds' };
-        }
-        return { status: 'up' };
+        return health();
       },
     },
     close: async () => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { getCompileCacheDir } from 'node:module';
 import { setPriority } from 'node:os';
 import type { Socket } from 'node:net';
@@ -33,18 +33,19 @@ export type WorkerProcessOptions = {
   readonly onBody?: (message: FromWorker, bodyBytes: number) => void;
   /** The process has taken a part of a large body. */
   readonly onTaken: () => void;
-  /** Called once, also if the process could not be started. */
+  /** The system did not start the process, for example without a free file descriptor. */
+  readonly onStartError: (error: Error) => void;
+  /** Called once, if the process was started. */
   readonly onExit: (exit: WorkerExit) => void;
 };
 
 const stderrCharacters = 8_192;
 
-/** Starts a pricing process. It inherits neither the telemetry preload nor the secrets of this process. */
-export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess => {
-  const { filename, heapMegabytes, niceness, onMessage, onBody, onTaken, onExit } = options;
+/** @throws Error of the system for some causes; for the others the process has no id, and an event `error` follows */
+const spawnProgram = ({ filename, heapMegabytes }: WorkerProcessOptions): ChildProcess => {
   // The process starts faster with the compile cache.
   const compileCache = getCompileCacheDir();
-  const child = spawn(
+  return spawn(
     process.execPath,
     [
       `--max-old-space-size=${heapMegabytes}`,
@@ -68,6 +69,31 @@ export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess
       },
     },
   );
+};
+
+/** @returns undefined if the system did not start the process */
+const spawned = (options: WorkerProcessOptions): ChildProcess | undefined => {
+  let child: ChildProcess;
+  try {
+    child = spawnProgram(options);
+  } catch (error) {
+    options.onStartError(error as Error);
+    return undefined;
+  }
+  if (child.pid !== undefined) return child;
+  // Without a listener the event ends the service.
+  child.once('error', options.onStartError);
+  return undefined;
+};
+
+/**
+ * Starts a pricing process. It inherits neither the telemetry preload nor the secrets of this process.
+ * @returns undefined if the system did not start it; `onStartError` is called with the cause
+ */
+export const startWorkerProcess = (options: WorkerProcessOptions): WorkerProcess | undefined => {
+  const { niceness, onMessage, onBody, onTaken, onExit } = options;
+  const child = spawned(options);
+  if (child === undefined) return undefined;
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-stderrCharacters);

@@ -51,6 +51,12 @@ export type PoolTaskOptions = Pick<
     readonly onUnderestimated: (task: PoolTask) => void;
   };
 
+/** Ends a task that no process has. */
+export const refuse = (task: PoolTask, error: AppError): void => {
+  task.reject(error);
+  task.releaseBody();
+};
+
 const now = (): number => performance.timeOrigin + performance.now();
 
 /** One request to the pool, from the queue to its outcome and its span. */

@@ -23,8 +23,9 @@ const startProcess = (t: ExecutionContext) => {
       largestBytes = Math.max(largestBytes, lastBytes);
     },
     onTaken: () => {},
+    onStartError: () => {},
     onExit: () => {},
-  });
+  })!;
   t.teardown(process.kill);
   const price = async (rows: number, id = '', isLargeText = false): Promise<void> => {
     const number = replies + 1;

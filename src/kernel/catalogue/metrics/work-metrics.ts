@@ -96,6 +96,11 @@ export const workMetrics = {
     help: 'Worker processes that ended before their time and were replaced',
     labels: {},
   },
+  volwatch_workers_start_failures_total: {
+    type: 'counter',
+    help: 'Worker processes that the system did not start, for example without a free file descriptor. A lane tries again after a second',
+    labels: {},
+  },
   volwatch_refresh_duration_seconds: {
     type: 'histogram',
     help: 'Duration of refreshes in seconds',

@@ -20,6 +20,10 @@ export const endMessageOf = (killed: KilledBecause | undefined): string =>
 export type LaneEvents = {
   /** A process ended. Not called if it was recycled or the lane is closed. `tasks` are the tasks that it had. */
   readonly onEnd: (tasks: readonly LaneTask[], exit: WorkerExit, killed: KilledBecause | undefined) => void;
+  /** The system did not start a process. The next try follows after a pause. */
+  readonly onStartError: (error: Error) => void;
+  /** Tasks that no process takes, because none was started at several tries. */
+  readonly onNotStarted: (tasks: readonly LaneTask[]) => void;
   /** Tasks that lost their place in the queue to a task that is run again. */
   readonly onDisplaced: (tasks: readonly LaneTask[]) => void;
   readonly onSuspicion: (suspected: boolean) => void;

@@ -9,29 +9,17 @@ import {
   type LaneTask,
   type OpenTask,
 } from './lane-task.ts';
+import { createFailedStarts } from './failed-starts.ts';
+import { membersWithPlace, minLoadOf, openedBy, type Member } from './lane-member.ts';
 import type { KilledBecause, LaneOptions } from './lane-options.ts';
-import { coldMs, createTaskTimes } from './task-times.ts';
+import { createTaskTimes } from './task-times.ts';
 import { usageOf } from '../process-usage.ts';
 import type { FromWorker } from '../protocol.ts';
-import { watchCancelled, watchForStall, type StallWatch } from '../stall-watch.ts';
-import { startWorkerProcess, type WorkerExit, type WorkerProcess } from '../worker-process.ts';
-
-type Member = {
-  readonly process: WorkerProcess;
-  readonly open: Map<number, OpenTask>;
-  readonly stall: StallWatch;
-  readonly exited: Promise<void>;
-  killed?: KilledBecause;
-  isReady: boolean;
-  /** Of its tasks since it was idle. */
-  maxTurnMs: number;
-  /** Time of all its work. */
-  workedMs: number;
-  residentBytes: number;
-  idleTimer?: NodeJS.Timeout | undefined;
-};
+import { watchCancelled, watchForStall } from '../stall-watch.ts';
+import { startWorkerProcess, type WorkerExit } from '../worker-process.ts';
 
 export type Lane = {
+  /** @returns the tasks that lost their place in the queue */
   readonly add: (task: LaneTask) => LaneTask[];
   /**
    * Removes a waiting task, or sends a cancellation to the process of an open task. @returns whether the task was
@@ -162,7 +150,8 @@ export const createLane = (options: LaneOptions): Lane => {
     onChange();
   };
 
-  const startMember = (): Member => {
+  /** @returns undefined if the system did not start the process */
+  const startMember = (): Member | undefined => {
     const { filename, heapMegabytes, niceness } = options;
     const open: Member['open'] = new Map();
     const { promise: exited, resolve: resolveExited } = Promise.withResolvers<void>();
@@ -176,11 +165,17 @@ export const createLane = (options: LaneOptions): Lane => {
         if (opened !== undefined) opened.arrived = options.arriving.add(bytes);
       },
       onTaken: () => member.stall.alive(),
+      onStartError: options.onStartError,
       onExit: (exit) => {
         ended(member, exit);
         resolveExited();
       },
     });
+    if (process === undefined) {
+      failedStarts.failed();
+      return undefined;
+    }
+    failedStarts.succeeded();
     const stall = watchForStall({
       stallMs,
       isWorking: () => open.size > 0,
@@ -201,22 +196,26 @@ export const createLane = (options: LaneOptions): Lane => {
    * the fewest tasks first.
    */
   const findMembers = (): readonly Member[] => {
-    const free = [...members].filter(
-      ({ open, killed }) =>
-        killed === undefined && open.size < places.all && !open.values().some(({ task }) => task.runsAlone),
-    );
-    const idle = free.find(({ open }) => open.size === 0);
-    if (idle !== undefined) return [idle];
-    if (members.size < processes) return [outsideOfRequests(startMember)];
+    const free = membersWithPlace(members, places);
+    const [first] = free;
+    if (first?.open.size === 0) return [first];
+    if (members.size < processes && !failedStarts.isPaused()) {
+      const started = outsideOfRequests(startMember);
+      if (started !== undefined) return [started];
+    }
     // A task that must run alone needs a process that becomes idle, so no other task joins one meanwhile.
-    if (queue.has(({ runsAlone }) => runsAlone)) return [];
-    return free.toSorted((a, b) => a.open.size - b.open.size);
+    return queue.has(({ runsAlone }) => runsAlone) ? [] : free;
   };
 
   const pump = (): void => {
     sendWaiting();
+    if (members.size === 0 && failedStarts.isLasting()) {
+      options.onNotStarted(queue.clear());
+      onChange();
+    }
     largeTextPlaces.settle(queue.has(isLargeText));
   };
+  const failedStarts = createFailedStarts(pump);
   const largeTextPlaces = options.largeTexts.forLane(pump);
 
   /** Sends waiting tasks to processes until no task or no process is free. */
@@ -234,17 +233,8 @@ export const createLane = (options: LaneOptions): Lane => {
       if (isLargeText(task)) largeTextPlaces.opened();
       clearTimeout(member.idleTimer);
       member.process.setIdle(false);
-      const countedMs = task.expectedMs;
       const frame = member.process.send({ type: 'task', ...task.head, limits: task.limits }, task.body.blocks);
-      member.open.set(task.head.id, {
-        task,
-        frame,
-        isCold: member.workedMs < coldMs,
-        isStarted: false,
-        isCancelled: false,
-        workedMs: 0,
-        countedMs,
-      });
+      member.open.set(task.head.id, openedBy(member, task, frame));
       member.stall.alive();
     }
   };
@@ -278,15 +268,14 @@ export const createLane = (options: LaneOptions): Lane => {
     },
     minLoad: (weight) => {
       if (members.size < processes) return 0;
-      return Math.min(
-        ...members.values().map(({ open }) => open.values().reduce((sum, { task }) => sum + weight(task), 0)),
-      );
+      return minLoadOf(members, weight);
     },
     waiting: () => queue.size(),
     busy: () => [...members].filter(({ open }) => open.size > 0).length,
     close: async () => {
       closed = true;
-      for (let task = queue.take(); task !== undefined; task = queue.take()) task.lost('ended');
+      failedStarts.close();
+      for (const task of queue.clear()) task.lost('ended');
       for (const member of members) {
         // An idle process does not keep this program running, but `close` must wait for its end.
         member.process.setIdle(false);

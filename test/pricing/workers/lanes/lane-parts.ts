@@ -19,6 +19,8 @@ export const laneParts = {
   stallMs: 60_000,
   cancelGraceMs: 1_000,
   onEnd: ignore,
+  onStartError: ignore,
+  onNotStarted: ignore,
   onDisplaced: ignore,
   onSuspicion: ignore,
   onChange: ignore,

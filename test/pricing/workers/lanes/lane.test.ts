@@ -67,6 +67,26 @@ test('a lane that closes with a reply in the pipe keeps its program running unti
   t.is(stdout.trim(), 'closed');
 });
 
+test('without a free descriptor no process starts: tasks wait for a bounded time, and a process starts later', async (t) => {
+  const file = new URL('without-descriptors.ts', import.meta.url).pathname;
+  // Node raises the soft limit to the hard one, and `ulimit -n` sets both.
+  const command = 'ulimit -n 60; exec "$0" "$1"';
+  const { stdout } = await promisify(execFile)('sh', ['-c', command, process.execPath, file], { timeout: 90_000 });
+  const { waitedMs, waitedAgainMs, ...seen } = JSON.parse(stdout) as Record<string, unknown>;
+  const refused = 'overloaded: The system starts no worker for this at the moment';
+  t.deepEqual(seen, {
+    state: 'degraded',
+    first: 'ok',
+    long: [refused, refused],
+    tries: 3,
+    again: refused,
+    beside: 'ok',
+    after: 'ok',
+  });
+  t.true(Number(waitedMs) >= 1_900, 'two pauses of a second');
+  t.true(Number(waitedAgainMs) < 1_000, 'a task does not wait while the starts fail');
+});
+
 test('a large text that is cancelled while it waits delays the texts behind it no longer', async (t) => {
   const lane = createLane({
     ...laneParts,
