@@ -19,7 +19,7 @@ import { watchCancelled, watchForStall } from '../stall-watch.ts';
 import { startWorkerProcess, type WorkerExit } from '../worker-process.ts';
 
 export type Lane = {
-  /** @returns the tasks that lost their place in the queue */
+  /** A closed lane loses the task at once. @returns the tasks that lost their place in the queue */
   readonly add: (task: LaneTask) => LaneTask[];
   /**
    * Removes a waiting task, or sends a cancellation to the process of an open task. @returns whether the task was
@@ -241,6 +241,11 @@ export const createLane = (options: LaneOptions): Lane => {
 
   return {
     add: (task) => {
+      // A process may have returned the task before it was killed, and its reply is read after the close.
+      if (closed) {
+        task.lost('ended');
+        return [];
+      }
       const displaced = queue.add(task);
       pump();
       return displaced;

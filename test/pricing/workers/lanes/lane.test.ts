@@ -67,6 +67,15 @@ test('a lane that closes with a reply in the pipe keeps its program running unti
   t.is(stdout.trim(), 'closed');
 });
 
+for (const lane of ['cold', 'warm']) {
+  test(`a task that comes back while its pool closes ends, and starts no process: the next lane is ${lane}`, async (t) => {
+    const file = new URL('close-after-return.ts', import.meta.url).pathname;
+    // A process that nobody kills keeps the program running until the time is over.
+    const { stdout } = await promisify(execFile)(process.execPath, [file, lane], { timeout: 60_000 });
+    t.is(stdout.trim(), 'shutting_down, returned: 1');
+  });
+}
+
 test('without a free descriptor no process starts: tasks wait for a bounded time, and a process starts later', async (t) => {
   const file = new URL('without-descriptors.ts', import.meta.url).pathname;
   // Node raises the soft limit to the hard one, and `ulimit -n` sets both.
