@@ -54,7 +54,7 @@ export const edgeSections = {
     DOCUMENT_BODY_LIMIT_BYTES: variable(
       integer(1, 2 ** 26),
       '524288',
-      'Max size of the definition of a universe after decompression; the event loop reads it in three steps',
+      'Max size of the definition of a universe, which the event loop reads in three steps, and of the quotes of a calibration, after decompression',
     ),
     BATCH_BODY_LIMIT_BYTES: variable(
       integer(1, 2 ** 30),

@@ -6,6 +6,7 @@ import { assetCount, barCount } from './large-data.ts';
 export const arrowType = 'application/vnd.apache.arrow.stream';
 const batchRows = 100_000;
 const batchBytes = 67_108_864;
+const documentBytes = 524_288;
 
 const once = <T>(make: () => T): (() => T) => {
   let made: T | undefined;
@@ -80,7 +81,7 @@ export const quotes = once(() =>
         })),
       }),
     ),
-    batchBytes,
+    documentBytes,
   ),
 );
 /** A chunk of a pricing job may have 16 MiB. */
@@ -110,7 +111,7 @@ const universe = (assets: number, indexes: number, constituents: number) => {
 export const universes = [
   universe(1_000, 1, 1_000),
   universe(50, 50, 45),
-  once(() => padded(Buffer.from(universe(1_000, 1, 1_000)()), 524_288)),
+  once(() => padded(Buffer.from(universe(1_000, 1, 1_000)()), documentBytes)),
 ];
 
 const price = (asset: number, day: number): number => 100 + asset / 8 + ((day * 7 + asset * 13) % 64) / 16;

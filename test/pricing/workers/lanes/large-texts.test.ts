@@ -3,7 +3,8 @@ import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
 import { isLargeText, takeNext, type LaneTask, type OpenTask } from '#src/pricing/workers/lanes/lane-task.ts';
 import { memoryLimit } from '#src/kernel/memory/memory-limit.ts';
 import { createLargeTexts, largeTextsIn } from '#src/pricing/workers/lanes/large-texts.ts';
-import { mayHaveWideTexts, parsedBytesOf } from '#src/pricing/workers/lanes/text-bytes.ts';
+import { threadMs } from '#src/pricing/models/thread-ms.ts';
+import { maxParsedBytes, parsedBytesOf } from '#src/pricing/workers/lanes/text-bytes.ts';
 import { laneFor, laneSettings } from '#src/pricing/workers/lanes/lane-limits.ts';
 
 const textOf = (caller: string, parsedBytes: number): LaneTask =>
@@ -121,7 +122,15 @@ test('JSON with characters or escapes beyond ASCII counts twice, unless it is sm
   t.is(json(long, String.raw`\u0100`), 2 * 300_006);
   t.is(json(long, '\\', 'u0100'), 2 * 300_006, 'an escape in two blocks');
   t.is(json('\u0100'), 2, 'a batch of 1,000 rows waits for no other text');
-  t.false(mayHaveWideTexts([Buffer.from(String.raw`"a\"b"`)]));
+  const calibration = Buffer.from(`${long}\u0100`);
+  t.is(parsedBytesOf('quotes', { blocks: [calibration], byteLength: calibration.byteLength }), 2 * 300_002);
+});
+
+test('a text of backslashes is searched in a moment', (t) => {
+  const text = Buffer.alloc(maxParsedBytes, `${'\\'.repeat(62)}aa`);
+  const begun = threadMs();
+  t.is(parsedBytesOf('json', { blocks: [text], byteLength: text.byteLength }), 2 * maxParsedBytes);
+  t.true(threadMs() - begun < 20, 'a search for two bytes takes more than 100 ms');
 });
 
 test('a large text does not go to a process for short work, because its garbage is collected at its end', (t) => {
