@@ -1,5 +1,6 @@
-/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, numbers as keys. */
+/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, numbers as keys, lengths of texts. */
 import { dashboardFaults } from './dashboard-faults.ts';
+import { boundedTextFaults } from './code/bounded-texts.ts';
 import { completenessFaults } from './completeness.ts';
 import { readImportGraph } from './import-graph.ts';
 import { importFaults } from './imports.ts';
@@ -27,6 +28,7 @@ const faults = [
   ...windowFrameFaults(),
   ...lockNameFaults(),
   ...numberKeyFaults(),
+  ...boundedTextFaults(),
 ];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);

@@ -1,10 +1,8 @@
 import { z } from 'zod';
+import { boundedText, nameText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { defaultModel, modelNames } from '#src/kernel/catalogue/pricing-models.ts';
-import { singleLinePattern } from '#src/kernel/single-line.ts';
 import { isTimeZoneOrOffset } from '#src/kernel/time/time-zones.ts';
 import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
-
-const singleLineText = z.string().trim().min(1).max(100).regex(singleLinePattern, 'Must have no control characters');
 
 const isLocale = (name: string): boolean => {
   try {
@@ -33,25 +31,25 @@ const field = <Schema extends z.ZodType>({ schema, ...rest }: Field<Schema>): Fi
 /** The columns of `account_profile`. */
 export const profileFields = {
   display_name: field({
-    schema: singleLineText.nullable(),
+    schema: nameText.nullable(),
     default: null,
     column: 'text',
     description: 'Name that is shown, up to 100 characters on one line',
   }),
   organization: field({
-    schema: singleLineText.nullable(),
+    schema: nameText.nullable(),
     default: null,
     column: 'text',
     description: 'Organization, up to 100 characters on one line',
   }),
   time_zone: field({
-    schema: z.string().max(64).refine(isTimeZoneOrOffset, 'Must be a name of the IANA database such as Europe/London'),
+    schema: boundedText(64).refine(isTimeZoneOrOffset, 'Must be a name of the IANA database such as Europe/London'),
     default: 'UTC',
     column: 'text',
     description: 'IANA time zone',
   }),
   locale: field({
-    schema: z.string().max(35).refine(isLocale, 'Must be a BCP 47 language tag'),
+    schema: boundedText(35).refine(isLocale, 'Must be a BCP 47 language tag'),
     default: 'en',
     column: 'text',
     description: 'BCP 47 language tag',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { auditActions, auditActorKinds, auditOutcomes, auditStreamKinds } from '#src/kernel/ports/audit.ts';
 import { dayMs } from '#src/kernel/calendar.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
@@ -32,9 +33,9 @@ const eventSchema = z
   })
   .meta({ id: 'AuditEvent' });
 
-const name = z.string().min(1).max(200);
+const name = boundedText(200).min(1);
 const instant = z
-  .union([dateParameter, z.iso.datetime({ offset: true }).refine((text) => text >= '1000')])
+  .union([dateParameter, z.iso.datetime({ offset: true, abort: true }).refine((text) => text >= '1000')])
   .describe('RFC 3339, or a whole day in UTC');
 
 /** The first and the last Unix millisecond of a range. A whole day as `to` includes the day until its end. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { createPages, type PageRequest } from '#src/kernel/lists/pages.ts';
 import { listOf, resourceQuery, type Cursors } from '#src/kernel/lists/pagination.ts';
@@ -85,7 +86,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       load: 'write',
       path: '/calendar/connect',
       summary: 'Go to the consent page of Google',
-      request: { headers: z.object({ host: z.string().max(255).optional() }) },
+      request: { headers: z.object({ host: boundedText(255).optional() }) },
       responses: { 302: null },
       errors: always,
       handler: async ({ headers, context }) => {

@@ -1,5 +1,6 @@
 import { utcDay } from '#src/kernel/calendar.ts';
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 import type { Connection } from './connections.ts';
 import { connectionStatuses } from './entities.ts';
@@ -53,18 +54,18 @@ export const eventsQuery = z.strictObject({
 
 /** What Google adds to the callback. Unknown names are refused, so the documented ones are all here. */
 export const callbackQuery = z.strictObject({
-  state: z.string().min(1).max(512),
-  code: z.string().min(1).max(2_048).optional(),
-  error: z.string().max(256).optional(),
-  error_description: z.string().max(2_048).optional(),
-  error_subtype: z.string().max(256).optional(),
-  error_uri: z.string().max(2_048).optional(),
-  scope: z.string().max(4_096).optional(),
-  authuser: z.string().max(256).optional(),
-  prompt: z.string().max(256).optional(),
-  hd: z.string().max(256).optional(),
-  iss: z.string().max(256).optional(),
-  session_state: z.string().max(512).optional(),
+  state: boundedText(512).min(1),
+  code: boundedText(2_048).min(1).optional(),
+  error: boundedText(256).optional(),
+  error_description: boundedText(2_048).optional(),
+  error_subtype: boundedText(256).optional(),
+  error_uri: boundedText(2_048).optional(),
+  scope: boundedText(4_096).optional(),
+  authuser: boundedText(256).optional(),
+  prompt: boundedText(256).optional(),
+  hd: boundedText(256).optional(),
+  iss: boundedText(256).optional(),
+  session_state: boundedText(512).optional(),
 });
 
 export const shownConnection = (connection: Connection | undefined) =>

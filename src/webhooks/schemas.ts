@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { dateParameter, fieldsQuery, pageQuery } from '#src/kernel/lists/pagination.ts';
 import { webhookEventTypes, webhookOutcomes } from '#src/kernel/ports/webhooks.ts';
 import { testEventType } from './event-types.ts';
@@ -63,12 +64,9 @@ export const shownDelivery = ({ attempted_at: attempted, created_at: created, ..
 });
 
 const receiverUrl = (rules: ReceiverRules) =>
-  z
-    .string()
-    .max(maxUrlCharacters)
-    .superRefine((value, issues) => {
-      for (const message of receiverFaults(value, rules)) issues.addIssue({ code: 'custom', message });
-    });
+  boundedText(maxUrlCharacters).superRefine((value, issues) => {
+    for (const message of receiverFaults(value, rules)) issues.addIssue({ code: 'custom', message });
+  });
 
 /** The body of a registration. Repeated events are removed; events have the order of the catalogue. */
 export const wantedWebhook = (rules: ReceiverRules) =>

@@ -170,6 +170,33 @@ test('changes that do not match the schema are refused, also unknown members', a
   t.deepEqual(await stored.query('select 1 from account_profile union select 1 from account_settings'), []);
 });
 
+test('a text that is too long is refused by its length alone, and no other check reads it', async (t) => {
+  const { send } = await start(t);
+  const locale = `en${Array.from({ length: 150 }, (_, index) => `-${10_000 + index}`).join('')}`;
+  const { getCanonicalLocales } = Intl;
+  const read = new Set<string>();
+  Intl.getCanonicalLocales = (names) => {
+    read.add(String(names));
+    return getCanonicalLocales(names);
+  };
+  t.teardown(() => (Intl.getCanonicalLocales = getCanonicalLocales));
+  const texts = {
+    locale: [locale, 35],
+    time_zone: ['A'.repeat(900), 64],
+    display_name: ['\u0001'.repeat(130), 100],
+  } as const;
+  for (const [name, [text, max]] of Object.entries(texts)) {
+    const { status, body } = await send('ada', '/profile', { [name]: text }, '"0"');
+    const detail = `${name} must have at most ${max} characters`;
+    t.is(status, 422);
+    t.like(body, { code: 'validation_failed', errors: [{ pointer: `/${name}`, code: 'invalid_length', detail }] });
+    t.is((body['errors'] as unknown[]).length, 1, name);
+  }
+  t.is((await send('ada', '/profile', { locale: 'de-LI' }, '"0"')).status, 200);
+  t.true(read.has('de-LI'));
+  t.false(read.has(locale));
+});
+
 test('clients and API keys get 404, and unknown callers get 401', async (t) => {
   const { send } = await start(t);
   for (const who of ['desk', 'key']) {

@@ -56,6 +56,28 @@ test('an invalid webhook is refused', async (t) => {
   t.deepEqual(await room.stored.query('select 1 from webhook'), []);
 });
 
+test('a URL that is too long is refused by its length alone, and is not parsed', async (t) => {
+  const room = await startRoom(t);
+  const host = Array.from({ length: 2_100 }, (_, index) => String.fromCharCode(0x4e00 + index)).join('');
+  const parse = URL.parse.bind(URL);
+  const parsed: string[] = [];
+  URL.parse = (text, base) => {
+    parsed.push(text);
+    return parse(text, base);
+  };
+  t.teardown(() => (URL.parse = parse));
+  const long = await room.call('POST', '/webhooks', 'client:desk', { url: `https://${host}.com/`, events });
+  t.is(long.status, 422);
+  const detail = 'url must have at most 2048 characters';
+  t.deepEqual(long.body['errors'], [{ pointer: '/url', code: 'invalid_length', detail }]);
+  // A URL of allowed length, whose host alone would take some milliseconds.
+  const longHost = `https://${host.slice(0, 600)}.com/`;
+  const { status, body } = await room.call('POST', '/webhooks', 'client:desk', { url: longHost, events });
+  t.is(status, 422);
+  t.like(body['errors'], [{ pointer: '/url', code: 'invalid_value' }]);
+  t.false(parsed.some((text) => text.includes(host.slice(0, 10))));
+});
+
 test('in production receivers have TLS and public addresses', async (t) => {
   const room = await startRoom(t, { allowHttp: false, privateAddresses: false });
   for (const address of ['http://example.org', 'https://127.0.0.1', 'https://[::1]', 'https://0x7f.1/']) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import type { Pages } from '#src/kernel/lists/pages.ts';
 import { dateParameter, fieldsQuery, listOf, pageQuery } from '#src/kernel/lists/pagination.ts';
 import {
@@ -61,7 +62,7 @@ const querySchema = z.strictObject({
   ...pageQuery,
   from: dateParameter.optional(),
   to: dateParameter.optional(),
-  role: z.string().min(1).max(100).optional(),
+  role: boundedText(100).min(1).optional(),
   disabled: z.enum(['true', 'false']).optional(),
   fields: fieldsQuery(userSchema),
 });

@@ -2,7 +2,7 @@ import { dayMs } from '#src/kernel/calendar.ts';
 import { z } from 'zod';
 import { dateParameter, integerParameter } from '#src/kernel/lists/pagination.ts';
 import { scopes } from '#src/kernel/requests/principal.ts';
-import { singleLinePattern } from '#src/kernel/single-line.ts';
+import { nameText } from '#src/kernel/requests/texts/bounded-text.ts';
 import type { ApiKey } from './api-key.ts';
 
 const instant = z.iso.datetime();
@@ -25,13 +25,7 @@ export const listedKey = createdKey
 
 /** Ten years. */
 const maxDays = 3_650;
-const name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .regex(singleLinePattern, 'Must have no control characters')
-  .meta({ description: 'Name by which the key is found in lists', examples: ['desk'] });
+const name = nameText.meta({ description: 'Name by which the key is found in lists', examples: ['desk'] });
 const scopeList = z.array(z.enum(scopes)).max(scopes.length);
 
 const expiresAt = z

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
@@ -22,7 +23,7 @@ export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
     rateLimit: 'login',
     request: {
       body: z
-        .strictObject({ email: emailInput, current_password: z.string().min(1).max(maxPasswordCharacters) })
+        .strictObject({ email: emailInput, current_password: boundedText(maxPasswordCharacters).min(1) })
         .meta({ id: 'EmailChange' }),
     },
     responses: { 202: acceptedAnswer },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
@@ -10,7 +11,7 @@ import type { Passwords } from './passwords.ts';
 
 export type PasswordRoutesDeps = { readonly passwords: Passwords; readonly measure: Measure };
 
-const password = z.string().min(1).max(maxPasswordCharacters);
+const password = boundedText(maxPasswordCharacters).min(1);
 const common = { tag: 'Account', load: 'none' } as const;
 const resetPath = '/account/password-reset';
 

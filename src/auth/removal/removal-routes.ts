@@ -1,5 +1,6 @@
 import { utcDay } from '#src/kernel/calendar.ts';
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
@@ -25,7 +26,7 @@ export const removalRoutes = ({ removal, cookies, measure }: RemovalRoutesDeps):
     auth: 'authenticated',
     rateLimit: 'login',
     request: {
-      body: z.strictObject({ password: z.string().min(1).max(maxPasswordCharacters) }).meta({ id: 'AccountRemoval' }),
+      body: z.strictObject({ password: boundedText(maxPasswordCharacters).min(1) }).meta({ id: 'AccountRemoval' }),
     },
     responses: { 202: z.strictObject({ removal_on: z.iso.date() }).meta({ id: 'PlannedRemoval' }) },
     errors: ['credentials_invalid', 'resource_not_found', 'last_administrator', 'overloaded'],

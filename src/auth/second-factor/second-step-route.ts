@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Measure } from '../measured.ts';
 import { sessionTokenFrom, type SessionCookies } from '../sessions/cookies.ts';
@@ -27,8 +28,8 @@ export const secondStepRoute = ({ secondStep, cookies, measure }: SecondStepRout
       headers: z.object({ cookie: z.string().optional() }),
       body: z
         .strictObject({
-          second_factor_token: z.string().min(1).max(100).describe('From the answer second_factor_required'),
-          code: z.string().min(6).max(40).describe('Six digits, or a recovery code'),
+          second_factor_token: boundedText(100).min(1).describe('From the answer second_factor_required'),
+          code: boundedText(40).min(6).describe('Six digits, or a recovery code'),
         })
         .meta({ id: 'SecondStep' }),
     },

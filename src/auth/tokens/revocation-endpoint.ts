@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import { AppError, errorTable } from '#src/kernel/catalogue/errors.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
@@ -32,8 +33,8 @@ const revocationRequest = z
     token: z.string().min(1, 'token is required: send a string'),
     /** Accepted but not used, because the form of a token shows its type. */
     token_type_hint: z.string().optional(),
-    client_id: z.string().max(1024).optional(),
-    client_secret: z.string().max(1024).optional(),
+    client_id: boundedText(1024).optional(),
+    client_secret: boundedText(1024).optional(),
   })
   .meta({ id: 'RevocationRequest' });
 

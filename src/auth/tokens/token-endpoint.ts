@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { clientRefused, readClientCredentials, type ClientAuthentication } from '../clients/client-credentials.ts';
@@ -17,7 +18,7 @@ export type TokenEndpointDeps = {
 };
 
 /** A parameter without a value counts as absent (RFC 6749 section 3.2). */
-const parameter = z.string().max(1024).optional();
+const parameter = boundedText(1024).optional();
 
 /** Unknown parameters are ignored (RFC 6749 section 3.2), such as `resource` or `audience` of other servers. */
 const tokenRequest = z

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Accounts } from './accounts.ts';
@@ -16,7 +17,7 @@ export type AccountRoutesDeps = {
   readonly measure: Measure;
 };
 
-const credentialFields = { email: emailInput, password: z.string().min(1).max(maxPasswordCharacters) };
+const credentialFields = { email: emailInput, password: boundedText(maxPasswordCharacters).min(1) };
 
 const signInRoute = { tag: 'Authentication', auth: 'public', rateLimit: 'login' } as const;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { dayMs, isCalendarDate } from '#src/kernel/calendar.ts';
 import { googleText } from './google-text.ts';
 import type { SkipReason } from '#src/kernel/catalogue/metrics/calendar-metrics.ts';
@@ -6,10 +7,10 @@ import { utcOf } from '#src/kernel/time/time-zones.ts';
 
 /** Longer than each instant with nanoseconds. The text of the first start of a repeated event is stored. */
 const maxInstantCharacters = 64;
-const dateTime = z.string().max(maxInstantCharacters);
+const dateTime = boundedText(maxInstantCharacters);
 
 export const pointSchema = z.union([
-  z.object({ date: z.iso.date().refine(isCalendarDate) }),
+  z.object({ date: z.iso.date({ abort: true }).refine(isCalendarDate) }),
   z.object({
     dateTime: z.union([
       dateTime.pipe(z.iso.datetime({ offset: true })),

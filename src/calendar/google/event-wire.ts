@@ -43,13 +43,11 @@ const storable = (text: string): string => text.replaceAll('\u0000', '').toWellF
 /** A copy, because a part of a long text keeps the whole text in memory. */
 const cut = (text: string): string =>
   text.length <= maxTextCharacters ? text : Buffer.from(text.slice(0, maxTextCharacters).toWellFormed()).toString();
-const freeText = z.string().transform((value) => cut(storable(value)));
+const freeText = z.string().transform(storable).transform(cut);
 const maxLinkCharacters = 1_000;
 /** A part of a link leads nowhere, so a link that is too long is left out. */
-const link = z
-  .string()
-  .transform(storable)
-  .transform((value) => (value.length <= maxLinkCharacters ? value : undefined));
+const unlessLong = (value: string): string | undefined => (value.length <= maxLinkCharacters ? value : undefined);
+const link = z.string().transform(storable).transform(unlessLong);
 /** An id has at most 1,024 characters, and the id of an instance of a repeated event has its time behind that. */
 const maxIdBytes = 1_100;
 /** Bytes of UTF-8, because PostgreSQL refuses a row of an index that is larger than 2,704 bytes: an id of 1,100 other characters would end each sync of its calendar. */

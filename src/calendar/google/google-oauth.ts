@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { AccountRefused, badResponse, type GoogleAnswer, type GoogleHttp } from './google-http.ts';
 import { calendarScope } from './scopes.ts';
@@ -41,10 +42,10 @@ export type GoogleOAuth = {
 };
 
 const tokenSchema = z.object({
-  access_token: z.string().min(1).max(8_192),
+  access_token: boundedText(8_192).min(1),
   expires_in: z.number().positive().max(31_536_000),
-  refresh_token: z.string().min(1).max(8_192).optional(),
-  scope: z.string().max(8_192).optional(),
+  refresh_token: boundedText(8_192).min(1).optional(),
+  scope: boundedText(8_192).optional(),
   token_type: z.string().regex(/^bearer$/i),
 });
 const refusalSchema = z.object({ error: z.string() });

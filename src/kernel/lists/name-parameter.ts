@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { boundedText } from '../requests/texts/bounded-text.ts';
 import { withRefused } from '../requests/texts/refused-value.ts';
 
 /**
@@ -8,7 +8,4 @@ import { withRefused } from '../requests/texts/refused-value.ts';
  */
 const error = withRefused('Must be 1 to 32 letters, digits, or the characters ^ . : _ -, such as AAPL');
 /** Without a look-ahead, because programs that are generated from the OpenAPI document may not know it. */
-export const nameParameter = z
-  .string()
-  .max(32, { error })
-  .regex(/^\.*[A-Za-z0-9^:_][A-Za-z0-9^.:_-]*$/, { error });
+export const nameParameter = boundedText(32, { error }).regex(/^\.*[A-Za-z0-9^:_][A-Za-z0-9^.:_-]*$/, { error });

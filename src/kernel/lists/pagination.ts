@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { boundedText } from '../requests/texts/bounded-text.ts';
 import { isCalendarDate } from '../calendar.ts';
 import { listed } from '../requests/nearest-name.ts';
 import { withRefused } from '../requests/texts/refused-value.ts';
@@ -31,7 +32,7 @@ const maxCursorCharacters = 6_144;
 /** Query parameters of every list. A route adds them to its query schema with the spread operator. */
 export const pageQuery = {
   limit: integerParameter(1, maxLimit).default(defaultLimit).describe('Max rows of a page'),
-  cursor: z.string().min(1).max(maxCursorCharacters).optional().describe('The `next_cursor` of the page before'),
+  cursor: boundedText(maxCursorCharacters).min(1).optional().describe('The `next_cursor` of the page before'),
 };
 
 /** The query of a route that answers with one resource. */

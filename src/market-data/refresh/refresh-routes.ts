@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { byId } from '#src/kernel/lists/id-parameter.ts';
@@ -22,10 +23,8 @@ export type RefreshRoutesDeps = {
 
 const refreshRequest = z
   .strictObject({
-    universe: z
-      .string()
+    universe: boundedText(64)
       .min(1)
-      .max(64)
       .meta({ description: 'Name of a universe, as GET /universes lists it', examples: ['tech5'] }),
   })
   .meta({ id: 'RefreshRequest' });
@@ -44,7 +43,7 @@ export const createRefreshRoutes = ({ refreshes, queries, pages, basePath }: Ref
       'Starts a refresh and answers 202 with its record. With `Prefer: wait=SECONDS` (at most 30) the answer is the record of ' +
       'the ended refresh, or its error with the record in the member `refresh`.',
     request: {
-      headers: z.object({ prefer: z.string().max(256).optional() }),
+      headers: z.object({ prefer: boundedText(256).optional() }),
       body: refreshRequest,
     },
     responses: { 200: refreshSchema, 202: refreshSchema },

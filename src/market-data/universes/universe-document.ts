@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { dateParameter } from '#src/kernel/lists/pagination.ts';
 import { indexMethods, rebalances, returnTypes } from '../indexes/index-methods.ts';
 import { defaultFrom, firstBarDay, universeSources, type Universe } from '../indexes/universes.ts';
@@ -16,7 +17,7 @@ import { withRefused } from '#src/kernel/requests/texts/refused-value.ts';
 export type UniverseLimits = { readonly maxAssets: number; readonly maxIndexes: number };
 
 const text = (maxCharacters: number) =>
-  z.string().max(maxCharacters).regex(singleLinePattern, 'Must have no control characters');
+  boundedText(maxCharacters).regex(singleLinePattern, 'Must have no control characters');
 
 export const universeName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, {
   error: withRefused('Must be 1 to 63 lower-case letters, digits, _ or -, such as my-stocks'),
@@ -67,7 +68,7 @@ const indexSchema = z
   })
   .meta({ id: 'UniverseIndex' });
 
-const cronSchema = z.string().max(200);
+const cronSchema = boundedText(200);
 
 /** When a universe is refreshed, as it is answered. The operator's file and settings can have any schedule. */
 export const storedScheduleSchema = z

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { listOf, resourceQuery } from '#src/kernel/lists/pagination.ts';
 import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
@@ -96,8 +97,8 @@ const byName = z.strictObject({ name: universeName });
 const ownUniverse = '@default';
 const byNameOrOwn = z.strictObject({ name: z.union([z.literal(ownUniverse), universeName]) });
 const conditions = z.object({
-  'if-match': z.string().max(1_024).optional(),
-  'if-none-match': z.string().max(1_024).optional(),
+  'if-match': boundedText(1_024).optional(),
+  'if-none-match': boundedText(1_024).optional(),
 });
 
 /** @throws AppError `precondition_required`, `precondition_failed` */
@@ -244,7 +245,7 @@ export const createUniverseRoutes = (deps: UniverseRoutesDeps): Route[] => {
       method: 'DELETE',
       path: '/universes/{name}',
       summary: 'Delete a universe with its indexes, and the series that no other universe has',
-      request: { path: byName, headers: z.object({ 'if-match': z.string().max(1_024).optional() }) },
+      request: { path: byName, headers: z.object({ 'if-match': boundedText(1_024).optional() }) },
       responses: { 204: null },
       errors: ['resource_not_found', 'precondition_failed', 'universe_managed_by_file', 'refresh_in_progress'],
       handler: async ({ path: { name }, headers }) => {

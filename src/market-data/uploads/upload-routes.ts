@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedText } from '#src/kernel/requests/texts/bounded-text.ts';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
@@ -110,7 +111,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
               '`true`: the prices are in shares of today, and are stored as they were traded. `false`: they are as they were traded. Without it they are taken as traded, and a file whose prices already contain its splits is refused',
             ),
         }),
-        headers: z.object({ prefer: z.string().max(256).optional() }),
+        headers: z.object({ prefer: boundedText(256).optional() }),
         body: bodyStream,
       },
       responses: { 200: refreshSchema, 202: refreshSchema },

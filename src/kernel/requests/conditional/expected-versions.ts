@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { boundedText } from '../texts/bounded-text.ts';
 import { AppError } from '../../catalogue/errors.ts';
 import { strongTags } from '../entity-tags.ts';
 
 /** Headers of a route that changes a versioned resource. */
-export const ifMatch = z.object({ 'if-match': z.string().max(1_024).optional() });
+export const ifMatch = z.object({ 'if-match': boundedText(1_024).optional() });
 
 /** Media types of a body with the changed members only. */
 export const mergePatch = ['application/json', 'application/merge-patch+json'];

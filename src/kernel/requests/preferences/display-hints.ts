@@ -1,13 +1,12 @@
 import { z } from 'zod';
+import { boundedText } from '../texts/bounded-text.ts';
 import type { PricingDefaults } from '../../ports/account/pricing-defaults.ts';
 
 /** The preference (RFC 7240) that asks for the display settings of the user. */
 const preference = 'display-hints';
 
 export const preferHeader = z.object({
-  prefer: z
-    .string()
-    .max(1_024)
+  prefer: boundedText(1_024)
     .optional()
     .describe('`display-hints`: the answer has `Display-Decimal-Places` of the settings of the user'),
 });
