@@ -1,4 +1,5 @@
 /** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, numbers as keys, lengths of texts. */
+/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, lengths of texts, URLs. */
 import { dashboardFaults } from './dashboard-faults.ts';
 import { boundedTextFaults } from './code/bounded-texts.ts';
 import { completenessFaults } from './completeness.ts';
@@ -8,6 +9,7 @@ import { linkFaults } from './links.ts';
 import { lockNameFaults } from './code/lock-names.ts';
 import { numberKeyFaults } from './code/number-keys.ts';
 import { prototypeFaults } from './code/prototypes.ts';
+import { urlFaults } from './code/urls.ts';
 import { windowFrameFaults } from './code/window-frames.ts';
 import { mixedFaults, readFaults } from './code/reads.ts';
 import { expressionFaults } from './code/regular-expressions.ts';
@@ -29,6 +31,7 @@ const faults = [
   ...lockNameFaults(),
   ...numberKeyFaults(),
   ...boundedTextFaults(),
+  ...urlFaults(),
 ];
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) console.error(`${faults.length} faults of structure`);

@@ -1,3 +1,4 @@
+import { hostNameIn } from '#src/kernel/connections/host-name.ts';
 import { isLocalHost } from '#src/kernel/connections/local-host.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { hostCookieIn } from '#src/kernel/credentials/cookies.ts';
@@ -16,8 +17,6 @@ export const endedConsentCookie = consentCookie('', 0);
 export const browserSecretIn = (header: string | undefined): string | undefined =>
   hostCookieIn(header, cookieName, /^[\w-]{43}$/);
 
-const hostShape = /^(?<name>[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?$/i;
-
 /**
  * The URL of the callback for a request to `host`. Google refuses a URL that is not registered, so a wrong host cannot
  * send a code elsewhere.
@@ -27,7 +26,7 @@ export const redirectUrlFrom = (
   host: string | undefined,
   { callbackPath, production }: { readonly callbackPath: string; readonly production: boolean },
 ): string => {
-  const name = hostShape.exec(host ?? '')?.groups?.['name'];
+  const name = hostNameIn(host ?? '');
   if (name === undefined) {
     throw new AppError('validation_failed', 'The request breaks its schema', {
       errors: [{ pointer: 'header.host', code: 'invalid_format', detail: 'Must be a host with an optional port' }],

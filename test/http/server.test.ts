@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { z } from 'zod';
+import { readTarget } from '#src/http/server/request-head.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { openRoute, jsonBody, serve } from './support.ts';
@@ -115,12 +116,35 @@ for (const [name, bytes, status, code] of refusals) {
 
 test('a URL as the target is read as its path and query', async (t) => {
   const { raw } = await serve(t, { routes });
-  for (const path of ['/openapi.json', '/a/../openapi.json', '/openapi.json?']) {
-    const answer = await raw(`GET http://h:80${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  for (const [host, path] of [
+    ['h', '/openapi.json'],
+    ['H.test:80', '/openapi.json?'],
+    ['[::1]:80', '/openapi.json'],
+    ['my_host', '/openapi.json'],
+  ]) {
+    const answer = await raw(`GET http://${host}${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
     t.regex(answer, /^HTTP\/1\.1 200 /, path);
   }
   const answer = await raw('GET http://h/api/v1/none?q=%25 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
   t.regex(answer, /^HTTP\/1\.1 404 /);
+});
+
+test('a URL as the target is read before every limit, so its host is no work', (t) => {
+  const marks = `${'%CC%81'.repeat(1_300)}${'%CC%A3'.repeat(1_300)}`;
+  for (const host of ['', marks, 'a'.repeat(254), 'b\u00fc.test', 'a%2eb', 'u@h', 'h:', 'h:x', '[h]', '\\h']) {
+    t.false(readTarget({ url: `http://${host}/` }), host.slice(0, 20));
+  }
+  const targets = [
+    ['http://h', '/'],
+    ['HTTPS://h?q=%CC%81', '/?q=%CC%81'],
+    ['http://h//x/../y?a=/b', '//x/../y?a=/b'],
+    [`http://h/${marks}`, `/${marks}`],
+  ] as const;
+  for (const [url, path] of targets) {
+    const request: { url?: string } = { url };
+    t.true(readTarget(request), url.slice(0, 20));
+    t.is(request.url, path);
+  }
 });
 
 test('a CONNECT whose connection is reset fails nothing, and one that stays open is closed', async (t) => {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { hostNameIn } from '#src/kernel/connections/host-name.ts';
 import { isLocalHost } from '#src/kernel/connections/local-host.ts';
 import { hostCookieIn } from '#src/kernel/credentials/cookies.ts';
 
@@ -37,17 +38,17 @@ type BrowserHeaders = {
   readonly 'sec-fetch-storage-access'?: string | undefined;
 };
 
+const plain = 'http://';
+
 /**
  * The page came over plain HTTP from this host, and so did the request: browsers send `Sec-Fetch-Site` over HTTPS and to
  * loopback only. They drop a cookie with Secure then. A proxy that ends TLS does not matter, because the headers say what the
  * browser sees.
  */
 const isInsecure = ({ origin, host, 'sec-fetch-site': site }: BrowserHeaders): boolean => {
-  if (origin === undefined || site !== undefined) return false;
-  const page = URL.parse(origin);
-  return (
-    page?.protocol === 'http:' && page.hostname === URL.parse(`http://${host}`)?.hostname && !isLocalHost(page.hostname)
-  );
+  if (!origin?.startsWith(plain) || host === undefined || site !== undefined) return false;
+  const page = hostNameIn(origin.slice(plain.length));
+  return page !== undefined && page === hostNameIn(host) && !isLocalHost(page);
 };
 
 const attribute = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;

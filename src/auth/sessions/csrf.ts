@@ -43,7 +43,9 @@ export const createCsrfCheck = ({ sessions, unitOfWork, audit, measure, origins 
     if (origin === undefined) return site !== undefined;
     if (origins().includes(origin)) return false;
     // Without Sec-Fetch-Site, host and port must be equal. The scheme may differ, because a proxy may end TLS.
-    return site !== undefined || URL.parse(origin)?.host !== host;
+    return (
+      site !== undefined || host === undefined || !['http', 'https'].some((each) => origin === `${each}://${host}`)
+    );
   };
 
   const check = (

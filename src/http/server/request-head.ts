@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { hostNameIn } from '#src/kernel/connections/host-name.ts';
 import { hasClearEnd } from '#src/kernel/connections/has-clear-end.ts';
 
 export type HeadLimits = {
@@ -19,18 +20,21 @@ const singletonLengths = new Set(singletonFields.map(({ length }) => length));
 /** Koa gives a path with one of these characters to `url.parse`. RFC 9112 allows none of them in a target. */
 const notInTarget = /[\t\n\f\r #\u00a0\ufeff]/;
 
+const absolute = /^https?:\/\/(?<host>[^/?]+)(?<rest>[/?].*)?$/i;
+
 /**
- * Replaces a URL as the target by its path and query, so that Koa reads each target by itself: `url.parse` throws for some that `URL` accepts, as for
- * `http://user:%@host/`, and then every middleware would throw.
+ * Replaces a URL as the target by its path and query, so that Koa reads a path always: `url.parse` throws for some URLs, as for
+ * `http://user:%@host/`, and then every middleware would throw. `URL` is not asked, because this comes before each limit and some hosts of 16 KB take
+ * it 1.5 ms.
  * @returns false if the target is none of a path, `*` and a URL of HTTP without credentials
  */
 export const readTarget = (request: Pick<IncomingMessage, 'url'>): boolean => {
   const { url = '' } = request;
   if (url.startsWith('/')) return !notInTarget.test(url);
   if (url === '*') return true;
-  const target = notInTarget.test(url) ? null : URL.parse(url);
-  if (!target || !/^https?:$/.test(target.protocol) || target.username !== '' || target.password !== '') return false;
-  request.url = target.pathname + target.search;
+  const { host = '', rest = '' } = (notInTarget.test(url) ? undefined : absolute.exec(url)?.groups) ?? {};
+  if (hostNameIn(host) === undefined) return false;
+  request.url = rest.startsWith('/') ? rest : `/${rest}`;
   return true;
 };
 
