@@ -29,6 +29,7 @@ import { idleBodies, leavingClients, manySlowReaders, slowReaders, unreadDocumen
 import { wideTextsBesideGrids } from './memory.ts';
 import { forecasts, leavingBesideSearches } from './queues.ts';
 import { jobStorage, manyPages } from './storage.ts';
+import { longTexts } from './texts.ts';
 import { createUploadAttacks } from './uploads.ts';
 import {
   datedDividends,
@@ -120,6 +121,7 @@ const withoutKind: readonly Attack[] = [
   leavingBesideSearches,
   forecasts,
   unknownNames,
+  longTexts,
   sharedMetadata,
   datedDividends,
   searchesAtExpiry,
