@@ -20,7 +20,8 @@ const singletonLengths = new Set(singletonFields.map(({ length }) => length));
 /** Koa gives a path with one of these characters to `url.parse`. RFC 9112 allows none of them in a target. */
 const notInTarget = /[\t\n\f\r #\u00a0\ufeff]/;
 
-const absolute = /^https?:\/\/(?<host>[^/?]+)(?<rest>[/?].*)?$/i;
+/** Scheme and host of a URL. The host may be as long as the longest name, with a port. */
+const origin = /^https?:\/\/([^/?]{1,259})(?![^/?])/i;
 
 /**
  * Replaces a URL as the target by its path and query, so that Koa reads a path always: `url.parse` throws for some URLs, as for
@@ -32,8 +33,9 @@ export const readTarget = (request: Pick<IncomingMessage, 'url'>): boolean => {
   const { url = '' } = request;
   if (url.startsWith('/')) return !notInTarget.test(url);
   if (url === '*') return true;
-  const { host = '', rest = '' } = (notInTarget.test(url) ? undefined : absolute.exec(url)?.groups) ?? {};
-  if (hostNameIn(host) === undefined) return false;
+  const [begin = '', host = ''] = origin.exec(url) ?? [];
+  if (hostNameIn(host) === undefined || notInTarget.test(url)) return false;
+  const rest = url.slice(begin.length);
   request.url = rest.startsWith('/') ? rest : `/${rest}`;
   return true;
 };
