@@ -1,5 +1,4 @@
-/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, numbers as keys, lengths of texts. */
-/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, lengths of texts, URLs. */
+/** `npm run check:structure`: import directions, import cycles, sizes, reasons of SQL, lists that must match, links, regular expressions, prototypes, names of locks, numbers as keys, lengths of texts, URLs. */
 import { dashboardFaults } from './dashboard-faults.ts';
 import { boundedTextFaults } from './code/bounded-texts.ts';
 import { completenessFaults } from './completeness.ts';
