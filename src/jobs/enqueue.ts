@@ -3,7 +3,7 @@ import type { PgBoss } from 'pg-boss';
 import type { JobData, JobEnqueuer, JobQueue, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
-import { holdWaitingSql, type NetworkOfJob, takeTurn, takeTurns, turnCost, turnsOf } from './turns.ts';
+import { holdWaitingSql, removeFailedSql, type NetworkOfJob, takeTurn, takeTurns, turnCost, turnsOf } from './turns.ts';
 
 export type EnqueueDeps = {
   /** @throws AppError `database_unavailable` before the queues are open */
@@ -30,7 +30,11 @@ const traced = (data: JobData): JobData => {
 export const createEnqueue = ({ boss, networkOf }: EnqueueDeps): JobEnqueuer & JobSetEnqueuer => ({
   enqueue: async ({ query }, queue, { key, data, group, network, cost = 1, isFirst = false, standIn }) => {
     const open = boss();
-    if (standIn !== undefined && (await query(holdWaitingSql, [queue, standIn])).length > 0) return false;
+    if (standIn !== undefined) {
+      if ((await query(holdWaitingSql, [queue, standIn])).length > 0) return false;
+      // Otherwise each change would add a job while those of earlier ones fail.
+      await query(removeFailedSql, [queue, standIn]);
+    }
     const turn = { network: networkOf(queue, network), cost };
     const taken = group === undefined ? undefined : await takeTurn(query, queue, { group, ...turn });
     const id = await open.send(

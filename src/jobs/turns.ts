@@ -174,20 +174,30 @@ export const renewTurnSql = `
  * Lets a running job wait again. Parameters: queue, id, seconds. Its attempt does not count. It gets a new turn, because with its
  * old one it would come before the jobs of all other groups each time. pg-boss has no function that sets the time of a running job,
  * and in two steps another worker could take the job before its time.
+ * Without turns jobs of one priority begin in the order of their creation. The job counts as created at its new time and without the priority of the first ones: otherwise
+ * jobs that are put back again and again would come before all newer ones.
  */
 export const putBackSql = `
   with taken as (${takeForJobSql})
   update pgboss.job set state = 'created', started_on = null, heartbeat_on = null, start_after = now() + $3 * interval '1 second',
-    priority = coalesce(-(select turn from taken), priority)
+    created_on = now() + $3 * interval '1 second', priority = coalesce(-(select turn from taken), least(priority, 0))
   where name = $1 and id = $2 and state = 'active'`;
+
+const standsInSql = `name = $1 and state = 'created' and retry_count = 0 and policy = 'exclusive' and starts_with(singleton_key, $2)`;
 
 /**
  * Finds a waiting job whose key begins with the text, and keeps workers from it until the end of the transaction: they skip locked
  * rows. Parameters: queue, beginning. A job that has failed before is not taken, because it has fewer attempts left, and with its last one the later changes
  * would be given up too.
  */
-export const holdWaitingSql = `select 1 from pgboss.job
-  where name = $1 and state = 'created' and retry_count = 0 and policy = 'exclusive' and starts_with(singleton_key, $2) limit 1 for share skip locked`;
+export const holdWaitingSql = `select 1 from pgboss.job where ${standsInSql} limit 1 for share skip locked`;
+
+/** Finds a waiting job with all attempts whose key begins with the text. Parameters: queue, beginning. */
+export const findWaitingSql = `select 1 from pgboss.job where ${standsInSql} limit 1`;
+
+/** Removes the jobs whose key begins with the text and that wait after a failure. Parameters: queue, beginning. */
+export const removeFailedSql = `delete from pgboss.job
+  where name = $1 and (state = 'retry' or state = 'created' and retry_count > 0) and policy = 'exclusive' and starts_with(singleton_key, $2)`;
 
 /** Removes waiting jobs. Parameters: queue, keys. The condition is that of the index of keys; pg-boss itself removes jobs by their ids. */
 export const removeWaitingSql = `delete from pgboss.job

@@ -1,10 +1,10 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { JobWithMetadata } from 'pg-boss';
 import { codeOf, errorTable } from '#src/kernel/catalogue/errors.ts';
-import type { JobHandler, JobQueue } from '#src/kernel/ports/jobs.ts';
+import { standInOf, type JobHandler, type JobQueue } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { putBackSql, renewTurnSql, startTurnSql, turnCost, turnsOf } from './turns.ts';
+import { findWaitingSql, putBackSql, renewTurnSql, startTurnSql, turnCost, turnsOf } from './turns.ts';
 import { contextOfTraceparent } from '#src/kernel/requests/trace-parent.ts';
 
 /**
@@ -33,6 +33,11 @@ export const createWork =
     // Jobs of earlier releases can hold `tracestate` and `baggage` too.
     const { traceparent, tracestate: _, baggage: __, [turnsOf]: ___, [turnCost]: ____, ...data } = job.data;
     const last = job.retryCount >= retries(queue);
+    /** Whether a job waits that begins after all changes that this one was added for. Then this one need not wait again. */
+    const isReplaced = async (): Promise<boolean> => {
+      const beginning = standInOf(job.singletonKey);
+      return beginning !== undefined && (await execute(findWaitingSql, [queue, beginning])).rows.length > 0;
+    };
     const parent = contextOfTraceparent(traceparent);
     const span = trace.getTracer('volwatch.jobs').startSpan(
       `job ${queue}`,
@@ -47,7 +52,7 @@ export const createWork =
       const end = await context.with(trace.setSpan(parent, span), () =>
         handle(data, AbortSignal.any([job.signal, stopping]), { last }),
       );
-      if (end) {
+      if (end && !(await isReplaced())) {
         await execute(putBackSql, [queue, job.id, end.putBackSeconds]);
         span.setAttribute('volwatch.job.put_back_seconds', end.putBackSeconds);
       }
@@ -64,6 +69,7 @@ export const createWork =
         logger.warn(fields, 'a job failed and will be tried again');
         // With its old turn the retry would come before the first jobs of other groups. Without a new one it is only unfair.
         if (job.priority < 0) await execute(renewTurnSql, [queue, job.id]).catch(() => {});
+        if (await isReplaced().catch(() => false)) return false;
       }
       // pg-boss stores the message of the error. The message must be the code, because other texts can contain private
       // data.

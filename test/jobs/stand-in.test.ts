@@ -1,5 +1,6 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { PutBack } from '#src/kernel/ports/jobs.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { idle, setup } from './setup.ts';
 
@@ -36,8 +37,8 @@ test('a waiting job stands in for later ones, but not one that runs', async (t) 
   t.deepEqual(ran, ['0', 'other', 'later']);
 });
 
-test('a job that has failed stands in for no later one, so that each change has all attempts', async (t) => {
-  const { database, make } = await setup(t, { concurrency: 1, pollMs: 500, retries: 1, retryDelaySeconds: 1 });
+test('a job that has failed stands in for no later one, which has all attempts and replaces it', async (t) => {
+  const { admin, database, make } = await setup(t, { concurrency: 1, pollMs: 500, retries: 1, retryDelaySeconds: 60 });
   const jobs = make();
   const ran: string[] = [];
   await jobs.start({
@@ -54,8 +55,70 @@ test('a job that has failed stands in for no later one, so that each change has 
   t.true(await enqueue('first'));
   await eventually(() => ran.length === 1, 'the first attempt has failed');
   t.true(await enqueue('second'));
-  await eventually(() => ran.length === 3, 'both ran, and the first one was given up');
-  t.deepEqual(ran.toSorted(), ['first', 'first', 'second']);
+  const live = () => admin.query(`select 1 from pgboss.job where name = 'refresh' and state <= 'active'`);
+  await eventually(async () => (await live()).length === 0, 'no retry of the first one waits');
+  t.deepEqual(ran, ['first', 'second']);
+});
+
+test('a job that was put back comes after those that were added while it waited', async (t) => {
+  const { database, make } = await setup(t, { concurrency: 1, pollMs: 500 });
+  const client = make({ worker: false });
+  await client.start(idle);
+  const enqueue = (key: string, isFirst = false): Promise<boolean> =>
+    database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
+      client.enqueue(transaction, 'refresh', { key, data: { key }, isFirst }),
+    );
+  for (const number of [1, 2, 3, 4]) await enqueue(`busy${number}`, number === 1);
+  const ran: string[] = [];
+  await make().start({
+    ...idle,
+    refresh: async ({ key = '' }): Promise<PutBack | void> => {
+      ran.push(key);
+      if (ran.length === 4) for (const number of [1, 2, 3, 4]) await enqueue(`other${number}`);
+      // All are due again at the next poll, so they would take the worker each time.
+      if (key.startsWith('busy')) return { putBackSeconds: 0.1, rests: true };
+    },
+  });
+  await eventually(() => ran.filter((key) => key.startsWith('other')).length === 4, 'the jobs of others run', 30_000);
+  t.true(ran.findLastIndex((key) => key.startsWith('other')) < 12, ran.join());
+});
+
+test('failures of changes leave one job that waits, and a job that is put back ends when a later one waits', async (t) => {
+  const { admin, database, make } = await setup(t, { concurrency: 1, pollMs: 500, retries: 3, retryDelaySeconds: 60 });
+  const jobs = make();
+  const ran: string[] = [];
+  const enqueue = (change: string): Promise<boolean> =>
+    database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
+      jobs.enqueue(transaction, 'refresh', { key: `two ${change}`, data: { change }, standIn: 'two ' }),
+    );
+  await jobs.start({
+    ...idle,
+    refresh: async ({ change = '' }): Promise<PutBack | void> => {
+      ran.push(change);
+      if (change === 'busy' || change === 'failing with another') await enqueue(`after ${change}`);
+      if (change === 'busy') return { putBackSeconds: 60 };
+      if (change.startsWith('failing')) throw new AppError('database_timeout');
+    },
+  });
+  const live = async (): Promise<unknown[]> =>
+    (await admin.query(`select singleton_key as key from pgboss.job where name = 'refresh' and state <= 'active'`)).map(
+      ({ key }) => key,
+    );
+  for (const change of ['failing 1', 'failing 2', 'failing 3']) {
+    t.true(await enqueue(change));
+    const failed = [`two ${change}`];
+    await eventually(async () => {
+      const rows = await admin.query(
+        `select singleton_key as key from pgboss.job where name = 'refresh' and state = 'retry'`,
+      );
+      return rows.some(({ key }) => key === failed[0]);
+    }, `${change} waits for its retry`);
+    t.deepEqual(await live(), failed, 'the failed job of the change before is removed');
+  }
+  t.true(await enqueue('busy'));
+  await eventually(() => ran.includes('after busy'), 'the later job runs');
+  t.true(await enqueue('failing with another'));
+  await eventually(async () => ran.includes('after failing with another') && (await live()).length === 0, 'none waits');
 });
 
 test('a job that stands in does not begin before the end of the transaction', async (t) => {

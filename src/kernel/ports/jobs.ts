@@ -29,6 +29,9 @@ export const jobOfChange = (of: string): { readonly key: string; readonly standI
   standIn: `${of} `,
 });
 
+/** The beginning of the keys of `jobOfChange` that this key has; undefined for the key of another job. */
+export const standInOf = (key: string | null): string | undefined => key?.match(/^[^ ]+ /)?.[0];
+
 export type JobEnqueuer = {
   /**
    * Adds a job to `queue` in `transaction`, so it exists only after the commit. The job continues the trace of the
@@ -41,7 +44,8 @@ export type JobEnqueuer = {
    * @param cost a whole number, at least 1: how many turns of its group the job takes. Default: 1
    * @param isFirst the job comes before those that wait, in a queue without groups
    * @param standIn a waiting job whose key begins with this text does the work of this one too, so nothing is added. It does not begin before the end of
-   * the transaction. A job that runs does not stand in, because it may have read the data before the change, nor one that has failed, because it has fewer attempts left
+   * the transaction. A job that runs does not stand in, because it may have read the data before the change, nor one that has failed, because it has fewer attempts left.
+   * One that has failed and waits is removed instead, because the new job does its work. Jobs with the same beginning must do the same work.
    * @returns false if a job of this key waits or runs, or one stands in; then nothing is added
    * @throws AppError `database_unavailable` before the queues are open
    */
