@@ -48,7 +48,8 @@ export type MailLimits = {
   readonly networkOfRequest: () => Buffer | null;
   /**
    * Whether the recipient must get no more messages of this kind now. One more passes when the newest one is older than the life of
-   * its token: else a stranger could use up the messages of an hour, and the owner would be without a token that works.
+   * its token: else a stranger could use up the messages of an hour, and the owner would be without a token that works. A token for a new address
+   * belongs to the account that asks for it, so there the first message of each account within this life passes, up to a second max.
    */
   readonly isRecipientAboveLimit: (transaction: Transaction, message: MailRequest) => Promise<boolean>;
   /** Whether the share of notices is used up. */
@@ -56,6 +57,12 @@ export type MailLimits = {
 };
 
 const hourMs = 3_600_000;
+
+/** Kinds whose token belongs to the account that asks. Those of other accounts do not help its user. */
+const kindsOfAskers: ReadonlySet<MailKind> = new Set(['email_change']);
+
+/** How many times `maxPerRecipient` all accounts together can cause, with the first messages of each. */
+const firstMessagesFactor = 4;
 
 /** Each cause has its own share of the waiting messages, so that a flood of one cause does not stop the others. */
 const causeOf = {
@@ -153,6 +160,18 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
     return new Date(newest).getTime() + seconds * 1_000 <= clock.now().getTime();
   };
 
+  /** Whether no message for this account is on its way or sent whose token could still work. */
+  const isFirstOfAsker = async (query: Query, { kind, recipient, userId }: MailRequest): Promise<boolean> => {
+    const seconds = tokenSeconds[kind];
+    if (!kindsOfAskers.has(kind) || userId === undefined || seconds === undefined) return false;
+    const since = new Date(clock.now().getTime() - seconds * 1_000);
+    const rows = await query(
+      `select 1 from mail_message where recipient = $1 and kind = $2 and user_id = $3 and state in ('waiting', 'sent') and created_at > $4 limit 1`,
+      [recipient, kind, userId, since],
+    );
+    return rows.length === 0;
+  };
+
   return {
     isShareUsed,
     networkOfRequest,
@@ -177,7 +196,8 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
       return { user: user ?? null, network };
     },
 
-    isRecipientAboveLimit: async ({ query }, { kind, recipient }) => {
+    isRecipientAboveLimit: async ({ query }, message) => {
+      const { kind, recipient } = message;
       await lock(query, `mail ${kind} ${recipient}`);
       const [row] = await query<{ messages: number; newest: Date | string | null }>(
         `select count(*)::int as messages, max(created_at) as newest from mail_message
@@ -185,6 +205,7 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
         [recipient, kind, hourAgo()],
       );
       if (row!.messages < maxPerRecipient || isExpired(kind, row!.newest)) return false;
+      if (row!.messages < firstMessagesFactor * maxPerRecipient && (await isFirstOfAsker(query, message))) return false;
       abuse.refused('mail_by_recipient', currentRequest()?.clientIp);
       metrics.count('volwatch_mail_messages_total', { kind, outcome: 'limited' });
       return true;

@@ -38,6 +38,24 @@ test('one account causes a max number of messages in an hour, to any addresses a
   t.is((await change(room, later, 100)).status, 202);
 });
 
+test('messages of other accounts to a new address leave the first one of each account, up to a second max', async (t) => {
+  const limits = { maxPerRecipient: 1, maxPerAccount: 100, tokenSeconds: { email_change: 86_400 } };
+  const room = await startMailRoom(t, { limits });
+  const accesses: string[] = [];
+  for (const number of numbers(5)) {
+    accesses.push((await signedIn(room, { ...ada, email: `asker${number}@example.org` })).access);
+  }
+  room.queues.waiting.splice(0);
+  await room.stored.query('delete from mail_message');
+  const sent = async () => (await room.stored.query(`select 1 from mail_message where kind = 'email_change'`)).length;
+  for (const access of [...accesses.slice(0, 2), ...accesses.slice(0, 2)]) {
+    t.is((await change(room, access, 1)).status, 202);
+  }
+  t.is(await sent(), 2, 'one of each account');
+  for (const access of accesses.slice(2)) t.is((await change(room, access, 1)).status, 202);
+  t.is(await sent(), 4, 'four times the max of a recipient');
+});
+
 test('the message that verifies the own address counts for its account too', async (t) => {
   const room = await startMailRoom(t, { limits: { maxPerAccount: 2 } });
   const { access } = await signedInUser(room);
