@@ -50,7 +50,7 @@ export const accountChangeRound = async (stack: Pick<Stack, 'service' | 'smtp'>)
     [nextEmail, 'Confirm your new e-mail address'],
   ] as const) {
     const body = { token: await tokenOfMessage(stack, to, subject) };
-    await send(['PUT', '/account/email'], { status: 200, body });
+    await send(['PUT', '/account/email'], { status: 200, token, body });
   }
 
   await send(['GET', '/account/export'], { status: 200, token });

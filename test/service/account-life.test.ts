@@ -37,7 +37,8 @@ test('an account is opened, verified, moved to another address, exported and rem
   const approval = await tokenOfMessage(service, user.email, 'Approve the change of your e-mail address');
   const confirmation = await tokenOfMessage(service, next, 'Confirm your new e-mail address');
   t.deepEqual((await send('PUT', '/account/email', { token: approval })).body, { status: 'waiting' });
-  t.deepEqual((await send('PUT', '/account/email', { token: confirmation })).body, { status: 'changed' });
+  t.like(await send('PUT', '/account/email', { token: confirmation }), { status: 401 });
+  t.deepEqual((await send('PUT', '/account/email', { token: confirmation }, access)).body, { status: 'changed' });
 
   const exported = await call(`${api}/account/export`, { headers: { Authorization: `Bearer ${access}` } });
   t.is(exported.status, 200);

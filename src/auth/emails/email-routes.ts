@@ -40,13 +40,16 @@ export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
     ...common,
     method: 'PUT',
     summary: 'Confirm an e-mail address with the token of a message',
-    auth: 'public',
+    description:
+      'Verifies the address of an account, or confirms or approves a change of it. A new address is confirmed with the credentials of the user who asked for it; the other tokens need none.',
+    // The token is a secret of the request, so a page of another site cannot make a change with the session of a visitor.
+    auth: 'optional',
     rateLimit: 'login',
     request: { body: z.strictObject({ token: tokenInput }).meta({ id: 'EmailConfirmation' }) },
     responses: { 200: z.strictObject({ status: z.enum(emailStatuses) }).meta({ id: 'ConfirmedEmail' }) },
-    errors: ['account_token_invalid', 'email_taken', 'auth_service_error'],
-    handler: async ({ body: { token } }) => {
-      const status = await measure('email_confirm', () => emails.confirm(token));
+    errors: ['account_token_invalid', 'email_taken'],
+    handler: async ({ body: { token }, context: { principal } }) => {
+      const status = await measure('email_confirm', () => emails.confirm(token, principal));
       return { status: 200 as const, headers: noStore, body: { status } };
     },
   }),

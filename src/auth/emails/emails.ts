@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AuditTrail, DoneAction } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
@@ -45,10 +46,19 @@ export type Emails = {
     clientIp: string,
   ) => Promise<void>;
   /**
-   * Uses a token of a message: it verifies the address of an account, or confirms a change.
-   * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `email_taken`
+   * Uses a token of a message: it verifies the address of an account, or confirms a change. A new address is confirmed only by the user who asked for it: the
+   * owner of the address could otherwise be brought to give it to the account of somebody else.
+   * @throws AppError `account_token_invalid`, `rate_limit_exceeded`, `email_taken`; `credentials_missing` when the caller is not the user who asked for a new address. Then the
+   * token still works
    */
-  readonly confirm: (token: string) => Promise<EmailStatus>;
+  readonly confirm: (token: string, caller: Principal | undefined) => Promise<EmailStatus>;
+};
+
+const assertAskedFor = (userId: string, caller: Principal | undefined): void => {
+  if (caller?.kind === 'user' && caller.subject === userId) return;
+  const detail =
+    'A new address is confirmed by the user who asked for it: sign in to that account, and send the token with its access token or session';
+  throw new AppError('credentials_missing', detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
 };
 
 const purposes: readonly AccountTokenPurpose[] = ['email_verification', 'email_change', 'email_approval'];
@@ -123,10 +133,11 @@ export const createEmails = (deps: EmailsDeps): Emails => {
     return 'changed';
   };
 
-  const redeem = async (token: string): Promise<EmailStatus> => {
+  const redeem = async (token: string, caller: Principal | undefined): Promise<EmailStatus> => {
     const { userId: account } = await tokens.find(purposes, token);
     return unitOfWork.run({ operation: 'account.email', alone: lockNames.account(account) }, async (transaction) => {
       const holder = await tokens.redeem(transaction, purposes, token);
+      if (holder.purpose === 'email_change') assertAskedFor(holder.userId, caller);
       if (holder.purpose !== 'email_verification') return confirmChange(transaction, holder, holder.purpose);
       const { userId } = holder;
       await markVerified(transaction, userId, clock.now());
@@ -159,6 +170,6 @@ export const createEmails = (deps: EmailsDeps): Emails => {
       });
     },
 
-    confirm: (token) => tokens.guard(token, () => redeem(token)),
+    confirm: (token, caller) => tokens.guard(token, () => redeem(token, caller)),
   };
 };

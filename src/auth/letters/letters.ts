@@ -47,6 +47,8 @@ export const createLetters = (deps: LettersDeps): WriteLetter => {
       return texts.emailChange(await newStep('email', 'email_change', { userId, email }));
     },
     email_approval: async ({ recipient: email, userId = '' }) => {
+      // The address can have been given up while the message waited. Its owner must not see the new one.
+      if ((await findHolder(email))?.userId !== userId) return undefined;
       const newEmail = await findUnapproved(userId);
       if (newEmail === undefined) return undefined;
       return texts.emailApproval(await newStep('email', 'email_approval', { userId, email, newEmail }), newEmail);

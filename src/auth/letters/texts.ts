@@ -49,9 +49,9 @@ export const passwordChanged: Letter = letter(
 export const emailChange: WithStep = (step) =>
   letter(
     'Confirm your new e-mail address',
-    'This address was given as the new address of an account. If you want that, confirm it here:',
+    'This address was given as the new address of an account. If you asked for that, sign in to this account and confirm the address here:',
     step,
-    'If it was not you, ignore this message.',
+    'If it was not you, ignore this message. Nobody else can confirm it.',
   );
 
 export const emailApproval = (step: string, newEmail: string): Letter =>

@@ -9,7 +9,8 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /**
  * Which callers are allowed: all, all authenticated callers, or callers whose credentials have the scope. `optional`
  * allows all callers too, and checks credentials if the request has some: then the limits of their owner apply and not
- * those of the address. Such a route must not change anything, because it needs no CSRF token.
+ * those of the address. Such a route must not change anything, because it needs no CSRF token. An exception is a change that needs a
+ * secret in the request.
  */
 export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly scope: Scope };
 

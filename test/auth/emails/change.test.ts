@@ -7,7 +7,8 @@ const bob = { email: 'bob@example.org', password: 'another long sentence' };
 
 const ask = (room: MailRoom, access: string, email = next, password = ada.password) =>
   room.json('/account/email', { email, current_password: password }, bearer(access));
-const confirm = (room: MailRoom, token: string) => room.json('/account/email', { token }, {}, 'PUT');
+const confirm = (room: MailRoom, token: string, access?: string) =>
+  room.json('/account/email', { token }, access === undefined ? {} : bearer(access), 'PUT');
 const subjects = (room: MailRoom, address: string) =>
   room.smtp.received.filter(({ to }) => to.includes(address)).map(({ headers }) => headers['subject']);
 const emails = async ({ stored }: MailRoom) =>
@@ -31,12 +32,12 @@ test('an address is changed after both addresses have confirmed, in either order
     t.deepEqual(subjects(room, next), ['Confirm your new e-mail address']);
     t.deepEqual(subjects(room, ada.email), ['Approve the change of your e-mail address']);
     const second = first === next ? ada.email : next;
-    const waiting = await confirm(room, tokenFor(room, first));
+    const waiting = await confirm(room, tokenFor(room, first), access);
     t.is(waiting.status, 200);
     t.deepEqual(waiting.body, { status: 'waiting' });
     t.deepEqual(await emails(room), [ada.email]);
-    t.like((await confirm(room, tokenFor(room, first))).body, { code: 'account_token_invalid' });
-    t.deepEqual((await confirm(room, tokenFor(room, second))).body, { status: 'changed' });
+    t.like((await confirm(room, tokenFor(room, first), access)).body, { code: 'account_token_invalid' });
+    t.deepEqual((await confirm(room, tokenFor(room, second), access)).body, { status: 'changed' });
     t.deepEqual(await emails(room), [next]);
     t.is((await room.json('/auth/login', ada)).status, 401);
     t.is((await room.json('/auth/login', { ...ada, email: next })).status, 200);
@@ -60,9 +61,9 @@ test('an approval names the new address, and holds for a change to this address 
   const approval = tokenFor(room, ada.email);
   // Somebody who knows the password replaces the address while the approval is on its way.
   await room.stored.query(`update email_change set new_email = 'mallory@example.org'`);
-  t.like((await confirm(room, approval)).body, { code: 'account_token_invalid' });
+  t.like((await confirm(room, approval, access)).body, { code: 'account_token_invalid' });
   await room.stored.query('update email_change set new_email = $1', [next]);
-  t.deepEqual((await confirm(room, approval)).body, { status: 'waiting' });
+  t.deepEqual((await confirm(room, approval, access)).body, { status: 'waiting' });
 });
 
 test('both confirmations at the same time make the change once', async (t) => {
@@ -70,7 +71,7 @@ test('both confirmations at the same time make the change once', async (t) => {
   const access = await verified(room);
   await ask(room, access);
   await room.work();
-  const answers = await Promise.all([next, ada.email].map((address) => confirm(room, tokenFor(room, address))));
+  const answers = await Promise.all([next, ada.email].map((address) => confirm(room, tokenFor(room, address), access)));
   t.deepEqual(answers.map(({ body }) => String(body['status'])).toSorted(), ['changed', 'waiting']);
   t.deepEqual(await emails(room), [next]);
 });
@@ -80,7 +81,7 @@ test('an address that was never verified needs no approval, so a mistyped one ca
   const { access } = await signedIn(room);
   await ask(room, access);
   await room.work();
-  t.deepEqual((await confirm(room, tokenFor(room, next))).body, { status: 'changed' });
+  t.deepEqual((await confirm(room, tokenFor(room, next), access)).body, { status: 'changed' });
 });
 
 test('a change of an older address that was never verified waits three days, in which a reset of the password ends it', async (t) => {
@@ -90,7 +91,7 @@ test('a change of an older address that was never verified waits three days, in 
   const asked = async (shown: string, password = ada.password) => {
     t.is((await ask(room, shown, next, password)).status, 202);
     await room.work();
-    return confirm(room, tokenFor(room, next));
+    return confirm(room, tokenFor(room, next), shown);
   };
   t.deepEqual((await asked(access)).body, { status: 'waiting' });
   await room.json('/account/password-reset', { email: ada.email });
@@ -122,7 +123,7 @@ test('the address of another account is answered in the same way, and its owner 
   await room.work();
   t.deepEqual(subjects(room, bob.email), ['Your address was used']);
   t.deepEqual(subjects(room, next), [], 'the later request replaced the earlier one');
-  t.is((await confirm(room, tokenFor(room, ada.email))).body['status'], 'waiting');
+  t.is((await confirm(room, tokenFor(room, ada.email), access)).body['status'], 'waiting');
   t.deepEqual(await emails(room), [ada.email, bob.email]);
 });
 
@@ -133,8 +134,8 @@ test('an address that got an account meanwhile is refused, and nothing changes',
   await room.work();
   const [token, approval] = [tokenFor(room, next), tokenFor(room, ada.email)];
   await room.json('/auth/register', { ...bob, email: next });
-  t.is((await confirm(room, approval)).body['status'], 'waiting');
-  t.like((await confirm(room, token)).body, { status: 409, code: 'email_taken', category: 'conflict' });
+  t.is((await confirm(room, approval, access)).body['status'], 'waiting');
+  t.like((await confirm(room, token, access)).body, { status: 409, code: 'email_taken', category: 'conflict' });
   t.deepEqual(await emails(room), [ada.email, next]);
 });
 
@@ -147,13 +148,13 @@ test('tokens of an earlier or expired change, and of a reset, are void', async (
   const reset = /vwm_[\w-]{43}/.exec(
     room.smtp.received.find(({ headers }) => headers['subject'] === 'Reset your password')!.text,
   )![0];
-  t.like((await confirm(room, reset)).body, { code: 'account_token_invalid' }, 'a token has one purpose');
+  t.like((await confirm(room, reset, access)).body, { code: 'account_token_invalid' }, 'a token has one purpose');
   const earlier = tokenFor(room, next);
   await ask(room, access, 'third@example.org');
-  t.like((await confirm(room, earlier)).body, { code: 'account_token_invalid' });
+  t.like((await confirm(room, earlier, access)).body, { code: 'account_token_invalid' });
   await room.work();
-  await confirm(room, tokenFor(room, ada.email));
-  t.is((await confirm(room, tokenFor(room, 'third@example.org'))).body['status'], 'changed');
+  await confirm(room, tokenFor(room, ada.email), access);
+  t.is((await confirm(room, tokenFor(room, 'third@example.org'), access)).body['status'], 'changed');
   const reuse = { token: reset, new_password: 'a different long sentence' };
   t.like((await room.json('/account/password-reset', reuse, {}, 'PUT')).body, { code: 'account_token_invalid' });
 
@@ -189,7 +190,7 @@ for (const way of ['change', 'reset'] as const) {
     await room.work();
     const [token, approval] = [tokenFor(room, next), tokenFor(room, ada.email)];
     // An intruder who has one confirmation already must not keep it.
-    t.deepEqual((await confirm(room, token)).body, { status: 'waiting' });
+    t.deepEqual((await confirm(room, token, access)).body, { status: 'waiting' });
     const password = 'a different long sentence';
     if (way === 'change') {
       const passwords = { current_password: ada.password, new_password: password };
@@ -259,7 +260,7 @@ test('a change of the address removes the messages to the former one that name n
     const mail = room.smtp.received.findLast(
       ({ to, headers }) => to.includes(address) && !/reset/i.test(headers['subject']!),
     );
-    await confirm(room, /vwm_[\w-]{43}/.exec(mail!.text)![0]);
+    await confirm(room, /vwm_[\w-]{43}/.exec(mail!.text)![0], access);
   }
   t.deepEqual(await emails(room), [next]);
   const kept = await room.stored.query('select kind from mail_message where recipient = $1 order by id', [ada.email]);
