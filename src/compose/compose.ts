@@ -53,7 +53,7 @@ export const compose = async (config: Config): Promise<Service> => {
   const cursors = await composeCursors(base, keyRing);
   const audit = composeAudit(base, database, cursors);
   const jobs = composeJobs(base, database);
-  const { owners, mayAct, assertCallerMayStore } = composeOwners(base, database);
+  const { owners, mayAct, assertCallerMayStore, assertCallerHolds } = composeOwners(base, database);
   const callerSettings = composeCallerSettings(base, database);
   const webhooks = await composeWebhooks(base, database, { jobs, keyRing, cursors, owners, audit: audit.trail });
   const {
@@ -68,6 +68,7 @@ export const compose = async (config: Config): Promise<Service> => {
     isAsset,
     nearestAsset,
   } = composeMarketData(base, database, {
+    assertCallerHolds,
     jobs,
     announce: webhooks.announce,
     audit: audit.trail,

@@ -48,7 +48,7 @@ test('each usual mistake at another route is answered over HTTP with the message
         cursors,
         basePath,
         universes: { changes: unreached(), queries: unreached(), status: unreached(), scheduleOf: unreached(), limits },
-        uploads: { uploads: unreached(), abuse: unreached(), maxUploads: 1 },
+        uploads: { uploads: unreached(), assertCallerHolds: unreached(), abuse: unreached(), maxUploads: 1 },
       }),
       ...createWebhookRoutes({ webhooks: unreached(), cursors, basePath, allowHttp: false, privateAddresses: false }),
       ...createAccountsRoutes({ ...account, clock: systemClock, logger: silentLogger }),

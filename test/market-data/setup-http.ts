@@ -1,4 +1,5 @@
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import type { AssertCallerHolds } from '#src/kernel/ports/owners.ts';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import { createIdempotency } from '#src/idempotency/idempotency.ts';
@@ -40,7 +41,11 @@ const authenticate = async ({ headers }: { readonly headers: IncomingHttpHeaders
 /** The routes of market data over HTTP, on a real database and cache, called by an operator. */
 export const setupHttp = async (
   t: ExecutionContext,
-  overrides: Overrides & { readonly changes?: Partial<UniverseChangesDeps>; readonly maxRefreshes?: number } = {},
+  overrides: Overrides & {
+    readonly changes?: Partial<UniverseChangesDeps>;
+    readonly maxRefreshes?: number;
+    readonly assertCallerHolds?: AssertCallerHolds;
+  } = {},
 ) => {
   const cache = makeCache(t);
   const service = await setup(t, {
@@ -96,7 +101,12 @@ export const setupHttp = async (
     cursors,
     nearNames: createMarketNearNames({ reader: database.reader, clock: service.deps.clock }),
     basePath: base,
-    uploads: { uploads: refreshes, abuse, maxUploads: 2 },
+    uploads: {
+      uploads: refreshes,
+      assertCallerHolds: overrides.assertCallerHolds ?? (async () => {}),
+      abuse,
+      maxUploads: 2,
+    },
     universes: {
       changes,
       queries: createUniverseQueries(database.reader),

@@ -3,6 +3,7 @@ import type { Database } from '../../database/index.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import type { Cache } from '../../kernel/ports/cache.ts';
+import type { AssertCallerHolds } from '../../kernel/ports/owners.ts';
 import { jobOfChange, type JobEnqueuer, type JobSchedules } from '../../kernel/ports/jobs.ts';
 import type { NearestOf } from '../../kernel/lists/near-names.ts';
 import type { Cursors } from '../../kernel/lists/pagination.ts';
@@ -71,7 +72,9 @@ export const composeMarketData = (
     jobs,
     announce,
     settingsOf,
+    assertCallerHolds,
   }: {
+    readonly assertCallerHolds: AssertCallerHolds;
     readonly settingsOf: SettingsOfCaller['of'];
     readonly audit: AuditTrail;
     readonly announce: Announce;
@@ -193,7 +196,7 @@ export const composeMarketData = (
       nearNames,
       basePath,
       // The file arrives at this process, whatever its role.
-      uploads: { uploads: refreshes, abuse: base.abuse, maxUploads: config.UPLOADS_LIMIT },
+      uploads: { uploads: refreshes, assertCallerHolds, abuse: base.abuse, maxUploads: config.UPLOADS_LIMIT },
       universes: {
         changes,
         defaultUniverse: async () => (await settingsOf())?.universe,

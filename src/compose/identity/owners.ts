@@ -1,7 +1,7 @@
 import { createMayAct, createOwners, type MayAct } from '../../auth/index.ts';
 import type { Config } from '../../config/index.ts';
 import type { Database } from '../../database/index.ts';
-import { ownerOf, type AssertCallerMayStore, type Owners } from '../../kernel/ports/owners.ts';
+import { ownerOf, type AssertCallerHolds, type AssertCallerMayStore, type Owners } from '../../kernel/ports/owners.ts';
 import { currentRequest } from '../../kernel/requests/request-context.ts';
 import type { Base } from '../base.ts';
 
@@ -16,6 +16,7 @@ export type OwnerParts = {
   readonly owners: Owners;
   readonly mayAct: MayAct;
   readonly assertCallerMayStore: AssertCallerMayStore;
+  readonly assertCallerHolds: AssertCallerHolds;
 };
 
 /** A process without a request stores nothing for a caller, so it needs no check. */
@@ -25,6 +26,13 @@ export const callerMayStore =
     const principal = currentRequest()?.principal;
     const owner = principal && ownerOf(principal);
     if (owner) await owners.assertMayStore(query, owner, principal);
+  };
+
+export const callerHolds =
+  (owners: Pick<Owners, 'assertHolds'>): AssertCallerHolds =>
+  async (query, scope) => {
+    const principal = currentRequest()?.principal;
+    if (principal) await owners.assertHolds(query, principal, scope);
   };
 
 /** The current state and scopes of owners, for authentication, webhooks, pricing jobs and stored answers. */
@@ -41,5 +49,6 @@ export const composeOwners = ({ config, clock }: Base, { reader }: Database): Ow
     owners,
     mayAct: createMayAct({ reader, owners, clock, foreignUsers: config.JWT_FOREIGN_USERS }),
     assertCallerMayStore: callerMayStore(owners),
+    assertCallerHolds: callerHolds(owners),
   };
 };

@@ -66,6 +66,12 @@ export type Owners = {
  */
 export type AssertCallerMayStore = (query: Query) => Promise<void>;
 
+/**
+ * As `assertHolds`, for the caller of the current request, also in work that goes on beyond the request. Work that takes minutes must call it right before
+ * its commit.
+ */
+export type AssertCallerHolds = (query: Query, scope: Scope) => Promise<void>;
+
 /** The name of the lock of `takeOwnerTurn` for transactions that store or end credentials of an owner. */
 export const credentialsTurn = ({ kind, id }: Owner): string => `credentials of ${kind}:${id}`;
 

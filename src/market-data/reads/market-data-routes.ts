@@ -38,7 +38,7 @@ export type MarketDataRoutesDeps = {
   /** Prefix of all paths, for the header `Location`. */
   readonly basePath: string;
   readonly universes: Omit<UniverseRoutesDeps, 'pages' | 'basePath' | 'nearestUniverse'>;
-  readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'abuse' | 'maxUploads'>;
+  readonly uploads: Pick<UploadRoutesDeps, 'uploads' | 'assertCallerHolds' | 'abuse' | 'maxUploads'>;
 };
 
 const publicRead = {

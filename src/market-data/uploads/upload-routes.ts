@@ -4,6 +4,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { bodyStream, type BodyStream } from '#src/kernel/body-stream.ts';
 import { noSuchText, type NearestOf } from '#src/kernel/lists/near-names.ts';
+import type { AssertCallerHolds } from '#src/kernel/ports/owners.ts';
 import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import { refreshSchema, rowErrorSchema } from '../reads/schemas.ts';
 import { refreshFailure } from '../refresh/refresh-failure.ts';
@@ -21,6 +22,8 @@ import { onErrors, uploadModes } from './upload.ts';
 export type UploadRoutesDeps = {
   /** Must run refreshes in this process, because the file arrives here. */
   readonly uploads: Pick<RefreshService, 'start'>;
+  /** Asked right before the commit, which comes up to half an hour after the last byte. */
+  readonly assertCallerHolds: AssertCallerHolds;
   readonly universes: Pick<UniverseQueries, 'one'>;
   readonly nearestUniverse: NearestOf;
   readonly abuse: AbuseReport;
@@ -31,6 +34,7 @@ export type UploadRoutesDeps = {
 };
 
 const uploadRetryAfter = 5;
+const scope = 'market:manage';
 
 /** The failure of an upload: the problem also has the refused rows. */
 const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppError | undefined => {
@@ -45,7 +49,7 @@ const failureOf = (record: RefreshRecord, headers: Record<string, string>): AppE
 
 /** The route below `/universes/{name}` that takes prices. */
 export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
-  const { uploads, universes, nearestUniverse, abuse, maxUploads, basePath } = deps;
+  const { uploads, assertCallerHolds, universes, nearestUniverse, abuse, maxUploads, basePath } = deps;
   const places = createRunPlaces({
     abuse,
     max: maxUploads,
@@ -80,7 +84,7 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
       summary:
         'Upload a file of prices. With Prefer: wait=SECONDS the answer is the record of the ended refresh, or its error',
       description: `Stores the prices of a file. A row has the price of a symbol on a day, at most ${maxFutureDays} days in the future. A refused row is in \`errors\` with its line, \`code\` and \`detail\`.`,
-      auth: { scope: 'market:manage' },
+      auth: { scope },
       rateLimit: 'caller',
       load: 'write',
       streamBody: true,
@@ -149,7 +153,10 @@ export const createUploadRoutes = (deps: UploadRoutesDeps): Route[] => {
             waited: seconds > 0,
             inRecordTransaction: async (_, running) => void (stored = running),
             // Together with the data and not with the record, because a file that was cut must be sent again.
-            inApplyTransaction: async (transaction) => context.idempotency?.remember(transaction, accepted(stored!)),
+            inApplyTransaction: async (transaction) => {
+              await assertCallerHolds(transaction.query, scope);
+              await context.idempotency?.remember(transaction, accepted(stored!));
+            },
             // The answer of 202 may be sent already. Its key must not stand for data that were rolled back.
             inFailureTransaction: async (transaction) => context.idempotency?.release(transaction),
             upload: {

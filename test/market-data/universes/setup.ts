@@ -33,6 +33,7 @@ export const setupUniverses = async (
   t: ExecutionContext,
   service: Partial<Omit<RefreshServiceDeps, 'universes'>> = {},
   changes: Partial<UniverseChangesDeps> = {},
+  more: Pick<NonNullable<Parameters<typeof setupHttp>[1]>, 'assertCallerHolds'> = {},
 ) => {
   let stored: Universes | undefined;
   const port = (): Universes => stored!;
@@ -45,7 +46,7 @@ export const setupUniverses = async (
     sharing: (name) => port().sharing(name),
     hold: (transaction, universe) => port().hold(transaction, universe),
   };
-  const http = await setupHttp(t, { service: { ...service, universes }, changes });
+  const http = await setupHttp(t, { ...more, service: { ...service, universes }, changes });
   stored = createStoredUniverses({ reader: http.database.reader, clock: systemClock });
   const seeding = createUniverseSeeding({
     ...http.deps,

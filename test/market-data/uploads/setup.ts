@@ -9,8 +9,9 @@ export const setupUploads = async (
   t: ExecutionContext,
   definition: Item = {},
   options: Parameters<typeof setupUniverses>[1] = {},
+  more: Parameters<typeof setupUniverses>[3] = {},
 ) => {
-  const http = await setupUniverses(t, options);
+  const http = await setupUniverses(t, options, {}, more);
   const created = await http.put('desk', { ...desk(), ...definition });
   t.is(created.status, 201, await created.clone().text());
   const send = async (
