@@ -56,8 +56,8 @@ type Row = { readonly token_id: string | null; readonly seconds_left: number; re
  * reads depends on the clock of the database alone, because that of a process stands still while its machine is suspended.
  */
 export const createRevocationReads = ({ reader, clock, logger, pollMs }: RevocationReadsDeps): RevocationReads => {
-  /** For each token the monotonic time at which it is removed. */
-  const revoked = new Map<string, number>();
+  /** For each token the monotonic time at which it is removed, and whether the database has told it. */
+  const revoked = new Map<string, { readonly removeAt: number; readonly isTold: boolean }>();
   let polledAt = Number.NEGATIVE_INFINITY;
   /** The time of the last poll by the clock of the database, in milliseconds; null before the first one, which reads all rows. */
   let readAt: string | null = null;
@@ -67,12 +67,12 @@ export const createRevocationReads = ({ reader, clock, logger, pollMs }: Revocat
 
   const add = (tokens: readonly EndedToken[]): void => {
     const removeAt = clock.monotonic() + maxTokenAgeMs;
-    for (const { id } of tokens) if (!revoked.has(id)) revoked.set(id, removeAt);
+    for (const { id } of tokens) if (!revoked.has(id)) revoked.set(id, { removeAt, isTold: false });
   };
 
   const removeExpired = (): void => {
     const now = clock.monotonic();
-    for (const [id, removeAt] of revoked) if (removeAt < now) revoked.delete(id);
+    for (const [id, { removeAt }] of revoked) if (removeAt < now) revoked.delete(id);
   };
 
   const read = async (): Promise<void> => {
@@ -85,7 +85,11 @@ export const createRevocationReads = ({ reader, clock, logger, pollMs }: Revocat
       [readAt, overlapSeconds],
     );
     for (const { token_id: id, seconds_left: left } of rows) {
-      if (id !== null) revoked.set(id, startedAt + left * 1_000 + keptAfterExpiryMs);
+      if (id === null) continue;
+      const removeAt = startedAt + left * 1_000 + keptAfterExpiryMs;
+      const known = revoked.get(id);
+      // A clock of the database that is ahead for a while must not end an entry, because no later poll reads it again.
+      revoked.set(id, { removeAt: known?.isTold ? Math.max(known.removeAt, removeAt) : removeAt, isTold: true });
     }
     readAt = rows[0]!.read_at;
     polledAt = startedAt;

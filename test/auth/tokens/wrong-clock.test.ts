@@ -71,6 +71,24 @@ test('tokens that were revoked while the machine was suspended are read, althoug
   t.true(polls > 1);
 });
 
+test('a token stays revoked when the clock of the database is ahead for a while', async (t) => {
+  let secondsLeft = 600;
+  let polls = 0;
+  const query = (async () => {
+    polls += 1;
+    // A clock that is ahead by 20 minutes tells the token once more, and then no more.
+    const row = { token_id: polls <= 2 ? 'live' : null, seconds_left: secondsLeft, read_at: String(Date.now()) };
+    secondsLeft = -600;
+    return [row];
+  }) as Query;
+  const clock = { now: () => new Date(), monotonic: () => performance.now() };
+  const reads = createRevocationReads({ reader: { query }, clock, logger: silentLogger, pollMs: 20 });
+  reads.start();
+  t.teardown(reads.close);
+  await eventually(() => polls >= 5, 'the table is polled');
+  t.is(await reads.isRevoked({ kind: 'user', subject: 'ada', scopes: [], tokenId: 'live' }), true);
+});
+
 test('the clean-up of an instance whose clock is a day ahead removes nothing that is in use', async (t) => {
   const room = await startRoom(t, {
     make: ({ reader }) => ({
