@@ -59,6 +59,7 @@ export const accountLifeSteps = (email: string, tokenOfMessage: TokenOfMessage):
       operation: `PUT ${account}/email`,
       name: 'confirm',
       summary: 'Confirm the new address with the token that went to it',
+      caller,
       body: { token: await tokenOfMessage(newEmail, 'Confirm your new e-mail address') },
     }),
     () => ({
