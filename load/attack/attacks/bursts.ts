@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { answersOf } from './answers.ts';
+import { answersOf } from './sockets.ts';
 import type { Attack, Field } from '../attack.ts';
 
 /** A connection that is open, or was refused. */

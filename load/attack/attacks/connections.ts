@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { answersOf } from './answers.ts';
+import { answersOf } from './sockets.ts';
 import type { Attack } from '../attack.ts';
 import { each } from '../each.ts';
 import type { Outcome } from '../tally.ts';
