@@ -53,7 +53,8 @@ test('a job that has failed stands in for no later one, which has all attempts a
       jobs.enqueue(transaction, 'refresh', { key: `two ${change}`, data: { change }, standIn: 'two ' }),
     );
   t.true(await enqueue('first'));
-  await eventually(() => ran.length === 1, 'the first attempt has failed');
+  const retries = () => admin.query(`select 1 from pgboss.job where name = 'refresh' and state = 'retry'`);
+  await eventually(async () => (await retries()).length === 1, 'the first attempt has failed');
   t.true(await enqueue('second'));
   const live = () => admin.query(`select 1 from pgboss.job where name = 'refresh' and state <= 'active'`);
   await eventually(async () => (await live()).length === 0, 'no retry of the first one waits');

@@ -33,7 +33,7 @@ export const mailSections = {
     MAIL_PER_RECIPIENT_PER_HOUR: variable(
       integer(1, 1_000),
       '5',
-      'Max messages of one kind that callers can cause to one address within an hour, and one more each time that the token of the newest message has expired. Further requests are answered in the same way',
+      'Max messages of one kind that callers can cause to one address within an hour, and one more each time that the token of the newest message has expired. The first message of each account about a new address passes, up to four times this number. Further requests are answered in the same way',
     ),
     MAIL_PER_ACCOUNT_PER_HOUR: variable(
       integer(1, 1_000),
