@@ -1,7 +1,7 @@
 import { AppError, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import type { PricingDefaults } from '#src/kernel/ports/account/pricing-defaults.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
-import { failedRow, maxBatchRows } from './batch-row.ts';
+import { failedRow, maxBatchRows, valuesOfRow } from './batch-row.ts';
 import { bytesOfObjects, type ObjectRows } from './answer-bytes.ts';
 import { createTally, totalsOf } from './batch-tally.ts';
 import { createOutputs, evaluate, unsupportedOutput, wantedOf } from '../request/calculate.ts';
@@ -95,6 +95,8 @@ const resolvedRows = function* (options: readonly unknown[]): Generator<Row> {
  * frees them in the young generation.
  */
 const rowsAtOnce = 256;
+/** Max values of lists in these rows. A number can take 2 us to write. */
+const valuesAtOnce = 2_000;
 const comma = 0x2c;
 /** An answer with this number of rows at most is written in one piece, because each piece is memory outside the heap. */
 const fewRows = 100;
@@ -121,6 +123,7 @@ export const openObjects = (body: unknown, { engines, defaults, bodyBytes }: Obj
   text.add('{"results":');
   let begun = false;
   let rows: object[] = [];
+  let values = 0;
   let thrown: AppError | undefined;
   let model: Model | undefined;
   let engine: PricingEngine | undefined;
@@ -132,11 +135,12 @@ export const openObjects = (body: unknown, { engines, defaults, bodyBytes }: Obj
 
   const flush = (): void => {
     if (rows.length === 0) return;
-    if (!begun && options.length <= fewRows) {
+    if (!begun && options.length <= fewRows && values <= valuesAtOnce) {
       // The whole answer is one piece, without its last bracket.
       text.add(JSON.stringify(rows).slice(0, -1));
       begun = true;
       rows = [];
+      values = 0;
       return;
     }
     const bytes = utf8(JSON.stringify(rows));
@@ -146,9 +150,11 @@ export const openObjects = (body: unknown, { engines, defaults, bodyBytes }: Obj
     begun = true;
     text.addBytes(bytes.subarray(0, -1));
     rows = [];
+    values = 0;
   };
   const write = (row: object): void => {
-    if (rows.push(row) === rowsAtOnce) flush();
+    values += valuesOfRow(row);
+    if (rows.push(row) === rowsAtOnce || values > valuesAtOnce) flush();
   };
   /** The option belongs to this row alone, so the outputs are added to it. */
   const writePriced = (option: Option, { numbers }: Model, index: number, id: unknown): void => {
