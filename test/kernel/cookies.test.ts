@@ -6,6 +6,7 @@ const read = (header: string | undefined) => hostCookieIn(header, name, /^v[\w-]
 
 test('a cookie is found by its exact name, with spaces and tabs around it', (t) => {
   t.is(read('__Host-session=v123'), 'v123');
+  t.is(read('a=__Host-session=v456; x__Host-session=v456; __Host-session=v123; c'), 'v123');
   t.is(read('a=b; \t__Host-session = v123 ; c=d'), 'v123');
   for (const header of [
     undefined,

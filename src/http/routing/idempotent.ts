@@ -16,7 +16,7 @@ const printable = /^[\x21-\x7E]{1,255}$/;
  * and length are not compared in full.
  */
 const streamedBody = ({ headers }: HttpContext['req']): readonly unknown[] => {
-  const [type = ''] = (headers['content-type'] ?? '').toLowerCase().split(';');
+  const [type = ''] = (headers['content-type'] ?? '').toLowerCase().split(';', 1);
   const length = type.trim() === multipartType ? undefined : headers['content-length'];
   const digests = [headers['content-digest'], headers['repr-digest']];
   return [type.trim(), headers['content-encoding'], length, ...digests].map((value) => value ?? null);

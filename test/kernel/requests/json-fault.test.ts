@@ -19,6 +19,21 @@ const cases: readonly (readonly [text: string, message: string])[] = [
   ['{"a":1', ': it ends too early; add the closing bracket or quote that is missing'],
   ['{"a" 1}', ' at line 1, column 6'],
   [`{"a":"${'x'.repeat(70_000)}" 1}`, ' at character 70009'],
+  [
+    '[None]',
+    ' at line 1, column 2: send a value in place of None, or remove an optional member; in a column, null marks an empty cell',
+  ],
+  ['[Nane,False]', ' at line 1, column 7: send false in place of False'],
+  [
+    '[undefine]\n[undefined]',
+    ' at line 2, column 2: send a value in place of undefined, or remove an optional member; in a column, null marks an empty cell',
+  ],
+  [
+    `${'\n'.repeat(60_000)}['a']`,
+    ` at line 60001, column 2: write texts in double quotes ("), not in single quotes (')`,
+  ],
+  ['{"a":"x\\"NaN", }', ' at line 1, column 14: remove the comma before }'],
+  ['[u\u2028N\u00e9T', ''],
   [' ', ': it is empty; send a JSON object'],
 ];
 for (const [text, message] of cases) {

@@ -56,12 +56,18 @@ const wrongDividends: readonly object[] = [
 ];
 const pricesOneOption = /\/pricing\/(price|greeks|implied-volatility)$/;
 
-/** The largest requests that the schema of a route refuses: a refusal must not take longer than an answer. */
+/**
+ * Bodies of 64 KB that are not JSON: characters that begin a mistake which the service names, and none that is one, because the search ends
+ * there. Some routes take 16 KB at most.
+ */
+const brokenBodies: readonly string[] = ['u', 'N', ']', 'No'].map((start) => `[${start.repeat(65_534 / start.length)}`);
+
+/** The largest requests that the parser and the schema of a route refuse: a refusal must not take longer than an answer. */
 export const refusedRequests = (good: HostileRequest, { mediaType, body }: BaseRequest): HostileRequest[] => {
   if (!mediaType?.includes('json') || typeof body !== 'object' || body === null || Buffer.isBuffer(body)) return [];
   const bodies = [
     ...wrongBodies(body as Readonly<Record<string, unknown>>),
     ...(pricesOneOption.test(good.target) ? wrongDividends : []),
   ];
-  return bodies.map((wrong) => ({ ...good, body: JSON.stringify(wrong) }));
+  return [...bodies.map((wrong) => JSON.stringify(wrong)), ...brokenBodies].map((wrong) => ({ ...good, body: wrong }));
 };

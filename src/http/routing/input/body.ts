@@ -23,12 +23,15 @@ const maxNames = 256;
 const maxShapes = 1_000;
 const namesMatterBytes = 4_096;
 
+/** Max characters of the header Content-Type that are read. One of 16 KB took 1 ms, and a boundary has at most 70. */
+const maxTypeCharacters = 1_024;
+
 /** A media type that a message may repeat. */
 const MEDIA_TYPE = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/;
 
 export const checkMediaType = (header: string | undefined, { consumes, declaration }: CompiledRoute): string => {
   if (header !== undefined && consumes.includes(header)) return header;
-  const [essence = '', ...parameters] = (header ?? '').toLowerCase().split(';');
+  const [essence = '', ...parameters] = (header ?? '').slice(0, maxTypeCharacters).toLowerCase().split(';');
   const type = essence.trim();
   if (!consumes.includes(type)) {
     const sent = MEDIA_TYPE.test(type) ? `, not ${type}` : '';

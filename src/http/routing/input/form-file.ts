@@ -31,7 +31,7 @@ type Part = { readonly mimetype?: string | null; readonly originalFilename?: str
 const typeOf = ({ mimetype, originalFilename }: Part): string => {
   const ending = originalFilename?.toLowerCase().split('.').at(-1) ?? '';
   if (Object.hasOwn(typesByEnding, ending)) return typesByEnding[ending]!;
-  return (mimetype ?? '').toLowerCase().split(';')[0]!.trim();
+  return (mimetype ?? '').toLowerCase().split(';', 1)[0]!.trim();
 };
 
 const onlyFile = (detail: string): AppError =>

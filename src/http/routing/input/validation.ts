@@ -91,18 +91,24 @@ export const parsePart = <T extends z.ZodType>(part: Part, schema: T, input: unk
   return { data: undefined, errors: () => parsed.error.issues.flatMap((issue) => flatten(issue, [], from)) };
 };
 
+/** The characters of names of parameters, escaped or not. Others are not decoded, because 4,000 errors took 13 ms of the event loop. */
+const escapedName = /^(?:\w|%[2-7][\da-f])+$/i;
+
 /**
  * The part of a query string with these names. The rest may be anything: repeated, not decodable, any number of names.
  */
 export const onlyNamed = (querystring: string, names: ReadonlySet<string>): string => {
   if (names.size === 0 || querystring === '') return '';
+  const lengths = [...names].map(({ length }) => length);
+  // An escape of one character has three.
+  const [min, max] = [Math.min(...lengths), 3 * Math.max(...lengths)];
   const isNamed = (pair: string): boolean => {
-    const [name = ''] = pair.split('=', 1);
-    try {
-      return names.has(decodeURIComponent(name.replaceAll('+', ' ')));
-    } catch {
-      return false;
-    }
+    if (pair.length < min) return false;
+    const equals = pair.indexOf('=');
+    const length = equals === -1 ? pair.length : equals;
+    if (length < min || length > max) return false;
+    const name = pair.slice(0, length);
+    return names.has(name) || (escapedName.test(name) && names.has(decodeURIComponent(name)));
   };
   return querystring.split('&').filter(isNamed).join('&');
 };
