@@ -140,17 +140,17 @@ export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places
 
 /**
  * Takes the next task of the queue that a process with these open tasks may get. When the first text that is not small has no room, no other such
- * one comes before it, because it could wait for ever. One that waits for a place that another lane has delays the others only after its lane
- * has missed a place for want of room.
- * @param turnOfLargeText when the lane has a place for a large text
+ * one comes before it, because it could wait for ever. One that waits for a place that another lane has delays the others only for some seconds
+ * after it has missed a place for want of room.
+ * @param turnOfLargeText when the lane has a place for this large text
  */
 export const takeNext = (
   queue: Pick<FairQueue<LaneTask>, 'first' | 'take'>,
   opened: readonly OpenTask[],
   places: Places,
-  turnOfLargeText: () => LargeTextTurn,
+  turnOfLargeText: (task: LaneTask) => LargeTextTurn,
 ): LaneTask | undefined => {
-  const turnOf = (task: LaneTask): LargeTextTurn => (isLargeText(task) ? turnOfLargeText() : 'now');
+  const turnOf = (task: LaneTask): LargeTextTurn => (isLargeText(task) ? turnOfLargeText(task) : 'now');
   const mayTake = (task: LaneTask): boolean => fits(task, opened, places) && turnOf(task) === 'now';
   const first = queue.first((task) => !isSmallText(task) && fits(task, opened, places) && turnOf(task) !== 'later');
   const isFull = first !== undefined && !(hasRoom(first, opened) && turnOf(first) === 'now');

@@ -19,7 +19,20 @@ const textOf = (caller: string, parsedBytes: number): LaneTask =>
 
 /** Lanes with one process each, which opens all tasks that it may. */
 const lanesOf = (places: number, ...names: readonly string[]) => {
-  const largeTexts = createLargeTexts(places);
+  const clock = { ms: 0 };
+  const timers: { pump: () => void; at: number }[] = [];
+  const largeTexts = createLargeTexts(places, {
+    delayMs: 5_000,
+    now: () => clock.ms,
+    wake: (pump, afterMs) => timers.push({ pump, at: clock.ms + afterMs }),
+  });
+  const pass = (ms: number): void => {
+    clock.ms += ms;
+    for (const timer of timers.filter(({ at }) => at <= clock.ms)) {
+      timers.splice(timers.indexOf(timer), 1);
+      timer.pump();
+    }
+  };
   const opened: string[] = [];
   const lane = (name: string) => {
     const queue = createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity });
@@ -51,7 +64,7 @@ const lanesOf = (places: number, ...names: readonly string[]) => {
       },
     };
   };
-  return { lanes: names.map(lane), opened };
+  return { lanes: names.map(lane), opened, pass };
 };
 
 test('one large text is open in all lanes, and lanes that wait get the place in their order', (t) => {
@@ -93,6 +106,45 @@ test('a place waits for no process without room, and a lane that has missed it g
   t.deepEqual(opened.slice(2), ['medium a']);
   medium.end(missed);
   t.deepEqual(opened.slice(3).toSorted(), ['long c', 'medium later']);
+});
+
+test('a text that has missed a place delays the others for some seconds only, however long another lane has the place', (t) => {
+  const { lanes, opened, pass } = lanesOf(1, 'medium', 'long');
+  const [medium, long] = lanes as [(typeof lanes)[0], (typeof lanes)[0]];
+  const [middle, next, last] = [textOf('middle', 2e6), textOf('next', 2e6), textOf('last', 2e6)];
+  const [missed, minutes, second] = [textOf('a', 55e6), textOf('b', 55e6), textOf('c', 55e6)];
+  medium.add(middle);
+  medium.add(missed);
+  long.add(minutes);
+  medium.add(next);
+  medium.end(middle);
+  pass(4_999);
+  t.deepEqual(opened, ['medium middle', 'long b'], 'the process is kept for the large text');
+  pass(1);
+  t.deepEqual(opened.slice(2), ['medium next'], 'nothing else has happened than that the time has passed');
+  long.add(second);
+  long.end(minutes);
+  t.deepEqual(opened.slice(3), ['long c'], 'the lane has missed the place again');
+  medium.add(last);
+  medium.end(next);
+  pass(9_999);
+  t.deepEqual(opened.slice(4), [], 'a text that misses twice delays the others for twice as long');
+  long.end(second);
+  t.deepEqual(opened.slice(4), ['medium a']);
+});
+
+test('a text that has missed no place delays no other one, although another text of its lane has missed one', (t) => {
+  const { lanes, opened } = lanesOf(1, 'medium', 'long');
+  const [medium, long] = lanes as [(typeof lanes)[0], (typeof lanes)[0]];
+  const missed = textOf('a', 55e6);
+  medium.add(textOf('middle', 2e6));
+  medium.add(missed);
+  long.add(textOf('b', 55e6));
+  medium.add(textOf('later', 2e6));
+  medium.add(textOf('c', 55e6));
+  t.deepEqual(opened, ['medium middle', 'long b']);
+  medium.remove(missed);
+  t.deepEqual(opened.slice(2), ['medium later']);
 });
 
 test('a large text that has left its queue holds no place and delays no other text', (t) => {
