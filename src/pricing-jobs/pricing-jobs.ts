@@ -241,7 +241,7 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
         if (!output) throw noResult();
         return output;
       };
-      return new UnreadBlocks(() => readings.run(() => holdingPlace(readOutput)));
+      return new UnreadBlocks(length, () => readings.run(() => holdingPlace(readOutput)));
     },
 
     cancel: (subject, id) =>

@@ -154,6 +154,12 @@ const sendUnread = async (
   produces: string,
 ): Promise<void> => {
   if (isKnown(ctx, route, reply.status)) return sendNotModified(ctx);
+  if (ctx.method === 'HEAD') {
+    // Nobody would receive the bytes, and no bound of unread answers would count them.
+    if (!ctx.res.hasHeader('Content-Type')) ctx.res.setHeader('Content-Type', produces);
+    ctx.length = body.byteLength;
+    return;
+  }
   sendBlocks(ctx, route, reply, await body.read(), produces);
 };
 

@@ -23,7 +23,13 @@ type Options = CompileOptions & {
 
 type Found = { readonly result: MatchResult<HttpState>; readonly match: Match };
 
-/** Registers the declared routes with @koa/router. HEAD matches the routes of GET. */
+/**
+ * HEAD matches the routes of GET, except those that leave something stored: it must change nothing, and nobody would get what they make.
+ */
+const methodsOf = ({ method, storesOnGet }: Route): readonly string[] =>
+  method === 'GET' && !storesOnGet ? ['GET', 'HEAD'] : [method];
+
+/** Registers the declared routes with @koa/router. */
 export const createRouting = ({ routes, basePath, stepsOf, ...options }: Options): Routing => {
   const router = new Router<HttpState>({ strict: true, sensitive: true });
   const compiled = new Map<string, CompiledRoute>();
@@ -34,7 +40,10 @@ export const createRouting = ({ routes, basePath, stepsOf, ...options }: Options
     if (compiled.has(name)) throw new Error(`Declared twice: ${name}`);
     const route = compileRoute(declaration, template, options);
     compiled.set(name, route);
-    router.register(template.replaceAll(/\{(\w+)\}/g, ':$1'), [declaration.method], sequence(stepsOf(route)), { name });
+    const path = template.replaceAll(/\{(\w+)\}/g, ':$1');
+    const layer = router.register(path, [declaration.method], sequence(stepsOf(route)), { name });
+    // The router adds HEAD to each GET.
+    layer.methods = [...methodsOf(declaration)];
   }
 
   const matchOf = ({ path: layers, pathAndMethod }: MatchResult<HttpState>): Match => {
@@ -58,7 +67,7 @@ export const createRouting = ({ routes, basePath, stepsOf, ...options }: Options
   const fixed = new Map<string, Map<string, Found>>();
   for (const { template, declaration } of compiled.values()) {
     if (template.includes('{')) continue;
-    for (const method of declaration.method === 'GET' ? ['GET', 'HEAD'] : [declaration.method]) {
+    for (const method of methodsOf(declaration)) {
       const paths = fixed.get(method) ?? new Map<string, Found>();
       fixed.set(method, paths.set(template, search(method, template)));
     }

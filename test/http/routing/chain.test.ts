@@ -102,6 +102,29 @@ test('a GET route that stores something is checked like a change', async (t) => 
   t.deepEqual(asked, ['GET']);
 });
 
+test('HEAD runs no GET route that stores something', async (t) => {
+  let runs = 0;
+  const get = (path: `/${string}`, storesOnGet?: true) =>
+    defineRoute({
+      method: 'GET',
+      path,
+      ...(storesOnGet && { storesOnGet }),
+      ...openRoute,
+      request: {},
+      responses: { 204: null },
+      handler: async () => {
+        runs += 1;
+        return { status: 204 as const, body: null };
+      },
+    });
+  const { call } = await serve(t, { routes: [get('/reads'), get('/stores', true)] });
+  t.is((await call('/api/v1/reads', { method: 'HEAD' })).status, 204);
+  const refused = await call('/api/v1/stores', { method: 'HEAD' });
+  t.is(refused.status, 405);
+  t.is(refused.headers.get('allow'), 'GET, OPTIONS');
+  t.is(runs, 1);
+});
+
 test('refused credentials count against the address', async (t) => {
   const asked: string[] = [];
   const { call } = await serve(t, {

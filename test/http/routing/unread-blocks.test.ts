@@ -6,7 +6,7 @@ import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
 import { serve } from '../support.ts';
 
-test('stored bytes are read only for a client that does not have them, and a failed read is an answer of its own', async (t) => {
+test('stored bytes are read only for a client that gets them and does not have them, and a failed read is an answer of its own', async (t) => {
   let reads = 0;
   let failure: AppError | undefined;
   const read = async (): Promise<ByteBlocks> => {
@@ -27,7 +27,7 @@ test('stored bytes are read only for a client that does not have them, and a fai
     responses: { 200: z.instanceof(UnreadBlocks) },
     etag: 'handler',
     errors: [],
-    handler: async () => ({ status: 200 as const, headers: { ETag: '"one"' }, body: new UnreadBlocks(read) }),
+    handler: async () => ({ status: 200 as const, headers: { ETag: '"one"' }, body: new UnreadBlocks(6, read) }),
   });
   const { call } = await serve(t, { routes: [route] });
   const stored = (headers: Record<string, string> = {}) => call('/api/v1/stored', { headers });
@@ -38,6 +38,11 @@ test('stored bytes are read only for a client that does not have them, and a fai
   t.is(reads, 1);
   t.is((await stored({ 'If-None-Match': '"one"' })).status, 304);
   t.is(reads, 1, 'nothing was read for 304');
+  const head = await call('/api/v1/stored', { method: 'HEAD' });
+  t.is(head.status, 200);
+  t.is(await head.text(), '');
+  for (const name of ['content-length', 'content-type', 'etag']) t.is(head.headers.get(name), first.headers.get(name));
+  t.is(reads, 1, 'nothing was read for HEAD');
   failure = new AppError('overloaded', 'Other results are being read', { retryAfter: 1 });
   const refused = await stored();
   t.is(refused.status, 503);
