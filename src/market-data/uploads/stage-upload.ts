@@ -129,7 +129,8 @@ export const createUploadStaging =
       { pieces, signal: left }: FileStream,
     ): AsyncGenerator<Buffer, void, undefined> {
       const ended = AbortSignal.any([signal, left]);
-      const turns = { signal: ended, monotonic: clock.monotonic };
+      // The clock of all turns, so that uploads at the same time share the time of a turn.
+      const turns = { signal: ended };
       const parts = inParts(counted(pieces, ended), turns);
       let text = '';
       for await (const { columns, named, lines, rows } of format(parts, refuse, createTurns(turns).give)) {

@@ -101,6 +101,26 @@ test('NDJSON: each line is an object; what is none is refused with its line', as
   );
 });
 
+test('NDJSON: a long row, or one with many members, is refused before it is parsed', async (t) => {
+  const row = '{"symbol":"A:A","date":"2024-01-02","close":1';
+  const members = (count: number): string =>
+    `${row}${Array.from({ length: count }, (_, each) => `,"n${each}":1`).join('')}}`;
+  const nested = `${row},"a":[${'{"b":1},'.repeat(20)}1]}`;
+  const text = [`${row}${' '.repeat(5_000)}}`, members(18), members(17), nested, `${row}}${' '.repeat(5_000)}`];
+  const { lines, refused } = await readAll(readNdjson, text.join('\n'), randomOf(1));
+  t.deepEqual(lines, [5], 'blanks around an object are none of its characters');
+  const known = 'Members are symbol, date, open, high, low, close, volume, dividend, split_factor, shares';
+  t.deepEqual(
+    refused.map(({ line, code, detail }) => [line, code, detail]),
+    [
+      [1, 'invalid_json', 'A row may have at most 4096 characters'],
+      [2, 'unknown_column', `A row may have at most 20 members. ${known}`],
+      [3, 'unknown_column', `A member is not known. ${known}`],
+      [4, 'unknown_column', `A row may have at most 20 members. ${known}`],
+    ],
+  );
+});
+
 test('numbers: plain ones are read, others are refused', (t) => {
   for (const [text, value] of [
     ['1', 1],
