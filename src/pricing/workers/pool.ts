@@ -19,9 +19,9 @@ import { expectedTime } from './expected-time.ts';
 import { createFairQueue, type WorkKind } from './fair-queue.ts';
 import { createLane, type Lane } from './lanes/lane.ts';
 import { createLaneEvents } from './lanes/lane-events.ts';
-import { firstLimitsIn, isReturnedForPlace, laneFor, laneOfReturned, laneSettings } from './lanes/lane-limits.ts';
-import { limitsIn, refusalOf, type LaneName } from './lanes/lane-limits.ts';
-import { briefMs, isLargeJob, isLargeText, type LaneTask } from './lanes/lane-task.ts';
+import { isReturnedForPlace, laneFor, laneOfReturned, laneSettings, limitsIn } from './lanes/lane-limits.ts';
+import { placesIn, refusalOf, type LaneName } from './lanes/lane-limits.ts';
+import { isLargeJob, isLargeText, type LaneTask } from './lanes/lane-task.ts';
 import { createLargeTexts } from './lanes/large-texts.ts';
 import { parsedBytesOf } from './lanes/text-bytes.ts';
 import { createUnderestimated } from './lanes/underestimated.ts';
@@ -35,7 +35,7 @@ export type PricingWorkersDeps = {
   readonly faults: Faults;
   /** Processes for short work. */
   readonly processes: number;
-  /** Processes for work above ten times `shortWorkMs`, and as many for work in between; each works on four tasks in turns. */
+  /** Processes for work above ten times `shortWorkMs`, and as many for work in between; each works on several tasks in turns. */
   readonly longProcesses?: number;
   readonly shortWorkMs?: number;
   /** Max texts in all processes that are alone in theirs. Default: `processes`. */
@@ -120,6 +120,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       filename: deps.filename ?? new URL('worker.ts', import.meta.url).href,
       processes: count,
       ...laneSettings[name],
+      places: placesIn(name, shortWorkMs),
       heapMegabytes: deps.heapMegabytes ?? 1_536,
       stallMs,
       cancelGraceMs: deps.cancelGraceMs ?? 5_000,
@@ -184,7 +185,7 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
       // Networks share the places of chunks before: see `src/jobs/turns.ts`.
       network: kind === 'job' ? undefined : siteOfRequest(),
       lane,
-      limits: firstLimitsIn(lane, facts, maxMs, shortWorkMs),
+      limits: limitsIn(lane, facts, maxMs, shortWorkMs),
       tracer,
       logger,
       metrics,
@@ -198,9 +199,8 @@ export const createPricingWorkers = (deps: PricingWorkersDeps): PricingWorkers =
           underestimated.mark(task);
           task.lane = reason === 'row' ? 'long' : laneOfReturned(task, shortWorkMs);
         }
-        // It took longer than its estimate, so it is not brief.
-        if (kind === 'job') task.expectedMs = Math.max(task.expectedMs, briefMs + 1);
-        task.limits = limitsIn(task.lane, maxMs, shortWorkMs);
+        task.isUnderestimated = reason === 'time';
+        task.limits = limitsIn(task.lane, task, maxMs, shortWorkMs);
         enqueue(task);
       },
     });

@@ -119,6 +119,8 @@ export type WorkLimits = {
   readonly handBackRowMs?: number;
   /** Whether the task has a place for brief ones, so that the process also returns it when its answer will be long. */
   readonly isForBrief?: boolean;
+  /** Whether the task is a chunk of a job that has a place for brief ones. */
+  readonly isBriefChunk?: boolean;
   /** Whether the process also returns a task that takes several times its own estimate. */
   readonly keepsEstimate?: boolean;
 };

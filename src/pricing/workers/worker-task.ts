@@ -133,6 +133,7 @@ export const createPoolTask = (options: PoolTaskOptions): PoolTask => {
     expectedMs: options.expectedMs,
     expectedRowMs: options.expectedRowMs,
     isUncertain: options.isUncertain,
+    isUnderestimated: false,
     losses: 0,
     runsAlone: false,
     outcome,

@@ -1,7 +1,8 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { WorkKind } from '../fair-queue.ts';
 import { jobRounds, type WorkLimits } from '../protocol.ts';
-import { briefMs, isLargeJob, looksBrief, needsLargePlace, rowMsOf, type LaneTask } from './lane-task.ts';
+import { briefMs, isBrief, isLargeJob, needsLargePlace, rowMsOf, shortBrief } from './lane-task.ts';
+import type { LaneTask, Places, SizeOfTask } from './lane-task.ts';
 
 /** Work of a process of this lane; `short` is brief, and `long` may take as long as a request. */
 export type LaneName = 'short' | 'medium' | 'long';
@@ -30,12 +31,6 @@ export const laneFor = (
     : 'short';
 };
 
-export const limitsIn = (lane: LaneName, maxMs: number, shortWorkMs: number): WorkLimits => {
-  if (lane === 'long') return { maxMs };
-  if (lane === 'medium') return { maxMs, handBackMs: mediumFactor * shortWorkMs };
-  return { maxMs, handBackMs: shortWorkMs, handBackRowMs: shortRowMs(shortWorkMs), keepsEstimate: true };
-};
-
 /** Whether a process has returned a task of the short lane only because it needs a place for large tasks. Then it waits for one there. */
 export const isReturnedForPlace = (
   { lane, limits, summary }: LaneTask & { readonly lane: LaneName },
@@ -43,31 +38,14 @@ export const isReturnedForPlace = (
 ): boolean =>
   lane === 'short' &&
   limits.isForBrief === true &&
-  needsLargePlace(summary) &&
+  needsLargePlace(summary, shortBrief) &&
   (summary?.totalMs ?? 0) <= shortWorkMs &&
   (summary?.maxRowMs ?? 0) <= shortRowMs(shortWorkMs);
-
-/**
- * The first limits of a task. The work of a small chunk of a job is known when a process has opened it. If it is not brief, the process
- * returns it, so that `refusalOf` decides whether it gets a place. A large chunk is not brief, so it is not read twice. A batch that looks brief and has
- * a long answer is returned too, because otherwise many of them would have the places for brief ones.
- */
-export const firstLimitsIn = (
-  lane: LaneName,
-  task: Pick<LaneTask, 'kind' | 'expectedMs' | 'expectedRowMs' | 'bytes' | 'isUncertain'>,
-  maxMs: number,
-  shortWorkMs: number,
-): WorkLimits => {
-  if (task.kind === 'job' && looksBrief({ ...task, isUncertain: false }))
-    return { maxMs, handBackMs: briefMs, keepsEstimate: true };
-  const isForBrief = lane === 'short' && looksBrief(task);
-  return { ...limitsIn(lane, maxMs, shortWorkMs), ...(isForBrief && { isForBrief }) };
-};
 
 /** The lane for a task that a process has returned, and whose work is known now. */
 export const laneOfReturned = (task: LaneTask & { readonly lane: LaneName }, shortWorkMs: number): LaneName => {
   const { kind, lane, limits, expectedMs } = task;
-  const wasFirst = lane === 'short' || limits.handBackMs === briefMs;
+  const wasFirst = lane === 'short' || limits.isForBrief === true || limits.isBriefChunk === true;
   return wasFirst && laneFor({ kind }, expectedMs, rowMsOf(task), shortWorkMs) !== 'long' ? 'medium' : 'long';
 };
 
@@ -76,14 +54,39 @@ const keptBytes = 100 * 2 ** 20;
  * Most places of a process for short work are kept for small batches and single options. They are many, because on a busy host a task waits longer for its
  * turn on the way to the process and back than for the processor. Chunks of jobs leave places for
  * work that somebody waits for. The event loop of the service comes first, because each request needs it, and short work
- * comes before long work. A process for medium work keeps a place for brief chunks of jobs. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0, and with 13 an 18th. An
+ * comes before long work. A process for medium work keeps most places for work of one or few
+ * slow rows, and for brief chunks of jobs: batches and chunks of seconds have three. When all processors are busy, a process with niceness 5 gets a third of the time of one with 0, and with 13 an 18th. An
  * idle process for long work ends, because such work is rare, and the start of a process is short beside it.
  */
 export const laneSettings = {
-  short: { places: { all: 8, large: 2, jobs: 0 }, niceness: 5, keptBytes },
-  medium: { places: { all: 4, large: 3, jobs: 2 }, niceness: 13, keptBytes },
-  long: { places: { all: 4, large: 4, jobs: 3 }, niceness: 15, keptBytes: 0 },
+  short: { places: { all: 8, large: 2, jobs: 0, largeJobs: 0 }, niceness: 5, keptBytes },
+  medium: { places: { all: 8, large: 3, jobs: 4, largeJobs: 2 }, niceness: 13, keptBytes },
+  long: { places: { all: 4, large: 4, jobs: 3, largeJobs: 3 }, niceness: 15, keptBytes: 0 },
 } as const;
+
+/**
+ * The places of a process of the lane. Work that is medium only because of a slow row is brief there, so it does not wait until work of seconds
+ * ends. See docs/decisions/0410.
+ */
+export const placesIn = (lane: LaneName, shortWorkMs: number): Places => ({
+  ...laneSettings[lane].places,
+  brief: lane === 'short' ? shortBrief : { ms: shortWorkMs, rowMs: shortWorkMs },
+});
+
+/**
+ * The limits of a task in a lane. A task with a place for brief ones keeps to its estimate, because others have few such places. The work of
+ * most batches and chunks is known when a process has opened them. If they are not brief then, the process returns them, because otherwise many of
+ * them would have these places. A chunk with a long answer stays, so that it is not read twice.
+ */
+export const limitsIn = (lane: LaneName, task: SizeOfTask, maxMs: number, shortWorkMs: number): WorkLimits => {
+  if (lane === 'long') return { maxMs };
+  const { brief } = placesIn(lane, shortWorkMs);
+  const isForBrief = isBrief(task, brief);
+  if (lane === 'medium' && !isForBrief) return { maxMs, handBackMs: mediumFactor * shortWorkMs };
+  if (task.kind === 'job') return { maxMs, handBackMs: briefMs, keepsEstimate: true, isBriefChunk: true };
+  const handBackRowMs = isForBrief ? brief.rowMs : shortRowMs(shortWorkMs);
+  return { maxMs, handBackMs: shortWorkMs, handBackRowMs, keepsEstimate: true, ...(isForBrief && { isForBrief }) };
+};
 
 /** How much an open task slows others down: a chunk of a job gets a turn in each fourth round. */
 const weightOf = ({ kind }: Pick<LaneTask, 'kind'>): number => (kind === 'job' ? 1 / jobRounds : 1);
@@ -117,7 +120,7 @@ export const refusalOf = (
   const { kind, lane, expectedMs, limits } = task;
   if (lane === 'medium') {
     const isFull =
-      isLargeJob(task) && mediumJobs.size >= processes * laneSettings.medium.places.jobs * mediumJobsFactor;
+      isLargeJob(task) && mediumJobs.size >= processes * laneSettings.medium.places.largeJobs * mediumJobsFactor;
     return isFull ? noPlaceForJob() : undefined;
   }
   if (lane === 'short') return undefined;

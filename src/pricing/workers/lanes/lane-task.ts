@@ -24,6 +24,8 @@ export type LaneTask = Waiting & {
   readonly expectedRowMs: number;
   /** A row may take very much longer than expected. */
   readonly isUncertain: boolean;
+  /** A process has returned it because it took several times its estimate, so it is not brief. */
+  isUnderestimated: boolean;
   readonly replied: (reply: WorkerReply, span: WorkerSpan, body: readonly Uint8Array[]) => void;
   /** The process ended before it replied. */
   readonly lost: (why: 'ended' | 'stalled') => void;
@@ -59,14 +61,20 @@ export const cancelTime = (
   { all }: Pick<Places, 'all'>,
   maxTurnMs: number,
 ): number => cancelGraceMs + 2 * all * Math.max(maxTurnMs, ...[...opened].map(({ task }) => rowMsOf(task)));
-/** Max body and max work of a brief task. A batch of 1,000 options has 100 KB and takes about 10 ms. */
+/** Max work of a brief task, and max time of its slowest row. A lane for longer work has longer brief tasks. */
+export type BriefWork = { readonly ms: number; readonly rowMs: number };
+/** Max body and max work of a brief task of short work. A batch of 1,000 options has 100 KB and takes about 10 ms. */
 const briefBytes = smallTextBytes;
 export const briefMs = 100;
 /**
- * Max time of a row of a brief task. A row cannot be interrupted, so all tasks of the process wait for one row of each other task in
- * each round, and a batch of 1,000 options needs about three rounds.
+ * A row cannot be interrupted, so all tasks of the process wait for one row of each other task in each round, and a batch of 1,000 options needs
+ * about three rounds.
  */
 const briefRowMs = 20;
+export const shortBrief: BriefWork = { ms: briefMs, rowMs: briefRowMs };
+/** Chunks of jobs get few turns, so a longer one would keep a place for brief tasks for long. */
+const briefFor = ({ kind }: Pick<LaneTask, 'kind'>, brief: BriefWork): BriefWork =>
+  kind === 'job' ? shortBrief : brief;
 /**
  * Max bytes of the answer of a brief batch. A busy service takes about 200 KB of it in a turn of its event loop, and the task keeps its place
  * until then. 1,000 objects with the default greeks, dates and ids have 500 KB.
@@ -76,26 +84,23 @@ const briefAnswerBytes = 512 * 2 ** 10;
 export const hasLongAnswer = (summary: Pick<TaskSummary, 'answerBytes'> | undefined): boolean =>
   summary !== undefined && summary.answerBytes > briefAnswerBytes;
 
+const isLongOrUncertain = (summary: Pick<TaskSummary, 'answerBytes' | 'isUncertain'> | undefined): boolean =>
+  hasLongAnswer(summary) || summary?.isUncertain === true;
+
 /** Whether a batch that looked brief takes a place for large ones when it is read. Callers of uncertain estimates are not remembered. */
 export const needsLargePlace = (
   summary: Pick<TaskSummary, 'answerBytes' | 'isUncertain' | 'maxRowMs'> | undefined,
-): boolean => hasLongAnswer(summary) || summary?.isUncertain === true || (summary?.maxRowMs ?? 0) > briefRowMs;
+  { rowMs }: Pick<BriefWork, 'rowMs'>,
+): boolean => isLongOrUncertain(summary) || (summary?.maxRowMs ?? 0) > rowMs;
 
 /** Whether a process returns a task whose estimate is known, because its work needs another place. */
 export const isReturnedFor = (
   summary: TaskSummary,
   { handBackMs = Infinity, handBackRowMs = Infinity, isForBrief }: WorkLimits,
 ): boolean =>
-  summary.totalMs > handBackMs || summary.maxRowMs > handBackRowMs || (isForBrief === true && needsLargePlace(summary));
-
-/** Whether the task is brief by what is known before a process has read it. */
-export const looksBrief = ({
-  bytes,
-  expectedMs,
-  expectedRowMs,
-  isUncertain,
-}: Pick<LaneTask, 'bytes' | 'expectedMs' | 'expectedRowMs' | 'isUncertain'>): boolean =>
-  !isUncertain && bytes <= briefBytes && expectedMs <= briefMs && expectedRowMs <= briefRowMs;
+  summary.totalMs > handBackMs ||
+  summary.maxRowMs > handBackRowMs ||
+  (isForBrief === true && isLongOrUncertain(summary));
 
 /** A task that a process has returned with the counted bytes of its answer is opened again, with the estimated ones. */
 export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | undefined): TaskSummary => ({
@@ -103,23 +108,37 @@ export const withKnownAnswer = (summary: TaskSummary, before: TaskSummary | unde
   answerBytes: Math.max(summary.answerBytes, before?.answerBytes ?? 0),
 });
 
-export const isBrief = (task: LaneTask): boolean =>
-  looksBrief(task) && !needsLargePlace(task.summary) && (task.summary?.totalMs ?? 0) <= briefMs;
+/** What decides whether a task is brief. */
+export type SizeOfTask = Pick<LaneTask, 'kind' | 'bytes' | 'expectedMs' | 'expectedRowMs' | 'isUncertain'> &
+  Partial<Pick<LaneTask, 'summary' | 'isUnderestimated'>>;
+
+/** Whether the task is brief in a lane, by what is known of it. */
+export const isBrief = (task: SizeOfTask, briefOfLane: BriefWork): boolean => {
+  const { bytes, expectedMs, expectedRowMs, isUncertain, isUnderestimated, summary } = task;
+  const brief = briefFor(task, briefOfLane);
+  const isUnknown = isUncertain || isUnderestimated === true || bytes > briefBytes;
+  if (isUnknown || expectedMs > brief.ms || expectedRowMs > brief.rowMs) return false;
+  return !needsLargePlace(summary, brief) && (summary?.totalMs ?? 0) <= brief.ms;
+};
 
 /** Whether an open task takes a place for large tasks, because of its estimate or of the time that it took. */
-export const isLarge = ({ task, workedMs }: OpenTask): boolean => !isBrief(task) || workedMs > briefMs;
+export const isLarge = ({ task, workedMs }: OpenTask, brief: BriefWork): boolean =>
+  !isBrief(task, brief) || workedMs > briefFor(task, brief).ms;
 
 /** Max open tasks of one process, which runs them in turns. A caller has at most one of them; its other tasks wait. */
 export type Places = {
   readonly all: number;
   /** For tasks that are not brief. The other places are for brief tasks, so that these do not wait until a large one ends. */
   readonly large: number;
-  /** For chunks of jobs that are not brief: they can take minutes, and a client who waits for a batch must not wait for their end. */
+  /** For chunks of jobs. */
   readonly jobs: number;
+  /** For chunks of jobs that are not brief: they can take minutes, and a client who waits for a batch must not wait for their end. */
+  readonly largeJobs: number;
+  readonly brief: BriefWork;
 };
 
 /** Whether the task is a chunk of a job that is not brief. */
-export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !isBrief(task);
+export const isLargeJob = (task: LaneTask): boolean => task.kind === 'job' && !isBrief(task, shortBrief);
 
 const isSmallText = ({ parsedBytes }: LaneTask): boolean => parsedBytes <= smallTextBytes;
 /** Whether the text is alone in its process, so that it needs a place of `large-texts.ts`. */
@@ -130,13 +149,43 @@ const hasRoom = (task: LaneTask, opened: readonly OpenTask[]): boolean => {
   return isSmallText(task) || others === 0 || others + task.parsedBytes <= maxParsedBytes;
 };
 
+/** Max places for large tasks that one network has in a process. */
+const maxLargeOfNetwork = 2;
+
+/** One network can have many callers, and must not have all places. */
+const networkFits = (
+  task: LaneTask,
+  opened: readonly OpenTask[],
+  large: readonly OpenTask[],
+  { all, brief }: Places,
+): boolean => {
+  if (task.network === undefined) return true;
+  const ofNetwork = (tasks: readonly OpenTask[]): number =>
+    tasks.filter((each) => each.task.network === task.network).length;
+  return ofNetwork(opened) < all / 2 && (isBrief(task, brief) || ofNetwork(large) < maxLargeOfNetwork);
+};
+
+const jobFits = (
+  task: LaneTask,
+  opened: readonly OpenTask[],
+  large: readonly OpenTask[],
+  { jobs, largeJobs }: Places,
+): boolean => {
+  if (task.kind !== 'job') return true;
+  const jobsOf = (tasks: readonly OpenTask[]): number => tasks.filter((each) => each.task.kind === 'job').length;
+  return jobsOf(opened) < jobs && (!isLargeJob(task) || jobsOf(large) < largeJobs);
+};
+
 /** Whether a process with these open tasks may get the task too. */
-export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places): boolean =>
-  (isBrief(task) || opened.filter(isLarge).length < places.large) &&
-  (!isLargeJob(task) || opened.filter((each) => each.task.kind === 'job' && isLarge(each)).length < places.jobs) &&
-  opened.every((each) => each.task.caller !== task.caller) &&
-  // One network can have many callers, and must not have all places.
-  (task.network === undefined || opened.filter((each) => each.task.network === task.network).length < places.all / 2);
+export const fits = (task: LaneTask, opened: readonly OpenTask[], places: Places): boolean => {
+  const large = opened.filter((each) => isLarge(each, places.brief));
+  return (
+    (isBrief(task, places.brief) || large.length < places.large) &&
+    jobFits(task, opened, large, places) &&
+    opened.every((each) => each.task.caller !== task.caller) &&
+    networkFits(task, opened, large, places)
+  );
+};
 
 /**
  * Takes the next task of the queue that a process with these open tasks may get. When the first text that is not small has no room, no other such

@@ -1,18 +1,12 @@
 import test from 'ava';
 import { createFairQueue } from '#src/pricing/workers/fair-queue.ts';
-import {
-  firstLimitsIn,
-  laneFor,
-  laneOfReturned,
-  laneSettings,
-  limitsIn,
-  refusalOf,
-} from '#src/pricing/workers/lanes/lane-limits.ts';
+import { laneFor, laneOfReturned, limitsIn, placesIn, refusalOf } from '#src/pricing/workers/lanes/lane-limits.ts';
 import {
   cancelTime,
   fits,
   isBrief,
   isLarge,
+  shortBrief,
   takeNext,
   type LaneTask,
   type OpenTask,
@@ -80,10 +74,10 @@ test('the first tasks of a process count with their estimate, because its code i
 
 test('a task is large by its body, its estimate or its time', (t) => {
   const { opened } = start();
-  t.false(isLarge(opened));
-  t.true(isLarge({ ...opened, workedMs: 150 }));
-  t.false(isBrief({ ...opened.task, bytes: 1_000_000 }));
-  t.false(isBrief({ ...opened.task, expectedMs: 200 }));
+  t.false(isLarge(opened, shortBrief));
+  t.true(isLarge({ ...opened, workedMs: 150 }, shortBrief));
+  t.false(isBrief({ ...opened.task, bytes: 1_000_000 }, shortBrief));
+  t.false(isBrief({ ...opened.task, expectedMs: 200 }, shortBrief));
   const summary = {
     totalMs: 200,
     maxRowMs: 1,
@@ -92,16 +86,19 @@ test('a task is large by its body, its estimate or its time', (t) => {
     rows: 1,
     answerBytes: 1,
   } as const;
-  t.false(isBrief({ ...opened.task, summary }));
+  t.false(isBrief({ ...opened.task, summary }, shortBrief));
 });
 
 test('a task with a slow row is large, because all tasks of its process wait for the row in each round', (t) => {
   const { opened } = start();
   const facts = { totalMs: 30, model: 'black_scholes', format: 'columns', rows: 1, answerBytes: 1 } as const;
-  const brief = (maxRowMs: number): boolean => isBrief({ ...opened.task, summary: { ...facts, maxRowMs } });
+  const brief = (maxRowMs: number): boolean => isBrief({ ...opened.task, summary: { ...facts, maxRowMs } }, shortBrief);
   t.deepEqual([brief(20), brief(21)], [true, false]);
   t.deepEqual(
-    [isBrief({ ...opened.task, expectedRowMs: 20 }), isBrief({ ...opened.task, expectedRowMs: 21 })],
+    [
+      isBrief({ ...opened.task, expectedRowMs: 20 }, shortBrief),
+      isBrief({ ...opened.task, expectedRowMs: 21 }, shortBrief),
+    ],
     [true, false],
   );
 });
@@ -109,9 +106,10 @@ test('a task with a slow row is large, because all tasks of its process wait for
 test('a task with a long answer or an uncertain estimate is large, however few bytes its rows have', (t) => {
   const { opened } = start();
   const facts = { totalMs: 1, maxRowMs: 1, model: 'black_scholes', format: 'columns', rows: 1 } as const;
-  const brief = (answerBytes: number): boolean => isBrief({ ...opened.task, summary: { ...facts, answerBytes } });
+  const brief = (answerBytes: number): boolean =>
+    isBrief({ ...opened.task, summary: { ...facts, answerBytes } }, shortBrief);
   t.deepEqual([brief(524_288), brief(524_289)], [true, false]);
-  t.false(isBrief({ ...opened.task, summary: { ...facts, answerBytes: 1, isUncertain: true } }));
+  t.false(isBrief({ ...opened.task, summary: { ...facts, answerBytes: 1, isUncertain: true } }, shortBrief));
 });
 
 test('the bytes of an answer count for the caller when they are known, and those that were written at the end', (t) => {
@@ -147,14 +145,14 @@ test('work goes to the lane of its duration, and is handed on when it is longer'
     ['short', 'medium', 'medium', 'long'],
     'others would wait for the row',
   );
-  t.deepEqual(limitsIn('short', 9_000, 500), {
+  t.deepEqual(limitsIn('short', taskOf({}), 9_000, 500), {
     maxMs: 9_000,
     handBackMs: 500,
     handBackRowMs: 50,
     keepsEstimate: true,
   });
-  t.deepEqual(limitsIn('medium', 9_000, 500), { maxMs: 9_000, handBackMs: 5_000 });
-  t.deepEqual(limitsIn('long', 9_000, 500), { maxMs: 9_000 });
+  t.deepEqual(limitsIn('medium', taskOf({}), 9_000, 500), { maxMs: 9_000, handBackMs: 5_000 });
+  t.deepEqual(limitsIn('long', taskOf({}), 9_000, 500), { maxMs: 9_000 });
 });
 
 test('a cancelled task has the time of two slow rows for each place of its process', (t) => {
@@ -168,14 +166,20 @@ test('a cancelled task has the time of two slow rows for each place of its proce
   t.is(cancelTime(5_000, [], { all: 4 }, 0), 5_000);
 });
 
-test('a network has two of four places, and jobs leave some', (t) => {
-  const { places } = laneSettings.medium;
-  const open = openOf(taskOf({ caller: 'a', network: 'one' }), taskOf({ caller: 'b', network: 'one' }));
+test('a network has half of the places and two of the large ones, and jobs leave some', (t) => {
+  const places = placesIn('medium', 500);
+  const large = [taskOf({ caller: 'a', network: 'one' }), taskOf({ caller: 'b', network: 'one' })];
+  const slow = { kind: 'single', bytes: 300, expectedMs: 60, expectedRowMs: 60 } as const;
+  const open = openOf(...large);
   t.false(fits(taskOf({ caller: 'c', network: 'one' }), open, places));
+  t.true(fits(taskOf({ ...slow, caller: 'c', network: 'one' }), open, places));
   t.true(fits(taskOf({ caller: 'c', network: 'two' }), open, places));
+  const half = openOf(...large, ...['d', 'e'].map((caller) => taskOf({ ...slow, caller, network: 'one' })));
+  t.false(fits(taskOf({ ...slow, caller: 'c', network: 'one' }), half, places));
+  t.true(fits(taskOf({ ...slow, caller: 'c', network: 'two' }), half, places));
   const jobs = openOf(taskOf({ caller: 'a', kind: 'job' }), taskOf({ caller: 'b', kind: 'job' }));
   t.false(fits(taskOf({ caller: 'c', kind: 'job' }), jobs, places));
-  t.true(fits(taskOf({ caller: 'c', kind: 'job' }), jobs, laneSettings.long.places));
+  t.true(fits(taskOf({ caller: 'c', kind: 'job' }), jobs, placesIn('long', 500)));
   t.true(fits(taskOf({ caller: 'c' }), jobs, places));
   t.false(fits(taskOf({ caller: 'a' }), jobs, places), 'a caller has one place');
 });
@@ -210,7 +214,7 @@ test('a chunk that is not brief finds a place for medium work or is refused, and
     )?.code;
   t.deepEqual([refusal(slow, 7), refusal(slow, 8), refusal(brief, 8)], [undefined, 'overloaded', undefined]);
   t.is(refusal(taskOf({ expectedMs: 4_000 }), 8), undefined, 'a batch waits for its place');
-  const { places } = laneSettings.medium;
+  const places = placesIn('medium', 500);
   const open = openOf(...['a', 'b', 'c'].map((caller) => taskOf({ caller, expectedMs: 4_000 })));
   t.false(fits(taskOf({ caller: 'd' }), open, places));
   t.true(fits({ ...brief, caller: 'd' }, open, places));
@@ -218,23 +222,18 @@ test('a chunk that is not brief finds a place for medium work or is refused, and
 
 test('a chunk of unknown work is opened first, and then goes to the lane of its work', (t) => {
   const chunk = { kind: 'job', expectedMs: 1, expectedRowMs: 0, isUncertain: false } as const;
-  const opened = firstLimitsIn('medium', { ...chunk, bytes: 2_000 }, 9_000, 500);
-  t.deepEqual(opened, { maxMs: 9_000, handBackMs: 100, keepsEstimate: true });
-  const medium = limitsIn('medium', 9_000, 500);
-  t.deepEqual(firstLimitsIn('medium', { ...chunk, bytes: 1e6 }, 9_000, 500), medium);
+  const opened = limitsIn('medium', { ...chunk, bytes: 2_000 }, 9_000, 500);
+  t.deepEqual(opened, { maxMs: 9_000, handBackMs: 100, keepsEstimate: true, isBriefChunk: true });
+  const medium = limitsIn('medium', taskOf({}), 9_000, 500);
+  t.deepEqual(limitsIn('medium', { ...chunk, bytes: 1e6 }, 9_000, 500), medium);
   const single = { kind: 'single', expectedMs: 1, expectedRowMs: 1, bytes: 200 } as const;
-  t.true(firstLimitsIn('short', { ...single, isUncertain: false }, 9_000, 500).isForBrief);
+  t.true(limitsIn('short', { ...single, isUncertain: false }, 9_000, 500).isForBrief);
+  t.is(limitsIn('short', { ...single, isUncertain: true }, 9_000, 500).isForBrief, undefined, 'it has a large place');
   t.is(
-    firstLimitsIn('short', { ...single, isUncertain: true }, 9_000, 500).isForBrief,
-    undefined,
-    'it has a large place',
-  );
-  t.is(
-    firstLimitsIn('short', { ...single, expectedRowMs: 21, isUncertain: false }, 9_000, 500).isForBrief,
+    limitsIn('short', { ...single, expectedRowMs: 21, isUncertain: false }, 9_000, 500).isForBrief,
     undefined,
     'others wait for its row',
   );
-  t.deepEqual(firstLimitsIn('medium', { ...chunk, kind: 'batch', bytes: 2_000 }, 9_000, 500), medium);
   const returned = (limits: LaneTask['limits'], expectedMs: number, maxRowMs = 1) =>
     laneOfReturned({ ...taskOf({ kind: 'job', limits, expectedMs, ...summaryOf(maxRowMs) }), lane: 'medium' }, 500);
   t.deepEqual([returned(opened, 4_000), returned(opened, 6_000), returned(medium, 4_000)], ['medium', 'long', 'long']);
@@ -242,7 +241,7 @@ test('a chunk of unknown work is opened first, and then goes to the lane of its 
 });
 
 test('texts that would take much memory together are read one after the other, and the next one waits for no later one', (t) => {
-  const { places } = laneSettings.short;
+  const places = placesIn('short', 500);
   const text = (caller: string, parsedBytes: number) =>
     taskOf({ caller, bytes: parsedBytes, parsedBytes, network: caller });
   const next = (waiting: readonly LaneTask[], ...open: readonly LaneTask[]): string | undefined => {

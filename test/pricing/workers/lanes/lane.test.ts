@@ -100,7 +100,7 @@ test('a large text that is cancelled while it waits delays the texts behind it n
   const lane = createLane({
     ...laneParts,
     largeTexts: createLargeTexts(1),
-    places: { all: 3, large: 3, jobs: 3 },
+    places: { ...laneParts.places, all: 3, large: 3, jobs: 3 },
     queue: createFairQueue<LaneTask>({ maxTasks: 10, maxBytes: Infinity }),
     filename: new URL('../bad-worker.ts', import.meta.url).href,
   });

@@ -5,7 +5,7 @@ import { memoryLimit } from '#src/kernel/memory/memory-limit.ts';
 import { createLargeTexts, largeTextsIn } from '#src/pricing/workers/lanes/large-texts.ts';
 import { threadMs } from '#src/pricing/models/thread-ms.ts';
 import { maxParsedBytes, parsedBytesOf } from '#src/pricing/workers/lanes/text-bytes.ts';
-import { laneFor, laneSettings } from '#src/pricing/workers/lanes/lane-limits.ts';
+import { laneFor, placesIn } from '#src/pricing/workers/lanes/lane-limits.ts';
 
 const textOf = (caller: string, parsedBytes: number): LaneTask =>
   ({
@@ -39,7 +39,7 @@ const lanesOf = (places: number, ...names: readonly string[]) => {
     const open = new Map<LaneTask, OpenTask>();
     const pump = (): void => {
       for (;;) {
-        const task = takeNext(queue, [...open.values()], laneSettings.long.places, places.ask);
+        const task = takeNext(queue, [...open.values()], placesIn('long', 500), places.ask);
         if (task === undefined) break;
         if (isLargeText(task)) places.opened();
         open.set(task, { task, workedMs: 0 } as OpenTask);

@@ -1,5 +1,7 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { byteLengthOf } from '#src/kernel/streams/byte-length.ts';
+import type { WorkEstimate } from '#src/pricing/models/cost.ts';
+import type { WorkKind } from '#src/pricing/workers/fair-queue.ts';
 import { call } from '../../setup.ts';
 import { program, slowTree, start } from '../start-pool.ts';
 
@@ -51,6 +53,58 @@ test.serial('a small batch waits for few slow rows of other callers, however man
   const callers = Array.from({ length: 12 }, (_, number) => `slow ${number}`);
   await Promise.all([...callers.map((name) => run(name, slow)), run('small', small)]);
   t.true(ended.indexOf('small') <= 3, ended.join(', '));
+});
+
+/** About 64 ms for the one row. */
+const slowRow = { ...call, ...slowTree, steps: 8_001 };
+
+const startMedium = (t: ExecutionContext) => {
+  const options = { heapMegabytes: 512, longProcesses: 1, processes: 1, shortWorkMs: 500, queueLimit: 64 };
+  const { workers } = start(t, { filename: program, ...options });
+  const stopped = new AbortController();
+  const ended: string[] = [];
+  /** @param estimate undefined as for chunks of jobs, whose work is known when a process has read them */
+  const run = async (name: string, kind: WorkKind, rows: readonly object[], estimate?: WorkEstimate): Promise<void> => {
+    const bytes = Buffer.from(JSON.stringify({ options: rows }));
+    const request = { input: 'json', answer: ['json'], jsonDepth: 20, bytes } as const;
+    const work = { caller: name, kind, maxMs: 60_000, signal: stopped.signal, ...(estimate && { estimate }) };
+    await workers.run(request, work);
+    ended.push(name);
+  };
+  const single = async (name: string): Promise<void> =>
+    run(name, 'single', [slowRow], { totalMs: 64, maxRowMs: 64, model: 'binomial_lr' });
+  return { run, single, ended, stop: () => stopped.abort() };
+};
+
+test.serial(
+  'a single option with a slow row does not wait for batches of seconds, nor for chunks of jobs',
+  async (t) => {
+    const { run, single, ended, stop } = startMedium(t);
+    const rows = Array.from({ length: 80 }, () => ({ ...slowRow, steps: 5_001 }));
+    const work = [
+      ...['a', 'b', 'c'].map((name) =>
+        run(name, 'batch', rows, { totalMs: 2_000, maxRowMs: 25, model: 'binomial_lr' }),
+      ),
+      ...['d', 'e'].map((name) => run(name, 'job', rows)),
+    ];
+    const settled = Promise.allSettled(work);
+    await single('single');
+    t.deepEqual(ended, ['single']);
+    stop();
+    await settled;
+  },
+);
+
+test.serial('single options with slow rows and batches of medium work do not wait for each other', async (t) => {
+  const { run, single, ended } = startMedium(t);
+  const rows = Array.from({ length: 8 }, () => slowRow);
+  const singles = Array.from({ length: 40 }, (_, number) => `single ${number}`);
+  await Promise.all([
+    ...['a', 'b', 'c'].map((name) => run(name, 'batch', rows, { totalMs: 520, maxRowMs: 64, model: 'binomial_lr' })),
+    ...singles.map((name) => single(name)),
+  ]);
+  t.regex(ended[0]!, /^single/, ended.join(', '));
+  t.regex(ended.at(-1)!, /^single/, ended.join(', '));
 });
 
 test.serial('a batch whose errors make its answer long is answered from a place for large tasks', async (t) => {

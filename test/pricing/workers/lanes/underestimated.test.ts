@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import type { WorkEstimate } from '#src/pricing/models/cost.ts';
 import type { WorkKind } from '#src/pricing/workers/fair-queue.ts';
 import { optionOfModel } from '#testkit/pricing-reference/option-of-model.ts';
 import { start } from '../start-pool.ts';
@@ -18,11 +19,11 @@ const quick = { options: [optionOfModel.black_scholes] };
 const startLanes = (t: ExecutionContext) => {
   const { workers, metrics, lines } = start(t, { filename, heapMegabytes: 256, shortWorkMs: 500 });
   /** @returns the lane in which the task ended */
-  const laneOf = async (body: object, caller: string, kind: WorkKind = 'single') => {
+  const laneOf = async (body: object, caller: string, kind: WorkKind = 'single', estimate?: WorkEstimate) => {
     const ended = (lane: string): number => metrics.value('volwatch_workers_task_duration_seconds', { lane });
     const before = new Map(['short', 'medium', 'long'].map((lane) => [lane, ended(lane)]));
     const bytes = Buffer.from(JSON.stringify(body));
-    const work = { caller, kind, maxMs: 30_000 } as const;
+    const work = { caller, kind, maxMs: 30_000, ...(estimate && { estimate }) };
     const { tally } = await workers.run({ bytes, input: 'json', answer: ['json'], jsonDepth: 20 }, work);
     t.is(tally.failures.size, 0);
     return [...before].find(([lane, count]) => ended(lane) > count)?.[0];
@@ -42,6 +43,12 @@ test.serial(
     t.is(await laneOf(quick, 'b'), 'short');
   },
 );
+
+test.serial('a search of a slow row keeps to its estimate beside medium work too', async (t) => {
+  const { laneOf, metrics } = startLanes(t);
+  t.is(await laneOf(search, 'a', 'single', { totalMs: 60, maxRowMs: 60, model: 'baw' }), 'long');
+  t.is(metrics.value('volwatch_workers_returned_total', { reason: 'row' }), 1);
+});
 
 test.serial('the caller of a row that ends after several times its estimate is remembered too', async (t) => {
   const { laneOf, warnings } = startLanes(t);
