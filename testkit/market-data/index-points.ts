@@ -1,7 +1,9 @@
 import { planIndex } from '#src/market-data/indexes/calculation/index-plan.ts';
-import { createIndexRun, type IndexPoint, type MarketAction } from '#src/market-data/indexes/calculation/index-run.ts';
+import type { MarketAction } from '#src/market-data/indexes/calculation/index-day.ts';
+import { createIndexRun, type IndexPoint } from '#src/market-data/indexes/calculation/index-run.ts';
 import { emptyState } from '#src/market-data/indexes/calculation/index-state.ts';
 import type { IndexDefinition } from '#src/market-data/indexes/universes.ts';
+import type { Interval } from '#src/market-data/series/periods.ts';
 
 export type Close = { readonly date: string; readonly close: number };
 export type Action = { readonly symbol: string; readonly date: string } & Partial<
@@ -13,8 +15,9 @@ export const runIndex = (
   definition: IndexDefinition,
   series: readonly (readonly Close[])[],
   actions: readonly Action[] = [],
+  interval: Interval = '1day',
 ) => {
-  const plan = planIndex(definition);
+  const plan = planIndex(definition, interval);
   const assets = definition.constituents.map((_, index) => index);
   const run = createIndexRun(plan, assets, emptyState(plan));
   const days = new Map<string, [asset: number, close: number][]>();

@@ -1,12 +1,14 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
-import { planIndex } from './calculation/index-plan.ts';
-import { createIndexRun, type IndexRun, type MarketDay } from './calculation/index-run.ts';
+import { firstDayOfPeriod, type Interval } from '../series/periods.ts';
+import type { MarketDay } from './calculation/index-day.ts';
+import { planIndex, type IndexPlan } from './calculation/index-plan.ts';
+import { createIndexRun, type IndexRun } from './calculation/index-run.ts';
 import { emptyState } from './calculation/index-state.ts';
 import { leftOut, type LeftOut } from './calculation/left-out.ts';
 import { newestState, stateBefore, writeCheckpoints, writeDivisors } from './index-history.ts';
-import { countValues, isCalculated, markCalculated, writeValues } from './index-values.ts';
+import { countValues, definitionDigest, isCalculated, markCalculated, writeValues } from './index-values.ts';
 import { marketDays } from './market-days.ts';
 import type { IndexDefinition, Universe } from './universes.ts';
 
@@ -38,6 +40,7 @@ export type CalculatedIndexes = {
 type Index = {
   readonly id: number;
   readonly definition: IndexDefinition;
+  readonly plan: IndexPlan;
   readonly assets: readonly number[];
 };
 
@@ -53,11 +56,12 @@ type Calculation = Index & { readonly run: IndexRun; readonly resumedAfter: stri
  */
 const maxPartBytes = 1_000_000;
 
-const indexOf = (definition: IndexDefinition, ids: Ids): Index => {
+const indexOf = (definition: IndexDefinition, interval: Interval, ids: Ids): Index => {
   const id = ids.indexes.get(definition.code);
   const assets = definition.constituents.map((symbol) => ids.assets.get(symbol));
   if (id === undefined || assets.includes(undefined)) throw new Error(`${definition.code} has no row`);
-  return { id, definition, assets: assets.filter((asset) => asset !== undefined) };
+  const plan = planIndex(definition, interval);
+  return { id, definition, plan, assets: assets.filter((asset) => asset !== undefined) };
 };
 
 /** Undefined if the stored values are right. */
@@ -66,13 +70,16 @@ const begin = async (
   index: Index,
   { from: changed, sharedSymbols }: ChangedPrices,
 ): Promise<Calculation | undefined> => {
-  const { id, definition, assets } = index;
-  const plan = planIndex(definition);
+  const { id, definition, plan, assets } = index;
   const isKnown =
     !definition.constituents.some((symbol) => sharedSymbols.has(symbol)) &&
-    (await isCalculated(transaction, id, definition));
+    (await isCalculated(transaction, id, definitionDigest(definition, plan.interval)));
   if (isKnown && changed === null) return undefined;
-  const state = isKnown && changed !== null ? await stateBefore(transaction, id, plan, changed) : emptyState(plan);
+  const state =
+    isKnown && changed !== null
+      ? // A change of one day can change the whole bar of its period, also its date.
+        await stateBefore(transaction, id, plan, firstDayOfPeriod(changed, plan.interval))
+      : emptyState(plan);
   return { ...index, resumedAfter: state.date, writtenUntil: state.date, run: createIndexRun(plan, assets, state) };
 };
 
@@ -98,10 +105,10 @@ const writePart = async (transaction: Query, calculation: Calculation, until: st
 };
 
 const finish = async (transaction: Query, calculation: Calculation): Promise<number> => {
-  const { id, definition, run } = calculation;
+  const { id, definition, plan, run } = calculation;
   guarded(calculation, () => run.finish());
   await writePart(transaction, calculation, null);
-  return markCalculated(transaction, id, definition);
+  return markCalculated(transaction, id, definitionDigest(definition, plan.interval));
 };
 
 const minOf = (dates: readonly string[]): string => dates.reduce((min, date) => (date < min ? date : min));
@@ -123,18 +130,18 @@ export const calculateIndexValues = async (
   const calculations: Calculation[] = [];
   const omitted: LeftOut[] = [];
   for (const definition of universe.indexes) {
-    const index = indexOf(definition, ids);
+    const index = indexOf(definition, universe.interval, ids);
     const calculation = await begin(transaction, index, changed);
     if (calculation) calculations.push(calculation);
     else {
       values += await countValues(transaction, index.id);
-      omitted.push(...leftOut(definition, await newestState(transaction, index.id, planIndex(definition))));
+      omitted.push(...leftOut(definition.code, index.plan, await newestState(transaction, index.id, index.plan)));
     }
     extents.push(calculation === undefined ? 'none' : calculation.resumedAfter === '' ? 'all' : 'tail');
   }
   if (calculations.length > 0) {
     const assets = [...new Set(calculations.flatMap((calculation) => calculation.assets))];
-    const after = minOf(calculations.map(({ resumedAfter }) => resumedAfter)) || null;
+    const after = minOf(calculations.map(({ run }) => run.needsDaysAfter ?? '')) || null;
     const from = minOf(calculations.map(({ definition }) => definition.pricesFrom ?? '')) || undefined;
     const addTo = (calculation: Calculation, day: MarketDay) => guarded(calculation, () => calculation.run.add(day));
     const { signal } = changed;
@@ -151,7 +158,7 @@ export const calculateIndexValues = async (
   }
   for (const calculation of calculations) {
     values += await finish(transaction, calculation);
-    omitted.push(...leftOut(calculation.definition, calculation.run.state));
+    omitted.push(...leftOut(calculation.definition.code, calculation.plan, calculation.run.state));
   }
   return { values, extents, leftOut: omitted };
 };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
+import type { Interval } from '../series/periods.ts';
 import { arrayLiteral } from '../sql.ts';
 import type { IndexPoint } from './calculation/index-run.ts';
 import { planIndex } from './calculation/index-plan.ts';
@@ -8,11 +9,11 @@ import type { IndexDefinition } from './universes.ts';
 type Query = Pick<Transaction, 'query'>;
 
 /** A change of a calculator that changes values needs a new number here, so that all values are calculated again. */
-const calculatorVersion = 2;
+const calculatorVersion = 3;
 
 /** A digest of everything in the definition that values depend on. */
-export const definitionDigest = (definition: IndexDefinition): string => {
-  const { from, to, targets, ...plan } = planIndex(definition);
+export const definitionDigest = (definition: IndexDefinition, interval: Interval): string => {
+  const { from, to, targets, ...plan } = planIndex(definition, interval);
   return (
     createHash('sha256')
       .update(JSON.stringify([calculatorVersion, definition.method, plan]).slice(0, -1))
@@ -28,21 +29,21 @@ export const definitionDigest = (definition: IndexDefinition): string => {
 const digest = `select count(*) || ' ' || coalesce(bit_xor(hash_record_extended(row(date, value), 0)), 0)
   from index_value where index_id = $1`;
 
-/** True if the stored values are those of the last calculation, which had the same definition. */
-export const isCalculated = async ({ query }: Query, id: number, index: IndexDefinition): Promise<boolean> => {
+/** True if the stored values are those of the last calculation, which had the same definition. @param definition its digest */
+export const isCalculated = async ({ query }: Query, id: number, definition: string): Promise<boolean> => {
   const [row] = await query<{ same: boolean | null }>(
     `select calculation = $2 || ' ' || (${digest}) as same from market_index where id = $1`,
-    [id, definitionDigest(index)],
+    [id, definition],
   );
   return row?.same === true;
 };
 
-/** Records what the stored values were calculated from. @returns the number of values */
-export const markCalculated = async ({ query }: Query, id: number, index: IndexDefinition): Promise<number> => {
+/** Records what the stored values were calculated from. @param definition its digest @returns the number of values */
+export const markCalculated = async ({ query }: Query, id: number, definition: string): Promise<number> => {
   const [row] = await query<{ count: number }>(
     `update market_index set calculation = $2 || ' ' || (${digest}) where id = $1
      returning split_part(calculation, ' ', 2)::int as count`,
-    [id, definitionDigest(index)],
+    [id, definition],
   );
   return row?.count ?? 0;
 };

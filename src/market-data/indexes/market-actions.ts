@@ -1,6 +1,6 @@
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { arrayLiteral } from '../sql.ts';
-import type { MarketAction } from './calculation/index-run.ts';
+import type { MarketAction } from './calculation/index-day.ts';
 
 type Query = Pick<Transaction, 'query'>;
 

@@ -2,7 +2,7 @@ import { addDays } from '#src/kernel/calendar.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { arrayLiteral } from '../sql.ts';
-import type { MarketDay } from './calculation/index-run.ts';
+import type { MarketDay } from './calculation/index-day.ts';
 import { actionsOf, earlyActions, readActions, type ActionsRow } from './market-actions.ts';
 
 type Query = Pick<Transaction, 'query'>;

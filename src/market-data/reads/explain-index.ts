@@ -90,17 +90,19 @@ const divisorChangeOf = ({ change_date: date, before, after, causes }: TargetRow
 /** Calculates the day again, from the last checkpoint before it. Undefined if the definition is newer than the values. */
 const calculateDay = async (reader: Reader, target: TargetRow, code: string) => {
   const { definition: document, calculation, date } = target;
-  const definition = toUniverse('', 1, document).indexes.find((index) => index.code === code);
-  if (!definition || date === null || calculation?.split(' ')[0] !== definitionDigest(definition)) return undefined;
+  const { interval, indexes } = toUniverse('', 1, document);
+  const definition = indexes.find((index) => index.code === code);
+  if (!definition || date === null) return undefined;
+  if (calculation?.split(' ')[0] !== definitionDigest(definition, interval)) return undefined;
   const assets = await assetIds(reader, definition.constituents);
   if (!assets) return undefined;
-  const plan = planIndex(definition);
+  const plan = planIndex(definition, interval);
   const state = stateAt(plan, checkpointOf(target));
   const run = createIndexRun(plan, assets, state);
-  const after = state.date || null;
   const from = definition.pricesFrom;
   const signal = currentRequest()?.signal;
-  for await (const day of marketDays(reader, { assets, from, after, to: date, signal })) run.add(day);
+  for await (const day of marketDays(reader, { assets, from, after: run.needsDaysAfter, to: date, signal }))
+    run.add(day);
   const calculated = run.finish();
   return calculated && { ...calculated, definition, plan, state };
 };
@@ -141,7 +143,7 @@ export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedP
       method: definition.method,
       return_type: definition.returnType ?? 'price',
       divisor_change: everyBar ? null : divisorChangeOf(target),
-      left_out: leftOut(definition, state).map(({ symbol, reason }) => ({ symbol, reason })),
+      left_out: leftOut(code, plan, state).map(({ symbol, reason }) => ({ symbol, reason })),
     };
     if (nonFiniteIn(explanation) !== undefined) throw notExplained();
     return explanation;

@@ -42,7 +42,7 @@ test('a calculation ends between two days when its signal aborts', async (t) => 
   }) as unknown as Query;
   const definition = { code: 'IX', name: 'IX', method: 'rebased', constituents: ['AAA'] } as const;
   const ids = { assets: new Map([['AAA', 1]]), indexes: new Map([['IX', 1]]) };
-  const universe = { name: 'desk', indexes: [definition] } as unknown as Universe;
+  const universe = { name: 'desk', interval: '1day', indexes: [definition] } as unknown as Universe;
   const changed = { from: null, sharedSymbols: new Set(['AAA']), signal: controller.signal };
   t.is(await t.throwsAsync(calculateIndexValues({ query }, ids, universe, changed)), reason);
   t.is(first, 1);

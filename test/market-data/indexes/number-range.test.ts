@@ -77,7 +77,7 @@ for (const method of indexMethods) {
           }
           if (run.last?.result.value === undefined) continue;
           explained += 1;
-          const explanation = explainedDay(planIndex(definition), { ...run.last, state: run.state });
+          const explanation = explainedDay(planIndex(definition, '1day'), { ...run.last, state: run.state });
           t.is(nonFiniteIn(explanation), undefined, JSON.stringify(explanation));
           if (explanation.divisor !== null) t.true(explanation.divisor > 0);
         }

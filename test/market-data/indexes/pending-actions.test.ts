@@ -10,7 +10,10 @@ import { indexMethods, type IndexMethod } from '#src/market-data/indexes/index-m
 const planOf = (method: IndexMethod) => {
   const constituents = method === 'rebased' ? ['A'] : ['A', 'B', 'C'];
   const terms = new Map(constituents.map((symbol) => [symbol, { weight: 1 / 3 }]));
-  return planIndex({ code: 'X', name: 'X', method, constituents, terms, returnType: 'total', rebalance: 'never' });
+  return planIndex(
+    { code: 'X', name: 'X', method, constituents, terms, returnType: 'total', rebalance: 'never' },
+    '1day',
+  );
 };
 
 const count = 9_000;

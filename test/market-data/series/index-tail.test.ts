@@ -1,14 +1,13 @@
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { createRandom } from '#load/histories/random.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
-import { calculateIndexValues, type CalculatedIndexes } from '#src/market-data/indexes/calculate-index-values.ts';
 import { checkpointDays } from '#src/market-data/indexes/calculation/index-run.ts';
 import { indexMethodRules, indexMethods } from '#src/market-data/indexes/index-methods.ts';
 import type { IndexDefinition, Universe } from '#src/market-data/indexes/universes.ts';
 import type { PriceBar } from '#src/market-data/providers/provider.ts';
 import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
-import { setup, type Setup } from '../setup.ts';
-import { indexPoints, type Action, type Close } from '#testkit/market-data/index-points.ts';
+import { calculateFrom, compareIndexes } from '../indexes/stored-indexes.ts';
+import { setup } from '../setup.ts';
 import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
 const symbols = ['A', 'B', 'C', 'D', 'E'];
@@ -50,37 +49,6 @@ const barOf = (day: number, close: number): PriceBar => ({
   close,
   volume: null,
 });
-
-/** The stored values of each index, and the same calculated from all stored prices. */
-const compare = async (t: ExecutionContext, { admin }: Setup, { indexes }: Universe, label: string): Promise<void> => {
-  const closes = new Map<unknown, Close[]>();
-  const rows = await admin.query(
-    'select symbol, date::text as date, close from price join asset on id = asset_id order by date',
-  );
-  for (const { symbol, ...row } of rows) closes.set(symbol, [...(closes.get(symbol) ?? []), row as Close]);
-  const actions = await admin.query(
-    `select symbol, date::text as date, dividend, split_factor as split, shares
-     from corporate_actions join asset on id = asset_id`,
-  );
-  for (const definition of indexes) {
-    const { code, constituents } = definition;
-    const series = constituents.map((symbol) => closes.get(symbol) ?? []);
-    const stored = await admin.query(
-      `select index_value.date::text as date, value from index_value join market_index on id = index_id
-       where code = $1 order by date`,
-      [code],
-    );
-    const known = actions.map(({ symbol, date, dividend, split, shares }) => ({
-      symbol,
-      date,
-      dividend: dividend ?? NaN,
-      split: split ?? NaN,
-      shares: shares ?? NaN,
-    })) as Action[];
-    const own = known.filter(({ symbol }) => constituents.includes(symbol));
-    t.deepEqual(stored, indexPoints(definition, series, own), `${label} ${code}`);
-  }
-};
 
 test('after random changes of prices each stored index value is that of a full calculation, to the last digit', async (t) => {
   const random = createRandom(11);
@@ -137,30 +105,13 @@ test('after random changes of prices each stored index value is that of a full c
       );
       await calculateFrom(service, universe, dayOf(place));
     }
-    await compare(t, service, universe, `step ${step}`);
+    await compareIndexes(t, service, universe, `step ${step}`);
   }
   const [left] = await service.admin.query(
     'select max(count)::int as max from (select count(*) as count from index_checkpoint group by index_id) as counts',
   );
   t.true(Number(left?.['max']) <= 2 + Math.ceil(80 / checkpointDays), 'old checkpoints are removed');
 });
-
-const calculateFrom = async (
-  { admin, database }: Setup,
-  of: Universe,
-  from: string | null,
-  wrap = (query: Query): Query => query,
-): Promise<CalculatedIndexes> => {
-  const idsOf = async (text: string) =>
-    new Map((await admin.query(text)).map(({ name, id }) => [String(name), Number(id)] as const));
-  const ids = {
-    assets: await idsOf('select symbol as name, id from asset'),
-    indexes: await idsOf('select code as name, id from market_index'),
-  };
-  return database.unitOfWork.run({ operation: 'refresh.apply' }, async ({ query }) =>
-    calculateIndexValues({ query: wrap(query) }, ids, of, { from, sharedSymbols: new Set() }),
-  );
-};
 
 const steady = (days: number) =>
   symbols.map((symbol, asset) => ({
@@ -185,12 +136,12 @@ test('values that another program changed, and a new definition, are calculated 
   ]) {
     await admin.query(damage);
     await refreshes.run({ universe: 'five', trigger: 'request' });
-    await compare(t, service, universe, damage);
+    await compareIndexes(t, service, universe, damage);
   }
   const changed = universeOf(variants.toReversed());
   const other = createRefreshService({ ...deps, universes: fixedUniverses([changed]) });
   await other.run({ universe: 'five', trigger: 'request' });
-  await compare(t, service, changed, 'a new definition');
+  await compareIndexes(t, service, changed, 'a new definition');
 });
 
 test('prices that the refresh of another universe has changed reach the indexes of a universe that shares them', async (t) => {
@@ -215,7 +166,7 @@ test('prices that the refresh of another universe has changed reach the indexes 
   factor = 1.3;
   await service.refreshes.run({ universe: 'second', trigger: 'request' });
   await service.refreshes.run({ universe: 'five', trigger: 'request' });
-  await compare(t, service, universe, 'shared');
+  await compareIndexes(t, service, universe, 'shared');
 });
 
 test('a new day is calculated from a few closes, and an unchanged universe from none', async (t) => {
@@ -244,5 +195,5 @@ test('a new day is calculated from a few closes, and an unchanged universe from 
   t.is(await closesRead(dayOf(399)), 5, 'the last day');
   t.true((await closesRead(dayOf(300))) <= 5 * (100 + checkpointDays));
   t.is(await closesRead(dayOf(0)), 2_000);
-  await compare(t, service, universe, 'the last day');
+  await compareIndexes(t, service, universe, 'the last day');
 });

@@ -44,18 +44,18 @@ test('the closes of an end are those of the whole bars, to the last digit and in
   t.false(closes.has(late!));
 });
 
-test('the digest of a definition is that of earlier versions, so that an upgrade calculates nothing anew', (t) => {
+test('the digest of a definition has a fixed form, so that an upgrade with the same calculator calculates nothing anew', (t) => {
   const terms = new Map([
     ['AAA', { from: '2024-01-02', weight: 0.1 }],
     ['BBB', { to: '2025-06-30', weight: 1 / 3 }],
   ]);
   for (const method of ['equal_weighted', 'fixed_weights', 'price_weighted'] as const) {
     const definition: IndexDefinition = { code: 'X', name: 'X', method, constituents: ['AAA', 'BBB', 'CCC'], terms };
-    const { from, to, targets, ...plan } = planIndex(definition);
+    const { from, to, targets, ...plan } = planIndex(definition, '1day');
     t.deepEqual([...from], [20240102, 0, 0]);
     t.deepEqual([...to], [2 ** 31 - 1, 20250630, 2 ** 31 - 1]);
     t.deepEqual([...targets], method === 'fixed_weights' ? [0.1, 1 / 3, 0] : [1, 1, 1]);
-    const text = JSON.stringify([2, method, plan, [...from], [...to], [...targets]]);
-    t.is(definitionDigest(definition), createHash('sha256').update(text).digest('base64url'));
+    const text = JSON.stringify([3, method, plan, [...from], [...to], [...targets]]);
+    t.is(definitionDigest(definition, '1day'), createHash('sha256').update(text).digest('base64url'));
   }
 });

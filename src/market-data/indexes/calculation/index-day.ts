@@ -10,12 +10,23 @@ export type ConstituentAction = {
   readonly shares: number;
 };
 
-/** One day of an index. */
+export type MarketAction = Omit<ConstituentAction, 'position'> & { readonly asset: number };
+
+/** The closes of one day, and the actions after the day before and until this day. A day with actions can have no closes. */
+export type MarketDay = {
+  readonly date: string;
+  readonly assets: readonly number[];
+  /** The close of each of `assets`. */
+  readonly closes: readonly number[];
+  readonly actions: readonly MarketAction[];
+};
+
+/** One bar of an index. `date`: the latest day of its period on which a constituent has a close. */
 export type IndexDay = {
   readonly date: string;
-  /** Close of each constituent on this day. NaN: none. */
+  /** Close of each constituent in this period. NaN: none. */
   readonly closes: Float64Array;
-  /** Actions after the day before and until this day, by date. */
+  /** Actions that are effective after the bar before and before the closes of this one, by date. */
   readonly actions: readonly ConstituentAction[];
 };
 

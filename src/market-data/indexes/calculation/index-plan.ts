@@ -1,10 +1,13 @@
 import { defaultRebalance, indexMethodRules, type Rebalance } from '../index-methods.ts';
+import type { Interval } from '../../series/periods.ts';
 import type { IndexDefinition } from '../universes.ts';
 
 export const defaultBaseValue = 1000;
 
 /** A definition in the form that the calculation needs. Position `i` of each list belongs to constituent `i`. */
 export type IndexPlan = {
+  /** The index has one bar for each period of this length. */
+  readonly interval: Interval;
   readonly holds: (typeof indexMethodRules)[IndexDefinition['method']]['holds'];
   readonly split: 'holding' | 'divisor';
   readonly rebalance: Rebalance;
@@ -27,7 +30,7 @@ export const dayNumber = (date: string): number => Number(date.replaceAll('-', '
 const firstDay = 0;
 const lastDay = 2 ** 31 - 1;
 
-export const planIndex = (definition: IndexDefinition): IndexPlan => {
+export const planIndex = (definition: IndexDefinition, interval: Interval): IndexPlan => {
   const { method, constituents, terms, pricesFrom, baseDate, baseValue = defaultBaseValue } = definition;
   const { holds, split } = indexMethodRules[method];
   const dayOf = (date: string | undefined, otherwise: number): number =>
@@ -43,6 +46,7 @@ export const planIndex = (definition: IndexDefinition): IndexPlan => {
     targets[position] = holds === 'given_weight' ? weight : 1;
   }
   return {
+    interval,
     holds,
     split,
     rebalance: definition.rebalance ?? defaultRebalance(method),

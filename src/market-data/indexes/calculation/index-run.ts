@@ -1,19 +1,8 @@
 import type { IndexPlan } from './index-plan.ts';
 import { encodeState, type IndexState } from './index-state.ts';
-import type { ConstituentAction, IndexChange, IndexDay, StepResult } from './index-day.ts';
+import { createBarCollector, daysNeededAfter } from './collect-bars.ts';
+import type { IndexChange, IndexDay, MarketDay, StepResult } from './index-day.ts';
 import { stepIndex } from './index-step.ts';
-import { createPendingActions } from './pending-actions.ts';
-
-export type MarketAction = Omit<ConstituentAction, 'position'> & { readonly asset: number };
-
-/** The closes of one day, and the actions after the day before and until this day. A day with actions can have no closes. */
-export type MarketDay = {
-  readonly date: string;
-  readonly assets: readonly number[];
-  /** The close of each of `assets`. */
-  readonly closes: readonly number[];
-  readonly actions: readonly MarketAction[];
-};
 
 export type IndexPoint = { readonly date: string; readonly value: number };
 
@@ -51,15 +40,17 @@ type Results = {
   readonly checkpoints: readonly Checkpoint[];
 };
 
-/** Calculates one index day by day. Days at or before that of the state are ignored, and so are other assets. */
+/**
+ * Calculates one index bar by bar. Bars at or before that of the state are not calculated again, and other assets are ignored. The state
+ * must be that after the last bar of a period.
+ */
 export const createIndexRun = (plan: IndexPlan, assets: readonly number[], state: IndexState) => {
-  const positions = new Map(assets.map((asset, position) => [asset, position]));
+  const bars = createBarCollector(plan, assets);
+  const needsDaysAfter = daysNeededAfter(state.date, plan);
   let points: IndexPoint[] = [];
   let divisors: DivisorChange[] = [];
   let checkpoints: Checkpoint[] = [];
   let checkpointBytes = 0;
-  const pending = createPendingActions();
-  let waiting: IndexDay | undefined;
   // The first state comes from a checkpoint, or is empty.
   let kept = state.date;
 
@@ -82,48 +73,28 @@ export const createIndexRun = (plan: IndexPlan, assets: readonly number[], state
     return result;
   };
 
-  const dayOf = (day: MarketDay): IndexDay | undefined => {
-    // Numbers of shares are in force from their day on, so actions count that are earlier than the first bar.
-    for (const { asset, ...action } of day.actions) {
-      const position = positions.get(asset);
-      if (position !== undefined) pending.add({ ...action, position });
-    }
-    const isTooEarly = plan.pricesFrom !== undefined && day.date < plan.pricesFrom;
-    if (isTooEarly || day.assets.length === 0) return undefined;
-    const closes = new Float64Array(assets.length).fill(NaN);
-    let isPriced = false;
-    for (const [index, asset] of day.assets.entries()) {
-      const position = positions.get(asset);
-      if (position === undefined) continue;
-      closes[position] = day.closes[index]!;
-      isPriced = true;
-    }
-    return isPriced ? { date: day.date, closes, actions: pending.take() } : undefined;
-  };
-
   return {
     state,
-    /** The last given day is calculated by the next call of `add` or `finish`. */
+    /** The calculation must get all days after this one. Null: all days. */
+    needsDaysAfter,
+    /** Calculates the bar before, if the day begins a new one. */
     add: (marketDay: MarketDay): void => {
-      if (marketDay.date <= state.date) return;
-      const day = dayOf(marketDay);
-      if (!day) return;
-      if (waiting) calculate(waiting);
-      waiting = day;
+      if (needsDaysAfter !== null && marketDay.date <= needsDaysAfter) return;
+      const day = bars.add(marketDay);
+      if (day && day.date > state.date) calculate(day);
     },
     /**
-     * Calculates the last day. The two newest days get checkpoints, because the next refresh brings a new bar or
+     * Calculates the last bar. The two newest bars get checkpoints, because the next refresh brings a new bar or
      * replaces the newest one.
      */
     finish: ():
       | { readonly day: IndexDay; readonly result: StepResult; readonly closesBefore: Float64Array }
       | undefined => {
-      if (!waiting) return undefined;
+      const day = bars.take();
+      if (!day || day.date <= state.date) return undefined;
       keepCheckpoint();
-      const day = waiting;
       const closesBefore = Float64Array.from(state.closes);
       const result = calculate(day);
-      waiting = undefined;
       keepCheckpoint();
       return { day, result, closesBefore };
     },

@@ -1,5 +1,4 @@
-import type { IndexDefinition } from '../universes.ts';
-import { dayNumber, isInForce, planIndex } from './index-plan.ts';
+import { dayNumber, isInForce, type IndexPlan } from './index-plan.ts';
 import type { IndexState } from './index-state.ts';
 
 export const leftOutReasons = ['no_price', 'no_shares'] as const;
@@ -12,9 +11,7 @@ export type LeftOut = {
 };
 
 /** The constituents that the last value of the state lacks. */
-export const leftOut = (definition: IndexDefinition, { date, closes, shares }: IndexState): LeftOut[] => {
-  const { code } = definition;
-  const plan = planIndex(definition);
+export const leftOut = (code: string, plan: IndexPlan, { date, closes, shares }: IndexState): LeftOut[] => {
   const day = dayNumber(date === '' ? '9999-12-31' : date);
   return plan.constituents.flatMap((symbol, position): LeftOut[] => {
     if (!isInForce(plan, position, day)) return [];
