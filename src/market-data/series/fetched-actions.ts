@@ -25,22 +25,34 @@ const firstDayOf = async (
   return first;
 };
 
+/** Series that get prices of `source`. */
+export type SourcedSeries = {
+  readonly assets: readonly number[];
+  /** Those of the assets whose source tells no actions, because its prices are adjusted already. */
+  readonly adjusted: readonly number[];
+  readonly source: SeriesSource;
+};
+
 /**
- * Removes splits and dividends of those of the series that get another source. Call it before the new source is recorded.
- * The prices of the new source can be adjusted already, and would then be adjusted twice. Numbers of shares stay.
+ * Removes the actions that do not belong to the prices of the source. Call it before the new source is recorded.
+ * - Adjusted prices have none: splits would adjust them twice, and a number of shares of its day is of another unit than they
+ *   are. This holds whatever the source was, because earlier versions kept numbers of shares.
+ * - Other series that get another source lose their splits and dividends. Numbers of shares stay, because all these sources have
+ *   prices as they were traded.
  * @returns the first day of what was removed; null if nothing was
  */
 export const removeOtherActions = async (
   { query }: Query,
-  assets: readonly number[],
-  source: SeriesSource,
+  { assets, adjusted, source }: SourcedSeries,
 ): Promise<string | null> => {
   if (assets.length === 0) return null;
+  const ofAdjusted = 'delete from corporate_actions where asset_id = any($1::int[])';
+  const first = adjusted.length === 0 ? null : await firstDayOf({ query }, [ofAdjusted], [arrayLiteral(adjusted)]);
   const ofOther = 'asset.id = asset_id and asset.id = any($1::int[]) and price_source is distinct from $2';
   const removed = `delete from corporate_actions using asset where ${ofOther} and shares is null`;
   const emptied = `update corporate_actions set dividend = null, split_factor = null from asset
     where ${ofOther} and num_nonnulls(dividend, split_factor) > 0`;
-  return firstDayOf({ query }, [removed, emptied], [arrayLiteral(assets), source]);
+  return earlier(await firstDayOf({ query }, [removed, emptied], [arrayLiteral(assets), source]), first);
 };
 
 /** `from`: the first day of the answer. */

@@ -125,7 +125,8 @@ const storeBatch = async (
 ): Promise<StoredResult> => {
   const plans = await planBatch(transaction, batch, request);
   const from = firstDayOfPeriod(request.universe.from, request.universe.interval);
-  const removedActions = await writePlans(transaction, plans, { ...request, listed: result.listed }, from);
+  const isAdjusted = (position: number): boolean => !tellsActions(batch[position]!.fetched);
+  const removedActions = await writePlans(transaction, plans, { ...request, isAdjusted, listed: result.listed }, from);
   await assertSeriesLengths(
     transaction,
     batch.map(({ asset }) => asset),

@@ -43,6 +43,8 @@ export type StoreUploadRequest = {
 type Series = UploadedSeries & { readonly position: number; readonly symbol: string; readonly id: number };
 
 const source = 'upload';
+/** Prices of uploads are stored as they were traded, and files have actions. */
+const isAdjusted = (): boolean => false;
 
 /** The sources of those of the ids that have stored prices. */
 const storedSources = async (
@@ -187,7 +189,7 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
   const replaced = plain.filter(({ id }) => stored.has(id));
   const emptied = replaced.map(({ id }) => id);
   await removeSeries(transaction, emptied);
-  await removeOtherActions(transaction, emptied, source);
+  await removeOtherActions(transaction, { assets: emptied, adjusted: [], source });
   await writePlain(transaction, plain, request);
   let result: StoredResult = {
     ...nothingStored,
@@ -215,7 +217,8 @@ export const storeUpload = async (transaction: Query, request: StoreUploadReques
   for await (const batch of batchesOf(compared, ({ id, rows }) => rows + (counts.get(id) ?? 0))) {
     request.signal?.throwIfAborted();
     const { plans, heldDays: heldOfBatch } = await planBatch(transaction, batch, request);
-    const removedActions = await writePlans(transaction, plans, { ...request, source, listed: result.listed }, minDay);
+    const written = { ...request, source, isAdjusted, listed: result.listed } as const;
+    const removedActions = await writePlans(transaction, plans, written, minDay);
     await assertSeriesLengths(
       transaction,
       batch.map(({ id }) => id),

@@ -161,7 +161,31 @@ test('prices of another source are not adjusted by the splits of the former one'
   );
   // The other source has prices that are adjusted for the split already.
   t.like(await refresh(plainProvider(10)), { status: 'succeeded', series_replaced: [{ reason: 'source_changed' }] });
-  t.deepEqual(await actions(), [`${days[12]} dividend split shares 500`]);
+  t.deepEqual(await actions(), []);
   t.is(await lastValue('PLAIN'), 1_000);
   t.is(await lastValue('TOTAL'), 1_000);
+});
+
+test('numbers of shares stay at a change between sources with prices as they were traded', async (t) => {
+  const { server, refresh, actions, admin } = await setupActions(t);
+  await refresh();
+  await admin.query(`update asset set price_source = 'upload'`);
+  await admin.query(
+    `insert into corporate_actions (asset_id, date, split_factor, shares) select id, $1, 4, 500 from asset where symbol = 'T0'`,
+    [days[12]],
+  );
+  server.bars.set('T0', fixedPrice(0, 30, 100));
+  t.like(await refresh(), { status: 'succeeded', series_replaced: [{ reason: 'source_changed' }] });
+  t.deepEqual(await actions(), [`${days[12]} dividend split shares 500`]);
+});
+
+test('numbers of shares that an earlier version kept beside adjusted prices are removed by the next refresh', async (t) => {
+  const { refresh, actions, admin } = await setupActions(t);
+  await refresh(plainProvider(100));
+  await admin.query(
+    `insert into corporate_actions (asset_id, date, shares) select id, $1, 500 from asset where symbol = 'T0'`,
+    [days[12]],
+  );
+  t.like(await refresh(plainProvider(100)), { status: 'succeeded', series_replaced: [] });
+  t.deepEqual(await actions(), []);
 });

@@ -164,8 +164,11 @@ test('the removal of many actions answers one row', async (t) => {
      select id, date '${firstDay}' + day, 1, case when day % 2 = 0 then 5 end from asset, generate_series(3, 2000) as day`,
   );
   const most = await mostRows(long, async (transaction) => {
-    t.is(await removeOtherActions(transaction, [...long.assets.values()], 'sample'), dayAt(3));
-    t.is(await removeOtherActions(transaction, [...long.assets.values()], 'sample'), null);
+    const assets = [...long.assets.values()];
+    t.is(await removeOtherActions(transaction, { assets, adjusted: [], source: 'tiingo' }), dayAt(3));
+    t.is(await removeOtherActions(transaction, { assets, adjusted: [], source: 'tiingo' }), null);
+    t.is(await removeOtherActions(transaction, { assets, adjusted: assets, source: 'sample' }), dayAt(4));
+    t.is(await removeOtherActions(transaction, { assets, adjusted: assets, source: 'sample' }), null);
   });
   t.is(most, 1);
 });

@@ -13,16 +13,18 @@ type WriteRequest = Pick<StoredResult, 'listed'> & {
   readonly refreshId: string;
   readonly universe: Pick<Universe, 'interval'>;
   readonly source: SeriesSource | null;
+  /** Whether the source of the series at this position of the plans tells no actions. */
+  readonly isAdjusted: (position: number) => boolean;
 };
 
 /**
  * Writes what the plans say.
- * @returns the first day on which a split or dividend of another source was removed; null if there was none
+ * @returns the first day on which an action that does not belong to the prices was removed; null if there was none
  */
 export const writePlans = async (
   { query }: Pick<Transaction, 'query'>,
   plans: Plans,
-  { refreshId, universe, source, listed }: WriteRequest,
+  { refreshId, universe, source, isAdjusted, listed }: WriteRequest,
   from: string,
 ): Promise<string | null> => {
   const listOf = <T>(items: (plan: SeriesPlan) => readonly T[]): (readonly [number, T])[] =>
@@ -35,8 +37,12 @@ export const writePlans = async (
     assetsOf(({ removesAll }) => removesAll),
   );
   const stored = assetsOf(({ accepted }) => accepted > 0);
+  const adjusted = plans.flatMap(([asset, { accepted }], position) =>
+    accepted > 0 && isAdjusted(position) ? [asset] : [],
+  );
   // Without a source, the recorded one stays.
-  const firstRemoved = source === null ? null : await removeOtherActions({ query }, stored, source);
+  const firstRemoved =
+    source === null ? null : await removeOtherActions({ query }, { assets: stored, adjusted, source });
   await rescaleBefore(
     { query },
     listOf(({ rescaleBefore: factor }) => (factor === undefined ? [] : [factor])),
