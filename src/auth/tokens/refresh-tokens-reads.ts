@@ -7,7 +7,8 @@ import { isDisabledSql } from '../users/users.ts';
 export type FamilyRow = {
   readonly family_id: string;
   readonly scopes: Scope[];
-  readonly used_at: Date | null;
+  /** Milliseconds since the use of the token, by the clock of the database; null for an unused one. */
+  readonly used_ms_ago: number | null;
   readonly live: boolean;
   /** Somebody has ended the family, so that its access tokens are revoked. An expired family may have a live one. */
   readonly ended: boolean;
@@ -28,7 +29,8 @@ export const findFamily = async (
   lock: 'for update of family' | '' = 'for update of family',
 ): Promise<FamilyRow | undefined> => {
   const [row] = await query<FamilyRow>(
-    `select token.family_id, token.scopes, token.used_at,
+    `select token.family_id, token.scopes,
+       (extract(epoch from clock_timestamp() - token.used_at) * 1000)::float8 as used_ms_ago,
        family.revoked_at is null and family.expires_at > $2 and not (${isDisabledSql}) as live,
        family.revoked_at is not null as ended,
        account.id, account.email, account.role, account.scopes as held

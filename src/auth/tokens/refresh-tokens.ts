@@ -139,50 +139,57 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   const keptScopes = ({ scopes, role, held }: FamilyRow): readonly Scope[] =>
     commonScopes(scopes, heldScopes(roles, { role, scopes: held }));
 
+  /** Records a reuse, which may come of a theft, and ends the family. @returns the tokens to announce after the commit */
+  const endReused = async (transaction: Transaction, { family_id: familyId, id }: FamilyRow) => {
+    await audit.record(transaction, {
+      stream: `user:${id}`,
+      action: 'refresh_token.reused',
+      outcome: 'failure',
+      target: familyId,
+      reason: 'oauth_request_invalid',
+    });
+    return endFamily(transaction, familyId, 'reused');
+  };
+
   /**
+   * The first look decides if the token is reused: it was used then, and before the request arrived. Two durations are compared, that
+   * since the use by the clock of the database and that since the arrival by the monotonic clock of this process, because another
+   * instance can have used the token, and its clock differs. A token that was unused at the first look can only be used by a
+   * concurrent request.
+   *
    * The signature waits for a thread, so it is made before the transaction, of what is stored then. If that has changed, it is made again.
    * @returns undefined for a token that is not valid
    */
   const exchange = async (
     refreshToken: string,
     requested: string | undefined,
+    arrivedAt: number,
     isRepeated = false,
   ): Promise<TokenPair | undefined> => {
-    const arrivedAt = clock.now();
-    const seen = await findSeen(refreshToken, arrivedAt);
+    const seen = await findSeen(refreshToken, clock.now());
     if (!seen?.live) return undefined;
-    const signed =
-      seen.used_at === null
-        ? await prepare({ ...seen, scopes: seen.held }, narrowed(keptScopes(seen), requested)).sign()
-        : undefined;
+    const isUsed = seen.used_ms_ago !== null;
+    if (isUsed && (isRepeated || seen.used_ms_ago < clock.monotonic() - arrivedAt)) return undefined;
+    const signed = isUsed
+      ? undefined
+      : await prepare({ ...seen, scopes: seen.held }, narrowed(keptScopes(seen), requested)).sign();
     const result = await unitOfWork.run(
       { operation: 'auth.refresh', alone: lockNames.refreshFamily(seen.family_id) },
       async (transaction) => {
-        const { em, query } = transaction;
-        const found = await findFamily(query, refreshToken, arrivedAt);
+        const found = await findFamily(transaction.query, refreshToken, clock.now());
         if (!found?.live) return {};
-        const { family_id: familyId, id: user } = found;
-        if (found.used_at && found.used_at < arrivedAt) {
-          await audit.record(transaction, {
-            stream: `user:${user}`,
-            action: 'refresh_token.reused',
-            outcome: 'failure',
-            target: familyId,
-            reason: 'oauth_request_invalid',
-          });
-          return { ended: await endFamily(transaction, familyId, 'reused') };
-        }
+        if (!signed) return { ended: await endReused(transaction, found) };
+        if (!hasSameClaims(seen, found)) return { isOutdated: true };
+        const { family_id: familyId } = found;
         await assertTokenQuota(transaction, familyId);
-        // The token counts as used from now on, and a request that arrived before that time is a concurrent request, not a reuse. The
-        // family is locked, so `findFamily` may have waited: only this search sees whether the request before it has used the token.
-        const unused = await em.findOne(
-          RefreshTokenEntity,
-          { tokenHash: tokenDigest(refreshToken), usedAt: null },
-          { lockMode: LockMode.PESSIMISTIC_WRITE },
+        // SQL: the database writes the time of the use by its own clock. The family is locked, so `findFamily` may have waited:
+        // only this statement sees whether the request before it has used the token.
+        const [spent] = await transaction.query(
+          `update refresh_token set used_at = clock_timestamp() where token_hash = $1 and used_at is null
+           returning family_id`,
+          [tokenDigest(refreshToken)],
         );
-        if (!unused) return {};
-        if (!signed || !hasSameClaims(seen, found)) return { isOutdated: true };
-        unused.usedAt = clock.now();
+        if (!spent) return {};
         store(transaction, familyId, signed, keptScopes(found));
         return { pair: signed };
       },
@@ -190,7 +197,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     revocations.announce(result.ended ?? []);
     if (!result.isOutdated) return result.pair;
     if (isRepeated) throw new AppError('database_conflict', 'The account changed during the refresh: try again');
-    return exchange(refreshToken, requested, true);
+    return exchange(refreshToken, requested, arrivedAt, true);
   };
 
   /** @returns undefined for an unknown token */
@@ -254,7 +261,8 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     },
 
     rotate: async (refreshToken, requested) => {
-      const pair = await lookUp(refreshToken, () => exchange(refreshToken, requested));
+      const arrivedAt = clock.monotonic();
+      const pair = await lookUp(refreshToken, () => exchange(refreshToken, requested, arrivedAt));
       if (!pair) throw grantRefused();
       return pair;
     },
