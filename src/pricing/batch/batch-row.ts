@@ -1,5 +1,5 @@
 import { errorTable, type ErrorCategory, type ErrorCode } from '#src/kernel/catalogue/errors.ts';
-import { maxDividends } from '../models/inputs.ts';
+import { dividendMembers, maxDividends } from '../models/inputs.ts';
 import { inputNames } from '../models/models.ts';
 import { isRow, type Row } from '../request/rows.ts';
 import { idMember } from './row-id.ts';
@@ -9,8 +9,8 @@ export const maxBatchRows = 100_000;
 
 const echoedNames = [idMember, ...inputNames];
 
-/** A dividend is an object with two numbers. */
-const valuesOfDividend = 3;
+/** A dividend is an object with its members. A dated one also has its date in the answer. */
+const valuesOfDividend = 1 + dividendMembers.length + 1;
 /** Max values in the members of a failed row that its answer repeats. A row that can be valid has no more. */
 const maxEchoedValues = 100 + maxDividends * valuesOfDividend;
 /** So many characters of a text count as a value, because they take as long to write. */

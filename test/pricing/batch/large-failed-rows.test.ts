@@ -17,6 +17,34 @@ test('a failed row repeats what a row that can be valid may have, and leaves out
   t.false('symbol' in failed);
 });
 
+test('a row whose calculation fails repeats its dated dividends, as many as a row may have', (t) => {
+  const { volatility: _, ...others } = call;
+  const { time_to_expiry: __, ...row } = others;
+  const dates = Array.from({ length: 28 }, (___, day) => `2026-02-${String(day + 1).padStart(2, '0')}`);
+  const dividends = Array.from({ length: 1_000 }, (___, index) => ({ date: dates[index % 28]!, amount: 1e-6 }));
+  const option = {
+    ...row,
+    exercise_style: 'american',
+    valuation_date: '2026-01-31',
+    expiry: '2027-01-29',
+    dividends,
+    price: 1e-9,
+  };
+  const body = { options: [option], outputs: ['implied_volatility'] };
+  const bodyBytes = JSON.stringify(body).length;
+  const batch = openObjects(body, { engines: createEngineFactory(), defaults: undefined, bodyBytes });
+  runAtOnce(batch.prepare!());
+  batch.run(0, 1);
+  const chunks = runAtOnce(batch.finish(1));
+  const answer = JSON.parse(Buffer.concat([...chunks]).toString()) as {
+    results: { dividends: { date: string }[]; error: { code: string } }[];
+  };
+  const [failed] = answer.results;
+  t.is(failed!.error.code, 'pricing_calculation_failed');
+  t.is(failed!.dividends.length, 1_000);
+  t.is(failed!.dividends[999]!.date, dividends[999]!.date);
+});
+
 test('the lists of failed rows are written in pieces of some thousand values, while the rows are read', (t) => {
   const options = Array.from({ length: 50 }, () => ({ ...call, spot: numbers(1_500) }));
   const body = { options };
