@@ -53,11 +53,11 @@ const piecesBytes = 262_144;
 const compressionBytes = 786_432;
 
 /**
- * Lists, results and batches may be large. Root routes are excluded, because their answers are in shared memory and
+ * Lists, results and the answers to batch work may be large, however small their bodies are. Root routes are excluded, because their answers are in shared memory and
  * health checks must never be refused.
  */
-const mayBeLarge = ({ atRoot, method, bodyLimit }: Route): boolean =>
-  atRoot !== true && (method === 'GET' || bodyLimit === 'batch');
+const mayBeLarge = ({ atRoot, method, load }: Route): boolean =>
+  atRoot !== true && (method === 'GET' || (method === 'POST' && load === 'batch'));
 
 /** Limits the bytes of answers that wait for clients, and closes the connections of clients that do not read. */
 export const createAnswers = (deps: AnswersDeps): Answers => {

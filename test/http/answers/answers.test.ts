@@ -68,6 +68,7 @@ const start = async (t: ExecutionContext, options: Partial<AnswersDeps> = {}) =>
         throw validationFailed([{ pointer: '', code: 'invalid_value', detail: 'x'.repeat(largeBytes) }]);
       }),
       get('/small', () => Buffer.from('small'), { method: 'POST' }),
+      get('/quotes', () => Buffer.from('small'), { method: 'POST', load: 'batch' }),
       get('/health/live', () => Buffer.from('small'), { atRoot: true }),
     ],
   });
@@ -246,6 +247,7 @@ test('health and requests whose answers are small are served to a caller whose s
   };
   for (const status of [200, 200, 429]) t.is(await slow('192.0.2.1', '/whole').status, status);
   t.regex(await ask('GET /api/v1', '/small'), /^HTTP\/1\.1 429 /, 'a read');
+  t.regex(await ask('POST /api/v1', '/quotes'), /^HTTP\/1\.1 429 /, 'work of a batch, whatever the limit of its body');
   t.regex(await ask('GET ', '/health/live'), /^HTTP\/1\.1 200 [^]*small$/);
   t.regex(await ask('POST /api/v1', '/small'), /^HTTP\/1\.1 200 [^]*small$/);
 });
