@@ -195,10 +195,10 @@ export const composeEdge = (
   const abandoned = (requests: number): void => metrics.count('volwatch_http_requests_abandoned_total', {}, requests);
   // Starts the counter at 0, because a panel does not show the first value of a counter as an increase.
   abandoned(0);
-  const maxConnections = connectionsWithin(config.CONNECTIONS_LIMIT);
-  if (maxConnections < config.CONNECTIONS_LIMIT)
+  const maxConnections = connectionsWithin({ total: config.CONNECTIONS_LIMIT, byAddress: callers.connections });
+  if (maxConnections.total < config.CONNECTIONS_LIMIT)
     logger.warn(
-      { max_connections: maxConnections },
+      { max_connections: maxConnections.total, max_connections_of_address: maxConnections.byAddress },
       'CONNECTIONS_LIMIT is lowered, because the limit of file descriptors is too low for it',
     );
   const server = createHttpServer({
@@ -211,9 +211,9 @@ export const composeEdge = (
     headerBytes: config.HEADER_LIMIT_BYTES,
     // A request with one field too many is still answered by the app, which names the limit.
     maxHeaderFields: config.HEADER_COUNT_LIMIT + 1,
-    maxConnections,
+    maxConnections: maxConnections.total,
     connections: createConnectionLimit({
-      maxByAddress: callers.connections,
+      maxByAddress: maxConnections.byAddress,
       isTrustedProxy,
       metrics,
       clock,

@@ -141,7 +141,7 @@ export const edgeSections = {
     CONNECTIONS_PER_ADDRESS_LIMIT: variable(
       integer(1, 1_000_000),
       '1000',
-      'Max open connections of one address, or of one IPv6 /64 network; twice as many for a site (IPv4 /24, IPv6 /48). TRUSTED_PROXIES are exempt',
+      'Max open connections of one address, or of one IPv6 /64 network; twice as many for a site (IPv4 /24, IPv6 /48). Lowered with CONNECTIONS_LIMIT where file descriptors are few. TRUSTED_PROXIES are exempt',
     ),
     PIPELINE_LIMIT: variable(
       integer(1, 100_000),

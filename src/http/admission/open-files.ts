@@ -18,11 +18,19 @@ const readLimits = (): string => {
   }
 };
 
+export type MaxConnections = {
+  readonly total: number;
+  readonly byAddress: number;
+};
+
 /**
- * `CONNECTIONS_LIMIT`, or fewer if the process has not as many file descriptors. Connections that take all of them would leave none to a
- * pricing process, to the database and to a scrape of the metrics. With few descriptors the connections have half of them.
+ * The limits of the configuration, or lower ones if the process has not as many file descriptors. Connections that take all of them would leave none
+ * to a pricing process, to the database and to a scrape of the metrics. With few descriptors the connections have half of them. An address keeps
+ * its share of all connections, because one address must not take all of fewer ones.
  */
-export const connectionsWithin = (maxConnections: number, limits = readLimits()): number => {
+export const connectionsWithin = ({ total, byAddress }: MaxConnections, limits = readLimits()): MaxConnections => {
   const max = maxOpenFiles(limits);
-  return max === undefined ? maxConnections : Math.min(maxConnections, Math.max(max - otherFiles, Math.floor(max / 2)));
+  if (max === undefined) return { total, byAddress };
+  const possible = Math.min(total, Math.max(max - otherFiles, Math.floor(max / 2)));
+  return { total: possible, byAddress: Math.max(1, Math.floor((byAddress * possible) / total)) };
 };
