@@ -102,6 +102,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
     }),
     defineRoute({
       ...common,
+      auth: 'account',
       method: 'PATCH',
       load: 'write',
       path: '/profile',
@@ -146,6 +147,7 @@ const settingsRoutes = (
     }),
     defineRoute({
       ...common,
+      auth: 'account',
       method: 'PATCH',
       load: 'write',
       path: '/settings',

@@ -121,10 +121,10 @@ export type Auth = {
 export const createAuth = (deps: AuthDeps): Auth => {
   const { settings, keyRing, unitOfWork, clock, logger, metrics, secrets } = deps;
   const { issuer, audience, publicUrl, sessionIdleSeconds, hashing } = settings;
-  const shared = { ...deps, ...settings, taggedSecrets: createTaggedSecrets(secrets.tags) };
   const measure = createMeasure(deps);
+  const shared = { ...deps, ...settings, measure, taggedSecrets: createTaggedSecrets(secrets.tags) };
   const revocations = createRevocations({ ...shared, pollMs: settings.revocationPollMs, feed: deps.revocationFeed });
-  const verifier = createTokenVerifier({ ...shared, measure, isRevoked: revocations.isRevoked });
+  const verifier = createTokenVerifier({ ...shared, isRevoked: revocations.isRevoked });
   const tokens = createTokenIssuer({ keyRing, issuer, audience, clock, lifetimeSeconds: settings.accessTokenSeconds });
 
   const sessionUsage = createUsageLog({
@@ -248,7 +248,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
   return {
     routes: [
       tokenRoute({ clients, tokens, refreshTokens, measure }),
-      revocationRoute({ ...shared, clients, verifier, resolveLegacyUser, refreshTokens, revocations, measure }),
+      revocationRoute({ ...shared, clients, verifier, resolveLegacyUser, refreshTokens, revocations }),
       ...accountRoutes({ accounts, cookies, measure }),
       ...passwordRoutes({ passwords, measure }),
       ...emailRoutes({ emails, measure }),
@@ -277,7 +277,7 @@ export const createAuth = (deps: AuthDeps): Auth => {
       keySetRoute(keyRing),
       metadataRoute(publicUrl),
     ],
-    authenticate: createAuthenticator({ verifier, apiKeys, sessions, ownerRule, resolveLegacyUser, metrics, measure }),
+    authenticate: createAuthenticator({ ...shared, verifier, apiKeys, sessions, ownerRule, resolveLegacyUser }),
     letters: createLetters({ ...shared, tokens: accountTokens, pageUrl: settings.accountPageUrl }),
     csrf: createCsrfCheck({
       ...shared,

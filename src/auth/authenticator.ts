@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Principal, Scope } from '#src/kernel/requests/principal.ts';
-import type { AuthPolicy } from '#src/kernel/requests/route.ts';
+import { ownerOf, type Owners } from '#src/kernel/ports/owners.ts';
+import { managesAccount, type AuthPolicy } from '#src/kernel/requests/route.ts';
 import type { ApiKeys } from './api-keys/api-key.ts';
 import { sessionTokenFrom } from './sessions/cookies.ts';
 import { countFailure, type Measure } from './measured.ts';
@@ -34,12 +35,13 @@ export type AuthenticatorDeps = {
   readonly sessions: Pick<Sessions, 'authenticate'>;
   readonly resolveLegacyUser: ResolveLegacyUser;
   readonly ownerRule: OwnerRule;
+  readonly owners: Pick<Owners, 'standing'>;
   readonly metrics: Metrics;
   readonly measure: Measure;
 };
 
 export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
-  const { verifier, apiKeys, sessions, ownerRule, resolveLegacyUser, metrics, measure } = deps;
+  const { verifier, apiKeys, sessions, ownerRule, owners, resolveLegacyUser, metrics, measure } = deps;
 
   const counted = (error: AppError): AppError => {
     countFailure(metrics, error);
@@ -69,11 +71,24 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
       throw scopeInsufficient([scope], `The token lacks the scope ${scope}`);
     });
 
+  /** An API key passes: what it must not manage its handlers refuse, also for one with all scopes. */
+  const assertAllScopes = (principal: Principal): Promise<void> =>
+    measure('check_scope', async () => {
+      const owner = principal.kind === 'api_key' ? undefined : ownerOf(principal);
+      const standing = owner && (await owners.standing(owner));
+      if (standing?.state !== 'present') return;
+      const missing = standing.scopes.filter((scope) => !principal.scopes.includes(scope));
+      if (missing.length === 0) return;
+      const remedy = 'sign in again, or ask for a token without the parameter scope';
+      throw scopeInsufficient(missing, `The token has fewer scopes than its owner: ${remedy}`);
+    });
+
   return async ({ headers }, policy) => {
     if (policy === 'public') return undefined;
     const identified = await identify(headers, policy);
     const principal = identified && (await applyOwnerRule(identified));
     if (typeof policy === 'object' && principal) await assertScope(principal, policy.scope);
+    if (managesAccount(policy) && principal) await assertAllScopes(principal);
     return principal;
   };
 };

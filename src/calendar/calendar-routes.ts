@@ -49,6 +49,8 @@ export type CalendarRoutesDeps = {
 
 const common = { tag: 'Calendar', auth: 'authenticated', rateLimit: 'caller' } as const;
 const always = ['calendar_not_configured', 'scope_insufficient'] as const;
+/** For changes: the other code follows from their policy. */
+const ofChanges = ['calendar_not_configured'] as const;
 const external = [
   'external_api_bad_response',
   'external_api_unavailable',
@@ -80,6 +82,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
   return [
     defineRoute({
       ...common,
+      auth: 'account',
       rateLimit: 'calendar',
       method: 'GET',
       storesOnGet: true,
@@ -88,7 +91,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
       summary: 'Go to the consent page of Google',
       request: { headers: z.object({ host: boundedText(255).optional() }) },
       responses: { 302: null },
-      errors: always,
+      errors: ofChanges,
       handler: async ({ headers, context }) => {
         const owner = ownerOf(context);
         const { consents } = configured();
@@ -154,13 +157,14 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
+      auth: 'account',
       method: 'DELETE',
       load: 'write',
       path: '/calendar/connection',
       summary: 'Disconnect the calendar: remove its tokens and events, and revoke the consent at Google',
       request: {},
       responses: { 204: null },
-      errors: [...always, 'calendar_token_unreadable'],
+      errors: [...ofChanges, 'calendar_token_unreadable'],
       handler: async ({ context }) => {
         const owner = ownerOf(context);
         await configured().connections.disconnect(owner, context.signal);
@@ -169,6 +173,7 @@ export const createCalendarRoutes = (deps: CalendarRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
+      auth: 'program',
       rateLimit: 'calendar',
       method: 'POST',
       load: 'write',

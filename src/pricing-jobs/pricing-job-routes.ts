@@ -49,6 +49,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
   return [
     defineRoute({
       ...common,
+      auth: 'program',
       method: 'POST',
       load: 'pricing',
       path: '/pricing/jobs',
@@ -71,6 +72,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
     }),
     defineRoute({
       ...common,
+      auth: 'program',
       method: 'PUT',
       load: 'batch',
       path: '/pricing/jobs/{id}/chunks/{number}',
@@ -89,6 +91,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
     }),
     defineRoute({
       ...common,
+      auth: 'program',
       method: 'POST',
       load: 'pricing',
       path: '/pricing/jobs/{id}/submit',
@@ -138,6 +141,7 @@ export const createPricingJobRoutes = ({ jobs, basePath }: PricingJobRoutesDeps)
     }),
     defineRoute({
       ...common,
+      auth: 'program',
       method: 'DELETE',
       load: 'write',
       path: '/pricing/jobs/{id}',

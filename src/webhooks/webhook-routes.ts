@@ -47,7 +47,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
     defineRoute({
       ...own,
       // Deliveries hold data that needs this scope.
-      auth: { scope: webhookScope },
+      auth: { scope: webhookScope, account: true },
       method: 'POST',
       load: 'write',
       path: '/webhooks',
@@ -101,13 +101,14 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...own,
+      auth: 'account',
       method: 'DELETE',
       load: 'write',
       path: '/webhooks/{id}',
       summary: 'Delete a webhook. Its waiting events are not delivered',
       request: { path: byId },
       responses: { 204: null },
-      errors: refusals,
+      errors: ['resource_not_found'],
       handler: async ({ path, context }) => {
         await webhooks.remove(callerOf(context), path.id);
         return { status: 204 as const, body: null };
@@ -116,7 +117,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
     defineRoute({
       ...own,
       // The scope of what the secret signs, as for a new webhook.
-      auth: { scope: webhookScope },
+      auth: { scope: webhookScope, account: true },
       method: 'POST',
       load: 'write',
       path: '/webhooks/{id}/rotate',
@@ -132,7 +133,7 @@ export const createWebhookRoutes = (deps: WebhookRoutesDeps): Route[] => {
     defineRoute({
       ...own,
       // The scope of what the secret signs, as for a new webhook.
-      auth: { scope: webhookScope },
+      auth: { scope: webhookScope, account: true },
       method: 'POST',
       load: 'write',
       path: '/webhooks/{id}/test',

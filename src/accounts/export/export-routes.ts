@@ -56,7 +56,7 @@ export const createExportRoutes = (
       path: '/account/export',
       tag: 'Account',
       summary: 'Everything that the service holds about the caller, as one document',
-      auth: 'authenticated',
+      auth: 'account',
       rateLimit: 'caller',
       request: {},
       responses: { 200: exportAnswer },

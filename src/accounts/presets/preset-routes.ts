@@ -71,6 +71,7 @@ export const createPresetRoutes = (deps: PresetRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
+      auth: 'account',
       method: 'PUT',
       load: 'write',
       path: '/settings/presets/{name}',
@@ -88,6 +89,7 @@ export const createPresetRoutes = (deps: PresetRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
+      auth: 'account',
       method: 'DELETE',
       load: 'write',
       path: '/settings/presets/{name}',

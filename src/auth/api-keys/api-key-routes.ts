@@ -49,13 +49,14 @@ const callerOf = ({ principal }: { readonly principal?: Principal }): Principal 
 export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKeyRoutesDeps): Route[] => [
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'POST',
     load: 'write',
     path: '/api-keys',
     summary: 'Create an API key. Only this answer shows the key',
     request: { body: wantedKey },
     responses: { 201: createdKey },
-    errors: ['scope_insufficient', 'quota_exceeded'],
+    errors: ['quota_exceeded'],
     handler: async ({ body: { name, scopes, ...expiry }, context }) => {
       const now = clock.now();
       const endOf = (createdAt: Date): Date | null => expiryOf(expiry, createdAt);
@@ -99,6 +100,7 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKey
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'PATCH',
     load: 'write',
     path: '/api-keys/{id}',
@@ -107,7 +109,7 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKey
     request: { path: byId, body: keyChanges },
     consumes: mergePatch,
     responses: { 200: listedKey },
-    errors: ['resource_not_found', 'scope_insufficient'],
+    errors: ['resource_not_found'],
     handler: async ({ path, body, context }) => ({
       status: 200 as const,
       body: shownListedKey(await measure('change_api_key', () => changes.change(callerOf(context), path.id, body))),
@@ -115,6 +117,7 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKey
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'POST',
     load: 'write',
     path: '/api-keys/{id}/rotate',
@@ -122,19 +125,20 @@ export const apiKeyRoutes = ({ apiKeys, changes, pages, clock, measure }: ApiKey
     description: 'Creates a key like this one, which ends after an overlap. Only this answer shows the new key.',
     request: { path: byId, query: rotation },
     responses: { 201: createdKey },
-    errors: ['resource_not_found', 'scope_insufficient'],
+    errors: ['resource_not_found'],
     handler: async ({ path, query, context }) =>
       created(await measure('rotate_api_key', () => changes.rotate(callerOf(context), path.id, query.overlap_hours))),
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'DELETE',
     load: 'write',
     path: '/api-keys/{id}',
     summary: 'Revoke an API key',
     request: { path: byId },
     responses: { 204: null },
-    errors: ['resource_not_found', 'scope_insufficient'],
+    errors: ['resource_not_found'],
     handler: async ({ path, context }) => {
       await measure('revoke_api_key', () => apiKeys.revoke(callerOf(context), path.id));
       return { status: 204 as const, body: null };

@@ -19,7 +19,7 @@ export const emailRoutes = ({ emails, measure }: EmailRoutesDeps): Route[] => [
     ...common,
     method: 'POST',
     summary: 'Ask for another e-mail address. Both addresses get a message; for the own address: a new verification',
-    auth: 'authenticated',
+    auth: 'account',
     rateLimit: 'login',
     request: {
       body: z

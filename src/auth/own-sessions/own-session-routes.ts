@@ -74,6 +74,7 @@ export const ownSessionRoutes = ({ sessions, pages, measure }: OwnSessionRoutesD
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'DELETE',
     load: 'write',
     path: '/account/sessions',
@@ -90,6 +91,7 @@ export const ownSessionRoutes = ({ sessions, pages, measure }: OwnSessionRoutesD
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'DELETE',
     load: 'write',
     path: '/account/sessions/{id}',

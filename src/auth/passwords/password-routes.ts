@@ -22,7 +22,7 @@ export const passwordRoutes = ({ passwords, measure }: PasswordRoutesDeps): Rout
     method: 'POST',
     path: '/account/password',
     summary: 'Change the password of the caller. All other sessions and refresh tokens of the caller are ended',
-    auth: 'authenticated',
+    auth: 'account',
     rateLimit: 'login',
     request: {
       body: z.strictObject({ current_password: password, new_password: password }).meta({ id: 'PasswordChange' }),

@@ -23,7 +23,7 @@ export const removalRoutes = ({ removal, cookies, measure }: RemovalRoutesDeps):
     path: '/account',
     tag: 'Account',
     summary: 'Plan the removal of the own account. All sign-ins end; a sign-in before the day cancels the removal',
-    auth: 'authenticated',
+    auth: 'account',
     rateLimit: 'login',
     request: {
       body: z.strictObject({ password: boundedText(maxPasswordCharacters).min(1) }).meta({ id: 'AccountRemoval' }),

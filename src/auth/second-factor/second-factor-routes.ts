@@ -12,7 +12,7 @@ export type SecondFactorRoutesDeps = { readonly factors: SecondFactors; readonly
 const own = { tag: 'Account', path: '/account/totp', auth: 'authenticated', rateLimit: 'recovery' } as const;
 
 /** Of each change. */
-const refusals = ['resource_not_found', 'reauthentication_required', 'scope_insufficient'] as const;
+const refusals = ['resource_not_found', 'reauthentication_required'] as const;
 
 const callerOf = ({ principal }: { readonly principal?: Principal }): Principal => {
   if (!principal) throw new AppError('auth_service_error');
@@ -59,6 +59,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'POST',
     load: 'write',
     summary: 'Make a TOTP secret',
@@ -73,6 +74,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'PUT',
     load: 'write',
     summary: 'Enable the second factor',
@@ -91,6 +93,7 @@ export const secondFactorRoutes = ({ factors, measure }: SecondFactorRoutesDeps)
   }),
   defineRoute({
     ...own,
+    auth: 'account',
     method: 'DELETE',
     load: 'write',
     summary: 'Remove the second factor',

@@ -3,9 +3,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { lockNames } from '#src/kernel/catalogue/lock-names.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { AuditActor, AuditTrail, DoneAction } from '#src/kernel/ports/audit.ts';
-import { heldScopes, type Roles } from '#src/kernel/ports/roles.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
-import { scopeInsufficient } from '../tokens/token-refusal.ts';
 import { dayMs } from '#src/kernel/calendar.ts';
 import type { Mail } from '#src/kernel/ports/account/mail.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
@@ -34,7 +32,6 @@ export type SecondFactorsDeps = SecondFactorReadsDeps & {
   readonly assertRecentSignIn: AssertRecentSignIn;
   /** Whether only a user whose address is verified can have a second factor. */
   readonly verifiedForSecondFactor: boolean;
-  readonly roles: Roles;
   /** Wrong codes in a row after which only a recovery code is accepted. */
   readonly maxSecondFactorFailures: number;
 };
@@ -127,7 +124,6 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     assertRecentSignIn,
     maxSecondFactorFailures,
     verifiedForSecondFactor,
-    roles,
   } = deps;
   const lockMode = LockMode.PESSIMISTIC_WRITE;
 
@@ -138,15 +134,12 @@ export const createSecondFactors = (deps: SecondFactorsDeps): SecondFactors => {
     metrics.count('volwatch_auth_second_factor_total', { method, outcome });
 
   /**
-   * Locks the account, so that two requests of one user run one after the other, and checks that the caller may change how the user signs in: a token
-   * that its owner has narrowed for a program may not, and the sign-in must be recent and alive.
-   * @throws AppError `token_user_unknown`, `scope_insufficient`, `reauthentication_required`
+   * Locks the account, so that two requests of one user run one after the other, and checks that the sign-in of the caller is recent and alive.
+   * @throws AppError `token_user_unknown`, `reauthentication_required`
    */
   const lockFor = async ({ em, query }: Transaction, caller: Principal) => {
     const user = await em.findOne(UserAccountEntity, { id: userOf(caller) }, { lockMode });
     if (!user) throw unknownUser();
-    const missing = heldScopes(roles, user).filter((scope) => !caller.scopes.includes(scope));
-    if (missing.length > 0) throw scopeInsufficient(missing, 'The token has fewer scopes than its user: sign in again');
     await assertRecentSignIn(caller, query);
     return user;
   };

@@ -94,7 +94,7 @@ export const accountRoutes = ({ accounts, cookies, measure }: AccountRoutesDeps)
     path: '/auth/logout',
     tag: 'Authentication',
     summary: 'End the session, or the access token with its refresh family',
-    auth: 'authenticated',
+    auth: 'program',
     rateLimit: 'recovery',
     request: {},
     responses: { 204: null },

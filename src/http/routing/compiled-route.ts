@@ -59,6 +59,12 @@ const checkBodyLimit = (declaration: Route, template: string): void => {
   }
 };
 
+/** @throws Error for a change that any token may make, without a word about tokens with fewer scopes than their owner */
+const checkAuth = ({ auth, method, storesOnGet }: Route, template: string): void => {
+  if (auth !== 'authenticated' || (method === 'GET' && !storesOnGet)) return;
+  throw new Error(`${method} ${template} changes something: its auth must be account, program or a scope`);
+};
+
 /** @throws Error for a declaration that contradicts itself */
 const checkDeclaration = (declaration: Route, template: string, parameterNames: readonly string[]): void => {
   const { path } = declaration.request;
@@ -71,6 +77,7 @@ const checkDeclaration = (declaration: Route, template: string, parameterNames: 
   if (declaration.idempotency && (declaration.auth === 'public' || declaration.auth === 'optional')) {
     throw new Error(`${template} accepts Idempotency-Key, so it must have an authenticated caller`);
   }
+  checkAuth(declaration, template);
   checkBodyLimit(declaration, template);
   checkErrors(declaration, template);
   for (const [, name = ''] of declaration.deprecated?.successor?.matchAll(/\{(\w+)\}/g) ?? []) {

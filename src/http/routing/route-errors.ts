@@ -5,7 +5,7 @@ import {
   type ErrorCategory,
   type ErrorCode,
 } from '#src/kernel/catalogue/errors.ts';
-import type { Route } from '#src/kernel/requests/route.ts';
+import { managesAccount, type Route } from '#src/kernel/requests/route.ts';
 
 type Rules = Pick<
   Route,
@@ -50,7 +50,7 @@ const addedErrors = (route: Rules): ErrorCode[] => [
   ...(route.auth !== 'public' && (route.method !== 'GET' || route.storesOnGet)
     ? (['csrf_token_invalid'] as const)
     : []),
-  ...(typeof route.auth === 'object' ? (['scope_insufficient'] as const) : []),
+  ...(typeof route.auth === 'object' || managesAccount(route.auth) ? (['scope_insufficient'] as const) : []),
   ...(route.rateLimit === 'none' ? [] : (['rate_limit_exceeded'] as const)),
 ];
 

@@ -11,8 +11,22 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
  * allows all callers too, and checks credentials if the request has some: then the limits of their owner apply and not
  * those of the address. Such a route must not change anything, because it needs no CSRF token. An exception is a change that needs a
  * secret in the request.
+ *
+ * An owner gives a token with fewer scopes to a program. Such a token must not manage what its owner has, because it could make credentials that outlive
+ * it. So a change of a caller with credentials says which it is: `account` and `{ scope, account }` refuse a token with fewer scopes than its owner;
+ * `program` is for the work of programs and for the end of the own token. A change with `authenticated` lets the start fail.
  */
-export type AuthPolicy = 'public' | 'optional' | 'authenticated' | { readonly scope: Scope };
+export type AuthPolicy =
+  | 'public'
+  | 'optional'
+  | 'authenticated'
+  | 'program'
+  | 'account'
+  | { readonly scope: Scope; readonly account?: true };
+
+/** Whether the credentials must have all scopes of their owner. */
+export const managesAccount = (auth: AuthPolicy): boolean =>
+  auth === 'account' || (typeof auth === 'object' && auth.account === true);
 
 /**
  * What a request takes a point of: nothing, the limit of its caller (of its address while the caller is not known),

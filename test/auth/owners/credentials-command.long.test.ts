@@ -1,4 +1,5 @@
 import test from 'ava';
+import { scopes } from '#src/kernel/requests/principal.ts';
 import { compareState } from '#src/audit/replay.ts';
 import { eventually, laterSecond } from '#testkit/eventually.ts';
 import { operate, type CommandResult } from '#testkit/commands/operate.ts';
@@ -100,7 +101,7 @@ test.serial('tokens of a user without an account here end by their time of issue
 test.serial('the keys and tokens of a client end, those of the bootstrap client too', async (t) => {
   const room = await startRoom(t, quickCaches);
   const seconds = Math.floor(Date.now() / 1000);
-  const claims = { ...clientClaims, iat: seconds - 5, nbf: seconds - 5, exp: seconds + 600 };
+  const claims = { ...clientClaims, scope: scopes.join(' '), iat: seconds - 5, nbf: seconds - 5, exp: seconds + 600 };
   const token = bearer(craft(goodHeader, claims, keys.signing.privateKey));
   const { body } = await room.json('/api-keys', { name: 'k', scopes: [] }, token);
   const key = { 'X-API-Key': String(body['key']) };

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { eventually } from '#testkit/eventually.ts';
 import { authenticator } from '../second-factor/second-factor-setup.ts';
-import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
+import { ada, auditActions, bearer, openSession, signedIn, startRoom, type Room } from '../room.ts';
 
 const noCache = { settings: { ownerCacheMs: 0, revocationPollMs: 50 } };
 
@@ -73,23 +73,6 @@ test('a token that was ended while the body arrived enables no second factor', a
   await untilChecked();
   t.is(await finish(), 401);
   t.false((await auditActions(room)).includes('user.second_factor_enabled'));
-});
-
-test('a token with fewer scopes than its user changes no second factor', async (t) => {
-  const room = await startRoom(t, noCache);
-  await room.json('/auth/register', ada);
-  await room.stored.query(`update user_account set scopes = '{ml:read,users:admin}'`);
-  const { refresh: refreshToken } = await signedIn(room);
-  const narrowed = bearer((await refresh(room, refreshToken, { scope: 'ml:read' })).body['access_token']);
-  t.like(await room.json('/account/totp', undefined, narrowed), { status: 403, body: { code: 'scope_insufficient' } });
-  const { access, refresh: own } = await signedIn(room);
-  const made = await room.json('/account/totp', undefined, bearer(access));
-  t.is(made.status, 201);
-  const code = authenticator(String(made.body['uri']))();
-  t.is((await room.json('/account/totp', { code }, narrowed, 'PUT')).status, 403);
-  t.is((await room.json('/account/totp', { code }, bearer(access), 'PUT')).status, 200);
-  const ofOwn = bearer((await refresh(room, own, { scope: 'ml:read' })).body['access_token']);
-  t.is((await room.call('/account/totp', { method: 'DELETE', headers: ofOwn })).status, 403);
 });
 
 test('a sign-in with the session cookie of somebody else ends that session with an event of its user', async (t) => {

@@ -198,7 +198,7 @@ const waiting = defineRoute({
   path: '/waiting/{id}',
   tag: 'test',
   summary: 'For tests',
-  auth: 'authenticated',
+  auth: 'program',
   rateLimit: 'none',
   load: 'write',
   idempotency: true,

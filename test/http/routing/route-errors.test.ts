@@ -28,8 +28,8 @@ const compile = (rules: Rules, errors: readonly RouteErrorCode[]) =>
 const repeated: readonly [Rules, RouteErrorCode][] = [
   [{ auth: 'public', load: 'pricing' }, 'overloaded'],
   [{ auth: { scope: 'ml:read' }, load: 'none' }, 'scope_insufficient'],
-  [{ auth: 'authenticated', load: 'none' }, 'auth_service_error'],
-  [{ auth: 'authenticated', load: 'none', idempotency: true }, 'quota_exceeded'],
+  [{ auth: 'program', load: 'none' }, 'auth_service_error'],
+  [{ auth: 'program', load: 'none', idempotency: true }, 'quota_exceeded'],
 ];
 
 for (const [rules, code] of repeated) {

@@ -1,5 +1,5 @@
 import { describeDeprecation } from '#src/kernel/requests/deprecation.ts';
-import type { Route } from '#src/kernel/requests/route.ts';
+import { managesAccount, type Route } from '#src/kernel/requests/route.ts';
 import type { Components } from './components.ts';
 import { withExamples, type OperationExamples } from './examples.ts';
 import type { Json } from './json.ts';
@@ -19,9 +19,11 @@ const operationIdOf = ({ method, path }: Pick<Route, 'method' | 'path'>): string
         .join('');
 
 const accessText = ({ auth }: Route): string | undefined => {
-  if (typeof auth === 'object') return `Needs credentials with the scope \`${auth.scope}\`.`;
-  if (auth === 'authenticated') return 'Needs credentials.';
-  return auth === 'optional' ? 'Needs no credentials. With credentials the limits of their owner apply.' : undefined;
+  if (auth === 'public') return undefined;
+  if (auth === 'optional') return 'Needs no credentials. With credentials the limits of their owner apply.';
+  const scope = typeof auth === 'object' ? ` with the scope \`${auth.scope}\`` : '';
+  const whole = managesAccount(auth) ? ' A token must have all scopes of its owner.' : '';
+  return `Needs credentials${scope}.${whole}`;
 };
 
 const descriptionOf = (route: Route): string =>

@@ -16,7 +16,7 @@ test('a caller who is refused after the body has arrived is refused outside of t
     path: '/files',
     tag: 'test',
     summary: 'For tests',
-    auth: 'authenticated',
+    auth: 'program',
     rateLimit: 'none',
     load: 'write',
     streamBody: true,
