@@ -74,6 +74,7 @@ const refreshes = createRefreshService({
 const changes = createUniverseChanges({
   unitOfWork: database.unitOfWork,
   lock: database.lock,
+  assertCallerHolds: async () => {},
   audit,
   // The refreshes of a history are its commands, so a change enqueues none.
   jobs: { enqueue: async () => false },

@@ -82,8 +82,10 @@ export const setupHttp = async (
       schedules: async () => [...scheduled.values()],
     },
   });
+  const { assertCallerHolds = async () => {} } = overrides;
   const changes = createUniverseChanges({
     ...service.deps,
+    assertCallerHolds,
     schedules,
     jobs: { enqueue: async (_, __, { data }) => enqueued.push(data['universe']!) > 0 },
     maxUniverses: 5,
@@ -103,7 +105,7 @@ export const setupHttp = async (
     basePath: base,
     uploads: {
       uploads: refreshes,
-      assertCallerHolds: overrides.assertCallerHolds ?? (async () => {}),
+      assertCallerHolds,
       abuse,
       maxUploads: 2,
     },

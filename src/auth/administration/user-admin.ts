@@ -80,15 +80,23 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
   const { unitOfWork, audit, logger, owners, roles, end, verifiedForRights, revocations, mail } = deps;
 
   /**
-   * Locks the user until the end of the transaction. The caller of a request may have ended or lost its rights meanwhile; the command line has none.
-   * @throws AppError `resource_not_found`, and as the authentication if the credential of the caller has ended or may not administer users any more
+   * The caller of a request may have ended or lost its rights while the transaction waited; the command line has none.
+   * @throws AppError as the authentication if the credential of the caller has ended or may not administer users any more
    */
-  const lock = async ({ em, query }: Transaction, id: string) => {
-    const lockMode = LockMode.PESSIMISTIC_WRITE;
-    const user = isAccountId(id) && (await em.findOne(UserAccountEntity, { id }, { lockMode }));
-    if (!user) throw userNotFound();
+  const assertCallerAdministers = async ({ query }: Transaction): Promise<void> => {
     const caller = currentRequest()?.principal;
     if (caller) await owners.assertHolds(query, caller, adminScope);
+  };
+
+  /**
+   * Locks the user until the end of the transaction.
+   * @throws AppError `resource_not_found`, and as `assertCallerAdministers`
+   */
+  const lock = async (transaction: Transaction, id: string) => {
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    const user = isAccountId(id) && (await transaction.em.findOne(UserAccountEntity, { id }, { lockMode }));
+    if (!user) throw userNotFound();
+    await assertCallerAdministers(transaction);
     return user;
   };
 
@@ -140,7 +148,11 @@ export const createUserAdmin = (deps: UserAdminDeps): UserAdmin => {
         disabled: wanted.disabled ?? before.disabled,
       };
       const endsAdministrator = isAdministrator(roles, before) && !isAdministrator(roles, after);
-      if (endsAdministrator && by !== 'operator') await assertOtherAdministrator(transaction, roles, id);
+      if (endsAdministrator && by !== 'operator') {
+        await assertOtherAdministrator(transaction, roles, id);
+        // It waits for the change of another administrator, which may have ended this one.
+        await assertCallerAdministers(transaction);
+      }
       const actor = by && operator;
       const changed: string[] = [];
       if (after.role !== before.role || !sameScopes(after.scopes, before.scopes)) {

@@ -56,6 +56,7 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
   return {
     change: (caller, id, { name, scopes }) =>
       unitOfWork.run({ operation, alone: lockNames.apiKeys(ownerOf(caller)) }, async (transaction) => {
+        await owners.assertMayStore(transaction.query, ownerOf(caller), caller);
         const key = await lock(transaction, caller, id);
         const added = scopes?.find((scope) => !key.scopes.includes(scope));
         if (added !== undefined) {

@@ -40,6 +40,7 @@ export const createKeyLifecycle = (deps: KeyLifecycleDeps): Pick<ApiKeys, 'creat
     revoke: async (principal, id) => {
       const owner = ownerOf(principal);
       await unitOfWork.run({ operation: 'auth.api_key', alone: lockNames.apiKeys(owner) }, async (transaction) => {
+        await owners.assertMayStore(transaction.query, owner, principal);
         const revokedAt = clock.now();
         const own = { id, ownerKind: owner.kind, ownerId: owner.id, revokedAt: null };
         const apiKey = await transaction.em.findOne(ApiKeyEntity, own, { lockMode: LockMode.PESSIMISTIC_WRITE });

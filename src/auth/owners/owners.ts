@@ -114,12 +114,17 @@ export const createOwners = (deps: OwnersDeps): Owners => {
     }
   };
 
-  /** Reads the owner. @throws AppError if it is gone, or if the credential of the caller has ended */
-  const readForCaller = async (query: Query, owner: Owner, caller: StoringCaller): Promise<OwnerStanding> => {
+  /** Reads the owner. @throws AppError if it is gone, or if the credential of the caller has ended or has lost the scope */
+  const readForCaller = async (
+    query: Query,
+    owner: Owner,
+    caller: StoringCaller,
+    scope?: Scope,
+  ): Promise<OwnerStanding> => {
     const found = await read(owner, query);
     if (found.state === 'gone') throw ownerGone(caller.kind, found);
     if (isTokenEnded(caller, found)) throw tokenRefused('token_revoked');
-    await assertCredentialLives(query, caller);
+    await assertCredentialLives(query, caller, scope);
     return found;
   };
 
@@ -136,7 +141,7 @@ export const createOwners = (deps: OwnersDeps): Owners => {
     assertHolds: async (query, caller, scope) => {
       const owner = ownerOf(caller);
       if (!owner) throw ownerGone(caller.kind, { state: 'gone' });
-      const found = await readForCaller(query, owner, caller);
+      const found = await readForCaller(query, owner, caller, scope);
       // The scopes of a user without an account here are those of its token, which do not change.
       if (found.state !== 'present' || found.scopes.includes(scope)) return;
       throw scopeInsufficient([scope], `The owner of this credential does not hold ${scope} any more`);

@@ -155,6 +155,7 @@ export const composeMarketData = (
   const changes = createUniverseChanges({
     unitOfWork,
     lock,
+    assertCallerHolds,
     audit,
     jobs,
     schedules,

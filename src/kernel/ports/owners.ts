@@ -49,13 +49,13 @@ export type Owners = {
    * the state of the owner and of the credential of `caller` in this transaction, because the request was authenticated
    * before, and the cached state may be older than such an end.
    * @throws AppError `credential_owner_gone`; `token_revoked`, `credentials_missing` or `api_key_invalid` if the token, the
-   * session or the API key of `caller` was ended
+   * session or the API key of `caller` was ended, or the key has expired
    */
   readonly assertMayStore: (query: Query, owner: Owner, caller: StoringCaller) => Promise<void>;
   /**
-   * Must be called by each transaction that gives or takes rights of others, after it has locked what it changes. It reads the state of the caller and of
+   * Must be called by each transaction that gives or takes rights of others, after its last lock. It reads the state and the scopes of the credential and of
    * its owner in this transaction, because the cached state may be older than an end of the credential or a loss of the scope.
-   * @throws AppError as `assertMayStore`; `scope_insufficient` if the owner does not hold `scope` any more
+   * @throws AppError as `assertMayStore`; `scope_insufficient` if the owner does not hold `scope` any more, or the API key does not have it any more
    */
   readonly assertHolds: (query: Query, caller: Principal, scope: Scope) => Promise<void>;
 };

@@ -3,6 +3,7 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import { AppError, maxShownErrors, type FieldError } from '#src/kernel/catalogue/errors.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
+import type { AssertCallerHolds } from '#src/kernel/ports/owners.ts';
 import { jobOfChange, type JobEnqueuer } from '#src/kernel/ports/jobs.ts';
 import type { Lock, Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { UniverseOrigin } from '../indexes/universes.ts';
@@ -30,6 +31,8 @@ import {
 export type UniverseChangesDeps = {
   readonly unitOfWork: UnitOfWork;
   readonly lock: Lock;
+  /** Asked right before the commit, because a change can wait for others and delete long series. */
+  readonly assertCallerHolds: AssertCallerHolds;
   readonly audit: AuditTrail;
   readonly jobs: JobEnqueuer;
   readonly schedules: Pick<RefreshSchedules, 'set' | 'remove'>;
@@ -98,7 +101,18 @@ const needsRefresh = (before: UniverseDocument | undefined, after: UniverseDocum
 };
 
 export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChanges => {
-  const { unitOfWork, lock, audit, jobs, schedules, clock, maxUniverses, providerSource, sourceFault } = deps;
+  const {
+    unitOfWork,
+    lock,
+    audit,
+    jobs,
+    schedules,
+    clock,
+    maxUniverses,
+    providerSource,
+    sourceFault,
+    assertCallerHolds,
+  } = deps;
   const resolved = (source: UniverseDocument['source']): SeriesSource =>
     source === 'provider' ? providerSource : source;
 
@@ -107,7 +121,12 @@ export const createUniverseChanges = (deps: UniverseChangesDeps): UniverseChange
 
   /** Runs `work` while no refresh of the universe runs. */
   const change = async <T>(name: string, work: (transaction: Transaction) => Promise<T>): Promise<T> => {
-    const result = await lock.tryWith(refreshLockName(name), () => transact(work));
+    const changing = async (transaction: Transaction): Promise<T> => {
+      const done = await work(transaction);
+      await assertCallerHolds(transaction.query, 'market:manage');
+      return done;
+    };
+    const result = await lock.tryWith(refreshLockName(name), () => transact(changing));
     if (!result) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
     await deps.changed(name);
     return result.value;

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { ada, auditActions, bearer, quickCaches, signedIn, startRoom, type Room } from '../room.ts';
+import { duringTurn } from '../owners/during.ts';
 import { bob, idOf, patch, tokenOfClient, type Credentials } from './users.ts';
 
 /** Two users with the role admin, signed in. */
@@ -62,4 +63,19 @@ test('the last administrator cannot ask for the removal of the account; an admin
   t.is((await room.me(first.credentials)).status, 200, 'the sign-ins stay');
   t.is((await room.stored.query('select 1 from user_account where removal_at is not null')).length, 1);
   t.true((await auditActions(room)).includes('user.change_refused'));
+});
+
+test('an administrator who is disabled while a change waits for its turn disables nobody', async (t) => {
+  const room = await startRoom(t, quickCaches);
+  const [first, second] = await twoAdministrators(room);
+  await signedIn(room, { ...ada, email: 'third@example.org' });
+  await room.stored.query(`update user_account set role = 'admin' where email = 'third@example.org'`);
+  const late = await duringTurn(
+    room,
+    'administrators',
+    () => patch(room, first.id, { disabled: true }, second.credentials),
+    ({ query }) => query(`insert into owner_end select 'user', $1, 'disabled', now()`, [second.id]),
+  );
+  t.like([late.status, late.body['code']], [401, 'credential_owner_gone']);
+  t.is((await room.me(first.credentials)).status, 200);
 });

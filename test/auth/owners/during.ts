@@ -14,13 +14,10 @@ export const endTokens = ({ query }: Transaction): Promise<unknown> =>
   query(`insert into revoked_token (token_id, revoked_at, expires_at)
     select access_token_id, now(), access_expires_at from refresh_token on conflict do nothing`);
 
-/**
- * Holds the turn of the owner as a transaction that ends credentials does, waits until `request` waits for it, and then
- * does `work`. @returns the answer of `request`
- */
-export const during = async (
+/** Holds a turn, waits until `request` waits for it, and then does `work`. @returns the answer of `request` */
+export const duringTurn = async (
   room: Room,
-  owner: Owner,
+  turn: string,
   request: () => Promise<Answer>,
   work: (transaction: Transaction) => Promise<unknown>,
 ): Promise<Answer> => {
@@ -28,10 +25,18 @@ export const during = async (
     where datname = current_database() and locktype = 'advisory' and not granted`;
   const sent: Promise<Answer>[] = [];
   await room.database.unitOfWork.run({ operation: 'auth.api_key' }, async (transaction) => {
-    await takeOwnerTurn(transaction.query, credentialsTurn(owner));
+    await takeOwnerTurn(transaction.query, turn);
     sent.push(request());
     await eventually(async () => (await room.stored.query(waiting)).length > 0, 'the request waits for its turn');
     await work(transaction);
   });
   return sent[0]!;
 };
+
+/** The turn of the owner, as a transaction that ends credentials holds it. */
+export const during = (
+  room: Room,
+  owner: Owner,
+  request: () => Promise<Answer>,
+  work: (transaction: Transaction) => Promise<unknown>,
+): Promise<Answer> => duringTurn(room, credentialsTurn(owner), request, work);
