@@ -1,6 +1,7 @@
 import { context } from '@opentelemetry/api';
 import type { PgBoss } from 'pg-boss';
 import type { JobData, JobEnqueuer, JobQueue, JobSetEnqueuer } from '#src/kernel/ports/jobs.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 import { holdWaitingSql, removeFailedSql, type NetworkOfJob, takeTurn, takeTurns, turnCost, turnsOf } from './turns.ts';
@@ -8,6 +9,7 @@ import { holdWaitingSql, removeFailedSql, type NetworkOfJob, takeTurn, takeTurns
 export type EnqueueDeps = {
   /** @throws AppError `database_unavailable` before the queues are open */
   readonly boss: () => PgBoss;
+  readonly metrics: Metrics;
   readonly networkOf: (queue: JobQueue, name: string | undefined) => NetworkOfJob | undefined;
 };
 
@@ -27,13 +29,15 @@ const traced = (data: JobData): JobData => {
 };
 
 /** Adds jobs in the transaction of the caller. */
-export const createEnqueue = ({ boss, networkOf }: EnqueueDeps): JobEnqueuer & JobSetEnqueuer => ({
+export const createEnqueue = ({ boss, metrics, networkOf }: EnqueueDeps): JobEnqueuer & JobSetEnqueuer => ({
   enqueue: async ({ query }, queue, { key, data, group, network, cost = 1, isFirst = false, standIn }) => {
     const open = boss();
     if (standIn !== undefined) {
       if ((await query(holdWaitingSql, [queue, standIn])).length > 0) return false;
       // Otherwise each change would add a job while those of earlier ones fail.
-      await query(removeFailedSql, [queue, standIn]);
+      const removed = await query(removeFailedSql, [queue, standIn]);
+      // These jobs are never dead, however often the work fails.
+      for (const _ of removed) metrics.count('volwatch_jobs_total', { queue, outcome: 'replaced' });
     }
     const turn = { network: networkOf(queue, network), cost };
     const taken = group === undefined ? undefined : await takeTurn(query, queue, { group, ...turn });

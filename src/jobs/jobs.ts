@@ -210,7 +210,7 @@ export const createJobs = (deps: JobsDeps): Jobs => {
     if (!open) throw new AppError('database_unavailable', 'The job queues are not open yet');
     return open;
   };
-  const enqueue = createEnqueue({ boss: openBoss, networkOf });
+  const enqueue = createEnqueue({ boss: openBoss, metrics, networkOf });
 
   /** Runs statements of pg-boss in the transaction. */
   const within = async (transaction: Transaction, work: (boss: PgBoss) => Promise<void>): Promise<void> => {

@@ -195,9 +195,9 @@ export const holdWaitingSql = `select 1 from pgboss.job where ${standsInSql} lim
 /** Finds a waiting job with all attempts whose key begins with the text. Parameters: queue, beginning. */
 export const findWaitingSql = `select 1 from pgboss.job where ${standsInSql} limit 1`;
 
-/** Removes the jobs whose key begins with the text and that wait after a failure. Parameters: queue, beginning. */
+/** Removes the jobs whose key begins with the text and that wait after a failure. Parameters: queue, beginning. A row for each. */
 export const removeFailedSql = `delete from pgboss.job
-  where name = $1 and (state = 'retry' or state = 'created' and retry_count > 0) and policy = 'exclusive' and starts_with(singleton_key, $2)`;
+  where name = $1 and (state = 'retry' or state = 'created' and retry_count > 0) and policy = 'exclusive' and starts_with(singleton_key, $2) returning 1`;
 
 /** Removes waiting jobs. Parameters: queue, keys. The condition is that of the index of keys; pg-boss itself removes jobs by their ids. */
 export const removeWaitingSql = `delete from pgboss.job

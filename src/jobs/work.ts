@@ -69,7 +69,10 @@ export const createWork =
         logger.warn(fields, 'a job failed and will be tried again');
         // With its old turn the retry would come before the first jobs of other groups. Without a new one it is only unfair.
         if (job.priority < 0) await execute(renewTurnSql, [queue, job.id]).catch(() => {});
-        if (await isReplaced().catch(() => false)) return false;
+        if (await isReplaced().catch(() => false)) {
+          metrics.count('volwatch_jobs_total', { queue, outcome: 'replaced' });
+          return false;
+        }
       }
       // pg-boss stores the message of the error. The message must be the code, because other texts can contain private
       // data.

@@ -38,7 +38,12 @@ test('a waiting job stands in for later ones, but not one that runs', async (t) 
 });
 
 test('a job that has failed stands in for no later one, which has all attempts and replaces it', async (t) => {
-  const { admin, database, make } = await setup(t, { concurrency: 1, pollMs: 500, retries: 1, retryDelaySeconds: 60 });
+  const { admin, database, metrics, make } = await setup(t, {
+    concurrency: 1,
+    pollMs: 500,
+    retries: 1,
+    retryDelaySeconds: 60,
+  });
   const jobs = make();
   const ran: string[] = [];
   await jobs.start({
@@ -59,6 +64,8 @@ test('a job that has failed stands in for no later one, which has all attempts a
   const live = () => admin.query(`select 1 from pgboss.job where name = 'refresh' and state <= 'active'`);
   await eventually(async () => (await live()).length === 0, 'no retry of the first one waits');
   t.deepEqual(ran, ['first', 'second']);
+  t.is(metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'replaced' }), 1);
+  t.is(metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'dead' }), 0);
 });
 
 test('a job that was put back comes after those that were added while it waited', async (t) => {
@@ -85,7 +92,12 @@ test('a job that was put back comes after those that were added while it waited'
 });
 
 test('failures of changes leave one job that waits, and a job that is put back ends when a later one waits', async (t) => {
-  const { admin, database, make } = await setup(t, { concurrency: 1, pollMs: 500, retries: 3, retryDelaySeconds: 60 });
+  const { admin, database, metrics, make } = await setup(t, {
+    concurrency: 1,
+    pollMs: 500,
+    retries: 3,
+    retryDelaySeconds: 60,
+  });
   const jobs = make();
   const ran: string[] = [];
   const enqueue = (change: string): Promise<boolean> =>
@@ -120,6 +132,9 @@ test('failures of changes leave one job that waits, and a job that is put back e
   await eventually(() => ran.includes('after busy'), 'the later job runs');
   t.true(await enqueue('failing with another'));
   await eventually(async () => ran.includes('after failing with another') && (await live()).length === 0, 'none waits');
+  // The first three, each by the job of the next change, and one that failed while a later one waited.
+  t.is(metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'replaced' }), 4);
+  t.is(metrics.value('volwatch_jobs_total', { queue: 'refresh', outcome: 'failed' }), 4);
 });
 
 test('a job that stands in does not begin before the end of the transaction', async (t) => {

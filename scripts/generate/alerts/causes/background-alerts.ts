@@ -10,22 +10,32 @@ const mail = 'volwatch_mail_messages_total';
 const triedMail = `${mail}{job="volwatch",outcome=~"sent|failed|dead"}`;
 const failedMail = `${mail}{job="volwatch",outcome=~"failed|dead"}`;
 
+const endedJobs = (outcome: 'dead' | 'replaced'): string =>
+  `volwatch_jobs_total{job="volwatch",queue!~"webhook_delivery|calendar|mail",outcome="${outcome}"}`;
+
 /** Causes in background work, for which no caller waits. */
 export const backgroundAlerts: readonly CauseAlert[] = [
   {
     alert: 'JobsDying',
-    expr: 'sum by (queue) (increase(volwatch_jobs_total{job="volwatch",queue!~"webhook_delivery|calendar|mail",outcome="dead"}[15m])) > 0',
+    // A job of a change that fails is replaced by that of the next change before it is dead. An attempt can take minutes, so the window is long.
+    expr: `sum by (queue) (increase(${endedJobs('dead')}[15m])) > 0 or sum by (queue) (increase(${endedJobs('replaced')}[2h])) > 3`,
     for: '1m',
     severity: 'ticket',
-    summary: '{{ $value | humanize }} jobs of queue {{ $labels.queue }} used up their attempts in 15 minutes',
-    description: 'They wait in the dead-letter queue and are not tried again by themselves.',
+    summary:
+      '{{ $value | humanize }} jobs of queue {{ $labels.queue }} used up their attempts, or failed and were replaced',
+    description:
+      'Dead ones wait in the dead-letter queue and are not tried again by themselves. Replaced ones are of changes that come faster than the attempts, and whose work fails each time.',
     proof: {
-      series: { [`volwatch_jobs_total{${i1},queue="refresh",outcome="dead"}`]: '0x10 0+1x15 15x30' },
-      quiet: 5,
+      series: {
+        // The failures of the first minutes are those of one person.
+        [`volwatch_jobs_total{${i1},queue="refresh",outcome="replaced"}`]: '0x2 0+1x2 2x6 2+1x15 17x140',
+        [`volwatch_jobs_total{${i1},queue="refresh",outcome="dead"}`]: '0x170',
+      },
+      quiet: 8,
       fires: 25,
-      over: 45,
+      over: 160,
       labels: { queue: 'refresh' },
-      summary: '14 jobs of queue refresh used up their attempts in 15 minutes',
+      summary: '14 jobs of queue refresh used up their attempts, or failed and were replaced',
     },
   },
   {

@@ -27,6 +27,15 @@ export const backgroundWork: RowSpec = {
           ),
           legend: '{{queue}} dead in 15 min',
         },
+        {
+          expr: highest(
+            `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="replaced"')}[15m]))`,
+            'queue',
+            4,
+            `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="replaced"')}[$__interval]))`,
+          ),
+          legend: '{{queue}} failed and replaced in 15 min',
+        },
       ],
       alerts: ['JobsDying'],
     },

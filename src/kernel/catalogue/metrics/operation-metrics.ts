@@ -84,8 +84,8 @@ export const operationMetrics = {
   },
   volwatch_jobs_total: {
     type: 'counter',
-    help: 'Attempts at jobs: ok, put back because of other work, failed and to be tried again, or given up',
-    labels: { queue: jobQueues, outcome: ['ok', 'put_back', 'failed', 'dead'] },
+    help: 'Attempts at jobs: ok, put back because of other work, failed and to be tried again, or given up; beside them replaced: jobs that had failed and made room for the job of a later change',
+    labels: { queue: jobQueues, outcome: ['ok', 'put_back', 'failed', 'dead', 'replaced'] },
   },
   volwatch_jobs_queue_size: {
     type: 'gauge',
