@@ -143,9 +143,14 @@ export const ApiKeyEntity = defineEntity({
     ownerId: p.text(),
     scopes: p.array().$type<Scope[]>(),
     createdAt: p.datetime(),
+    /** The end of the key, or that of its overlap after a rotation. */
     expiresAt: p.datetime().nullable(),
     revokedAt: p.datetime().nullable(),
     lastUsedAt: p.datetime().nullable(),
+    /** The first rotation. */
+    rotatedAt: p.datetime().nullable(),
+    /** `expiresAt` before the first rotation. Null: the key had no end, or was not rotated. */
+    plannedEnd: p.datetime().nullable(),
   },
 });
 

@@ -21,6 +21,8 @@ export const WebhookEntity = defineEntity({
     /** The secret is derived from the id and this version. It is not stored. */
     secretVersion: p.integer().default(1),
     rotatedAt: p.datetime().nullable(),
+    /** The version before the first of the rotations whose overlaps follow each other. Null: the one before `secretVersion`. */
+    overlapVersion: p.integer().nullable(),
     /** Deliveries that were given up since the last delivery that arrived. */
     deadInRow: p.integer().default(0),
     disabledAt: p.datetime().nullable(),

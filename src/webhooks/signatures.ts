@@ -12,6 +12,10 @@ export const createWebhookSecrets = ({ key }: { readonly key: string | Uint8Arra
   of: (webhookId, version) => prefix + createHmac('sha256', key).update(`${webhookId}.${version}`).digest('base64'),
 });
 
+/** Whether the secrets before the last rotation sign too. */
+export const isInOverlap = (rotatedAt: Date | null, now: Date, rotationMs: number): boolean =>
+  rotatedAt !== null && now.getTime() - rotatedAt.getTime() < rotationMs;
+
 /**
  * Signs a message: `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`. This is the symmetric signature of
  * Standard Webhooks (github.com/standard-webhooks/standard-webhooks, spec).

@@ -65,6 +65,22 @@ test('a rotated key and its successor are both valid during the overlap, then on
   t.true((await auditActions(room)).includes('api_key.rotated'));
 });
 
+test('a repeated rotation gives a key with the lifetime of the first one', async (t) => {
+  const room = await startRoom(t, { settings: { maxApiKeys: 10 } });
+  const { owner, id } = await setUp(room);
+  const limited = await room.json('/api-keys', { name: 'limited', scopes: [], expires_in_days: 90 }, owner);
+  room.advance(86_400);
+  const later = bearer((await signedIn(room)).access);
+  for (let round = 0; round < 3; round += 1) {
+    const endless = await rotate(room, id, later);
+    t.is(endless.status, 201);
+    t.is(endless.body['expires_at'], null, 'no end');
+    const { body } = await rotate(room, String(limited.body['id']), later, `?overlap_hours=${3 - round}`);
+    const days = (Date.parse(String(body['expires_at'])) - Date.parse(String(body['created_at']))) / 86_400_000;
+    t.is(days, 90);
+  }
+});
+
 test('rotation works at the max number of keys, and cannot be repeated above it', async (t) => {
   const room = await startRoom(t);
   const { owner, id } = await setUp(room);

@@ -51,6 +51,8 @@ export type Room = {
   readonly work: (options?: { readonly last?: boolean }) => Promise<string[]>;
 };
 
+const rotationMs = 3_600_000;
+
 const principalOf = (owner: string): Principal => {
   const [kind, subject] = owner.split(':') as [Principal['kind'], string];
   return { kind, subject, scopes: ['market:refresh'] };
@@ -99,6 +101,7 @@ export const startRoom = async (
     outbox,
     clock,
     ids: uuidv7,
+    rotationMs,
     maxPerOwner,
     maxTestsPerOwner,
     abuse,
@@ -112,7 +115,7 @@ export const startRoom = async (
     owners,
     abuse,
     disableAfter: 2,
-    rotationMs: 3_600_000,
+    rotationMs,
     userAgent: 'volwatch/test',
     clock,
     metrics,

@@ -32,7 +32,7 @@ export type KeyChanges = {
   ) => Promise<ApiKey>;
   /**
    * Creates a key with the name, the scopes and the lifetime of another one, which ends after `overlapHours`. So programs can
-   * change to the new key one after the other.
+   * change to the new key one after the other. A repetition within the overlap creates a further key with the same lifetime.
    * @throws AppError `scope_insufficient` if the caller lacks a scope of the key
    */
   readonly rotate: (caller: Principal, id: string, overlapHours: number | undefined) => Promise<ShownKey>;
@@ -102,7 +102,9 @@ export const createKeyChanges = (deps: KeyChangesDeps): KeyChanges => {
         if (missing !== undefined)
           throw scopeInsufficient([missing], `The caller lacks the scope ${missing} of the key`);
         const now = clock.now();
-        const lifetimeMs = key.expiresAt ? key.expiresAt.getTime() - key.createdAt.getTime() : undefined;
+        // A rotation can be repeated, for example because its answer was lost, and the first one has replaced the end of the key.
+        if (!key.rotatedAt) Object.assign(key, { rotatedAt: now, plannedEnd: key.expiresAt });
+        const lifetimeMs = key.plannedEnd ? key.plannedEnd.getTime() - key.createdAt.getTime() : undefined;
         const created = await newKeys.insert(transaction, {
           caller,
           name: key.name,

@@ -52,6 +52,7 @@ export const composeWebhooks = async (
   const privateAddresses = config.WEBHOOK_PRIVATE_ADDRESSES ?? !production;
   const outbox = createOutbox({ unitOfWork, reader, jobs, clock, ids: uuidv7, abuse, logger });
   const sender = createSender({ timeoutMs: config.WEBHOOK_TIMEOUT_MS, privateAddresses, logger });
+  const rotationMs = config.WEBHOOK_ROTATION_HOURS * hourMs;
   const webhooks = createWebhooks({
     unitOfWork,
     reader,
@@ -61,6 +62,7 @@ export const composeWebhooks = async (
     outbox,
     clock,
     ids: uuidv7,
+    rotationMs,
     maxPerOwner: config.WEBHOOKS_PER_OWNER,
     maxTestsPerOwner: config.WEBHOOK_TESTS_PER_OWNER,
     abuse,
@@ -78,7 +80,7 @@ export const composeWebhooks = async (
       owners,
       abuse,
       disableAfter: config.WEBHOOK_DISABLE_AFTER,
-      rotationMs: config.WEBHOOK_ROTATION_HOURS * hourMs,
+      rotationMs,
       userAgent: `volwatch/${build.version}`,
       clock,
       metrics,

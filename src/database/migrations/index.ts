@@ -49,6 +49,8 @@ import { indexesOfAssetKeys } from './from-0067/0069-indexes-of-asset-keys.ts';
 import { auditCounts } from './from-0067/0072-audit-counts.ts';
 import { indexesOfWaitingWork } from './from-0067/0073-indexes-of-waiting-work.ts';
 import { indexesOfRefreshes } from './from-0067/0074-indexes-of-refreshes.ts';
+import { overlapsOfWebhooks } from './from-0067/0079-overlaps-of-webhooks.ts';
+import { plannedEndsOfApiKeys } from './from-0067/0078-planned-ends-of-api-keys.ts';
 import { indexOfSplitsAndShares } from './from-0067/0077-index-of-splits-and-shares.ts';
 import { resumedChunks } from './from-0067/0076-resumed-chunks.ts';
 import { liveApiKeys } from './from-0067/0075-live-api-keys.ts';
@@ -124,4 +126,6 @@ export const migrations: readonly Migration[] = [
   liveApiKeys,
   resumedChunks,
   indexOfSplitsAndShares,
+  plannedEndsOfApiKeys,
+  overlapsOfWebhooks,
 ];

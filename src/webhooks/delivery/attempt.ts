@@ -5,7 +5,7 @@ import { traceparentOf } from '#src/kernel/requests/trace-parent.ts';
 import type { Owner } from '#src/kernel/ports/owners.ts';
 import type { WebhookOutcome } from '#src/kernel/ports/webhooks.ts';
 import type { Send } from '../sender/send.ts';
-import { signatureOf, type WebhookSecrets } from '../signatures.ts';
+import { isInOverlap, signatureOf, type WebhookSecrets } from '../signatures.ts';
 
 export type DeliveryIds = { readonly webhookId: string; readonly eventId: string };
 
@@ -18,6 +18,7 @@ export type PendingDelivery = {
   readonly owner_id: string;
   readonly secret_version: number;
   readonly rotated_at: Date | null;
+  readonly overlap_version: number | null;
   readonly disabled_at: Date | null;
 };
 
@@ -33,7 +34,7 @@ export type Attempt = {
 export type AttemptDeps = {
   readonly secrets: WebhookSecrets;
   readonly send: Send;
-  /** For this time after a rotation, the secret before it signs too. */
+  /** For this time after a rotation, the secrets before it sign too. */
   readonly rotationMs: number;
   readonly userAgent: string;
   readonly clock: Clock;
@@ -51,16 +52,29 @@ export type AttemptDelivery = (
   isLast: boolean,
 ) => Promise<Attempt>;
 
+/**
+ * The versions that sign: the present one, and during an overlap the one before it and the one before the first of several
+ * rotations in a row. The receiver has one of these, unless the answers of several rotations reached nobody or were not used.
+ */
+const signingVersions = (
+  { secret_version: version, rotated_at: rotatedAt, overlap_version: overlap }: PendingDelivery,
+  now: Date,
+  rotationMs: number,
+): readonly number[] => {
+  if (!isInOverlap(rotatedAt, now, rotationMs)) return [version];
+  const previous = version - 1;
+  return overlap !== null && overlap < previous ? [version, previous, overlap] : [version, previous];
+};
+
 /** Receivers answer 410 when they want no more events (Standard Webhooks). */
 const goneStatus = 410;
 
 export const createAttempt = ({ secrets, send, rotationMs, userAgent, clock }: AttemptDeps): AttemptDelivery => {
   const headersOf = ({ webhookId, eventId }: DeliveryIds, delivery: PendingDelivery): Record<string, string> => {
-    const { body, secret_version: version, rotated_at: rotatedAt } = delivery;
+    const { body } = delivery;
     const now = clock.now();
     const timestamp = Math.floor(now.getTime() / 1_000);
-    const isRotating = rotatedAt !== null && now.getTime() - rotatedAt.getTime() < rotationMs;
-    const versions = isRotating ? [version, version - 1] : [version];
+    const versions = signingVersions(delivery, now, rotationMs);
     const sign = (each: number): string => signatureOf(secrets.of(webhookId, each), { id: eventId, timestamp, body });
     const traceparent = traceparentOf(context.active());
     return {

@@ -20,7 +20,8 @@ export type DeliveryDeps = AttemptDeps &
 
 const readPending = async (query: Query, { webhookId, eventId }: DeliveryIds): Promise<PendingDelivery | undefined> => {
   const [row] = await query<PendingDelivery>(
-    `select event.type, event.body, webhook.url, owner_kind, owner_id, webhook.secret_version, webhook.rotated_at, webhook.disabled_at
+    `select event.type, event.body, webhook.url, owner_kind, owner_id, webhook.secret_version, webhook.rotated_at,
+       webhook.overlap_version, webhook.disabled_at
      from webhook_delivery delivery
      join webhook on webhook.id = delivery.webhook_id join webhook_event event on event.id = delivery.event_id
      where delivery.webhook_id = $1 and delivery.event_id = $2 and delivery.state = 'waiting'`,

@@ -13,7 +13,7 @@ import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts'
 import { webhookScope } from '#src/kernel/ports/webhooks.ts';
 import { WebhookEntity, type StoredWebhook } from '../entities.ts';
 import type { Outbox } from '../outbox/outbox.ts';
-import type { WebhookSecrets } from '../signatures.ts';
+import { isInOverlap, type WebhookSecrets } from '../signatures.ts';
 import { notFound, ownerOf } from './webhook-owner.ts';
 import type { Webhook, Webhooks } from '../webhook.ts';
 
@@ -25,6 +25,8 @@ export type WebhookChangesDeps = {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly ids: () => string;
+  /** For this time after a rotation, the secrets before it sign too. */
+  readonly rotationMs: number;
   readonly maxPerOwner: number;
   readonly maxTestsPerOwner: number;
   readonly abuse: AbuseReport;
@@ -45,7 +47,8 @@ const shownTo = (webhook: StoredWebhook): Webhook => ({
 export const createWebhookChanges = (
   deps: WebhookChangesDeps,
 ): Pick<Webhooks, 'register' | 'remove' | 'rotate' | 'test'> => {
-  const { unitOfWork, audit, owners, secrets, outbox, clock, ids, maxPerOwner, maxTestsPerOwner, abuse } = deps;
+  const { unitOfWork, audit, owners, secrets, outbox, clock, ids, rotationMs } = deps;
+  const { maxPerOwner, maxTestsPerOwner, abuse } = deps;
 
   const record = (
     transaction: Transaction,
@@ -140,9 +143,13 @@ export const createWebhookChanges = (
       unitOfWork.run(changeOf(principal), async (transaction) => {
         await assertMayStore(transaction, principal);
         const webhook = await findForChange(transaction, principal, id);
+        const now = clock.now();
         const version = webhook.secretVersion + 1;
+        // The answer of a rotation can be lost. The repetition must not end the overlap of the secret that the receiver has.
+        if (!isInOverlap(webhook.rotatedAt ?? null, now, rotationMs)) webhook.overlapVersion = webhook.secretVersion;
+        webhook.overlapVersion ??= webhook.secretVersion - 1;
         webhook.secretVersion = version;
-        webhook.rotatedAt = clock.now();
+        webhook.rotatedAt = now;
         await record(transaction, id, 'webhook.rotated', { version });
         return { ...shownTo(webhook), secret: secrets.of(id, version) };
       }),

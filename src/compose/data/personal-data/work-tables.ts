@@ -44,6 +44,7 @@ export const workTables: PersonalTables = {
       'events',
       'secret_version',
       'rotated_at',
+      'overlap_version',
       'dead_in_row',
       'disabled_at',
       'disabled_reason',
