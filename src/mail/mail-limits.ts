@@ -52,8 +52,10 @@ export type MailLimits = {
    * belongs to the account that asks for it, so there the first message of each account within this life passes, up to a second max.
    */
   readonly isRecipientAboveLimit: (transaction: Transaction, message: MailRequest) => Promise<boolean>;
-  /** Whether the share of notices is used up. */
-  readonly isShareUsed: (transaction: Transaction, kind: MailKind) => Promise<boolean>;
+  /** Whether so many notices of this kind wait for this account and recipient that they stand for one more. */
+  readonly isSaid: (transaction: Transaction, notice: MailRequest) => Promise<boolean>;
+  /** In a full share the newest notice of the account that waits for most makes room for one of an account that waits for fewer. */
+  readonly mayNoticeWait: (transaction: Transaction, notice: MailRequest) => Promise<boolean>;
 };
 
 const hourMs = 3_600_000;
@@ -63,6 +65,12 @@ const kindsOfAskers: ReadonlySet<MailKind> = new Set(['email_change']);
 
 /** How many times `maxPerRecipient` all accounts together can cause, with the first messages of each. */
 const firstMessagesFactor = 4;
+
+/**
+ * Max number of notices of one kind that wait for one account at one address. They say the same, and two of them tell a user that one change
+ * was not the own one. Without this max, accounts at an address that is answered late would fill the share of the notices of all.
+ */
+const maxAlike = 2;
 
 /** Each cause has its own share of the waiting messages, so that a flood of one cause does not stop the others. */
 const causeOf = {
@@ -125,32 +133,38 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
     throw new AppError('rate_limit_exceeded', detail, { retryAfter });
   };
 
-  const isShareUsed: MailLimits['isShareUsed'] = async ({ query }, kind) => (await countWaiting(query, kind)) >= share;
-
   const networkOfRequest: MailLimits['networkOfRequest'] = () => siteHashOfRequest(networkKey) ?? null;
 
   /**
-   * Makes room for a message of a network that waits for few: the newest one of the network that waits for most is not sent.
+   * Makes room for a message of one who waits for few: the newest one of those who wait for most is not sent.
+   * @param by what tells apart those who wait: the account of a notice, whose requests can come from any network, else the network
    * @returns whether there is room now
    */
-  const displace = async (query: Query, kind: MailKind): Promise<boolean> => {
+  const displace = async (
+    query: Query,
+    kind: MailKind,
+    by: 'user_id' | 'caused_by_network',
+    own: string | Buffer | null,
+  ): Promise<boolean> => {
     await lock(query, `mail share ${causeOf[kind]}`);
-    const removed = await query(
+    const removed = await query<{ kind: MailKind }>(
       `with waiting as (
-         select caused_by_network as network, count(*) as messages from mail_message
-         where state = 'waiting' and kind = any($1) and caused_by_network is not null group by 1
+         select ${by} as owner, count(*) as messages from mail_message
+         where state = 'waiting' and kind = any($1) and ${by} is not null group by 1
        ), largest as (
-         select network from waiting
-         where messages > 1 + coalesce((select messages from waiting where network = $2), 0)
-         order by messages desc, network limit 1
+         select owner from waiting
+         where messages > 1 + coalesce((select messages from waiting where owner = $2), 0)
+         order by messages desc, owner limit 1
        )
        update mail_message set state = 'dropped', settled_at = $3, password_hash = null where id = (
          select id from mail_message where state = 'waiting' and kind = any($1)
-           and caused_by_network = (select network from largest) order by created_at desc, id desc limit 1
-       ) returning 1`,
-      [kindsOfSameCause(kind), networkOfRequest(), clock.now()],
+           and ${by} = (select owner from largest) order by created_at desc, id desc limit 1
+       ) returning kind`,
+      [kindsOfSameCause(kind), own, clock.now()],
     );
-    if (removed.length > 0) metrics.count('volwatch_mail_messages_total', { kind, outcome: 'limited' });
+    for (const message of removed) {
+      metrics.count('volwatch_mail_messages_total', { kind: message.kind, outcome: 'limited' });
+    }
     return removed.length > 0;
   };
 
@@ -173,12 +187,22 @@ export const createMailLimits = (deps: MailLimitsDeps): MailLimits => {
   };
 
   return {
-    isShareUsed,
     networkOfRequest,
+
+    isSaid: async ({ query }, { kind, recipient, userId }) => {
+      const rows = await query(
+        `select 1 from mail_message where recipient = $1 and kind = $2 and user_id = $3 and state = 'waiting' limit $4`,
+        [recipient, kind, userId ?? null, maxAlike],
+      );
+      return rows.length === maxAlike;
+    },
+
+    mayNoticeWait: async ({ query }, { kind, userId }) =>
+      (await countWaiting(query, kind)) < share || (await displace(query, kind, 'user_id', userId ?? null)),
 
     assertMayWait: async ({ query }, kind) => {
       const waiting = await countWaiting(query, kind);
-      const isFull = waiting >= share && !(await displace(query, kind));
+      const isFull = waiting >= share && !(await displace(query, kind, 'caused_by_network', networkOfRequest()));
       assertWithinQuota(abuse, {
         quota: 'mail_messages',
         wanted: waiting + Number(isFull),

@@ -72,13 +72,17 @@ export const createOutbox = (deps: OutboxDeps): Outbox => {
 
     notify: async (transaction, message) => {
       if (!isConfigured) return;
-      if (await limits.isShareUsed(transaction, message.kind)) {
+      // A user can repeat a change, and the address may belong to somebody else until it is verified.
+      if (await limits.isRecipientAboveLimit(transaction, message)) return;
+      if (await limits.isSaid(transaction, message)) {
+        metrics.count('volwatch_mail_messages_total', { kind: message.kind, outcome: 'limited' });
+        return;
+      }
+      if (!(await limits.mayNoticeWait(transaction, message))) {
         logger.warn({ kind: message.kind }, 'a notice was left out, because too many messages wait to be sent');
         metrics.count('volwatch_mail_messages_total', { kind: message.kind, outcome: 'limited' });
         return;
       }
-      // A user can repeat a change, and the address may belong to somebody else until it is verified.
-      if (await limits.isRecipientAboveLimit(transaction, message)) return;
       // Without causer: messages that a caller asked for must not use up what a notice needs.
       // A group of its own, so that it does not wait behind them either. Not the user: one network can have many accounts.
       const network = limits.networkOfRequest();

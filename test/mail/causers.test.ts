@@ -146,10 +146,55 @@ test('repeated changes send a max number of notices, and messages that were aske
     const passwords = { current_password: current, new_password: next };
     const headers = { ...bearer(access), 'X-Forwarded-For': '192.0.2.1' };
     t.is((await room.json('/account/password', passwords, headers)).status, 204);
+    await room.work();
     current = next;
   }
   const notices = await room.stored.query(`select 1 from mail_message where kind = 'password_changed'`);
   t.is(notices.length, 3);
+});
+
+test('two waiting notices of one kind stand for the next ones of their account', async (t) => {
+  const room = await startMailRoom(t);
+  const { access } = await signedInUser(room);
+  const changes = async (numbersOfThem: readonly number[]): Promise<void> => {
+    for (const number of numbersOfThem) {
+      const [before, next] = [number - 1, number].map((each) =>
+        each < 0 ? ada.password : `another long sentence ${each}`,
+      );
+      const passwords = { current_password: before, new_password: next };
+      t.is((await room.json('/account/password', passwords, bearer(access))).status, 204);
+    }
+  };
+  const sent = () => room.smtp.received.filter(({ text }) => /password/i.test(text)).length;
+  await changes([0, 1, 2, 3]);
+  const notices = await room.stored.query(`select 1 from mail_message where kind = 'password_changed'`);
+  t.is(notices.length, 2, 'the user hears of a change that was not the own one');
+  const before = sent();
+  await room.work();
+  t.is(sent(), before + 2);
+  await changes([4]);
+  t.is((await room.stored.query(`select 1 from mail_message where kind = 'password_changed'`)).length, 3);
+});
+
+test('accounts with many waiting notices make room for those of others', async (t) => {
+  const room = await startMailRoom(t, { limits: { maxWaiting: 24 } });
+  const { access } = await signedInUser(room);
+  // Each of three accounts has two notices of one kind, whose recipients are answered late.
+  await room.stored.query(
+    `insert into mail_message (id, kind, recipient, user_id, state, created_at)
+     select gen_random_uuid(), 'removal_planned', 'flood' || account || '@example.com', ('018f0000-0000-7000-8000-00000000000' || account)::uuid,
+       'waiting', now() + make_interval(secs => account) from generate_series(1, 3) as account, generate_series(1, 2)`,
+  );
+  const passwords = { current_password: ada.password, new_password: 'a different long sentence' };
+  t.is((await room.json('/account/password', passwords, bearer(access))).status, 204);
+  const states = await room.stored.query(
+    `select kind, state, count(*)::int as messages from mail_message group by 1, 2 order by 1, 2`,
+  );
+  t.deepEqual(states, [
+    { kind: 'password_changed', state: 'waiting', messages: 1 },
+    { kind: 'removal_planned', state: 'dropped', messages: 1 },
+    { kind: 'removal_planned', state: 'waiting', messages: 5 },
+  ]);
 });
 
 test('each route that takes a password or causes a message has the limit of sign-ins of its address', async (t) => {
