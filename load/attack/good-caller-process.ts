@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { Agent } from 'undici';
 import type { CallerOrder, CallerSample } from './good-caller.ts';
 import type { Person } from './people.ts';
@@ -19,6 +20,7 @@ const single = JSON.stringify(option);
 const batch = JSON.stringify({
   options: Array.from({ length: 1_000 }, (_, row) => ({ ...option, strike: 80 + row / 20 })),
 });
+const packedBatch = gzipSync(batch);
 const dispatcher = new Agent({ connections: 64 });
 let sent = 0;
 
@@ -26,7 +28,7 @@ type Request = Readonly<{
   method: 'GET' | 'POST';
   path: string;
   headers: Readonly<Record<string, string>>;
-  body?: string;
+  body?: string | Buffer;
 }>;
 
 const call = async (kind: CallerSample['kind'], request: Request): Promise<unknown> => {
@@ -57,11 +59,26 @@ const jsonFrom = (address: string): Record<string, string> => ({
   'x-forwarded-for': address,
 });
 
-const price = async (kind: 'single' | 'batch'): Promise<void> => {
+const price = async (): Promise<void> => {
   const headers = jsonFrom(addresses[sent % addresses.length]!);
   sent += 1;
-  const [path, body] = kind === 'single' ? ['/pricing/price', single] : ['/pricing/batch', batch];
-  await call(kind, { method: 'POST', path, headers, body });
+  await call('single', { method: 'POST', path: '/pricing/price', headers, body: single });
+};
+
+let batches = 0;
+/** Every second batch is compressed. */
+const priceBatch = async (): Promise<void> => {
+  const headers = jsonFrom(addresses[sent % addresses.length]!);
+  sent += 1;
+  batches += 1;
+  const request =
+    batches % 2 === 0
+      ? { headers, body: batch }
+      : {
+          headers: { ...headers, 'content-encoding': 'gzip' },
+          body: packedBatch,
+        };
+  await call('batch', { method: 'POST', path: '/pricing/batch', ...request });
 };
 
 /** The people sign in and read what is theirs, one after the other. */
@@ -109,8 +126,8 @@ process.on('message', (message: CallerOrder) => {
   if (people.length === 0) people = [...message.people];
   let turn = 0;
   timer = setInterval(() => {
-    begin(price('single'));
-    if (turn % singlesPerBatch === 0) begin(price('batch'));
+    begin(price());
+    if (turn % singlesPerBatch === 0) begin(priceBatch());
     if (turn % singlesPerAccountRequest === 2) begin(useAccount());
     turn += 1;
   }, singleEveryMs);

@@ -1,10 +1,11 @@
-import { once } from 'node:events';
+import { once as eventOnce } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { costlyBlocks, emptyBlocks as emptyStreams, emptyBody } from '#testkit/bodies/empty-blocks.ts';
 import type { Attack, Field } from '../attack.ts';
 import { each } from '../each.ts';
-import { payloads } from '../payloads.ts';
+import { once, payloads } from '../payloads.ts';
 import { rawRequest } from '../raw-request.ts';
 
 const batch = '/api/v1/pricing/batch';
@@ -40,6 +41,32 @@ export const expansion: readonly [Attack, ...Attack[]] = [
   },
   { name: 'brotli bomb of rows', orKinds: ['body_structure'], run: batchOf(payloads.brotliOfRows, encoded('br')) },
 ];
+
+/** 16 MB of the max size whose ratio does not count: one row behind blanks. 110 bytes as brotli, and 16 KB as gzip. */
+const rowBehindBlanks = once((): Buffer => {
+  const row = { spot: 100, strike: 105, time_to_expiry: 0.5, rate: 0.03, volatility: 0.2, option_type: 'put' };
+  return Buffer.from(`{"options":[${' '.repeat(16_000_000)}${JSON.stringify(row)}]}`);
+});
+const brotliParameters = { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 5 };
+const packedBodies = once(() => [
+  { body: brotliCompressSync(rowBehindBlanks(), { params: brotliParameters }), headers: encoded('br') },
+  { body: gzipSync(rowBehindBlanks(), { level: 9 }), headers: encoded('gzip') },
+]);
+
+/**
+ * Small bodies that take the threads of decompression for long, whose queue is also that of passwords and signatures: all sign-ins
+ * and all packed bodies of others waited for more than 5 s.
+ */
+export const packedBlanks: Attack = {
+  name: 'packed bodies of blanks that keep the threads',
+  orKinds: ['body_slow'],
+  run: (field) => {
+    const bodies = packedBodies();
+    return each(field, { parallel: 200, grouped: true }, (number, address) =>
+      rawRequest({ ...field, address, method: 'POST', path: batch, ...bodies[number % bodies.length]! }),
+    );
+  },
+};
 
 export const arrowViews: Attack = {
   name: 'Arrow streams of a million views of one text',
@@ -143,7 +170,7 @@ export const emptyBodies: Attack = {
     const more = chunkOf(Buffer.alloc(costlyBlocks.length * 600, costlyBlocks));
     const goOn = async (socket: Socket, ended: AbortSignal): Promise<void> => {
       while (!ended.aborted && socket.writable) {
-        if (!socket.write(more)) await once(socket, 'drain', { signal: ended }).catch(() => {});
+        if (!socket.write(more)) await eventOnce(socket, 'drain', { signal: ended }).catch(() => {});
         await sleep(250, undefined, { signal: ended }).catch(() => {});
       }
     };

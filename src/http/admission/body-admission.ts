@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { availableParallelism } from 'node:os';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
+import { createBoundedWork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { createBodyMemory, type HeldBytes } from './bodies/body-memory.ts';
 import { createBodyPlaces } from './bodies/body-places.ts';
 import { createWastedBytes } from './bodies/wasted-bytes.ts';
@@ -34,6 +36,8 @@ export type OpenBody = {
   readonly arrived: (bytes: number) => void;
   /** With false, the min rate does not apply, because this process does not read. The default is true. */
   readonly awaited: (isAwaited: boolean) => void;
+  /** Runs a job of the decompressor when this body has its turn. */
+  readonly unpack: BoundedWork['run'];
   /** Counts bytes that stay in memory. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
   readonly keep: (bytes: number) => void;
   /** Counts what a decompressor holds, until the body is closed. All have half of `maxTotalBytes`. @throws AppError as `keep` */
@@ -76,6 +80,11 @@ const maxExtraBytes = 262_144;
 /** The max window of brotli, and its tables. */
 const maxDecoderBytes = 2 ** 24 + maxTableBytes;
 
+/**
+ * Jobs of decompressors at once. Passwords and signatures need the other two of the four threads, and the event loop needs a processor.
+ */
+const maxUnpacking = Math.max(1, Math.min(2, availableParallelism() - 1));
+
 type Watched = { looks: number; bytes: number; isAwaited: boolean; readonly slow: () => void };
 
 /** Limits the bodies that arrive: their number and bytes, in total and per caller, and the min rate of each body. */
@@ -92,6 +101,14 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   });
   // Apart, so that bodies with large windows take no memory from bodies that have none.
   const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxDecoderBytes });
+  const { run: unpack } = createBoundedWork({
+    work: 'decompression',
+    metrics,
+    concurrency: maxUnpacking,
+    queue: maxBodies,
+    detail: 'Too many compressed bodies are being read',
+    retryAfter,
+  });
   const wasted = createWastedBytes({ maxBytes: maxTotalBytes * minPart });
   const isScarce = (): boolean => memory.total() > maxTotalBytes / 2;
   const watched = new Set<Watched>();
@@ -184,6 +201,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
           arrived += bytes;
         },
         awaited: (isAwaited) => (body.isAwaited = isAwaited),
+        unpack,
         keep: (bytes) => {
           size += bytes;
           const more = Math.max(0, size - uncountedBytes) - counted;

@@ -1,22 +1,23 @@
 import type { IncomingMessage } from 'node:http';
-import type { Transform } from 'node:stream';
+import type { Duplex, Transform } from 'node:stream';
 import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { refuseEmptyInput } from './bodies/empty-input.ts';
+import { unpackInTurns, type UnpackOptions } from './bodies/unpack-in-turns.ts';
 
-export type Decompressor = Transform & { readonly bytesWritten: number };
+export type Decompressor = Duplex & { readonly bytesWritten: number };
 
 /**
  * Larger than half of `Buffer.poolSize`, so that each piece has its own memory, which can be released. Smaller than the
  * 128 KB from which the allocator asks the system for each piece (`MALLOC_MMAP_THRESHOLD_`): while it does so, no thread of
  * the process gets new pages. Under attack the event loop waited for 7 of 55 s because of that. See docs/decisions/0270.
+ * The stream waits after each piece, because `unpackInTurns` decides when the next one is made.
  */
-const options = { chunkSize: 65_536 };
+const options = { chunkSize: 65_536, readableHighWaterMark: 1 };
 /** The max window of zstd over HTTP is 8 MB (RFC 9659). A frame may ask for 128 MB. */
 const zstdOptions = { ...options, params: { [constants.ZSTD_d_windowLogMax]: 23 } };
 
 type Coding = {
-  readonly create: () => Decompressor;
+  readonly create: () => Transform & { readonly bytesWritten: number };
   /** Packed bytes that an honest body may have before their unpacked ones. */
   readonly maxAhead: number;
   /** The same for a body that may be large. Default: `maxAhead`. */
@@ -62,30 +63,34 @@ export const decoderBytes = (request: IncomingMessage, firstByte: number, packed
   return window === 0 ? 0 : window + Math.min(maxTableBytes, packedBytes * tableBytesPerByte);
 };
 
+export type DecompressorOptions = Pick<UnpackOptions, 'inTurn' | 'busy'> & {
+  /** Max bytes of the body. */
+  readonly maxBytes: number;
+  /** Called when the input unpacks to nothing. */
+  readonly onEmpty: () => void;
+};
+
 /**
  * The decompressor of the body, undefined if it is not compressed. It ends with `payload_too_large` when its input unpacks to nothing.
- * @param maxBytes max bytes of the body
- * @param onEmpty called before that
  * @throws AppError `unsupported_media_type`
  */
 export const decompressorOf = (
   request: IncomingMessage,
-  maxBytes: number,
-  onEmpty: () => void,
+  { maxBytes, onEmpty, inTurn, busy }: DecompressorOptions,
 ): Decompressor | undefined => {
   const encoding = encodingOf(request);
   if (encoding === 'identity') return undefined;
   const coding = Object.hasOwn(codings, encoding) ? codings[encoding] : undefined;
   if (coding !== undefined) {
-    // An error can come before the reader listens, or after it has ended: without a listener it would end the process.
-    const plain = coding.create().on('error', () => {});
     const refuse = (): AppError => {
       onEmpty();
       return new AppError('payload_too_large', 'The body has far more compressed bytes than it has decompressed ones');
     };
     const { maxAhead, maxAheadOfLarge = maxAhead } = coding;
-    refuseEmptyInput(plain, { maxAhead: maxBytes > smallBytes ? maxAheadOfLarge : maxAhead, refuse });
-    return plain;
+    const limit = maxBytes > smallBytes ? maxAheadOfLarge : maxAhead;
+    const unpacking = unpackInTurns(coding.create(), { maxAhead: limit, refuse, inTurn, ...(busy && { busy }) });
+    // An error can come before the reader listens, or after it has ended: without a listener it would end the process.
+    return unpacking.on('error', () => {});
   }
   throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip, deflate, br or zstd', {
     headers: { 'Accept-Encoding': 'gzip, deflate, br, zstd' },

@@ -55,7 +55,12 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const { headers } = request;
   const declared = Number(headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
-  const plain = decompressorOf(request, maxBytes, onExpansion);
+  const plain = decompressorOf(request, {
+    maxBytes,
+    onEmpty: onExpansion,
+    inTurn: (work) => body.unpack(work),
+    busy: (isBusy) => body.awaited(!isBusy),
+  });
   const input: Readable = plain ?? request;
   const source = new BodySource(headers['content-type'], input);
   const fail = (error: unknown): void => {

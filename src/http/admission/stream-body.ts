@@ -5,6 +5,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { CountedRequest, tinyChunks } from '../server/counted-request.ts';
 import { arriving } from './arriving.ts';
 import { assertNothingAfter, decompressorOf, notCompressed, openOr, type Decompressor } from './decompressor.ts';
+import type { OpenBody } from './body-admission.ts';
 import { tooLarge, type ExpansionLimits, type ReceiveOptions } from './receive.ts';
 
 export type StreamLimits = {
@@ -63,7 +64,8 @@ export const streamBody = async <T>(
 ): Promise<T> => {
   const { maxBytes, maxUnpackedBytes, expansion, open, ask, onExpansion, onTinyChunks } = options;
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const plain = decompressorOf(request, maxBytes, onExpansion);
+  const inTurn: OpenBody['unpack'] = (work) => body.unpack(work);
+  const plain = decompressorOf(request, { maxBytes, onEmpty: onExpansion, inTurn });
   const body = openOr(plain, () => open(0, (error) => source.fail(error)));
   let size = 0;
   const source = arriving(request, {

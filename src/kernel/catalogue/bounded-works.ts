@@ -2,6 +2,7 @@
 export const boundedWorks = [
   'password',
   'client_secret',
+  'decompression',
   'account_export',
   'large_page',
   'large_body',

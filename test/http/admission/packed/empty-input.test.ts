@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { brotliCompressSync, constants, createGunzip, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import test from 'ava';
-import { refuseEmptyInput } from '#src/http/admission/bodies/empty-input.ts';
+import { unpackInTurns } from '#src/http/admission/bodies/unpack-in-turns.ts';
 import { emptyBlocks, emptyBody } from '#testkit/bodies/empty-blocks.ts';
 import { path as filePath, setup } from '../../routing/stream-body/setup.ts';
 import { serve } from '../../support.ts';
@@ -58,8 +58,11 @@ test('a compressed body without a length has at most as many packed bytes as the
 });
 
 test('a thread unpacks a bounded number of bytes that unpack to nothing', async (t) => {
-  const plain = createGunzip();
-  refuseEmptyInput(plain, { maxAhead: 8_192, refuse: () => new Error('For tests') });
+  const plain = unpackInTurns(createGunzip(), {
+    maxAhead: 8_192,
+    refuse: () => new Error('For tests'),
+    inTurn: (work) => work(),
+  });
   const refused = new Promise<Error>((resolve) => plain.once('error', resolve));
   plain.write(emptyBody('gzip', 4_000_000));
   t.is((await refused).message, 'For tests');

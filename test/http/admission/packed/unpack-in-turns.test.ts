@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { Transform } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
+import {
+  brotliCompressSync,
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from 'node:zlib';
+import test from 'ava';
+import { unpackInTurns } from '#src/http/admission/bodies/unpack-in-turns.ts';
+import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+
+type Plain = Transform & { readonly bytesWritten: number };
+const options = { chunkSize: 65_536, readableHighWaterMark: 1 };
+const codings: Readonly<Record<string, { pack: (bytes: Buffer) => Buffer; create: () => Plain }>> = {
+  gzip: { pack: (bytes) => gzipSync(bytes), create: () => createGunzip(options) },
+  deflate: { pack: (bytes) => deflateSync(bytes), create: () => createInflate(options) },
+  br: { pack: (bytes) => brotliCompressSync(bytes), create: () => createBrotliDecompress(options) },
+  zstd: { pack: (bytes) => zstdCompressSync(bytes), create: () => createZstdDecompress(options) },
+};
+
+/** Turns of one place, and how many of them are open. */
+const startTurns = () => {
+  const turns = { open: 0, taken: 0, max: 0 };
+  const work = createBoundedWork({
+    work: 'decompression',
+    metrics: noMetrics,
+    concurrency: 1,
+    queue: 1_000,
+    detail: 'For tests',
+    retryAfter: 1,
+  });
+  const inTurn = <T>(job: () => Promise<T>): Promise<T> =>
+    work.run(async () => {
+      turns.open += 1;
+      turns.taken += 1;
+      turns.max = Math.max(turns.max, turns.open);
+      try {
+        return await job();
+      } finally {
+        turns.open -= 1;
+      }
+    });
+  const unpacking = (plain: Plain) =>
+    unpackInTurns(plain, { maxAhead: 1e9, refuse: () => new Error('For tests'), inTurn }).on('error', () => {});
+  return { turns, inTurn, unpacking };
+};
+
+const bodies = [
+  Buffer.alloc(0),
+  Buffer.from('small'),
+  Buffer.alloc(65_536, 'a'),
+  Buffer.alloc(3_000_000, ' '),
+  randomBytes(300_000),
+  Buffer.from(randomBytes(300_000).toString('hex')),
+];
+
+for (const [name, { pack, create }] of Object.entries(codings)) {
+  test(`${name}: the bytes are those that were packed, and one body at a time has a turn`, async (t) => {
+    const { turns, unpacking } = startTurns();
+    const unpacked = bodies.map((bytes) => {
+      const stream = unpacking(create());
+      stream.end(pack(bytes));
+      return buffer(stream);
+    });
+    for (const [index, bytes] of (await Promise.all(unpacked)).entries())
+      t.true(bytes.equals(bodies[index]!), `${index}`);
+    t.is(turns.max, 1);
+    t.is(turns.open, 0);
+  });
+
+  test(`${name}: a reader that waits holds no turn`, async (t) => {
+    const { turns, inTurn, unpacking } = startTurns();
+    const stream = unpacking(create());
+    stream.end(pack(Buffer.alloc(8_000_000, 'x')));
+    await once(stream, 'readable');
+    // It would wait for ever behind a reader with a turn.
+    await inTurn(async () => {});
+    t.true(stream.readableLength < 1_000_000);
+    t.is((await buffer(stream)).length, 8_000_000);
+    t.is(turns.open, 0);
+  });
+
+  test(`${name}: a turn ends with its job, also if the body was refused or is no ${name}`, async (t) => {
+    const { turns, inTurn, unpacking } = startTurns();
+    const packed = pack(Buffer.from(randomBytes(200_000).toString('hex')));
+    const bad = Buffer.from(packed);
+    bad.fill(0xff, 100, 300);
+    for (const broken of [packed.subarray(0, -20), Buffer.from('no packed bytes at all')]) {
+      const error = await buffer(unpacking(create()).end(broken)).catch((cause: unknown) => cause);
+      t.true(error instanceof Error);
+    }
+    // Codings without a sum may unpack it to other bytes.
+    await buffer(unpacking(create()).end(bad)).catch(() => {});
+    // In the middle of a job, in each state of it, and while it waits for its turn.
+    for (let pieces = 0; pieces < 4; pieces += 1) {
+      const stream = unpacking(create());
+      const waiting = unpacking(create());
+      stream.end(packed);
+      waiting.end(packed);
+      let seen = 0;
+      stream.on('data', () => {
+        seen += 1;
+        if (seen === pieces) stream.destroy();
+      });
+      if (pieces === 0) stream.destroy();
+      waiting.destroy();
+      await once(stream, 'close');
+    }
+    const last = unpacking(create());
+    last.end(packed);
+    t.is((await buffer(last)).length, 400_000);
+    await inTurn(async () => {});
+    t.is(turns.open, 0);
+  });
+
+  test(`${name}: bytes behind the end do not keep the body open`, async (t) => {
+    const { turns, unpacking } = startTurns();
+    const stream = unpacking(create());
+    const packed = pack(Buffer.from('body'));
+    stream.end(Buffer.concat([packed, Buffer.from('more')]));
+    await buffer(stream).then(
+      (bytes) => t.is(bytes.toString(), 'body'),
+      (error: NodeJS.ErrnoException) => t.is(error.code, 'Z_DATA_ERROR'),
+    );
+    t.is(turns.open, 0);
+  });
+}
+
+test('a body whose job takes long keeps the turn until the thread has ended it', async (t) => {
+  const { turns, inTurn, unpacking } = startTurns();
+  // The decoder fills its window of 16 MB in one job before the first byte.
+  const packed = brotliCompressSync(Buffer.alloc(16_000_000, ' '), { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
+  const stream = unpacking(createBrotliDecompress(options));
+  const order: string[] = [];
+  const plainEnd = once(stream, 'close').then(() => order.push('closed'));
+  stream.write(packed);
+  await setImmediate();
+  t.is(turns.open, 1);
+  stream.destroy();
+  const next = inTurn(async () => order.push('next turn'));
+  await Promise.all([plainEnd, next]);
+  t.deepEqual(order, ['closed', 'next turn']);
+});
