@@ -22,7 +22,6 @@ const exceptions: Readonly<Record<string, Exception>> = {
   'src/kernel/lists/integer-map.ts': { count: 1, because: 'the keys are mixed with a secret' },
   'src/kernel/requests/json-names.ts': { count: 2, because: 'the keys are hashes with a secret' },
   'src/mail/recipient-refusals.ts': constants(),
-  'src/market-data/indexes/calculate-index-values.ts': assets(),
   'src/market-data/indexes/calculation/collect-bars.ts': assets(),
   'src/market-data/indexes/calculation/open-day.ts': assets(),
   'src/market-data/indexes/calculation/pending-actions.ts': assets(),

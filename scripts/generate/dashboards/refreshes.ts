@@ -251,7 +251,7 @@ export const refreshes: DashboardSpec = {
           kind: 'bars',
           title: 'Left-out constituents by reason',
           description:
-            'Constituents of indexes without a price, or without a number of shares, at the end of each refresh. The index is calculated without them.',
+            'Constituents of indexes without a price, without a number of shares, or with a series of another interval than the universe, at the end of each refresh. The index is calculated without them.',
           unit: 'count',
           queries: [
             {

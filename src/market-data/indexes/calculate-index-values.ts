@@ -1,6 +1,7 @@
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
+import { arrayLiteral } from '../sql.ts';
 import { firstDayOfPeriod, type Interval } from '../series/periods.ts';
 import type { MarketDay } from './calculation/index-day.ts';
 import { planIndex, type IndexPlan } from './calculation/index-plan.ts';
@@ -111,6 +112,15 @@ const finish = async (transaction: Query, calculation: Calculation): Promise<num
   return markCalculated(transaction, id, definitionDigest(definition, plan.interval));
 };
 
+/** The symbols whose series has another interval than the universe: after a change of the interval they keep it until new bars replace them. */
+const otherIntervals = async ({ query }: Query, ids: Ids, interval: Interval): Promise<ReadonlySet<string>> => {
+  const rows = await query<{ symbol: string }>(
+    'select symbol from asset where id = any($1::int[]) and price_interval <> $2',
+    [arrayLiteral([...ids.assets.values()]), interval],
+  );
+  return new Set(rows.map(({ symbol }) => symbol));
+};
+
 const minOf = (dates: readonly string[]): string => dates.reduce((min, date) => (date < min ? date : min));
 
 /**
@@ -129,25 +139,30 @@ export const calculateIndexValues = async (
   const extents: CalculationExtent[] = [];
   const calculations: Calculation[] = [];
   const omitted: LeftOut[] = [];
+  const others = await otherIntervals(transaction, ids, universe.interval);
   for (const definition of universe.indexes) {
     const index = indexOf(definition, universe.interval, ids);
     const calculation = await begin(transaction, index, changed);
     if (calculation) calculations.push(calculation);
     else {
       values += await countValues(transaction, index.id);
-      omitted.push(...leftOut(definition.code, index.plan, await newestState(transaction, index.id, index.plan)));
+      const state = await newestState(transaction, index.id, index.plan);
+      omitted.push(...leftOut(definition.code, index.plan, state, others));
     }
     extents.push(calculation === undefined ? 'none' : calculation.resumedAfter === '' ? 'all' : 'tail');
   }
   if (calculations.length > 0) {
-    const assets = [...new Set(calculations.flatMap((calculation) => calculation.assets))];
+    const symbols = [...new Set(calculations.flatMap(({ definition }) => definition.constituents))];
+    const idsOf = (list: readonly string[]): number[] => list.map((symbol) => ids.assets.get(symbol)!);
+    const assets = idsOf(symbols);
+    const priced = idsOf(symbols.filter((symbol) => !others.has(symbol)));
     const after = minOf(calculations.map(({ run }) => run.needsDaysAfter ?? '')) || null;
     const from = minOf(calculations.map(({ definition }) => definition.pricesFrom ?? '')) || undefined;
     const addTo = (calculation: Calculation, day: MarketDay) => guarded(calculation, () => calculation.run.add(day));
     const { signal } = changed;
     const turns = createTurns({ signal });
     // All indexes are calculated in one pass, so each close is read once.
-    for await (const day of marketDays(transaction, { assets, from, after, to: null, signal })) {
+    for await (const day of marketDays(transaction, { assets, priced, from, after, to: null, signal })) {
       for (const calculation of calculations) {
         addTo(calculation, day);
         const { run } = calculation;
@@ -158,7 +173,7 @@ export const calculateIndexValues = async (
   }
   for (const calculation of calculations) {
     values += await finish(transaction, calculation);
-    omitted.push(...leftOut(calculation.definition.code, calculation.plan, calculation.run.state));
+    omitted.push(...leftOut(calculation.definition.code, calculation.plan, calculation.run.state, others));
   }
   return { values, extents, leftOut: omitted };
 };

@@ -16,38 +16,35 @@ const closesPerRead = 320_000;
 /** `firstAction`: the day of the first action. Null if there is none, or if none can be before `first`. */
 type Span = { readonly first: string; readonly last: string; readonly firstAction: string | null };
 
+const pricedOf = ({ assets, priced = assets }: DaysRequest): string => arrayLiteral(priced);
+
 /** From the day `start` on. Null: from the first stored day on. */
-const storedSpan = async (
-  { query }: Query,
-  assets: readonly number[],
-  start: string | null,
-): Promise<Span | undefined> => {
+const storedSpan = async ({ query }: Query, request: DaysRequest, start: string | null): Promise<Span | undefined> => {
   const [row] = await query<Record<keyof Span, string | null>>(
-    `select min(span.first) as first, max(span.last) as last, min(action.first) as "firstAction"
-     from unnest($1::int[]) as wanted (id) cross join lateral (
+    `select min(span.first) as first, max(span.last) as last, (
+       select min(action.first) from unnest($1::int[]) as wanted (id) cross join lateral (
+         select min(date) as first from corporate_actions
+         where asset_id = wanted.id and date >= coalesce($2::date, '-infinity')
+       ) as action
+     ) as "firstAction"
+     from unnest($3::int[]) as wanted (id) cross join lateral (
        select min(date) as first, max(date) as last from price
        where asset_id = wanted.id and date >= coalesce($2::date, '-infinity')
-     ) as span cross join lateral (
-       select min(date) as first from corporate_actions
-       where asset_id = wanted.id and date >= coalesce($2::date, '-infinity')
-     ) as action`,
-    [arrayLiteral(assets), start],
+     ) as span`,
+    [arrayLiteral(request.assets), start, pricedOf(request)],
   );
   const { first, last, firstAction = null } = row ?? {};
   return first && last ? { first, last, firstAction } : undefined;
 };
 
-const spanOf = async (
-  transaction: Query,
-  { assets, from, after, to }: DaysRequest,
-  daysPerRead: number,
-): Promise<Span | undefined> => {
+const spanOf = async (transaction: Query, request: DaysRequest, daysPerRead: number): Promise<Span | undefined> => {
+  const { from, after, to } = request;
   // One read has all of these days, so it is not needed to know which of them are stored. Each statement takes a turn of the event loop.
   if (after !== null && to !== null && to <= addDays(after, daysPerRead))
     return { first: addDays(after, 1), last: to, firstAction: null };
-  if (after !== null) return storedSpan(transaction, assets, addDays(after, 1));
+  if (after !== null) return storedSpan(transaction, request, addDays(after, 1));
   // The actions before the first close are read apart.
-  const span = await storedSpan(transaction, assets, from ?? null);
+  const span = await storedSpan(transaction, request, from ?? null);
   return span && { ...span, firstAction: null };
 };
 
@@ -121,6 +118,8 @@ const daysOf = function* (rows: readonly ClosesRow[], actions: readonly ActionsR
 
 export type DaysRequest = {
   readonly assets: readonly number[];
+  /** The assets whose closes are read. Default: all. Actions are those of all assets. */
+  readonly priced?: readonly number[];
   /** The first day whose closes count. Undefined: the first one that is stored. */
   readonly from?: string | undefined;
   /** Only later days are read. Null: from the first day that counts on, with the actions before it that count. */
@@ -139,6 +138,7 @@ export const marketDays = async function* (transaction: Query, request: DaysRequ
   const { assets, to, signal } = request;
   const daysPerRead = Math.max(1, Math.floor(closesPerRead / assets.length));
   const ids = arrayLiteral(assets);
+  const pricedIds = pricedOf(request);
   const turns = createTurns({ signal });
   let span = await spanOf(transaction, request, daysPerRead);
   if (!span) return;
@@ -158,7 +158,7 @@ export const marketDays = async function* (transaction: Query, request: DaysRequ
     }
     const until = addDays(first, daysPerRead - 1);
     const end = until < last ? until : last;
-    const rows = await readCloses(transaction, ids, first, end);
+    const rows = await readCloses(transaction, pricedIds, first, end);
     for (const day of daysOf(rows, await readActions(transaction, ids, first, end))) {
       yield day;
       await turns.give();
@@ -168,6 +168,6 @@ export const marketDays = async function* (transaction: Query, request: DaysRequ
     span =
       rows.length > 0
         ? { first: addDays(end, 1), last, firstAction: null }
-        : await storedSpan(transaction, assets, addDays(end, 1));
+        : await storedSpan(transaction, request, addDays(end, 1));
   }
 };

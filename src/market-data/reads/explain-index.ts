@@ -4,11 +4,12 @@ import type { Reader, SnapshotReader } from '#src/kernel/ports/unit-of-work.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { planIndex } from '../indexes/calculation/index-plan.ts';
 import { createIndexRun, type Checkpoint, type DivisorChange } from '../indexes/calculation/index-run.ts';
-import { leftOut } from '../indexes/calculation/left-out.ts';
+import { leftOut, type LeftOut } from '../indexes/calculation/left-out.ts';
 import { stateAt } from '../indexes/index-history.ts';
 import { definitionDigest } from '../indexes/index-values.ts';
 import { marketDays } from '../indexes/market-days.ts';
 import type { IndexDefinition } from '../indexes/universes.ts';
+import type { Interval } from '../series/periods.ts';
 import { inSpan } from '../refresh/spans.ts';
 import { toUniverse, type UniverseDocument } from '../universes/universe-document.ts';
 import { explainedDay, type ExplainedDay } from './explained-day.ts';
@@ -20,7 +21,7 @@ export type IndexExplanation = ExplainedDay & {
   readonly return_type: 'price' | 'total';
   /** The last change of the divisor until this day. Null with `each_bar`, where it changes before each bar. */
   readonly divisor_change: DivisorChange | null;
-  readonly left_out: readonly { readonly symbol: string; readonly reason: 'no_price' | 'no_shares' }[];
+  readonly left_out: readonly { readonly symbol: string; readonly reason: LeftOut['reason'] }[];
 };
 
 /**
@@ -71,14 +72,21 @@ const targetOf = async ({ query }: Reader, code: string, date: string | null): P
   return row;
 };
 
-const assetIds = async ({ query }: Reader, symbols: readonly string[]): Promise<number[] | undefined> => {
-  const rows = await query<{ id: number; symbol: string }>(
-    'select id, symbol from asset where symbol = any($1::text[])',
-    [symbols],
+type AssetRow = { readonly id: number; readonly symbol: string; readonly is_other: boolean };
+
+/** The assets in the order of the symbols. `is_other`: its series has another interval, so its closes do not count. */
+const assetsOf = async (
+  { query }: Reader,
+  symbols: readonly string[],
+  interval: Interval,
+): Promise<AssetRow[] | undefined> => {
+  const rows = await query<AssetRow>(
+    'select id, symbol, coalesce(price_interval <> $2, false) as is_other from asset where symbol = any($1::text[])',
+    [symbols, interval],
   );
-  const ids = new Map(rows.map(({ id, symbol }) => [symbol, id]));
-  const found = symbols.map((symbol) => ids.get(symbol));
-  return found.includes(undefined) ? undefined : found.filter((id) => id !== undefined);
+  const known = new Map(rows.map((row) => [row.symbol, row]));
+  const found = symbols.map((symbol) => known.get(symbol));
+  return found.includes(undefined) ? undefined : found.filter((row) => row !== undefined);
 };
 
 const checkpointOf = ({ checkpoint_date: date, ordinal, state }: TargetRow): Checkpoint | undefined =>
@@ -94,17 +102,20 @@ const calculateDay = async (reader: Reader, target: TargetRow, code: string) => 
   const definition = indexes.find((index) => index.code === code);
   if (!definition || date === null) return undefined;
   if (calculation?.split(' ')[0] !== definitionDigest(definition, interval)) return undefined;
-  const assets = await assetIds(reader, definition.constituents);
-  if (!assets) return undefined;
+  const rows = await assetsOf(reader, definition.constituents, interval);
+  if (!rows) return undefined;
+  const assets = rows.map(({ id }) => id);
+  const priced = rows.filter((row) => !row.is_other).map(({ id }) => id);
+  const others = new Set(rows.filter((row) => row.is_other).map(({ symbol }) => symbol));
   const plan = planIndex(definition, interval);
   const state = stateAt(plan, checkpointOf(target));
   const run = createIndexRun(plan, assets, state);
   const from = definition.pricesFrom;
   const signal = currentRequest()?.signal;
-  for await (const day of marketDays(reader, { assets, from, after: run.needsDaysAfter, to: date, signal }))
+  for await (const day of marketDays(reader, { assets, priced, from, after: run.needsDaysAfter, to: date, signal }))
     run.add(day);
   const calculated = run.finish();
-  return calculated && { ...calculated, definition, plan, state };
+  return calculated && { ...calculated, definition, plan, state, others };
 };
 
 const notCalculated = (what: string): AppError =>
@@ -135,7 +146,7 @@ export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedP
     if (!calculated) throw notCalculated('The definition of the index has');
     // The explanation is right only if it gives the stored value, to the last digit.
     if (calculated.result.value !== target.value) throw notCalculated('Prices of its constituents have');
-    const { definition, plan, state } = calculated;
+    const { definition, plan, state, others } = calculated;
     const everyBar = plan.rebalance === 'each_bar';
     const explanation = {
       code,
@@ -143,7 +154,7 @@ export const createExplainIndex = ({ snapshot }: SnapshotReader, places: SharedP
       method: definition.method,
       return_type: definition.returnType ?? 'price',
       divisor_change: everyBar ? null : divisorChangeOf(target),
-      left_out: leftOut(code, plan, state).map(({ symbol, reason }) => ({ symbol, reason })),
+      left_out: leftOut(code, plan, state, others).map(({ symbol, reason }) => ({ symbol, reason })),
     };
     if (nonFiniteIn(explanation) !== undefined) throw notExplained();
     return explanation;

@@ -101,7 +101,12 @@ export const indexExplanationSchema = z
       .nullable()
       .describe('The last change until this day. Null for each_bar: the divisor changes before each bar'),
     constituents: z.array(explainedConstituentSchema).readonly(),
-    left_out: z.array(leftOutSchema).readonly().describe('Constituents without a price or a number of shares'),
+    left_out: z
+      .array(leftOutSchema)
+      .readonly()
+      .describe(
+        'Constituents without a price or a number of shares, or whose series has another interval than the universe',
+      ),
     events: z
       .array(indexEventSchema)
       .readonly()

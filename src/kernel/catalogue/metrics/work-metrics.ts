@@ -152,8 +152,8 @@ export const workMetrics = {
   },
   volwatch_index_constituents_left_out_total: {
     type: 'counter',
-    help: 'Constituents that an index lacked at the end of a refresh, because their price or shares are not known',
-    labels: { universe: 'caller', reason: ['no_price', 'no_shares'] },
+    help: 'Constituents that an index lacked at the end of a refresh, because their price or shares are not known, or their series has another interval',
+    labels: { universe: 'caller', reason: ['no_price', 'no_shares', 'other_interval'] },
     ends: 'forgotten',
   },
   volwatch_universes: {
