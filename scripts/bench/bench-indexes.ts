@@ -12,7 +12,7 @@ import { calculateIndexValues } from '#src/market-data/indexes/calculate-index-v
 import type { IndexDefinition, Universe } from '#src/market-data/indexes/universes.ts';
 import { createExplainIndex } from '#src/market-data/reads/explain-index.ts';
 import { createExplanationPlaces } from '#src/market-data/reads/explanation-places.ts';
-import { toDocument } from '#src/market-data/universes/universe-document.ts';
+import { toDocument, toUniverse } from '#src/market-data/universes/universe-document.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { startTemporaryPostgres } from '#testkit/servers/temporary-postgres.ts';
 import { withScope } from '../verify/scope.ts';
@@ -34,13 +34,16 @@ const indexes: readonly IndexDefinition[] = [
     terms: new Map(symbols.map((symbol) => [symbol, { weight }])),
   },
 ];
-const universe: Universe = {
+const defined: Universe = {
   name: 'large',
   interval: '1day',
   from: '2000-01-01',
   assets: symbols.map((symbol) => ({ symbol, name: symbol, exchange: 'X', currency: 'USD' })),
   indexes,
 };
+const document = toDocument('', defined);
+// As a refresh reads it, because an explanation needs values of the stored definition.
+const universe = toUniverse('large', 1, document);
 const fill = [
   `insert into asset (symbol, name, exchange, currency) select 'S' || n, 'n', 'X', 'USD' from generate_series(1, $1::int) as n`,
   `insert into price (asset_id, date, close)
@@ -62,7 +65,7 @@ await withScope(async (scope) => {
     await client.query(statement, statement.includes('$2') ? [assetCount, barCount] : [assetCount]);
   }
   await client.query(`insert into universe values ('large', 1, 'api', 'upload', '1day', $1, now(), now())`, [
-    JSON.stringify(toDocument('', universe)),
+    JSON.stringify(document),
   ]);
   for (const { code, method } of indexes) {
     await client.query(`insert into market_index (code, name, universe, method) values ($1, $1, 'large', $2)`, [
