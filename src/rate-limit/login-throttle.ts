@@ -37,17 +37,19 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
   const accountOf = (account: string): string => account.trim().toLowerCase();
   const pairOf = (account: string, clientIp: string): string =>
     hash(`${accountOf(account)} ${countedAddress(clientIp)}`);
+  /** Counts the wrong passwords of a known place as if it were a new one. */
+  const pairAsNewOf = (account: string, clientIp: string): string =>
+    hash(`${accountOf(account)} ${countedAddress(clientIp)} as new`);
 
   /**
-   * The subject that counts an attempt. A network has a max number of accounts that it has not signed in to, because
+   * The subject that counts an attempt of a pair that is new. A network has a max number of accounts that it has not signed in to, because
    * each of them is a counter that anybody can make and that is kept for a day. Further accounts of the network have
    * one counter together. The right password does not reset it: otherwise an account of the attacker would end the
    * delays of all others.
    * What an account has paid is noted, because its counter may also be from a time when the network was a known one.
    */
-  const subjectOf = async ({ account, clientIp, knownPlace }: SignInAttempt): Promise<string> => {
-    const pair = pairOf(account, clientIp);
-    if (knownPlace || (await counters.consumed('account_place', pair)) > 0) return pair;
+  const subjectOf = async (pair: string, clientIp: string): Promise<string> => {
+    if ((await counters.consumed('account_place', pair)) > 0) return pair;
     const network = hash(countedAddress(clientIp));
     const { allowed, resetSeconds } = await counters.consume('account_new', network);
     if (!allowed) return network;
@@ -76,26 +78,37 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
     return { retryAfterSeconds: delay.resetSeconds, isFirst: delay.consumed === 2 };
   };
 
+  const attemptOfNew = async (
+    pair: string,
+    { account, clientIp }: SignInAttempt,
+  ): Promise<ThrottleRefusal | undefined> => {
+    const refusal = await consumeForPlace(await subjectOf(pair, clientIp));
+    if (refusal) return refusal;
+    const subject = hash(accountOf(account));
+    const count = await counters.consume('account', subject);
+    decided('account', subject, count);
+    if (count.allowed) return undefined;
+    return { retryAfterSeconds: count.resetSeconds, isFirst: count.consumed === elsewhere.points + 1 };
+  };
+
   return {
-    attempt: async ({ account, clientIp, knownPlace }) => {
-      const refusal = await consumeForPlace(await subjectOf({ account, clientIp, knownPlace }));
-      if (refusal) return refusal;
-      if (knownPlace) return undefined;
-      const subject = hash(accountOf(account));
-      const count = await counters.consume('account', subject);
-      decided('account', subject, count);
-      if (count.allowed) return undefined;
-      return { retryAfterSeconds: count.resetSeconds, isFirst: count.consumed === elsewhere.points + 1 };
+    attempt: (attempt) => {
+      const pair = pairOf(attempt.account, attempt.clientIp);
+      return attempt.knownPlace ? consumeForPlace(pair) : attemptOfNew(pair, attempt);
     },
+
+    failed: async (attempt) =>
+      attempt.knownPlace ? attemptOfNew(pairAsNewOf(attempt.account, attempt.clientIp), attempt) : undefined,
 
     succeeded: async ({ account, clientIp, knownPlace }) => {
       const pair = pairOf(account, clientIp);
-      for (const policy of pairPolicies) await counters.reset(policy, pair);
-      if (knownPlace) return;
+      const pairAsNew = knownPlace ? pairAsNewOf(account, clientIp) : pair;
+      for (const policy of pairPolicies)
+        for (const key of new Set([pair, pairAsNew])) await counters.reset(policy, key);
       // Of simultaneous sign-ins one removes the note. If each of them gave the point back, the max would grow.
-      if (await counters.reset('account_paid', pair))
+      if (await counters.reset('account_paid', pairAsNew))
         await counters.refund('account_new', hash(countedAddress(clientIp)));
-      await counters.refund('account', hash(accountOf(account)));
+      if (!knownPlace) await counters.refund('account', hash(accountOf(account)));
     },
   };
 };

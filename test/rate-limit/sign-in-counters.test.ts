@@ -87,6 +87,36 @@ for (const backend of ['redis', 'memory']) {
     t.is(await throttle.attempt({ account: known, clientIp: '198.51.100.1', knownPlace: false }), undefined);
   });
 
+  test(`${backend}: a wrong password of a known place is answered as one of a new place, and delays no right one`, async (t) => {
+    const { throttle } = await start(t, 8);
+    const at = (knownPlace: boolean) => ({ account: someone(), clientIp: attacker, knownPlace });
+    const [early, known, untried] = [at(true), at(true), at(true)];
+    const wrong = async (attempt: typeof known) => (await throttle.attempt(attempt)) ?? throttle.failed(attempt);
+    t.is(await wrong(early), undefined);
+    for (let flood = 1; flood < maxNew; flood += 1) t.is(await wrong(at(false)), undefined);
+    // The counter of all further accounts.
+    for (let flood = 0; flood < 5; flood += 1) t.is(await wrong(at(flood % 2 === 0)), undefined);
+    t.truthy(await wrong(at(false)), 'an account without a sign-in from here');
+    t.truthy(await wrong(known));
+    t.is(await wrong(early), undefined, 'it has a counter of its own, as one without a sign-in from here would have');
+    for (const attempt of [known, untried, early]) {
+      t.is(await throttle.attempt(attempt), undefined, 'the right password');
+      await throttle.succeeded(attempt);
+    }
+  });
+
+  test(`${backend}: users of a known place who mistype their passwords use up no places of it`, async (t) => {
+    const { throttle } = await start(t, 7);
+    for (let office = 0; office < 3 * maxNew; office += 1) {
+      const attempt = { account: someone(), clientIp: attacker, knownPlace: true };
+      t.is(await throttle.attempt(attempt), undefined);
+      t.is(await throttle.failed(attempt), undefined);
+      t.is(await throttle.attempt(attempt), undefined);
+      await throttle.succeeded(attempt);
+    }
+    await assertMax(t, throttle);
+  });
+
   test(`${backend}: the right password gives its place back, and ends no delay that accounts share`, async (t) => {
     const { throttle } = await start(t, 13);
     for (let office = 0; office < 3 * maxNew; office += 1) {

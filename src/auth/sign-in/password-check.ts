@@ -67,6 +67,8 @@ export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
     if (!valid || !user || user.disabled || isUnverified(user, use)) {
       refusals.record({ action: refusedActions[use], reason: 'credentials_invalid' }, user?.id);
+      // The owner of a confirmation is signed in, so it tells nothing.
+      if (use === 'sign_in') await refusals.assertNotThrottledAsNew(attempt, user?.id);
       throw passwordRefused(use);
     }
     return { user, attempt, placeHash: places.hashOf(user.id, clientIp), outdated };

@@ -2,7 +2,7 @@ import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { AccountNotices } from '#src/kernel/ports/account-notices.ts';
 import { anonymousStream, type AuditEvent, type AuditTrail, type RefusalAction } from '#src/kernel/ports/audit.ts';
-import type { LoginThrottle, SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
+import type { LoginThrottle, SignInAttempt, ThrottleRefusal } from '#src/kernel/ports/rate-limiter.ts';
 import type { UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 
 export type SignInRefusalsDeps = {
@@ -25,6 +25,11 @@ export type SignInRefusals = {
    * @throws AppError `rate_limit_exceeded`
    */
   readonly assertNotThrottled: (attempt: SignInAttempt, userId: string | undefined) => Promise<void>;
+  /**
+   * Must be called after a wrong password, before its refusal, so that the answer does not show that the account signs in from this network.
+   * @throws AppError `rate_limit_exceeded` where an account without a sign-in from this network would get it
+   */
+  readonly assertNotThrottledAsNew: (attempt: SignInAttempt, userId: string | undefined) => Promise<void>;
 };
 
 export const createSignInRefusals = (deps: SignInRefusalsDeps): SignInRefusals => {
@@ -38,18 +43,24 @@ export const createSignInRefusals = (deps: SignInRefusalsDeps): SignInRefusals =
         : { stream: `user:${userId}`, target: userId }),
     });
 
+  const refuse = (
+    refusal: ThrottleRefusal | undefined,
+    { clientIp }: SignInAttempt,
+    userId: string | undefined,
+  ): void => {
+    if (!refusal) return;
+    abuse.refused('login_throttled', clientIp);
+    if (refusal.isFirst) {
+      record({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, userId);
+      if (userId !== undefined) notices.signInsThrottled(userId);
+    }
+    const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
+    throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
+  };
+
   return {
     record,
-    assertNotThrottled: async (attempt, userId) => {
-      const refusal = await throttle.attempt(attempt);
-      if (!refusal) return;
-      abuse.refused('login_throttled', attempt.clientIp);
-      if (refusal.isFirst) {
-        record({ action: 'user.sign_in_throttled', reason: 'rate_limit_exceeded' }, userId);
-        if (userId !== undefined) notices.signInsThrottled(userId);
-      }
-      const detail = `Too many attempts to sign in to this account; the next one is possible in ${refusal.retryAfterSeconds} s`;
-      throw new AppError('rate_limit_exceeded', detail, { retryAfter: refusal.retryAfterSeconds });
-    },
+    assertNotThrottled: async (attempt, userId) => refuse(await throttle.attempt(attempt), attempt, userId),
+    assertNotThrottledAsNew: async (attempt, userId) => refuse(await throttle.failed(attempt), attempt, userId),
   };
 };

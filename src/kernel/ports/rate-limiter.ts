@@ -28,9 +28,19 @@ export type LoginThrottle = {
    * @returns undefined if the password may be checked
    */
   readonly attempt: (attempt: SignInAttempt) => Promise<ThrottleRefusal | undefined>;
-  /** Resets the counter of the pair, because the password was right. */
+  /**
+   * Must be called after a wrong password. At a known place the attempt passes where others of the network are refused, and the answer to a wrong
+   * password would say so. So it is counted as one of a new place beside, with counters of its own, which delay no right password.
+   * @returns the refusal that the account would have got from a new place
+   */
+  readonly failed: (attempt: SignInAttempt) => Promise<ThrottleRefusal | undefined>;
+  /** Resets the counters of the pair, because the password was right. */
   readonly succeeded: (attempt: SignInAttempt) => Promise<void>;
 };
 
 /** For RATE_LIMIT_ENABLED=false and tests. */
-export const noLoginThrottle: LoginThrottle = { attempt: async () => undefined, succeeded: async () => {} };
+export const noLoginThrottle: LoginThrottle = {
+  attempt: async () => undefined,
+  failed: async () => undefined,
+  succeeded: async () => {},
+};

@@ -240,7 +240,7 @@ test('a change that is asked for with a password that was changed meanwhile is r
   const passwordChange = { run: async (): Promise<void> => {} };
   const room = await startMailRoom(t, {
     // Between the check of the password and the storage of the change.
-    throttle: { attempt: async () => undefined, succeeded: () => passwordChange.run() },
+    throttle: { attempt: async () => undefined, failed: async () => undefined, succeeded: () => passwordChange.run() },
   });
   const access = await verified(room);
   passwordChange.run = async () => {

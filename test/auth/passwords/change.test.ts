@@ -85,6 +85,7 @@ test('a wrong current password is refused, recorded and limited like a sign-in',
         asked.push(account);
         return asked.length > 3 ? { retryAfterSeconds: 30, isFirst: false } : undefined;
       },
+      failed: async () => undefined,
       succeeded: async () => {},
     },
   });

@@ -171,7 +171,7 @@ test('a removal that is asked for with a password that was changed meanwhile is 
   const passwordChange = { run: async (): Promise<void> => {} };
   const room = await startMailRoom(t, {
     // Between the check of the password and the storage of the removal.
-    throttle: { attempt: async () => undefined, succeeded: () => passwordChange.run() },
+    throttle: { attempt: async () => undefined, failed: async () => undefined, succeeded: () => passwordChange.run() },
   });
   const { access } = await signedIn(room);
   passwordChange.run = async () => {

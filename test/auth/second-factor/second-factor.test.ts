@@ -214,6 +214,7 @@ test('guesses are limited by account and network, apart from the counter of pass
       const guesses = attempts.filter((each) => each.startsWith('second factor of ')).length;
       return guesses > 3 ? { retryAfterSeconds: 30, isFirst: guesses === 4 } : undefined;
     },
+    failed: async () => undefined,
     succeeded: async () => {},
   };
   const { room, code } = await enrolled(t, { throttle });

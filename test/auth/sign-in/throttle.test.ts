@@ -11,14 +11,14 @@ import { signedInUser, startMailRoom, tokenFor } from '#test/mail/mail-room.ts';
 import { ada, bearer, startRoom, type Room } from '../room.ts';
 
 const quota = { points: 1_000, windowSeconds: 60 };
-const throttleOf = (elsewhere: number) =>
+const throttleOf = (elsewhere: number, newAccounts = 100) =>
   createRateLimits({
     clientLimits: new Map(),
     abuse: noAbuseReport,
     policies: policiesWith(quota, {
       account: { points: elsewhere, windowSeconds: 60 },
       credentials: { points: 1_000, windowSeconds: 60 },
-      account_new: { points: 100, windowSeconds: 86_400 },
+      account_new: { points: newAccounts, windowSeconds: 86_400 },
       account_place: { points: 3, windowSeconds: 900 },
     }),
     redis: undefined,
@@ -26,13 +26,16 @@ const throttleOf = (elsewhere: number) =>
     metrics: noMetrics,
     clock: systemClock,
   }).loginThrottle;
-const start = async (t: ExecutionContext, { elsewhere = 12 } = {}) => {
+const start = async (
+  t: ExecutionContext,
+  { elsewhere = 12, newAccounts }: { elsewhere?: number; newAccounts?: number } = {},
+) => {
   const refused: string[] = [];
   const lines: LogFields[] = [];
   const logger: Logger = { ...silentLogger, warn: (fields, message) => void lines.push({ ...fields, message }) };
   const abuse = { refused: (kind: string, address?: string) => void refused.push(`${kind} ${address}`) };
   const settings = { revocationPollMs: 60_000 };
-  const room = await startRoom(t, { throttle: throttleOf(elsewhere), abuse, logger, settings });
+  const room = await startRoom(t, { throttle: throttleOf(elsewhere, newAccounts), abuse, logger, settings });
   return { room, refused, lines };
 };
 const login = (room: Room, from: string, who: { email: string; password: string }) =>
@@ -76,6 +79,25 @@ test('wrong passwords from one address delay that address alone, for accounts th
       message: 'sign-ins to an account are delayed after many wrong passwords',
     },
   ]);
+});
+
+test('in a network with used-up counters a wrong password does not say which accounts sign in from there', async (t) => {
+  const { room } = await start(t, { newAccounts: 2 });
+  await room.json('/auth/register', ada);
+  t.is((await login(room, home, ada)).status, 200);
+  const madeUp = (number: number) => login(room, home, { ...wrong, email: `nobody${number}@example.org` });
+  for (let number = 0; number < 5; number += 1) t.is((await madeUp(number)).status, 401);
+  const unknown = await madeUp(5);
+  t.is(unknown.status, 429);
+  const known = await login(room, home, wrong);
+  t.is(known.status, 429);
+  const shown = ({ body, headers }: typeof known) => ({
+    members: Object.keys(body).sort(),
+    said: [body['code'], body['title'], String(body['detail']).replace(/\d+ s$/, 'SECONDS')],
+    waits: Number(headers.get('retry-after')) > 20,
+  });
+  t.deepEqual(shown(known), shown(unknown));
+  t.is((await login(room, home, ada)).status, 200, 'the right password passes');
 });
 
 test('an attack from many networks never keeps the owner out of a network that he has used', async (t) => {
