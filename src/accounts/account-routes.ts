@@ -102,7 +102,7 @@ const profileRoutes = (profiles: Documents<z.output<z.ZodObject<typeof profileSh
     }),
     defineRoute({
       ...common,
-      auth: 'account',
+      auth: 'program',
       method: 'PATCH',
       load: 'write',
       path: '/profile',
@@ -147,7 +147,7 @@ const settingsRoutes = (
     }),
     defineRoute({
       ...common,
-      auth: 'account',
+      auth: 'program',
       method: 'PATCH',
       load: 'write',
       path: '/settings',

@@ -71,10 +71,13 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
       throw scopeInsufficient([scope], `The token lacks the scope ${scope}`);
     });
 
-  /** An API key passes: what it must not manage its handlers refuse, also for one with all scopes. */
+  /**
+   * The token of a client passes, because a client asks for the scopes of each task, and its keys have no more scopes than the token. An API key
+   * passes too: what it must not manage its handlers refuse, also for one with all scopes.
+   */
   const assertAllScopes = (principal: Principal): Promise<void> =>
     measure('check_scope', async () => {
-      const owner = principal.kind === 'api_key' ? undefined : ownerOf(principal);
+      const owner = principal.kind === 'user' ? ownerOf(principal) : undefined;
       const standing = owner && (await owners.standing(owner));
       if (standing?.state !== 'present') return;
       const missing = standing.scopes.filter((scope) => !principal.scopes.includes(scope));

@@ -3,11 +3,12 @@ import { compareState } from '#src/audit/replay.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { ada, auditActions, bearer, signedIn, startRoom, type Room } from './room.ts';
 
-const asDesk = async (room: Room): Promise<Record<string, string>> => {
+const asDesk = async (room: Room, scope?: string): Promise<Record<string, string>> => {
   const { body } = await room.form('/auth/token', {
     grant_type: 'client_credentials',
     client_id: 'desk',
     client_secret: 'bootstrap secret',
+    ...(scope !== undefined && { scope }),
   });
   return bearer(body['access_token']);
 };
@@ -120,6 +121,14 @@ test("scopes stay within the owner's: at creation, and when the owner loses one"
   t.deepEqual((await room.me(header)).body['scopes'], ['ml:read']);
   await room.stored.query(`update user_account set scopes = '{market:refresh}'`);
   t.deepEqual((await room.me(header)).body['scopes'], []);
+});
+
+test('a narrowed token of a client makes narrow keys only', async (t) => {
+  const room = await startRoom(t);
+  const owner = await asDesk(room, 'audit:read');
+  t.is((await newKey(room, owner)).status, 403);
+  const { header } = await newKey(room, owner, { scopes: ['audit:read'] });
+  t.deepEqual((await room.me(header)).body['scopes'], ['audit:read']);
 });
 
 test("somebody else's key is not there", async (t) => {

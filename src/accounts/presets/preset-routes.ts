@@ -71,7 +71,7 @@ export const createPresetRoutes = (deps: PresetRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
-      auth: 'account',
+      auth: 'program',
       method: 'PUT',
       load: 'write',
       path: '/settings/presets/{name}',
@@ -89,7 +89,7 @@ export const createPresetRoutes = (deps: PresetRoutesDeps): Route[] => {
     }),
     defineRoute({
       ...common,
-      auth: 'account',
+      auth: 'program',
       method: 'DELETE',
       load: 'write',
       path: '/settings/presets/{name}',

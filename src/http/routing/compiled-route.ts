@@ -59,7 +59,7 @@ const checkBodyLimit = (declaration: Route, template: string): void => {
   }
 };
 
-/** @throws Error for a change that any token may make, without a word about tokens with fewer scopes than their owner */
+/** @throws Error for a change that any token may make, without a word about tokens with fewer scopes than their user */
 const checkAuth = ({ auth, method, storesOnGet }: Route, template: string): void => {
   if (auth !== 'authenticated' || (method === 'GET' && !storesOnGet)) return;
   throw new Error(`${method} ${template} changes something: its auth must be account, program or a scope`);

@@ -12,9 +12,9 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
  * those of the address. Such a route must not change anything, because it needs no CSRF token. An exception is a change that needs a
  * secret in the request.
  *
- * An owner gives a token with fewer scopes to a program. Such a token must not manage what its owner has, because it could make credentials that outlive
- * it. So a change of a caller with credentials says which it is: `account` and `{ scope, account }` refuse a token with fewer scopes than its owner;
- * `program` is for the work of programs and for the end of the own token. A change with `authenticated` lets the start fail.
+ * A user gives a token with fewer scopes to a program. Such a token must not manage what the user has, because it could make credentials that outlive
+ * it. So a change of a caller with credentials says which it is: `account` and `{ scope, account }` refuse a token with fewer scopes than its user;
+ * `program` is for the work of programs, for the documents of the user, and for the end of the own token. A change with `authenticated` lets the start fail.
  */
 export type AuthPolicy =
   | 'public'
