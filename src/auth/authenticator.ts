@@ -75,15 +75,15 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
    * The token of a client passes, because a client asks for the scopes of each task, and its keys have no more scopes than the token. An API key
    * passes too: what it must not manage its handlers refuse, also for one with all scopes.
    */
-  const assertAllScopes = (principal: Principal): Promise<void> =>
+  const assertNotNarrowed = (principal: Principal): Promise<void> =>
     measure('check_scope', async () => {
-      const owner = principal.kind === 'user' ? ownerOf(principal) : undefined;
+      if (!principal.isNarrowed) return;
+      const owner = ownerOf(principal);
       const standing = owner && (await owners.standing(owner));
-      if (standing?.state !== 'present') return;
-      const missing = standing.scopes.filter((scope) => !principal.scopes.includes(scope));
-      if (missing.length === 0) return;
-      const remedy = 'sign in again, or ask for a token without the parameter scope';
-      throw scopeInsufficient(missing, `The token has fewer scopes than its owner: ${remedy}`);
+      const held = standing?.state === 'present' ? standing.scopes : [];
+      const missing = held.filter((scope) => !principal.scopes.includes(scope));
+      const remedy = 'ask for a token without the parameter scope, or sign in again';
+      throw scopeInsufficient(missing, `The token was made with fewer scopes than its user holds: ${remedy}`);
     });
 
   return async ({ headers }, policy) => {
@@ -91,7 +91,7 @@ export const createAuthenticator = (deps: AuthenticatorDeps): Authenticate => {
     const identified = await identify(headers, policy);
     const principal = identified && (await applyOwnerRule(identified));
     if (typeof policy === 'object' && principal) await assertScope(principal, policy.scope);
-    if (managesAccount(policy) && principal) await assertAllScopes(principal);
+    if (managesAccount(policy) && principal) await assertNotNarrowed(principal);
     return principal;
   };
 };

@@ -89,8 +89,11 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
   const findSeen = createRefreshTokensReads(deps);
   const { lifetimeSeconds, abuse, maxTokensPerSignIn, maxFamiliesPerUser } = deps;
 
-  const prepare = ({ id: subject, email, role }: User, scopes: readonly Scope[]): PreparedPair => {
-    const token = tokens.prepare({ kind: 'user', subject, email, role }, scopes);
+  /** @param requested see `rotate`; `scopes` are those that can be had */
+  const prepare = ({ id: subject, email, role }: User, scopes: readonly Scope[], requested?: string): PreparedPair => {
+    const granted = narrowed(scopes, requested);
+    const isNarrowed = granted.length < scopes.length;
+    const token = tokens.prepare({ kind: 'user', subject, email, role, isNarrowed }, granted);
     const refreshToken = taggedSecrets.create(prefix);
     return { ...token, refreshToken, sign: async () => ({ ...(await token.sign()), refreshToken }) };
   };
@@ -172,7 +175,7 @@ export const createRefreshTokens = (deps: RefreshTokensDeps): RefreshTokens => {
     if (isUsed && (isRepeated || seen.used_ms_ago < clock.monotonic() - arrivedAt)) return undefined;
     const signed = isUsed
       ? undefined
-      : await prepare({ ...seen, scopes: seen.held }, narrowed(keptScopes(seen), requested)).sign();
+      : await prepare({ ...seen, scopes: seen.held }, keptScopes(seen), requested).sign();
     const result = await unitOfWork.run(
       { operation: 'auth.refresh', alone: lockNames.refreshFamily(seen.family_id) },
       async (transaction) => {

@@ -30,7 +30,11 @@ export type ClaimedToken = {
 
 /** The claims that this service reads; others are ignored. */
 type Claims = Partial<Record<(typeof stringClaims)[number], string>> &
-  Partial<Record<(typeof dateClaims)[number], number>> & { readonly aud?: string | readonly string[] };
+  Partial<Record<(typeof dateClaims)[number], number>> & {
+    readonly aud?: string | readonly string[];
+    /** `true` only in a token of a user with fewer scopes than the user held at its issue. */
+    readonly narrowed?: unknown;
+  };
 
 const stringClaims = ['iss', 'sub', 'jti', 'scope', 'email', 'role', 'id', 'client_id'] as const;
 const dateClaims = ['iat', 'nbf', 'exp'] as const;
@@ -168,6 +172,7 @@ const toPrincipal = (claims: Claims, format: TokenFormat): Principal => {
     subject,
     scopes: knownScopes(claims.scope ?? ''),
     ...(format === 'legacy' && claims.scope === undefined && { scopesOfOwner: true as const }),
+    ...(claims.narrowed === true && { isNarrowed: true as const }),
     tokenFormat: format,
     ...(email !== undefined && { email }),
     ...(claims.role !== undefined && { role: claims.role }),

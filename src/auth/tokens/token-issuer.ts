@@ -16,7 +16,14 @@ export type TokenIssuerDeps = {
 /** The client or user of a token. `subject` must not contain `@`, because that marks tokens of the earlier system. */
 type TokenSubject =
   | { readonly kind: 'client'; readonly subject: string }
-  | { readonly kind: 'user'; readonly subject: string; readonly email: string; readonly role: string };
+  | {
+      readonly kind: 'user';
+      readonly subject: string;
+      readonly email: string;
+      readonly role: string;
+      /** The user asked for fewer scopes than could be had. */
+      readonly isNarrowed: boolean;
+    };
 
 export type IssuedToken = {
   readonly accessToken: string;
@@ -43,7 +50,9 @@ export const createTokenIssuer = (deps: TokenIssuerDeps): TokenIssuer => ({
     const tokenId = uuidv7(now.getTime());
     const scope = scopes.join(' ');
     const subjectClaims =
-      subject.kind === 'user' ? { email: subject.email, role: subject.role } : { client_id: subject.subject };
+      subject.kind === 'user'
+        ? { email: subject.email, role: subject.role, ...(subject.isNarrowed && { narrowed: true }) }
+        : { client_id: subject.subject };
     const expiresAtSeconds = issuedAt + deps.lifetimeSeconds;
     const expiresAt = new Date(expiresAtSeconds * 1000);
     const token = { tokenId, expiresInSeconds: deps.lifetimeSeconds, expiresAt, scope };

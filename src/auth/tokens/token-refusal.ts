@@ -39,6 +39,8 @@ export const credentialsMissing = (): AppError =>
 export const scopeInsufficient = (needed: readonly Scope[], detail: string): AppError =>
   new AppError('scope_insufficient', detail, {
     headers: {
-      'WWW-Authenticate': `Bearer error="insufficient_scope", error_description="${detail}", scope="${needed.join(' ')}"`,
+      'WWW-Authenticate':
+        `Bearer error="insufficient_scope", error_description="${detail}"` +
+        (needed.length > 0 ? `, scope="${needed.join(' ')}"` : ''),
     },
   });

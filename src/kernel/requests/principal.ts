@@ -22,6 +22,8 @@ export type Principal = {
   readonly scopes: readonly Scope[];
   /** The token has no claim `scope`, as in the earlier system: the caller has all scopes of the user. */
   readonly scopesOfOwner?: true;
+  /** The user has asked for a token with fewer scopes, for a program. */
+  readonly isNarrowed?: true;
   readonly email?: string;
   readonly role?: string;
   readonly tokenFormat?: TokenFormat;

@@ -24,7 +24,7 @@ export type AuthPolicy =
   | 'account'
   | { readonly scope: Scope; readonly account?: true };
 
-/** Whether the credentials must have all scopes of their owner. */
+/** Whether a token that was made with fewer scopes than its user holds is refused. */
 export const managesAccount = (auth: AuthPolicy): boolean =>
   auth === 'account' || (typeof auth === 'object' && auth.account === true);
 

@@ -51,6 +51,35 @@ test('a task that throws gives its place back', async (t) => {
   t.is(await work.run(async () => 1), 1);
 });
 
+const orderBesideNewNetworks = async (freeUse: number): Promise<readonly string[]> => {
+  let time = 0;
+  const work = workOf(1, 10, { freeUse, now: () => time });
+  const order: string[] = [];
+  const from = (clientIp: string, until: Promise<void> = Promise.resolve()): Promise<void> =>
+    runInRequest({ clientIp } as RequestContext, () =>
+      work.run(async () => {
+        order.push(clientIp);
+        await until;
+      }),
+    );
+  const past = Promise.withResolvers<void>();
+  const used = from('198.51.100.1', past.promise);
+  time = 500;
+  past.resolve();
+  await used;
+  const gate = Promise.withResolvers<void>();
+  const first = from('203.0.113.1', gate.promise);
+  const rest = ['198.51.100.1', '192.0.2.1', '100.64.0.1'].map((address) => from(address));
+  gate.resolve();
+  await Promise.all([first, ...rest]);
+  return order.slice(2);
+};
+
+test('a network with little recent use has its turn among new ones, if some use is free', async (t) => {
+  t.deepEqual(await orderBesideNewNetworks(0), ['192.0.2.1', '100.64.0.1', '198.51.100.1']);
+  t.deepEqual(await orderBesideNewNetworks(0.02), ['198.51.100.1', '192.0.2.1', '100.64.0.1']);
+});
+
 test('callers take turns, and a caller who waits for nothing gets a place in a queue that another has filled', async (t) => {
   const work = workOf(1, 4);
   const order: string[] = [];

@@ -26,12 +26,6 @@ const maxPackedPerByte = 2;
 /** A turn has so many milliseconds, and one job of a thread at least: 64 KB of the body, or a whole window of brotli (16 MB). */
 const turnMs = 5;
 
-const partsOf = function* (packed: Buffer): Generator<Buffer, void, undefined> {
-  for (let start = 0; start < packed.length; start += maxBytesAtOnce) {
-    yield packed.subarray(start, start + maxBytesAtOnce);
-  }
-};
-
 /**
  * Decompresses a body in turns. The four threads of libuv also hash passwords and make signatures, and their queue has no order by caller: without turns
  * the bodies of some callers keep all others waiting there. A turn ends when its job has ended, also if the body was refused meanwhile,
@@ -44,92 +38,110 @@ const partsOf = function* (packed: Buffer): Generator<Buffer, void, undefined> {
 export const unpackInTurns = (plain: Plain, options: UnpackOptions): Duplex & { readonly bytesWritten: number } => {
   const { maxAhead, refuse, inTurn, busy } = options;
   const inContext = AsyncLocalStorage.snapshot();
-  let jobEnded = (): void => {};
+  /** Set while a thread has a job. */
+  let endJob: (() => void) | undefined;
+  /** What was written last is unpacked. */
+  let isDone = true;
   /** The last piece was emitted. Bytes behind it are not read. */
   let isAtEnd = false;
-  let hasEnded = false;
   let emitted = 0;
   let ahead = 0;
+  let bytesBefore = 0;
+  /** Resolved when the reader has room again. Undefined while it has. */
+  let room: Promise<void> | undefined;
   let resume = (): void => {};
 
+  const jobEnded = (): void => {
+    endJob?.();
+    endJob = undefined;
+    if (outer.destroyed) plain.destroy();
+  };
   // Each job of a thread ends with a piece, an error, or the end of the input.
   const push = plain.push.bind(plain);
   plain.push = (piece: Buffer | null) => {
     emitted += piece?.length ?? 0;
     isAtEnd ||= piece === null;
-    const hasRoom = push(piece);
+    const isBelowLimit = push(piece);
     jobEnded();
-    return hasRoom;
+    return isBelowLimit;
+  };
+  const done = (): void => {
+    isDone = true;
+    jobEnded();
   };
 
-  /** Starts a job, and waits until it has ended. */
+  const isOpen = (): boolean => !isAtEnd && !outer.destroyed;
+  const hasRoom = (): boolean => room === undefined;
+  const give = (): void => {
+    const piece = plain.read() as Buffer | null;
+    if (piece === null || outer.push(piece)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    resume = resolve;
+    room = promise;
+  };
   const job = (start: () => void): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    jobEnded = resolve;
-    if (plain.destroyed) resolve();
+    endJob = resolve;
+    if (outer.destroyed) jobEnded();
     else start();
     return promise;
   };
 
-  /** Gives the input to the decompressor, and its pieces to the reader. */
-  const unpack = async (start: (done: () => void) => void): Promise<void> => {
-    let isDone = false;
-    let isStarted = false;
-    /** Resolved when the reader has room again. Undefined while it has. */
-    let room: Promise<void> | undefined;
-    const isOpen = (): boolean => !isDone && !isAtEnd && !plain.destroyed;
-    const hasRoom = (): boolean => room === undefined;
-    const give = (): void => {
-      const piece = plain.read() as Buffer | null;
-      if (piece === null || outer.push(piece)) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      resume = resolve;
-      room = promise;
-    };
-    const done = (): void => {
-      isDone = true;
-      jobEnded();
-    };
-    const goOn = (): void => {
-      if (isStarted) return give();
-      isStarted = true;
-      start(done);
-    };
+  /** @param next returns what starts the next job, undefined if there is none */
+  const runJobs = async (next: () => (() => void) | undefined): Promise<void> => {
+    let start = next();
     const useTurn = async (): Promise<void> => {
       const end = performance.now() + turnMs;
-      do await job(goOn);
-      while (isOpen() && hasRoom() && performance.now() < end);
+      do {
+        await job(start!);
+        start = next();
+      } while (start !== undefined && hasRoom() && performance.now() < end);
     };
-    while (isOpen()) {
+    while (start !== undefined) {
       room = undefined;
       await inContext(inTurn, useTurn);
       await (room as Promise<void> | undefined);
     }
+    if (outer.destroyed) return;
     // What is left starts no job.
-    if (!plain.destroyed) give();
-    if (isAtEnd && !hasEnded) {
-      hasEnded = true;
-      outer.push(null);
-    }
+    give();
+    if (isAtEnd && !outer.readableEnded) outer.push(null);
   };
 
+  const countAhead = (): void => {
+    ahead = Math.max(0, ahead + plain.bytesWritten - bytesBefore - emitted * maxPackedPerByte);
+    bytesBefore = plain.bytesWritten;
+    emitted = 0;
+    if (ahead > maxAhead) throw refuse();
+  };
   const take = callbackify(async (packed: Buffer): Promise<void> => {
     busy?.(true);
-    for (const part of partsOf(packed)) {
-      if (isAtEnd || plain.destroyed) break;
-      emitted = 0;
-      const bytesBefore = plain.bytesWritten;
-      await unpack((done) => plain.write(part, done));
-      if (plain.destroyed) break;
-      ahead = Math.max(0, ahead + plain.bytesWritten - bytesBefore - emitted * maxPackedPerByte);
-      if (ahead > maxAhead) throw refuse();
-    }
+    let at = 0;
+    await runJobs(() => {
+      if (!isOpen()) return undefined;
+      if (!isDone) return give;
+      give();
+      countAhead();
+      const part = packed.subarray(at, at + maxBytesAtOnce);
+      at += part.length;
+      if (part.length === 0) return undefined;
+      return () => {
+        isDone = false;
+        plain.write(part, done);
+      };
+    });
     busy?.(false);
   });
   const end = callbackify(async (): Promise<void> => {
     busy?.(true);
-    // No callback: `finish` comes before the last pieces.
-    await unpack(() => plain.end());
+    let isStarted = false;
+    await runJobs(() => {
+      if (!isOpen()) return undefined;
+      if (isStarted) return give;
+      isStarted = true;
+      // No callback: `finish` comes before the last pieces.
+      return () => plain.end();
+    });
   });
 
   const outer: Duplex = new Duplex({
@@ -138,13 +150,14 @@ export const unpackInTurns = (plain: Plain, options: UnpackOptions): Duplex & { 
     final: end,
     destroy: (error, callback) => {
       resume();
-      plain.destroy();
+      // A job that ends in an error says nothing if its stream was destroyed meanwhile, and its turn would not end.
+      if (endJob === undefined) plain.destroy();
       callback(error);
     },
   });
   plain.on('error', (error) => {
-    jobEnded();
     outer.destroy(error);
+    jobEnded();
   });
   return Object.defineProperty(outer as Duplex & { readonly bytesWritten: number }, 'bytesWritten', {
     get: () => plain.bytesWritten,

@@ -22,7 +22,7 @@ const accessText = ({ auth }: Route): string | undefined => {
   if (auth === 'public') return undefined;
   if (auth === 'optional') return 'Needs no credentials. With credentials the limits of their owner apply.';
   const scope = typeof auth === 'object' ? ` with the scope \`${auth.scope}\`` : '';
-  const whole = managesAccount(auth) ? ' The token of a user must have all scopes of the user.' : '';
+  const whole = managesAccount(auth) ? ' A token of a user that was made with fewer scopes is refused.' : '';
   return `Needs credentials${scope}.${whole}`;
 };
 

@@ -20,6 +20,11 @@ export type BoundedWorkOptions = {
   readonly retryAfter: number;
   /** Returns who takes turns with others. Default: the caller of the current request. */
   readonly callerNow?: () => string;
+  /**
+   * Places of a network on average that count as none, for work of many short turns: else networks that come for the first time all go before one that
+   * comes all the time with little. Default: 0.
+   */
+  readonly freeUse?: number;
   /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
 };
@@ -65,7 +70,7 @@ const minDifference = 0.001;
  */
 export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
   const { work: name, metrics, concurrency, queue, detail, retryAfter } = options;
-  const { callerNow = currentCaller, now = () => performance.now() } = options;
+  const { callerNow = currentCaller, freeUse = 0, now = () => performance.now() } = options;
   metrics.count('volwatch_places_refused_total', { work: name }, 0);
   const overloaded = (): AppError => {
     metrics.count('volwatch_places_refused_total', { work: name });
@@ -168,7 +173,7 @@ export const createBoundedWork = (options: BoundedWorkOptions): BoundedWork => {
     let next: string | undefined;
     let minRecent = Infinity;
     for (const [caller, [call]] of callers as Iterable<[string, [Waiting]]>) {
-      const recent = recentPlaces.of(call.network);
+      const recent = Math.max(freeUse, recentPlaces.of(call.network));
       if (recent < minRecent - minDifference) [next, minRecent] = [caller, recent];
     }
     return next;

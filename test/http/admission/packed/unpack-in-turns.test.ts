@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import {
   brotliCompressSync,
   constants,
@@ -136,10 +136,51 @@ for (const [name, { pack, create }] of Object.entries(codings)) {
   });
 }
 
+/** Brotli of a whole window, which takes a thread for long before its first byte. */
+const windowOf = (bytes: number): Buffer =>
+  brotliCompressSync(Buffer.alloc(bytes, ' '), { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
+const garbage = Buffer.alloc(200, 0xff);
+const text = Buffer.from(randomBytes(30_000).toString('hex'));
+/** Bodies whose job ends in an error, some after long. */
+const broken: readonly (readonly [string, Buffer])[] = [
+  ['br', Buffer.concat([windowOf(15_000_000).subarray(0, -1), garbage])],
+  ...Object.entries(codings).map(([name, { pack }]) => {
+    const packed = pack(text);
+    return [name, Buffer.concat([packed.subarray(0, packed.length / 2), garbage])] as const;
+  }),
+  [
+    'gzip',
+    Buffer.concat([Buffer.from('1f8b08000000000000ff', 'hex'), Buffer.alloc(16_000, '000000ffff', 'hex'), garbage]),
+  ],
+];
+const waits: Readonly<Record<string, () => Promise<unknown> | undefined>> = {
+  'in the same turn': () => undefined,
+  'after microtasks': () => Promise.resolve(),
+  'after a turn of the event loop': () => setImmediate(),
+  'after 2 ms': () => setTimeout(2),
+  'after 10 ms': () => setTimeout(10),
+};
+for (const [when, wait] of Object.entries(waits)) {
+  test(`a turn ends when its job ends in an error, and the body was closed before: ${when}`, async (t) => {
+    for (const [index, [name, packed]] of broken.entries()) {
+      for (const isEnded of [true, false]) {
+        const { turns, inTurn, unpacking } = startTurns();
+        const stream = unpacking(codings[name]!.create());
+        stream.resume();
+        stream.write(packed);
+        if (isEnded) stream.end();
+        await wait();
+        stream.destroy();
+        await inTurn(async () => {});
+        t.is(turns.open, 0, `${index} ${name}`);
+      }
+    }
+  });
+}
+
 test('a body whose job takes long keeps the turn until the thread has ended it', async (t) => {
   const { turns, inTurn, unpacking } = startTurns();
-  // The decoder fills its window of 16 MB in one job before the first byte.
-  const packed = brotliCompressSync(Buffer.alloc(16_000_000, ' '), { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
+  const packed = windowOf(16_000_000);
   const stream = unpacking(createBrotliDecompress(options));
   const order: string[] = [];
   const plainEnd = once(stream, 'close').then(() => order.push('closed'));
