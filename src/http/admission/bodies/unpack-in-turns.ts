@@ -90,14 +90,15 @@ export const unpackInTurns = (plain: Plain, options: UnpackOptions): Duplex & { 
   /** @param next returns what starts the next job, undefined if there is none */
   const runJobs = async (next: () => (() => void) | undefined): Promise<void> => {
     let start = next();
+    const hasWork = (): boolean => start !== undefined;
     const useTurn = async (): Promise<void> => {
       const end = performance.now() + turnMs;
       do {
         await job(start!);
         start = next();
-      } while (start !== undefined && hasRoom() && performance.now() < end);
+      } while (hasWork() && hasRoom() && performance.now() < end);
     };
-    while (start !== undefined) {
+    while (hasWork()) {
       room = undefined;
       await inContext(inTurn, useTurn);
       await (room as Promise<void> | undefined);
