@@ -60,6 +60,7 @@ export const compose = async (config: Config): Promise<Service> => {
     refreshes,
     quality,
     calculateIndexes,
+    indexChecks,
     schedules,
     routes: marketDataRoutes,
     universes,
@@ -236,7 +237,7 @@ export const compose = async (config: Config): Promise<Service> => {
       jobHandlers(
         base,
         database,
-        { refreshes, quality, calculateIndexes },
+        { refreshes, quality, calculateIndexes, indexChecks },
         audit.trail,
         pricingJobs,
         webhooks,
@@ -252,6 +253,8 @@ export const compose = async (config: Config): Promise<Service> => {
       await unlessOutdated(refreshes.refreshStale({ staleAfterMs: config.REFRESH_STALE_AFTER_HOURS * hourMs }));
     // After the refresh of stale universes, because each change enqueues its own refresh.
     await unlessOutdated(universes.applyFile());
+    // Last, because the lock of a calculation keeps refreshes and changes from its universe.
+    if (config.ROLE !== 'api') await unlessOutdated(indexChecks.enqueue());
     if (config.ROLE !== 'api') await warmUp();
   };
 

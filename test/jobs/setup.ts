@@ -15,6 +15,7 @@ export const idle: JobHandlers = {
   calendar: nothing,
   mail: nothing,
   quality: nothing,
+  index_values: nothing,
   lost_jobs: nothing,
   removal: nothing,
 };

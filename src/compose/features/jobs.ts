@@ -3,9 +3,9 @@ import type { Database } from '../../database/index.ts';
 import { createJobs, type JobHandlers, type Jobs } from '../../jobs/index.ts';
 import type { AuditTrail } from '../../kernel/ports/audit.ts';
 import { AppError, codeOf, errorTable } from '../../kernel/catalogue/errors.ts';
-import type { JobHandler, JobSchedule, PutBack } from '../../kernel/ports/jobs.ts';
+import type { JobHandler, JobSchedule } from '../../kernel/ports/jobs.ts';
 import type { AssertCallerMayStore } from '../../kernel/ports/owners.ts';
-import { calculatesAfter } from '../../market-data/index.ts';
+import { calculatesAfter, indexCheckSchedule } from '../../market-data/index.ts';
 import { ByteBlocks } from '../../kernel/streams/byte-blocks.ts';
 import { uuidv7 } from '../../kernel/ids.ts';
 import { siteHashOfRequest } from '../../kernel/requests/callers/site-of-request.ts';
@@ -39,6 +39,9 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     cron: config.CALENDAR_SYNC_SCHEDULE,
     data: {},
   };
+  const refreshMs =
+    Math.max(config.PROVIDER_TIMEOUT_MS, config.REFRESH_FETCH_TIMEOUT_MS) + config.REFRESH_APPLY_TIMEOUT_MS;
+  const refreshSeconds = Math.ceil(refreshMs / 1_000 + refreshMarginSeconds);
   return createJobs({
     execute: database.execute,
     worker: config.ROLE !== 'api',
@@ -49,6 +52,7 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
       resumption('pricing'),
       // No universe has this name, because names of universes have no dot.
       { queue: 'quality', key: 'all.universes', cron: config.QUALITY_SCHEDULE, data: {} },
+      indexCheckSchedule,
       { queue: 'removal', key: 'cancelled_chunks', cron: '* * * * *', data: {} },
       { queue: 'retention', key: 'retention', cron: config.RETENTION_SCHEDULE, data: {} },
     ],
@@ -58,13 +62,9 @@ export const composeJobs = ({ config, metrics, logger }: Base, database: Databas
     retries: config.JOBS_RETRIES,
     retryDelaySeconds: config.JOBS_RETRY_DELAY_SECONDS,
     queues: {
-      refresh: {
-        maxSeconds: Math.ceil(
-          (Math.max(config.PROVIDER_TIMEOUT_MS, config.REFRESH_FETCH_TIMEOUT_MS) + config.REFRESH_APPLY_TIMEOUT_MS) /
-            1_000 +
-            refreshMarginSeconds,
-        ),
-      },
+      refresh: { maxSeconds: refreshSeconds },
+      // One at a time, because a new version can calculate all indexes while it serves.
+      index_values: { maxSeconds: refreshSeconds, concurrency: 1 },
       retention: { maxSeconds: retentionSeconds },
       lost_jobs: { concurrency: 1 },
       removal: { maxSeconds: retentionSeconds },
@@ -105,32 +105,19 @@ const triggerOfJob = (trigger: string | undefined): 'request' | 'change' | 'star
 /** They take no chunk of more than 1 MB, so that a small one does not wait until a large one ends. */
 const workersForSmallChunks = 2;
 
-/** Pause of a job whose universe is refreshed at the moment. The refresh may have read the prices before the change, so the job waits for its end. */
-const busySeconds = { calculation: 1, refresh: 5 } as const;
-
-const calculateAfter = async (
-  { logger }: Pick<Base, 'logger'>,
-  calculateIndexes: MarketData['calculateIndexes'],
-  universe: string,
-  refreshId: string,
-  signal: AbortSignal,
-): Promise<PutBack | void> => {
-  try {
-    await calculateIndexes(universe, refreshId, signal);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === 'refresh_in_progress') return { putBackSeconds: busySeconds.calculation };
-    if (code === 'validation_failed') {
-      logger.info({ universe }, 'a calculation was left out, because its universe does not exist any more');
-    } else throw error;
-  }
-};
+/** Pause of a refresh whose universe is refreshed at the moment. */
+const busySeconds = 5;
 
 /** Returns the handler of each queue. */
 export const jobHandlers = (
   { config, clock, logger }: Base,
   { unitOfWork, reader }: Database,
-  { refreshes, quality, calculateIndexes }: Pick<MarketData, 'refreshes' | 'quality' | 'calculateIndexes'>,
+  {
+    refreshes,
+    quality,
+    calculateIndexes,
+    indexChecks,
+  }: Pick<MarketData, 'refreshes' | 'quality' | 'calculateIndexes' | 'indexChecks'>,
   audit: AuditTrail,
   pricingJobs: PricingJobs,
   webhooks: WebhookParts,
@@ -141,13 +128,14 @@ export const jobHandlers = (
   mail: mail.handle,
   calendar: calendar.handle,
   quality: quality.handle,
+  index_values: indexChecks.handle,
   webhook_event: webhooks.handleEvent,
   webhook_delivery: webhooks.deliver,
   pricing: pricingJobs.handle,
   refresh: async (data, signal) => {
     const { universe = '', trigger, refresh_id: queuedId, waited } = data;
     const after = calculatesAfter(data);
-    if (after !== undefined) return calculateAfter({ logger }, calculateIndexes, universe, after, signal);
+    if (after !== undefined) return calculateIndexes(universe, after, signal);
     const requested = trigger === 'request';
     const run = async () => {
       try {
@@ -168,7 +156,7 @@ export const jobHandlers = (
     };
     const record = await run();
     // The other refresh can take an hour, so this is no failure.
-    if (record === undefined) return { putBackSeconds: busySeconds.refresh, rests: true };
+    if (record === undefined) return { putBackSeconds: busySeconds, rests: true };
     const { reason } = record;
     if (reason === null) return;
     // A requested refresh is not retried after an error, because its record shows the error to the caller. A scheduled

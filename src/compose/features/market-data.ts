@@ -11,8 +11,9 @@ import type { Route } from '../../kernel/requests/route.ts';
 import type { Announce } from '../../kernel/ports/webhooks.ts';
 import {
   createCachedReads,
-  createCalculateIndexes,
+  createCalculationJob,
   createExplanationPlaces,
+  createIndexChecks,
   createMarketDataQueries,
   createMarketDataRoutes,
   createMarketNearNames,
@@ -26,6 +27,7 @@ import {
   createUniverseQueries,
   createUniverseSeeding,
   createUniverseStatus,
+  type IndexChecks,
   limitRefreshes,
   type MarketDataProvider,
   type QualityChecks,
@@ -47,7 +49,8 @@ export type MarketData = {
   readonly refreshes: RefreshService;
   readonly quality: QualityChecks;
   /** Calculates the indexes of a universe after a refresh of another one. */
-  readonly calculateIndexes: ReturnType<typeof createCalculateIndexes>;
+  readonly calculateIndexes: ReturnType<typeof createCalculationJob>;
+  readonly indexChecks: IndexChecks;
   readonly schedules: Pick<RefreshSchedules, 'restore' | 'collect'>;
   readonly routes: readonly Route[];
   readonly universes: UniverseSeeding & { readonly names: () => Promise<readonly string[]> };
@@ -183,10 +186,19 @@ export const composeMarketData = (
   const tradingDays = createTradingDays();
   const expectedAfterHours = config.PRICES_EXPECTED_AFTER_HOURS;
   const checks = { unitOfWork, reader, tradingDays, faults, metrics, clock, logger, expectedAfterHours };
+  const calculation = { unitOfWork, lock, universes, committed, timeouts, metrics, logger };
+  const calculateIndexes = createCalculationJob(calculation);
   return {
     refreshes,
     quality: createQualityChecks(checks),
-    calculateIndexes: createCalculateIndexes({ unitOfWork, lock, universes, committed, timeouts, metrics, logger }),
+    calculateIndexes,
+    indexChecks: createIndexChecks({
+      unitOfWork,
+      universes,
+      jobs,
+      logger,
+      calculate: (universe, signal) => calculateIndexes(universe, undefined, signal),
+    }),
     schedules,
     universes: { ...seeding, names: universes.names },
     routes: createMarketDataRoutes({

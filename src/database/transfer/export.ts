@@ -17,7 +17,7 @@ export type ExportOptions = {
 };
 
 /** Their jobs are made again by the service after its start, from rows that are part of the export or from schedules. */
-const remadeQueues = ['retention', 'mail', 'calendar', 'quality', 'lost_jobs', 'removal', 'dead'];
+const remadeQueues = ['retention', 'mail', 'calendar', 'quality', 'index_values', 'lost_jobs', 'removal', 'dead'];
 const waitingSql = `
   select name, count(*)::int as jobs from pgboss.job
   where state < 'completed' and not name = any($1) group by name order by name`;

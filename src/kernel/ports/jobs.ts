@@ -11,6 +11,7 @@ export const jobQueues = [
   'calendar',
   'mail',
   'quality',
+  'index_values',
   'lost_jobs',
   'removal',
 ] as const;

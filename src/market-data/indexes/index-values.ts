@@ -9,7 +9,7 @@ import type { IndexDefinition } from './universes.ts';
 type Query = Pick<Transaction, 'query'>;
 
 /** A change of a calculator that changes values needs a new number here, so that all values are calculated again. */
-const calculatorVersion = 3;
+export const calculatorVersion = 3;
 
 /** A digest of everything in the definition that values depend on. */
 export const definitionDigest = (definition: IndexDefinition, interval: Interval): string => {

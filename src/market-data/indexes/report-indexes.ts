@@ -7,10 +7,13 @@ const maxInLog = 5;
 
 export type ReportIndexesDeps = { readonly metrics: Metrics; readonly logger: Logger };
 
-/** Reports how the indexes of a committed refresh were calculated, and which constituents they lack. */
+/**
+ * Reports how the indexes of a universe were calculated, and which constituents they lack.
+ * @param refresh its `id` is undefined for a calculation without a refresh
+ */
 export const reportIndexes = (
   { metrics, logger }: ReportIndexesDeps,
-  refresh: { readonly id: string; readonly universe: string },
+  refresh: { readonly id: string | undefined; readonly universe: string },
   { extents, leftOut }: CalculatedIndexes,
 ): void => {
   const { id, universe } = refresh;

@@ -1,5 +1,5 @@
-import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { jobOfChange, type JobData, type JobEnqueuer } from '#src/kernel/ports/jobs.ts';
+import { AppError, codeOf } from '#src/kernel/catalogue/errors.ts';
+import { jobOfChange, type JobData, type JobEnqueuer, type PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Lock, Transaction } from '#src/kernel/ports/unit-of-work.ts';
 import { calculateIndexValues } from '../indexes/calculate-index-values.ts';
 import { markOutdated } from '../indexes/index-values.ts';
@@ -70,7 +70,7 @@ export type SharedIndexesDeps = Pick<
  */
 export const createCalculateIndexes =
   ({ unitOfWork, lock, universes, committed, timeouts, metrics, logger }: SharedIndexesDeps) =>
-  async (name: string, refreshId: string, signal?: AbortSignal): Promise<void> => {
+  async (name: string, refreshId?: string, signal?: AbortSignal): Promise<void> => {
     const result = await lock.tryWith(refreshLockName(name), async () => {
       const universe = await universes.named(name);
       const options = {
@@ -92,3 +92,21 @@ export const createCalculateIndexes =
     });
     if (!result) throw new AppError('refresh_in_progress', undefined, { retryAfter: 1 });
   };
+
+/** Pause of a calculation whose universe is refreshed at the moment. The refresh may have read the prices before the change, so the job waits for its end. */
+const busySeconds = 1;
+
+/** Calculates the indexes of a universe in a job: after a refresh of another one, or after a check of indexes. */
+export const createCalculationJob = (deps: SharedIndexesDeps) => {
+  const calculate = createCalculateIndexes(deps);
+  return async (universe: string, refreshId: string | undefined, signal: AbortSignal): Promise<PutBack | void> => {
+    try {
+      await calculate(universe, refreshId, signal);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'refresh_in_progress') return { putBackSeconds: busySeconds };
+      if (code !== 'validation_failed') throw error;
+      deps.logger.info({ universe }, 'a calculation was left out, because its universe does not exist any more');
+    }
+  };
+};

@@ -68,7 +68,7 @@ test('a change of a shared symbol enqueues the indexes of the other universes, i
   const keys = await admin.query('select 1 from enqueued where key = $1', [job?.key]);
   t.is(keys.length, 1, 'committed with the prices');
   const records = await admin.query('select 1 from refresh');
-  await calculate('two', calculatesAfter(job!.data)!);
+  await calculate('two', calculatesAfter(job!.data));
   t.deepEqual(await values('IX2'), [1_000, 3_000]);
   t.is((await get('/indexes/IX2/explain?date=2024-01-02'))['value'], 3_000);
   t.is((await admin.query('select 1 from refresh')).length, records.length, 'a calculation is no refresh');
