@@ -84,7 +84,7 @@ export const createWebhookChanges = (
   /** The transactions of requests for the webhooks of one owner. Those that wait for each other hold no connection. */
   const changeOf = (principal: Principal) => ({ operation: 'webhook.change', alone: lockNameOf(principal) }) as const;
 
-  /** Before a webhook is locked, because the transactions that end credentials come first to the turn and then to the webhooks. */
+  /** Must come in each change before a webhook is locked, because the transactions that end credentials come first to the turn and then to the webhooks. */
   const assertMayStore = ({ query }: Transaction, principal: Principal): Promise<void> => {
     const [kind, id] = ownerOf(principal);
     return owners.assertMayStore(query, { kind, id }, principal);
@@ -127,6 +127,7 @@ export const createWebhookChanges = (
 
     remove: async (principal, id) => {
       await unitOfWork.run(changeOf(principal), async (transaction) => {
+        await assertMayStore(transaction, principal);
         const webhook = await findForChange(transaction, principal, id);
         // Test events belong to this webhook only. Left behind, they would be stored but not counted in the quota.
         await transaction.query(
@@ -157,6 +158,7 @@ export const createWebhookChanges = (
     test: async (principal, id) => {
       const owner = ownerOf(principal);
       return unitOfWork.run(changeOf(principal), async (transaction) => {
+        await assertMayStore(transaction, principal);
         await assertTestQuota(transaction, owner);
         // SQL, because MikroORM has no lock as weak as this one, which lets deliveries change the webhook. It comes after the turn of the owner, because a
         // deletion would wait for ever if some test held it at each moment.

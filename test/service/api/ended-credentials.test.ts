@@ -13,7 +13,7 @@ const api = '/api/v1';
 type Request = { readonly path?: Record<string, string>; readonly body?: object; readonly type?: string };
 type Values = { readonly key: string; readonly webhook: string };
 
-/** Operations with which a user stores something, or gets a secret of what is stored: a request of each. */
+/** Operations with which a user stores or deletes something, or gets a secret of what is stored: a request of each. */
 const checked: Readonly<Record<string, (values: Values) => Request>> = {
   'PATCH /profile': () => ({ body: { display_name: 'Mallory' }, type: 'application/merge-patch+json' }),
   'PATCH /settings': () => ({ body: { theme: 'dark' }, type: 'application/merge-patch+json' }),
@@ -23,6 +23,8 @@ const checked: Readonly<Record<string, (values: Values) => Request>> = {
   'POST /api-keys/{id}/rotate': ({ key }) => ({ path: { id: key } }),
   'POST /webhooks': () => ({ body: { url: 'http://127.0.0.1:8085/', events: ['refresh.failed'] } }),
   'POST /webhooks/{id}/rotate': ({ webhook }) => ({ path: { id: webhook } }),
+  'POST /webhooks/{id}/test': ({ webhook }) => ({ path: { id: webhook } }),
+  'DELETE /webhooks/{id}': ({ webhook }) => ({ path: { id: webhook } }),
   'POST /pricing/jobs': () => ({ body: {} }),
 };
 
@@ -33,9 +35,8 @@ const others: readonly (readonly [operations: RegExp, reason: string])[] = [
     /^\w+ \/(auth|account|users)\//,
     'it makes or ends credentials: these transactions lock the account and read it there',
   ],
-  [/^DELETE \/(account|api-keys|webhooks|calendar)/, 'it ends what is stored'],
+  [/^DELETE \/(account|api-keys|calendar)/, 'it ends what is stored'],
   [/^PATCH \/api-keys\/\{id\}$/, 'it takes scopes away, and changes a name'],
-  [/^POST \/webhooks\/\{id\}\/test$/, 'the event is a part of a webhook, and goes with it'],
   [/^(POST|PUT|DELETE) \/pricing\/jobs\/\{id\}/, 'chunks are parts of a job, and go with it'],
   [/^\w+ \/(universes|refreshes)/, 'the prices and universes are those of the service, and of no owner'],
   [/^POST \/calendar\/sync/, 'events are parts of a connection, and go with it'],
