@@ -3,6 +3,7 @@ import { countedAddress } from '#src/kernel/requests/counted-address.ts';
 import type { LoginThrottle, SignInAttempt, ThrottleRefusal } from '#src/kernel/ports/rate-limiter.ts';
 import type { Count, Counters } from './counters.ts';
 import type { PolicyName, Quota } from './policies.ts';
+import { createRefusalAsNew } from './refusal-as-new.ts';
 
 export type LoginThrottleDeps = {
   readonly counters: Counters;
@@ -12,6 +13,8 @@ export type LoginThrottleDeps = {
   readonly place: Quota;
   /** For one account from all networks without an earlier sign-in. */
   readonly elsewhere: Quota;
+  /** Number of accounts without an earlier sign-in from a network that have counters of their own there. */
+  readonly newAccounts: number;
   /** Counts the decision and records refused subjects. */
   readonly decided: (policy: PolicyName, subject: string, count: Count) => void;
 };
@@ -31,7 +34,7 @@ const paidMarginSeconds = 10;
 const pairPolicies = ['account_place', 'account_delay', 'account_level'] as const;
 
 export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
-  const { counters, hashKey, place, elsewhere, decided } = deps;
+  const { counters, hashKey, place, elsewhere, newAccounts, decided } = deps;
 
   const hash = (text: string): string => createHmac('sha256', hashKey).update(text).digest('base64url');
   const accountOf = (account: string): string => account.trim().toLowerCase();
@@ -59,6 +62,13 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
   };
 
   const delayAt = (level: number): number => Math.min(firstDelaySeconds * 2 ** level, place.windowSeconds);
+  const refusalAsNew = createRefusalAsNew({
+    counters,
+    placePoints: place.points,
+    elsewherePoints: elsewhere.points,
+    newAccounts,
+    delayAt,
+  });
 
   /**
    * The last attempt without a delay starts the first delay, so of simultaneous attempts exactly the allowed number
@@ -99,6 +109,14 @@ export const createLoginThrottle = (deps: LoginThrottleDeps): LoginThrottle => {
 
     failed: async (attempt) =>
       attempt.knownPlace ? attemptOfNew(pairAsNewOf(attempt.account, attempt.clientIp), attempt) : undefined,
+
+    shown: async ({ account, clientIp, knownPlace }, refusal) => {
+      if (!knownPlace) return refusal;
+      const pair = pairAsNewOf(account, clientIp);
+      const subjects = { pair, network: hash(countedAddress(clientIp)), account: hash(accountOf(account)) };
+      const asNew = await refusalAsNew(subjects);
+      return asNew ? { ...asNew, isFirst: asNew.isFirst || refusal.isFirst } : refusal;
+    },
 
     succeeded: async ({ account, clientIp, knownPlace }) => {
       const pair = pairOf(account, clientIp);

@@ -143,7 +143,14 @@ export const createRateLimits = (deps: RateLimitsDeps): RateLimits => {
       }
       return ofCaller;
     },
-    loginThrottle: createLoginThrottle({ counters, hashKey, place, elsewhere: account, decided }),
+    loginThrottle: createLoginThrottle({
+      counters,
+      hashKey,
+      place,
+      elsewhere: account,
+      newAccounts: policies.account_new.points,
+      decided,
+    }),
     credentialLookups: createCredentialLookups({
       clock,
       abuse,

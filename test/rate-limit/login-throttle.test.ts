@@ -5,13 +5,13 @@ import { noAbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import type { SignInAttempt } from '#src/kernel/ports/rate-limiter.ts';
-import type { Counters } from '#src/rate-limit/counters.ts';
 import { createLoginThrottle } from '#src/rate-limit/login-throttle.ts';
 import { createRateLimits } from '#src/rate-limit/rate-limits.ts';
 import { createRedis } from '#src/redis/client.ts';
 import { redisUrl } from '#testkit/redis.ts';
 import { policiesWith } from '#testkit/rate-limits.ts';
 import { recordMetrics } from '#testkit/metrics.ts';
+import { countersInOwnTime } from './counters-in-own-time.ts';
 
 const quota = { points: 1_000, windowSeconds: 60 };
 const decisions = 'volwatch_rate_limit_decisions_total';
@@ -108,29 +108,13 @@ for (const redis of [true, false]) {
 }
 
 test('each attempt that passes doubles the delay, up to the max; refused ones do not', async (t) => {
-  // Counts as the real counters do, in a time of its own.
-  let seconds = 0;
-  const windows = new Map<string, { count: number; ends: number }>();
-  const counters: Counters = {
-    consume: async (policy, key, windowSeconds = 86_400) => {
-      const id = `${policy} ${key}`;
-      const before = windows.get(id);
-      const entry = before && before.ends > seconds ? before : { count: 0, ends: seconds + windowSeconds };
-      entry.count += 1;
-      windows.set(id, entry);
-      const points = policy === 'account_delay' ? 1 : 5;
-      const resetSeconds = entry.ends - seconds;
-      return { allowed: entry.count <= points, remaining: 0, consumed: entry.count, resetSeconds, backend: 'memory' };
-    },
-    consumed: async (policy, key) => windows.get(`${policy} ${key}`)?.count ?? 0,
-    refund: async () => {},
-    reset: async () => false,
-  };
+  const { counters, advance } = countersInOwnTime({ account_place: 5 });
   const throttle = createLoginThrottle({
     counters,
     hashKey: Buffer.from('key'),
     place: { points: 5, windowSeconds: 900 },
     elsewhere: quota,
+    newAccounts: 100,
     decided: () => {},
   });
   const attempt = attemptBy('ada@example.org', '198.51.100.7', true);
@@ -140,8 +124,27 @@ test('each attempt that passes doubles the delay, up to the max; refused ones do
     for (let hammering = 0; hammering < 9; hammering += 1) await throttle.attempt(attempt);
     const delay = (await throttle.attempt(attempt))!.retryAfterSeconds;
     delays.push(delay);
-    seconds += delay;
+    advance(delay);
     t.is(await throttle.attempt(attempt), undefined, `after ${delay} s`);
   }
   t.deepEqual(delays, [30, 60, 120, 240, 480, 900, 900, 900]);
+});
+
+test('a refusal is shown with the wait of the limit of all networks when that is what a new place would get', async (t) => {
+  const { counters, advance } = countersInOwnTime({ account_place: 5, account: 3, account_new: 100 });
+  const throttle = createLoginThrottle({
+    counters,
+    hashKey: Buffer.from('key'),
+    place: { points: 5, windowSeconds: 900 },
+    elsewhere: { points: 3, windowSeconds: 60 },
+    newAccounts: 100,
+    decided: () => {},
+  });
+  const known = attemptBy('ada@example.org', '198.51.100.7', true);
+  const own = { retryAfterSeconds: 1, isFirst: false };
+  t.deepEqual(await throttle.shown(known, own), own);
+  for (let network = 0; network < 3; network += 1)
+    await throttle.attempt(attemptBy('ada@example.org', `203.0.113.${network}`));
+  advance(400);
+  t.is((await throttle.shown(known, own)).retryAfterSeconds, 86_000);
 });

@@ -105,6 +105,23 @@ for (const backend of ['redis', 'memory']) {
     }
   });
 
+  test(`${backend}: the refusal of a known place is shown as that of a new one, and showing it takes no attempt`, async (t) => {
+    const { throttle } = await start(t, 6);
+    const own = { retryAfterSeconds: 1, isFirst: true };
+    const at = (knownPlace: boolean) => ({ account: someone(), clientIp: attacker, knownPlace });
+    const known = at(true);
+    for (let refused = 0; refused < 2 * maxNew; refused += 1) t.deepEqual(await throttle.shown(known, own), own);
+    await assertMax(t, throttle);
+    t.deepEqual(await throttle.shown(at(false), own), own, 'it is that of a new place already');
+    for (let refused = 0; refused < 3; refused += 1) {
+      const shown = await throttle.shown(known, { ...own, isFirst: false });
+      t.true(shown.retryAfterSeconds > 20 && shown.retryAfterSeconds <= 30, `${shown.retryAfterSeconds}`);
+      t.false(shown.isFirst);
+    }
+    t.true((await throttle.shown(known, own)).isFirst, 'the first refusal of the own delay is recorded');
+    await throttle.succeeded(known);
+  });
+
   test(`${backend}: users of a known place who mistype their passwords use up no places of it`, async (t) => {
     const { throttle } = await start(t, 7);
     for (let office = 0; office < 3 * maxNew; office += 1) {

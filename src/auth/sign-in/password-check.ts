@@ -63,12 +63,13 @@ export const createPasswordCheck = (deps: PasswordCheckDeps): CheckPassword => {
     const user = await findUser(reader.query, account);
     const knownPlace = await places.isKnown(reader.query, { id: user?.id, email: account }, clientIp);
     const attempt = { account: use === 'sign_in' ? account : `confirmation of ${account}`, clientIp, knownPlace };
-    await refusals.assertNotThrottled(attempt, user?.id);
+    // The owner of a confirmation is signed in, so its refusals tell nothing.
+    const isSignIn = use === 'sign_in';
+    await refusals[isSignIn ? 'assertMaySignIn' : 'assertNotThrottled'](attempt, user?.id);
     const { valid, outdated } = await hasher.verify(password, user?.password_hash);
     if (!valid || !user || user.disabled || isUnverified(user, use)) {
       refusals.record({ action: refusedActions[use], reason: 'credentials_invalid' }, user?.id);
-      // The owner of a confirmation is signed in, so it tells nothing.
-      if (use === 'sign_in') await refusals.assertNotThrottledAsNew(attempt, user?.id);
+      if (isSignIn) await refusals.assertNotThrottledAsNew(attempt, user?.id);
       throw passwordRefused(use);
     }
     return { user, attempt, placeHash: places.hashOf(user.id, clientIp), outdated };

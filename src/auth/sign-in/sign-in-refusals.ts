@@ -26,6 +26,11 @@ export type SignInRefusals = {
    */
   readonly assertNotThrottled: (attempt: SignInAttempt, userId: string | undefined) => Promise<void>;
   /**
+   * As `assertNotThrottled`, for a caller who has not signed in. Where the account signs in from this network, the refusal is that of one that does not.
+   * @throws AppError `rate_limit_exceeded`
+   */
+  readonly assertMaySignIn: (attempt: SignInAttempt, userId: string | undefined) => Promise<void>;
+  /**
    * Must be called after a wrong password, before its refusal, so that the answer does not show that the account signs in from this network.
    * @throws AppError `rate_limit_exceeded` where an account without a sign-in from this network would get it
    */
@@ -61,6 +66,10 @@ export const createSignInRefusals = (deps: SignInRefusalsDeps): SignInRefusals =
   return {
     record,
     assertNotThrottled: async (attempt, userId) => refuse(await throttle.attempt(attempt), attempt, userId),
+    assertMaySignIn: async (attempt, userId) => {
+      const refusal = await throttle.attempt(attempt);
+      if (refusal) refuse(await throttle.shown(attempt, refusal), attempt, userId);
+    },
     assertNotThrottledAsNew: async (attempt, userId) => refuse(await throttle.failed(attempt), attempt, userId),
   };
 };

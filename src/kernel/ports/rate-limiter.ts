@@ -34,6 +34,12 @@ export type LoginThrottle = {
    * @returns the refusal that the account would have got from a new place
    */
   readonly failed: (attempt: SignInAttempt) => Promise<ThrottleRefusal | undefined>;
+  /**
+   * Must be called for a refused sign-in. A known place has a counter of its own, whose delay would say that the account signs in from there.
+   * @param refusal the refusal of `attempt`
+   * @returns the refusal that a new place would get now; `refusal` if it would get none
+   */
+  readonly shown: (attempt: SignInAttempt, refusal: ThrottleRefusal) => Promise<ThrottleRefusal>;
   /** Resets the counters of the pair, because the password was right. */
   readonly succeeded: (attempt: SignInAttempt) => Promise<void>;
 };
@@ -42,5 +48,6 @@ export type LoginThrottle = {
 export const noLoginThrottle: LoginThrottle = {
   attempt: async () => undefined,
   failed: async () => undefined,
+  shown: async (_attempt, refusal) => refusal,
   succeeded: async () => {},
 };

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { ada, auditActions, bearer, signedIn } from '../room.ts';
 import { startMailRoom, tokenFor, type MailRoom } from '#test/mail/mail-room.ts';
+import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 
 const next = 'countess@example.org';
 const bob = { email: 'bob@example.org', password: 'another long sentence' };
@@ -240,7 +241,7 @@ test('a change that is asked for with a password that was changed meanwhile is r
   const passwordChange = { run: async (): Promise<void> => {} };
   const room = await startMailRoom(t, {
     // Between the check of the password and the storage of the change.
-    throttle: { attempt: async () => undefined, failed: async () => undefined, succeeded: () => passwordChange.run() },
+    throttle: { ...noLoginThrottle, succeeded: () => passwordChange.run() },
   });
   const access = await verified(room);
   passwordChange.run = async () => {

@@ -14,6 +14,7 @@ import {
 import { eventually } from '#testkit/eventually.ts';
 import { startMailRoom } from '#test/mail/mail-room.ts';
 import { quickHashing } from '../setup.ts';
+import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 
 const newPassword = 'a different long sentence';
 const change = (room: Room, headers: Record<string, string>, current = ada.password, password = newPassword) =>
@@ -81,12 +82,11 @@ test('a wrong current password is refused, recorded and limited like a sign-in',
   const asked: string[] = [];
   const room = await startRoom(t, {
     throttle: {
+      ...noLoginThrottle,
       attempt: async ({ account }) => {
         asked.push(account);
         return asked.length > 3 ? { retryAfterSeconds: 30, isFirst: false } : undefined;
       },
-      failed: async () => undefined,
-      succeeded: async () => {},
     },
   });
   const { access } = await signedIn(room);

@@ -5,6 +5,7 @@ import { entities } from '#src/compose/data/entities.ts';
 import { createDatabase } from '#src/database/database.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
+import { noLoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, type Room } from '../room.ts';
 import { databaseSettings } from '#testkit/database.ts';
 import { startMailRoom } from '#test/mail/mail-room.ts';
@@ -171,7 +172,7 @@ test('a removal that is asked for with a password that was changed meanwhile is 
   const passwordChange = { run: async (): Promise<void> => {} };
   const room = await startMailRoom(t, {
     // Between the check of the password and the storage of the removal.
-    throttle: { attempt: async () => undefined, failed: async () => undefined, succeeded: () => passwordChange.run() },
+    throttle: { ...noLoginThrottle, succeeded: () => passwordChange.run() },
   });
   const { access } = await signedIn(room);
   passwordChange.run = async () => {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
+import { noLoginThrottle, type LoginThrottle } from '#src/kernel/ports/rate-limiter.ts';
 import { signedInUser, startMailRoom, tokenFor } from '#test/mail/mail-room.ts';
 import { ada, auditActions, bearer, openSession, refresh, signedIn, startRoom, type Room } from '../room.ts';
 import { authenticator, enrolled, firstStep, secondStep, wrongCode } from './second-factor-setup.ts';
@@ -209,13 +209,12 @@ test('clients and keys have no second factor; a disabled user cannot finish a si
 test('guesses are limited by account and network, apart from the counter of passwords', async (t) => {
   const attempts: string[] = [];
   const throttle: LoginThrottle = {
+    ...noLoginThrottle,
     attempt: async ({ account }) => {
       attempts.push(account);
       const guesses = attempts.filter((each) => each.startsWith('second factor of ')).length;
       return guesses > 3 ? { retryAfterSeconds: 30, isFirst: guesses === 4 } : undefined;
     },
-    failed: async () => undefined,
-    succeeded: async () => {},
   };
   const { room, code } = await enrolled(t, { throttle });
   const { token } = await firstStep(room);
