@@ -85,8 +85,11 @@ const maxDecoderBytes = 2 ** 24 + maxTableBytes;
  */
 const maxUnpacking = Math.max(1, Math.min(2, availableParallelism() - 1));
 
-/** Part of the time of a place that a network may use without a place behind others: 600 packed batches of 1,000 rows a minute. */
-const freeUnpacking = 0.02;
+/**
+ * Part of the time of a place that a network may use without a place behind others: about 300 packed batches of 1,000 rows a minute. It is below the share of
+ * each of 50 networks that use all of one place.
+ */
+const freeUnpacking = 0.01;
 
 type Watched = { looks: number; bytes: number; isAwaited: boolean; readonly slow: () => void };
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import { defineRoute } from '#src/kernel/requests/route.ts';
+import { defineRoute, type Route } from '#src/kernel/requests/route.ts';
 import type { Principal } from '#src/kernel/requests/principal.ts';
 import { openRoute, jsonBody, serve } from '../support.ts';
 import { routes } from './routes.ts';
@@ -82,20 +82,21 @@ test('CSRF comes before validation: a bad body without a CSRF token is 403, and 
   t.is(runs, 1);
 });
 
+const getRoute = (path: `/${string}`, storesOnGet?: true): Route =>
+  defineRoute({
+    method: 'GET',
+    path,
+    ...(storesOnGet && { storesOnGet }),
+    ...openRoute,
+    request: {},
+    responses: { 204: null },
+    handler: async () => ({ status: 204 as const, body: null }),
+  });
+
 test('a GET route that stores something is checked like a change', async (t) => {
   const asked: string[] = [];
-  const get = (path: `/${string}`, storesOnGet?: true) =>
-    defineRoute({
-      method: 'GET',
-      path,
-      ...(storesOnGet && { storesOnGet }),
-      ...openRoute,
-      request: {},
-      responses: { 204: null },
-      handler: async () => ({ status: 204 as const, body: null }),
-    });
   const { call } = await serve(t, {
-    routes: [get('/reads'), get('/stores', true)],
+    routes: [getRoute('/reads'), getRoute('/stores', true)],
     csrf: async ({ method }) => void asked.push(method),
   });
   for (const path of ['reads', 'stores']) t.is((await call(`/api/v1/${path}`)).status, 204);
@@ -104,20 +105,16 @@ test('a GET route that stores something is checked like a change', async (t) => 
 
 test('HEAD runs no GET route that stores something', async (t) => {
   let runs = 0;
-  const get = (path: `/${string}`, storesOnGet?: true) =>
-    defineRoute({
-      method: 'GET',
-      path,
-      ...(storesOnGet && { storesOnGet }),
-      ...openRoute,
-      request: {},
-      responses: { 204: null },
+  const routes = [getRoute('/reads'), getRoute('/stores', true)];
+  const { call } = await serve(t, {
+    routes: routes.map((route) => ({
+      ...route,
       handler: async () => {
         runs += 1;
         return { status: 204 as const, body: null };
       },
-    });
-  const { call } = await serve(t, { routes: [get('/reads'), get('/stores', true)] });
+    })),
+  });
   t.is((await call('/api/v1/reads', { method: 'HEAD' })).status, 204);
   const refused = await call('/api/v1/stores', { method: 'HEAD' });
   t.is(refused.status, 405);

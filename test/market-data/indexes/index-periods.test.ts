@@ -6,10 +6,9 @@ import type { IndexDefinition, Universe } from '#src/market-data/indexes/univers
 import type { PriceBar } from '#src/market-data/providers/provider.ts';
 import { firstDayOfPeriod, lastDayOfPeriod } from '#src/market-data/series/periods.ts';
 import { createExplainIndex } from '#src/market-data/reads/explain-index.ts';
-import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
-import { setup, type Setup } from '../setup.ts';
+import type { Setup } from '../setup.ts';
 import { setupUniverses } from '../universes/setup.ts';
-import { calculateFrom, compareIndexes } from './stored-indexes.ts';
+import { calculateFrom, compareIndexes, startWith } from './stored-indexes.ts';
 
 type Interval = '1week' | '1month';
 const symbols = ['A', 'B', 'C', 'D'];
@@ -77,18 +76,9 @@ for (const interval of ['1week', '1month'] as const) {
     for (let place = 0; place < started; place += 1) {
       for (const symbol of symbols) if (random.chance(0.95)) add(symbol, periodAt(interval, place));
     }
-    const service = await setup(t, {
-      service: {
-        universes: fixedUniverses([universe]),
-        provider: {
-          source: 'sample',
-          fetch: async () => ({
-            source: 'provider',
-            series: [...bars].map(([symbol, prices]) => ({ symbol, prices: [...prices.values()] })),
-          }),
-        },
-      },
-    });
+    const service = await startWith(t, universe, () =>
+      [...bars].map(([symbol, prices]) => ({ symbol, prices: [...prices.values()] })),
+    );
     const refresh = async (label: string): Promise<void> => {
       const { status } = await service.refreshes.run({ universe: 'four', trigger: 'request' });
       t.is(status, 'succeeded', label);
@@ -125,22 +115,13 @@ for (const interval of ['1week', '1month'] as const) {
 test('a bar that comes later in the running month, and a date that moves in it, leave one value of the month', async (t) => {
   const universe = universeOf('1month');
   let march: string | undefined;
-  const service = await setup(t, {
-    service: {
-      universes: fixedUniverses([universe]),
-      provider: {
-        source: 'sample',
-        fetch: async () => ({
-          source: 'provider',
-          series: symbols.map((symbol, index) => {
-            const date = index === 0 ? march : '2000-03-03';
-            const before = [barOf('2000-01-31', 100), barOf('2000-02-29', 110)];
-            return { symbol, prices: date === undefined ? before : [...before, barOf(date, 121)] };
-          }),
-        }),
-      },
-    },
-  });
+  const service = await startWith(t, universe, () =>
+    symbols.map((symbol, index) => {
+      const date = index === 0 ? march : '2000-03-03';
+      const before = [barOf('2000-01-31', 100), barOf('2000-02-29', 110)];
+      return { symbol, prices: date === undefined ? before : [...before, barOf(date, 121)] };
+    }),
+  );
   const values = async () =>
     (
       await service.admin.query(

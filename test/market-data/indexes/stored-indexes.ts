@@ -3,7 +3,20 @@ import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import { calculateIndexValues, type CalculatedIndexes } from '#src/market-data/indexes/calculate-index-values.ts';
 import type { Universe } from '#src/market-data/indexes/universes.ts';
 import { indexPoints, type Action, type Close } from '#testkit/market-data/index-points.ts';
-import type { Setup } from '../setup.ts';
+import type { PriceBar } from '#src/market-data/providers/provider.ts';
+import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
+import { setup, type Setup } from '../setup.ts';
+
+type Series = { readonly symbol: string; readonly prices: readonly PriceBar[] };
+
+/** A service with one universe, whose provider has these series at the time of each fetch. */
+export const startWith = (t: ExecutionContext, universe: Universe, series: () => readonly Series[]): Promise<Setup> =>
+  setup(t, {
+    service: {
+      universes: fixedUniverses([universe]),
+      provider: { source: 'sample', fetch: async () => ({ source: 'provider', series: [...series()] }) },
+    },
+  });
 
 /** The stored values of each index, and the same calculated from all stored prices. */
 export const compareIndexes = async (

@@ -6,7 +6,7 @@ import { indexMethodRules, indexMethods } from '#src/market-data/indexes/index-m
 import type { IndexDefinition, Universe } from '#src/market-data/indexes/universes.ts';
 import type { PriceBar } from '#src/market-data/providers/provider.ts';
 import { createRefreshService } from '#src/market-data/refresh/refresh-service.ts';
-import { calculateFrom, compareIndexes } from '../indexes/stored-indexes.ts';
+import { calculateFrom, compareIndexes, startWith } from '../indexes/stored-indexes.ts';
 import { setup } from '../setup.ts';
 import { fixedUniverses } from '#testkit/market-data/fixed-universes.ts';
 
@@ -60,18 +60,7 @@ test('after random changes of prices each stored index value is that of a full c
       return [symbol, all.slice(index * 5).filter(() => random.chance(0.9))] as const;
     }),
   );
-  const service = await setup(t, {
-    service: {
-      universes: fixedUniverses([universe]),
-      provider: {
-        source: 'sample',
-        fetch: async () => ({
-          source: 'provider',
-          series: [...bars].map(([symbol, prices]) => ({ symbol, prices })),
-        }),
-      },
-    },
-  });
+  const service = await startWith(t, universe, () => [...bars].map(([symbol, prices]) => ({ symbol, prices })));
   for (let step = 0; step < 25; step += 1) {
     for (const symbol of symbols) {
       const all = bars.get(symbol)!;

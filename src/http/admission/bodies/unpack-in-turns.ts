@@ -24,7 +24,7 @@ const maxBytesAtOnce = 16_384;
 /** Packed bytes for each unpacked one. No encoder makes more, also one that flushes after each short line. */
 const maxPackedPerByte = 2;
 /** A turn has so many milliseconds, and one job of a thread at least: 64 KB of the body, or a whole window of brotli (16 MB). */
-const turnMs = 5;
+const turnMs = 2;
 
 /**
  * Decompresses a body in turns. The four threads of libuv also hash passwords and make signatures, and their queue has no order by caller: without turns
