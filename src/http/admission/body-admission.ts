@@ -1,13 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { availableParallelism } from 'node:os';
 import type { AbuseReport } from '#src/kernel/catalogue/abuse.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
-import { createBoundedWork, type BoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
+import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts';
 import { createBodyMemory, type HeldBytes } from './bodies/body-memory.ts';
 import { createBodyPlaces } from './bodies/body-places.ts';
 import { createWastedBytes } from './bodies/wasted-bytes.ts';
-import { maxTableBytes } from './decompressor.ts';
+import { maxTableBytes, type DecompressorOptions } from './decompressor.ts';
 import type { Caller, Refusal } from './shares.ts';
 
 export type BodyAdmissionOptions = {
@@ -37,7 +36,7 @@ export type OpenBody = {
   /** With false, the min rate does not apply, because this process does not read. The default is true. */
   readonly awaited: (isAwaited: boolean) => void;
   /** Runs a job of the decompressor when this body has its turn. */
-  readonly unpack: BoundedWork['run'];
+  readonly unpack: DecompressorOptions['inTurn'];
   /** Counts bytes that stay in memory. @throws AppError `overloaded`, `concurrency_limit_exceeded` */
   readonly keep: (bytes: number) => void;
   /** Counts what a decompressor holds, until the body is closed. All have half of `maxTotalBytes`. @throws AppError as `keep` */
@@ -81,11 +80,6 @@ const maxExtraBytes = 262_144;
 const maxDecoderBytes = 2 ** 24 + maxTableBytes;
 
 /**
- * Jobs of decompressors at once. Passwords and signatures need the other two of the four threads, and the event loop needs a processor.
- */
-const maxUnpacking = Math.max(1, Math.min(2, availableParallelism() - 1));
-
-/**
  * Part of the time of a place that a network may use without a place behind others: about 300 packed batches of 1,000 rows a minute. It is below the share of
  * each of 50 networks that use all of one place.
  */
@@ -107,15 +101,19 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   });
   // Apart, so that bodies with large windows take no memory from bodies that have none.
   const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxDecoderBytes });
-  const { run: unpack } = createBoundedWork({
-    work: 'decompression',
+  // One job of each at once, because passwords and signatures need the other two of the four threads.
+  const decompression = {
     metrics,
-    concurrency: maxUnpacking,
+    concurrency: 1,
     queue: maxBodies,
     freeUse: freeUnpacking,
     detail: 'Too many compressed bodies are being read',
     retryAfter,
-  });
+  } as const;
+  const unpacking = {
+    short: createBoundedWork({ ...decompression, work: 'decompression' }),
+    long: createBoundedWork({ ...decompression, work: 'brotli_decompression' }),
+  } as const;
   const wasted = createWastedBytes({ maxBytes: maxTotalBytes * minPart });
   const isScarce = (): boolean => memory.total() > maxTotalBytes / 2;
   const watched = new Set<Watched>();
@@ -208,7 +206,7 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
           arrived += bytes;
         },
         awaited: (isAwaited) => (body.isAwaited = isAwaited),
-        unpack,
+        unpack: (length, work) => unpacking[length].run(work),
         keep: (bytes) => {
           size += bytes;
           const more = Math.max(0, size - uncountedBytes) - counted;

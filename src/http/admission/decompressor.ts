@@ -22,6 +22,8 @@ type Coding = {
   readonly maxAhead: number;
   /** The same for a body that may be large. Default: `maxAhead`. */
   readonly maxAheadOfLarge?: number;
+  /** A job can take 0.1 s, so it waits for a place of its own. */
+  readonly hasLongJobs?: true;
 };
 /** A route that takes more has slots, so its bodies are few. */
 const smallBytes = 1_048_576;
@@ -32,7 +34,7 @@ const codings: Readonly<Record<string, Coding>> = {
   'x-gzip': gzip,
   deflate: { create: () => createInflate(options), maxAhead: 8_192 },
   // Its encoder writes up to 768 tables of codes before the first byte of a large part: 12 KB for columns of Arrow, and up to 60 KB.
-  br: { create: () => createBrotliDecompress(options), maxAhead: 16_384, maxAheadOfLarge: 65_536 },
+  br: { create: () => createBrotliDecompress(options), maxAhead: 16_384, maxAheadOfLarge: 65_536, hasLongJobs: true },
   // Its decoder emits a block when it has all of it: up to 128 KB, and the part of the next one that came with its end.
   zstd: { create: () => createZstdDecompress(zstdOptions), maxAhead: 147_456 },
 };
@@ -63,7 +65,9 @@ export const decoderBytes = (request: IncomingMessage, firstByte: number, packed
   return window === 0 ? 0 : window + Math.min(maxTableBytes, packedBytes * tableBytesPerByte);
 };
 
-export type DecompressorOptions = Pick<UnpackOptions, 'inTurn' | 'busy'> & {
+export type DecompressorOptions = Pick<UnpackOptions, 'busy'> & {
+  /** Runs work when this body has its turn, among those whose jobs are as long. */
+  readonly inTurn: <T>(length: 'long' | 'short', work: () => Promise<T>) => Promise<T>;
   /** Max bytes of the body. */
   readonly maxBytes: number;
   /** Called when the input unpacks to nothing. */
@@ -88,7 +92,12 @@ export const decompressorOf = (
     };
     const { maxAhead, maxAheadOfLarge = maxAhead } = coding;
     const limit = maxBytes > smallBytes ? maxAheadOfLarge : maxAhead;
-    const unpacking = unpackInTurns(coding.create(), { maxAhead: limit, refuse, inTurn, ...(busy && { busy }) });
+    const unpacking = unpackInTurns(coding.create(), {
+      maxAhead: limit,
+      refuse,
+      inTurn: (work) => inTurn(coding.hasLongJobs ? 'long' : 'short', work),
+      ...(busy && { busy }),
+    });
     // An error can come before the reader listens, or after it has ended: without a listener it would end the process.
     return unpacking.on('error', () => {});
   }

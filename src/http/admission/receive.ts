@@ -58,7 +58,7 @@ export const receive = async <T>(request: IncomingMessage, options: ReceiveOptio
   const plain = decompressorOf(request, {
     maxBytes,
     onEmpty: onExpansion,
-    inTurn: (work) => body.unpack(work),
+    inTurn: (length, work) => body.unpack(length, work),
     busy: (isBusy) => body.awaited(!isBusy),
   });
   const input: Readable = plain ?? request;

@@ -64,7 +64,7 @@ export const streamBody = async <T>(
 ): Promise<T> => {
   const { maxBytes, maxUnpackedBytes, expansion, open, ask, onExpansion, onTinyChunks } = options;
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const inTurn: OpenBody['unpack'] = (work) => body.unpack(work);
+  const inTurn: OpenBody['unpack'] = (length, work) => body.unpack(length, work);
   const plain = decompressorOf(request, { maxBytes, onEmpty: onExpansion, inTurn });
   const body = openOr(plain, () => open(0, (error) => source.fail(error)));
   let size = 0;

@@ -3,6 +3,7 @@ export const boundedWorks = [
   'password',
   'client_secret',
   'decompression',
+  'brotli_decompression',
   'account_export',
   'large_page',
   'large_body',

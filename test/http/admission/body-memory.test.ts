@@ -22,7 +22,7 @@ test('the memory of a refused compressed body is free at once, without a garbage
       open: () => ({
         arrived: nothing,
         awaited: nothing,
-        unpack: async <T>(work: () => Promise<T>) => work(),
+        unpack: async <T>(_: string, work: () => Promise<T>) => work(),
         keep: nothing,
         reserve: nothing,
         close: nothing,
