@@ -14,6 +14,8 @@ export type UnpackOptions = {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** Called with true while the client waits for the decompressor, and with false when its next bytes can come. */
   readonly busy?: (isBusy: boolean) => void;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: () => number;
 };
 
 /**
@@ -36,7 +38,7 @@ const turnMs = 2;
  * blanks has a kilobyte.
  */
 export const unpackInTurns = (plain: Plain, options: UnpackOptions): Duplex & { readonly bytesWritten: number } => {
-  const { maxAhead, refuse, inTurn, busy } = options;
+  const { maxAhead, refuse, inTurn, busy, now = () => performance.now() } = options;
   const inContext = AsyncLocalStorage.snapshot();
   /** Set while a thread has a job. */
   let endJob: (() => void) | undefined;
@@ -92,13 +94,13 @@ export const unpackInTurns = (plain: Plain, options: UnpackOptions): Duplex & { 
     let start = next();
     const hasWork = (): boolean => start !== undefined;
     const useTurn = async (): Promise<void> => {
-      const end = performance.now() + turnMs;
+      const endsAt = now() + turnMs;
       do {
         await job(start!);
         start = next();
-      } while (hasWork() && hasRoom() && performance.now() < end);
+      } while (hasWork() && hasRoom() && now() < endsAt);
     };
-    while (hasWork()) {
+    while (hasWork() && !outer.destroyed) {
       room = undefined;
       await inContext(inTurn, useTurn);
       await (room as Promise<void> | undefined);
@@ -115,39 +117,38 @@ export const unpackInTurns = (plain: Plain, options: UnpackOptions): Duplex & { 
     emitted = 0;
     if (ahead > maxAhead) throw refuse();
   };
+  /** The end has no callback of its own: `finish` comes before the last pieces. */
+  const nextOfEnd = (): (() => void) => (plain.writableEnded ? give : () => plain.end());
   const take = callbackify(async (packed: Buffer): Promise<void> => {
     busy?.(true);
     let at = 0;
     await runJobs(() => {
       if (!isOpen()) return undefined;
-      if (!isDone) return give;
+      if (!isDone || plain.writableEnded) return give;
       give();
       countAhead();
       const part = packed.subarray(at, at + maxBytesAtOnce);
       at += part.length;
-      if (part.length === 0) return undefined;
-      return () => {
-        isDone = false;
-        plain.write(part, done);
-      };
+      if (part.length > 0) {
+        return () => {
+          isDone = false;
+          plain.write(part, done);
+        };
+      }
+      // A small body has arrived as a whole, and needs one turn.
+      return outer.writableEnded && outer.writableLength === packed.length ? nextOfEnd() : undefined;
     });
     busy?.(false);
   });
   const end = callbackify(async (): Promise<void> => {
     busy?.(true);
-    let isStarted = false;
-    await runJobs(() => {
-      if (!isOpen()) return undefined;
-      if (isStarted) return give;
-      isStarted = true;
-      // No callback: `finish` comes before the last pieces.
-      return () => plain.end();
-    });
+    await runJobs(() => (isOpen() ? nextOfEnd() : undefined));
   });
 
   const outer: Duplex = new Duplex({
     read: () => resume(),
     write: (packed: Buffer, _encoding, callback) => take(packed, callback),
+    writev: (pieces, callback) => take(Buffer.concat(pieces.map(({ chunk }) => chunk as Buffer)), callback),
     final: end,
     destroy: (error, callback) => {
       resume();

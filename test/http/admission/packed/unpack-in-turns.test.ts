@@ -50,8 +50,11 @@ const startTurns = () => {
         turns.open -= 1;
       }
     });
-  const unpacking = (plain: Plain) =>
-    unpackInTurns(plain, { maxAhead: 1e9, refuse: () => new Error('For tests'), inTurn }).on('error', () => {});
+  const unpacking = (plain: Plain, now?: () => number) =>
+    unpackInTurns(plain, { maxAhead: 1e9, refuse: () => new Error('For tests'), inTurn, ...(now && { now }) }).on(
+      'error',
+      () => {},
+    );
   return { turns, inTurn, unpacking };
 };
 
@@ -135,6 +138,25 @@ for (const [name, { pack, create }] of Object.entries(codings)) {
     t.is(turns.open, 0);
   });
 }
+
+test('a small body that has arrived as a whole takes one turn, in whatever pieces it came', async (t) => {
+  for (const { pack, create } of Object.values(codings)) {
+    const { turns, inTurn, unpacking } = startTurns();
+    const other = Promise.withResolvers<void>();
+    const held = inTurn(() => other.promise);
+    const stream = unpacking(create(), () => 0);
+    const packed = pack(Buffer.from('a small body'));
+    for (const byte of packed) stream.write(Buffer.of(byte));
+    stream.end();
+    const unpacked = buffer(stream);
+    await setImmediate();
+    other.resolve();
+    await held;
+    t.is((await unpacked).toString(), 'a small body');
+    // The other work, the first byte, and the others.
+    t.is(turns.taken, 3);
+  }
+});
 
 /** Brotli of a whole window, which takes a thread for long before its first byte. */
 const windowOf = (bytes: number): Buffer =>
