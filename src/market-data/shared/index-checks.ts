@@ -1,3 +1,4 @@
+import { codeOf } from '#src/kernel/catalogue/errors.ts';
 import type { JobEnqueuer, JobHandler, JobSchedule, PutBack } from '#src/kernel/ports/jobs.ts';
 import type { Logger } from '#src/kernel/ports/logger.ts';
 import type { Transaction, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
@@ -71,11 +72,23 @@ export const createIndexChecks = ({ unitOfWork, universes, jobs, logger, calcula
     }
   };
 
-  const check = (signal: AbortSignal): Promise<void> =>
-    eachUniverse(universes, async (universe) => {
+  /** @throws the first error of a universe, after the check of the others */
+  const check = async (signal: AbortSignal): Promise<void> => {
+    const failures: unknown[] = [];
+    await eachUniverse(universes, async (universe) => {
       signal.throwIfAborted();
-      if (universe.indexes.length > 0) await checkOne(universe, signal);
+      if (universe.indexes.length === 0) return;
+      try {
+        await checkOne(universe, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // One universe that cannot be checked must not keep the next ones from their checks.
+        failures.push(error);
+        logger.warn({ universe: universe.name, code: codeOf(error) }, 'the indexes of a universe were not checked');
+      }
     });
+    if (failures.length > 0) throw failures[0];
+  };
 
   return {
     enqueue: async () => {
@@ -84,7 +97,7 @@ export const createIndexChecks = ({ unitOfWork, universes, jobs, logger, calcula
 
     handle: async ({ universe, calculator = version }, signal) => {
       // While two versions run, the older one must not write its values in place of those of the newer one.
-      if (Number(calculator) > calculatorVersion) return { putBackSeconds: newerVersionSeconds };
+      if (Number(calculator) > calculatorVersion) return { putBackSeconds: newerVersionSeconds, rests: true };
       if (Number(calculator) < calculatorVersion) return undefined;
       return universe === undefined ? check(signal) : calculate(universe, signal);
     },

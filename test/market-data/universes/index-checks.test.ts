@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { calculatorVersion } from '#src/market-data/indexes/index-values.ts';
+import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { silentLogger } from '#src/kernel/ports/logger.ts';
 import { createIndexChecks } from '#src/market-data/shared/index-checks.ts';
 import { base } from '../setup-http.ts';
@@ -12,8 +13,16 @@ const setupChecks = async (t: ExecutionContext) => {
   const http = await setupUniverses(t);
   const enqueued: unknown[] = [];
   const calculated: string[] = [];
+  /** The next transactions that fail. */
+  const failures = { left: 0 };
   const checks = createIndexChecks({
-    unitOfWork: http.deps.unitOfWork,
+    unitOfWork: {
+      run: async (options, work) => {
+        failures.left -= 1;
+        if (failures.left >= 0) throw new AppError('database_timeout');
+        return http.deps.unitOfWork.run(options, work);
+      },
+    },
     universes: http.universes,
     logger: silentLogger,
     jobs: { enqueue: async (_transaction, queue, { key, data }) => enqueued.push({ queue, key, data }) > 0 },
@@ -29,7 +38,7 @@ const setupChecks = async (t: ExecutionContext) => {
     await checks.handle({}, signal, attempt);
     return [...enqueued];
   };
-  return { ...http, checks, check, enqueued, calculated };
+  return { ...http, checks, check, enqueued, calculated, failures };
 };
 
 const version = String(calculatorVersion);
@@ -62,11 +71,21 @@ test('a check leaves out an index that is calculated at this moment', async (t) 
   t.deepEqual(await check(), [jobOfDesk]);
 });
 
+test('a universe that cannot be checked does not keep others from their check', async (t) => {
+  const { checks, put, admin, enqueued, failures } = await setupChecks(t);
+  const [index] = desk().indexes as readonly object[];
+  t.is((await put('alpha', { ...desk(), indexes: [{ ...index, code: 'ALPHA_EW' }] })).status, 201);
+  await admin.query(`update market_index set calculation = 'older' where code in ('ALPHA_EW', 'DESK_EW')`);
+  failures.left = 1;
+  await t.throwsAsync(async () => checks.handle({}, signal, attempt), { code: 'database_timeout' });
+  t.deepEqual(enqueued, [jobOfDesk]);
+});
+
 test('a worker leaves a job of a newer calculator to newer workers, and drops one of an older calculator', async (t) => {
   const { checks, enqueued, calculated } = await setupChecks(t);
   const job = (calculator: number) =>
     checks.handle({ universe: 'desk', calculator: String(calculator) }, signal, attempt);
-  t.deepEqual(await job(calculatorVersion + 1), { putBackSeconds: 60 });
+  t.deepEqual(await job(calculatorVersion + 1), { putBackSeconds: 60, rests: true });
   t.is(await job(calculatorVersion - 1), undefined);
   t.deepEqual(calculated, []);
   await job(calculatorVersion);
