@@ -1,4 +1,4 @@
-import { of, quantile, sumRate, type DashboardSpec } from './spec.ts';
+import { highest, of, quantile, sumRate, type DashboardSpec } from './spec.ts';
 import { transactionsRow } from './transactions.ts';
 
 const durationBuckets = of('volwatch_refresh_duration_seconds_bucket');
@@ -251,11 +251,14 @@ export const refreshes: DashboardSpec = {
           kind: 'bars',
           title: 'Left-out constituents by reason',
           description:
-            'Constituents of indexes without a price, without a number of shares, or with a series of another interval than the universe, at the end of each refresh. The index is calculated without them.',
+            'Constituents of indexes without a price, without a number of shares, or with a series of another interval than the universe, at the end of each refresh, for the universes with most. The index is calculated without them.',
           unit: 'count',
           queries: [
             {
-              expr: `sum by (universe, reason) (increase(${of('volwatch_index_constituents_left_out_total')}[$__interval]))`,
+              expr: highest(
+                `sum by (universe, reason) (increase(${of('volwatch_index_constituents_left_out_total')}[$__interval]))`,
+                'universe, reason',
+              ),
               legend: '{{universe}} {{reason}}',
             },
           ],

@@ -11,18 +11,19 @@ export const backgroundWork: RowSpec = {
       id: 6,
       kind: 'timeseries',
       title: 'Waiting and dead jobs by queue',
-      description: 'Waiting jobs of the four fullest queues, and jobs that used up their attempts, by queue.',
+      description:
+        'Waiting jobs of the three fullest queues, jobs that used up their attempts, and failed jobs that later ones replaced, by queue.',
       unit: 'count',
       queries: [
         {
-          expr: highest(`max by (queue) (${of('volwatch_jobs_queue_size', 'state="waiting"')})`, 'queue', 4),
+          expr: highest(`max by (queue) (${of('volwatch_jobs_queue_size', 'state="waiting"')})`, 'queue', 3),
           legend: '{{queue}} waiting',
         },
         {
           expr: highest(
             `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[15m]))`,
             'queue',
-            4,
+            3,
             `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="dead"')}[$__interval]))`,
           ),
           legend: '{{queue}} dead in 15 min',
@@ -31,7 +32,7 @@ export const backgroundWork: RowSpec = {
           expr: highest(
             `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="replaced"')}[15m]))`,
             'queue',
-            4,
+            3,
             `sum by (queue) (increase(${of('volwatch_jobs_total', 'outcome="replaced"')}[$__interval]))`,
           ),
           legend: '{{queue}} failed and replaced in 15 min',
