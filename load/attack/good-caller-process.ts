@@ -20,7 +20,6 @@ const single = JSON.stringify(option);
 const batch = JSON.stringify({
   options: Array.from({ length: 1_000 }, (_, row) => ({ ...option, strike: 80 + row / 20 })),
 });
-const packedBatch = gzipSync(batch);
 const dispatcher = new Agent({ connections: 64 });
 let sent = 0;
 
@@ -59,27 +58,17 @@ const jsonFrom = (address: string): Record<string, string> => ({
   'x-forwarded-for': address,
 });
 
-const price = async (): Promise<void> => {
-  const headers = jsonFrom(addresses[sent % addresses.length]!);
+type Priced = Required<Pick<Request, 'path' | 'body'>> & Partial<Pick<Request, 'headers'>>;
+
+const price = async (kind: 'single' | 'batch', { path, body, headers: own }: Priced): Promise<void> => {
+  const headers = { ...jsonFrom(addresses[sent % addresses.length]!), ...own };
   sent += 1;
-  await call('single', { method: 'POST', path: '/pricing/price', headers, body: single });
+  await call(kind, { method: 'POST', path, headers, body });
 };
 
-let batches = 0;
-/** Every second batch is compressed. */
-const priceBatch = async (): Promise<void> => {
-  const headers = jsonFrom(addresses[sent % addresses.length]!);
-  sent += 1;
-  batches += 1;
-  const request =
-    batches % 2 === 0
-      ? { headers, body: batch }
-      : {
-          headers: { ...headers, 'content-encoding': 'gzip' },
-          body: packedBatch,
-        };
-  await call('batch', { method: 'POST', path: '/pricing/batch', ...request });
-};
+const singlePrice: Priced = { path: '/pricing/price', body: single };
+const plainBatch: Priced = { path: '/pricing/batch', body: batch };
+const gzipBatch: Priced = { path: '/pricing/batch', body: gzipSync(batch), headers: { 'content-encoding': 'gzip' } };
 
 /** The people sign in and read what is theirs, one after the other. */
 let people: Person[] = [];
@@ -126,8 +115,10 @@ process.on('message', (message: CallerOrder) => {
   if (people.length === 0) people = [...message.people];
   let turn = 0;
   timer = setInterval(() => {
-    begin(price());
-    if (turn % singlesPerBatch === 0) begin(priceBatch());
+    begin(price('single', singlePrice));
+    // Every second batch is compressed.
+    if (turn % singlesPerBatch === 0)
+      begin(price('batch', turn % (2 * singlesPerBatch) === 0 ? gzipBatch : plainBatch));
     if (turn % singlesPerAccountRequest === 2) begin(useAccount());
     turn += 1;
   }, singleEveryMs);

@@ -37,7 +37,7 @@ export const createEnqueue = ({ boss, metrics, networkOf }: EnqueueDeps): JobEnq
       // Otherwise each change would add a job while those of earlier ones fail.
       const removed = await query(removeFailedSql, [queue, standIn]);
       // These jobs are never dead, however often the work fails.
-      for (const _ of removed) metrics.count('volwatch_jobs_total', { queue, outcome: 'replaced' });
+      if (removed.length > 0) metrics.count('volwatch_jobs_total', { queue, outcome: 'replaced' }, removed.length);
     }
     const turn = { network: networkOf(queue, network), cost };
     const taken = group === undefined ? undefined : await takeTurn(query, queue, { group, ...turn });

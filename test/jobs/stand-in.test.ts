@@ -1,25 +1,38 @@
 import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
-import type { PutBack } from '#src/kernel/ports/jobs.ts';
+import type { Database } from '#src/database/index.ts';
+import type { JobEnqueuer, PutBack } from '#src/kernel/ports/jobs.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { idle, setup } from './setup.ts';
+
+type Change = { readonly universe?: string; readonly beforeEnd?: () => Promise<void> };
+
+/** Enqueues the job of a change, for which one of its universe can stand in. */
+const changesOf =
+  ({ unitOfWork }: Pick<Database, 'unitOfWork'>, jobs: JobEnqueuer) =>
+  (change: string, { universe = 'two', beforeEnd }: Change = {}): Promise<boolean> =>
+    unitOfWork.run({ operation: 'refresh.apply' }, async (transaction) => {
+      const standIn = `${universe} `;
+      const isAdded = await jobs.enqueue(transaction, 'refresh', { key: standIn + change, data: { change }, standIn });
+      await beforeEnd?.();
+      return isAdded;
+    });
 
 test('a waiting job stands in for later ones, but not one that runs', async (t) => {
   const { database, admin, make } = await setup(t, { concurrency: 1, pollMs: 500 });
   const client = make({ worker: false });
   await client.start(idle);
-  const enqueue = (change: string, universe = 'two'): Promise<boolean> =>
-    database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) => {
-      const standIn = `${universe} `;
-      return client.enqueue(transaction, 'refresh', { key: standIn + change, data: { change }, standIn });
-    });
+  const enqueue = changesOf(database, client);
   const waiting = async (): Promise<number> =>
     (await admin.query(`select 1 from pgboss.job where name = 'refresh' and state < 'active'`)).length;
 
   const added: boolean[] = [];
   for (let change = 0; change < 100; change += 1) added.push(await enqueue(String(change)));
   t.deepEqual(added.filter(Boolean), [true], 'the first one stands in for 99');
-  t.true(await enqueue('other', 'twofold'), 'a universe whose name begins with the other one has a job of its own');
+  t.true(
+    await enqueue('other', { universe: 'twofold' }),
+    'a universe whose name begins with the other one has a job of its own',
+  );
   t.is(await waiting(), 2);
 
   const gate = Promise.withResolvers<void>();
@@ -53,10 +66,7 @@ test('a job that has failed stands in for no later one, which has all attempts a
       if (change === 'first') throw new AppError('database_timeout');
     },
   });
-  const enqueue = (change: string): Promise<boolean> =>
-    database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
-      jobs.enqueue(transaction, 'refresh', { key: `two ${change}`, data: { change }, standIn: 'two ' }),
-    );
+  const enqueue = changesOf(database, jobs);
   t.true(await enqueue('first'));
   const retries = () => admin.query(`select 1 from pgboss.job where name = 'refresh' and state = 'retry'`);
   await eventually(async () => (await retries()).length === 1, 'the first attempt has failed');
@@ -100,10 +110,7 @@ test('failures of changes leave one job that waits, and a job that is put back e
   });
   const jobs = make();
   const ran: string[] = [];
-  const enqueue = (change: string): Promise<boolean> =>
-    database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
-      jobs.enqueue(transaction, 'refresh', { key: `two ${change}`, data: { change }, standIn: 'two ' }),
-    );
+  const enqueue = changesOf(database, jobs);
   await jobs.start({
     ...idle,
     refresh: async ({ change = '' }): Promise<PutBack | void> => {
@@ -141,20 +148,15 @@ test('a job that stands in does not begin before the end of the transaction', as
   const { database, make } = await setup(t, { concurrency: 1, pollMs: 500 });
   const jobs = make({ worker: false });
   await jobs.start(idle);
-  const enqueue = (change: string, beforeEnd: () => Promise<void> = async () => {}): Promise<boolean> =>
-    database.unitOfWork.run({ operation: 'refresh.apply' }, async (transaction) => {
-      const job = { key: `two ${change}`, data: { change }, standIn: 'two ' };
-      const isAdded = await jobs.enqueue(transaction, 'refresh', job);
-      await beforeEnd();
-      return isAdded;
-    });
+  const enqueue = changesOf(database, jobs);
   t.true(await enqueue('first'));
   const isHeld = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
-  const second = enqueue('second', () => {
+  const beforeEnd = (): Promise<void> => {
     isHeld.resolve();
     return gate.promise;
-  });
+  };
+  const second = enqueue('second', { beforeEnd });
   await isHeld.promise;
   await database.unitOfWork.run({ operation: 'refresh.apply' }, (transaction) =>
     jobs.enqueue(transaction, 'refresh', { key: 'last', data: { change: 'last' } }),
