@@ -1,6 +1,7 @@
 import { banner } from './banner.ts';
 import { compose, type Service } from './compose/index.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
+import { collectOutsideHeap } from './kernel/memory/collect-outside-heap.ts';
 import { collectWhenCalm, setHeapGrowth } from './kernel/memory/collect-when-calm.ts';
 import { lowerHelperThreads } from './helper-threads.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
@@ -76,11 +77,13 @@ const handleSignals = (composing: Promise<Service>): void => {
 
 setHeapGrowth();
 let heldBytes = (): number => 0;
-collectWhenCalm({
+const memory = {
   collect: createCollectGarbage(),
   giveBackPages: createGiveBackPages(),
   heldBytes: () => heldBytes(),
-});
+};
+collectWhenCalm(memory);
+collectOutsideHeap(memory);
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../kernel/ports/clock.ts';
 import { createPublicUrl, type PublicUrl } from './public-url.ts';
 import type { AbuseReport } from '../kernel/catalogue/abuse.ts';
 import { createByteCount, type ByteCount } from '../kernel/memory/byte-count.ts';
+import { createRequestMemory, type RequestMemory } from '../kernel/memory/request-memory.ts';
 import type { Metrics } from '../kernel/catalogue/metrics.ts';
 import {
   type AddressHash,
@@ -36,8 +37,9 @@ export type Base = {
   readonly abuse: AbuseReport;
   readonly addressHash: AddressHash;
   readonly faults: FaultControl;
-  /** Answers that arrive from pricing processes. */
-  readonly arrivingAnswers: ByteCount;
+  /** Answers that arrive from pricing processes, and exports of accounts that are made. */
+  readonly unfinishedAnswers: ByteCount;
+  readonly requestMemory: RequestMemory;
   readonly telemetry: TelemetryRuntime;
   readonly publicUrl: PublicUrl;
   readonly build: { readonly version: string; readonly commit: string; readonly description: string };
@@ -47,6 +49,9 @@ export const composeBase = (config: Config): Base => {
   const production = config.NODE_ENV === 'production';
   if (!production) mkdirSync(config.VOLWATCH_DIRECTORY, { recursive: true });
   const build = { version: manifest.version, commit: config.GIT_COMMIT, description: manifest.description };
+  const unfinishedAnswers = createByteCount();
+  const requestMemory = createRequestMemory();
+  requestMemory.count('unfinished_answers', unfinishedAnswers.total);
   const telemetry = telemetryRuntime();
   const { serviceName, instanceId } = telemetry;
   const logger = createLogger({ level: config.LOG_LEVEL, instanceId, exportLine: telemetry.exportLine });
@@ -83,7 +88,8 @@ export const composeBase = (config: Config): Base => {
     abuse,
     addressHash,
     faults,
-    arrivingAnswers: createByteCount(),
+    unfinishedAnswers,
+    requestMemory,
     telemetry,
     publicUrl: createPublicUrl(config),
     build,

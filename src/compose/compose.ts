@@ -266,7 +266,7 @@ export const compose = async (config: Config): Promise<Service> => {
     background: [refreshes, jobs],
     parts: { pricing, provider, calendar, webhooks, cache, auth, ...storage.parts },
   });
-  return { ...lifecycle, reload, logger: base.logger, heldBytes: edge.heldBytes };
+  return { ...lifecycle, reload, logger: base.logger, heldBytes: base.requestMemory.total };
 };
 
 /** Reports the database as down until its schema is migrated, because the service cannot use it before. */

@@ -53,8 +53,6 @@ export type Edge = {
   readonly server: HttpServer;
   readonly admin: AdminServer;
   readonly health: Health;
-  /** Memory that the requests and connections of clients hold at this moment. */
-  readonly heldBytes: () => number;
 };
 
 /** Approximate memory of a connection with its parser and the objects of its request. */
@@ -79,7 +77,8 @@ export const composeEdge = (
     rateLimits,
   }: EdgeParts,
 ): Edge => {
-  const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build } = base;
+  const { config, production, clock, logger, metrics, abuse, addressHash, registry, faults, build, requestMemory } =
+    base;
   const callers = callerLimits(config);
   const health = createHealth({ checks, clock, metrics, version: build.version, isUnready });
   // Health is also read without requests, so that the metrics show a failure and `since` is its real start.
@@ -121,7 +120,8 @@ export const composeEdge = (
       maxBytesByCaller: callers.answerBytes,
       timeoutMs: config.ANSWER_TIMEOUT_MS,
       // Half of the memory of bodies is theirs alone. What they hold beyond it is taken from that of answers.
-      otherBytes: () => base.arrivingAnswers.total() + Math.max(0, bodies.heldBytes() - config.BODIES_LIMIT_BYTES / 2),
+      otherBytes: () =>
+        requestMemory.heldBy(['unfinished_answers']) + Math.max(0, bodies.heldBytes() - config.BODIES_LIMIT_BYTES / 2),
     },
     minBytesPerSecond: config.ANSWER_MIN_BYTES_PER_SECOND,
     graceMs: config.ANSWER_GRACE_MS,
@@ -257,7 +257,8 @@ export const composeEdge = (
       },
     ],
   });
-  const heldBytes = (): number =>
-    bodies.heldBytes() + answers.heldBytes() + base.arrivingAnswers.total() + server.connections() * connectionBytes;
-  return { server, admin, health, heldBytes };
+  requestMemory.count('bodies', bodies.heldBytes);
+  requestMemory.count('answers', answers.heldBytes);
+  requestMemory.count('connections', () => server.connections() * connectionBytes);
+  return { server, admin, health };
 };

@@ -203,7 +203,7 @@ export const edgeSections = {
     ANSWER_BACKLOG_BYTES: variable(
       integer(65_536, 2 ** 40),
       '268435456',
-      'Max bytes of answers that wait to be read; each compression of one counts as 768 KB more. Answers that arrive from pricing processes, and bodies beyond half of BODIES_LIMIT_BYTES, take up to three quarters of it. Above it an answer of a network that held more bytes recently, or holds more, is cut, or the request gets 503 `overloaded`',
+      'Max bytes of answers that wait to be read; each compression of one counts as 768 KB more. Answers that arrive from pricing processes, exports of accounts that are made, and bodies beyond half of BODIES_LIMIT_BYTES, take up to three quarters of it. Above it an answer of a network that held more bytes recently, or holds more, is cut, or the request gets 503 `overloaded`',
     ),
     ANSWER_BACKLOG_BYTES_BY_CALLER: variable(
       integer(65_536, 2 ** 40),

@@ -13,7 +13,7 @@ import { createBoundedWork } from '#src/kernel/requests/callers/bounded-work.ts'
 import { holdingPlace } from '#src/kernel/requests/callers/holding-place.ts';
 import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
+import { UnreadBlocks, type ReadingOptions } from '#src/kernel/streams/unread-blocks.ts';
 import { digestInTurns } from '#src/kernel/streams/digest-in-turns.ts';
 import { createTurns } from '#src/kernel/streams/turns.ts';
 import { createChunkPricing, type ChunkPricingDeps } from './chunk-pricing.ts';
@@ -236,12 +236,15 @@ export const createPricingJobs = (deps: PricingJobsDeps): PricingJobs => {
       if (chunk?.reason) throw failureOf(chunk.reason);
       const length = chunk?.length ?? 0;
       if (length === 0) throw noResult();
-      const readOutput = async () => {
-        const output = await readStoredBytes(reader.query, { column: 'output', jobId: id, number, length });
+      const stored = { column: 'output', jobId: id, number, length } as const;
+      const readOutput = async ({ signal, reserve }: ReadingOptions) => {
+        signal.throwIfAborted();
+        reserve();
+        const output = await readStoredBytes(reader.query, stored, signal);
         if (!output) throw noResult();
         return output;
       };
-      return new UnreadBlocks(length, () => readings.run(() => holdingPlace(readOutput)));
+      return new UnreadBlocks(length, (options) => readings.run(() => holdingPlace(() => readOutput(options))));
     },
 
     cancel: (subject, id) =>

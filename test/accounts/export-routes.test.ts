@@ -4,6 +4,7 @@ import { createExportRoutes } from '#src/accounts/index.ts';
 import { entities } from '#src/compose/data/entities.ts';
 import { personalTables } from '#src/compose/data/personal-data/personal-tables.ts';
 import { createDatabase } from '#src/database/database.ts';
+import { createByteCount } from '#src/kernel/memory/byte-count.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
@@ -53,6 +54,7 @@ const setup = async (t: ExecutionContext) => {
       maxRows: 100,
       maxBytes: 1_000_000,
       statementTimeoutMs: 5_000,
+      unfinishedAnswers: createByteCount(),
       abuse: { refused: (kind) => void refused.push(kind) },
       metrics: noMetrics,
     }),

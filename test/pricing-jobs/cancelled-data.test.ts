@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { endApiKey, storeApiKeys } from '#testkit/accounts/api-keys.ts';
-import { outcome, reversed, setup } from './setup.ts';
+import { outcome, reversed, setup, reading } from './setup.ts';
 
 const idOfKey = '00000000-0000-7000-8000-00000000000a';
 const ended = { subject: `api_key:${idOfKey}`, owner: 'user:1' };
@@ -69,7 +69,7 @@ test('nobody reads the data of a cancelled job, they use no quota of the owner, 
   const result = await pricing.result(own.subject, id, 1);
   await pricing.cancel(own.subject, id);
   t.is(await outcome(pricing.result(own.subject, id, 1)), 'resource_not_found');
-  t.is(await outcome(result.read()), 'resource_not_found');
+  t.is(await outcome(result.read(reading)), 'resource_not_found');
   const { status, chunks, rows } = await pricing.find(own.subject, id);
   t.deepEqual(
     { status, chunks, rows },

@@ -3,7 +3,7 @@ import test from 'ava';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { removeJobsOfEndedKeys } from '#src/pricing-jobs/ended-keys.ts';
 import { endApiKey, storeApiKeys } from '#testkit/accounts/api-keys.ts';
-import { outcome, reversed, setup } from './setup.ts';
+import { outcome, reversed, setup, reading } from './setup.ts';
 
 const ended = { subject: 'api_key:00000000-0000-7000-8000-00000000000a', owner: 'user:1' };
 const kept = { subject: 'api_key:00000000-0000-7000-8000-00000000000b', owner: 'user:1' };
@@ -31,7 +31,7 @@ test('jobs of an ended key do not use the quota of their owner, and those of oth
   ]);
   t.is(await removeCancelled(), 1);
   t.deepEqual(await admin.query('select distinct job_id from pricing_chunk'), [{ job_id: young.id }]);
-  t.is(String((await (await pricing.result(kept.subject, young.id, 1)).read()).joined()), 'bb');
+  t.is(String((await (await pricing.result(kept.subject, young.id, 1)).read(reading)).joined()), 'bb');
   await pricing.open(kept);
 });
 

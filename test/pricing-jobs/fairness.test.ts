@@ -4,7 +4,7 @@ import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { takeOwnerTurn } from '#src/kernel/lists/owner-turn.ts';
 import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import { eventually } from '#testkit/eventually.ts';
-import { live, outcome, owner, reversed, setup } from './setup.ts';
+import { live, outcome, owner, reversed, setup, reading } from './setup.ts';
 
 const large = { maxRowsPerOwner: 10_000_000, maxBytesPerOwner: 10_000_000, maxBytes: 10_000_000 };
 const permitted = async (): Promise<boolean> => true;
@@ -46,7 +46,7 @@ test('a chunk that could not be written leaves nothing behind, and one that was 
   t.is(await outcome(pricing.add(owner, id, 2, Buffer.from('de'))), 'quota_exceeded', 'reserved bytes count');
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   await work();
-  t.is(String((await (await pricing.result(owner, id, 1)).read()).joined()), 'cba');
+  t.is(String((await (await pricing.result(owner, id, 1)).read(reading)).joined()), 'cba');
 });
 
 test('a submitted job does not wait for a chunk whose bytes never arrived', async (t) => {
@@ -114,7 +114,10 @@ test('values of several parts come back as they were stored', async (t) => {
   const bytes = Buffer.concat([Buffer.from('a'), randomBytes(1_300_000)]);
   await pricing.add(owner, id, 1, bytes);
   await work();
-  t.deepEqual(Buffer.concat((await (await pricing.result(owner, id, 1)).read()).blocks), Buffer.from(bytes).reverse());
+  t.deepEqual(
+    Buffer.concat((await (await pricing.result(owner, id, 1)).read(reading)).blocks),
+    Buffer.from(bytes).reverse(),
+  );
 });
 
 test('bytes that are no Arrow stream are refused before anything is stored', async (t) => {

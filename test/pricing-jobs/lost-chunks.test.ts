@@ -1,5 +1,5 @@
 import test from 'ava';
-import { live, outcome, owner, setup } from './setup.ts';
+import { live, outcome, owner, setup, reading } from './setup.ts';
 
 const bytes = Buffer.from('abc');
 
@@ -39,7 +39,7 @@ test('a chunk that was enqueued again is priced as any other', async (t) => {
   await pricing.resume();
   await work();
   await pricing.resume();
-  t.is(String((await (await pricing.result(owner, id, 1)).read()).joined()), 'cba');
+  t.is(String((await (await pricing.result(owner, id, 1)).read(reading)).joined()), 'cba');
 });
 
 test('the same chunk given again is enqueued if its job was given up', async (t) => {

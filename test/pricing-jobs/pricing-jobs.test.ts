@@ -6,7 +6,7 @@ import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import type { PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import type { PricingJobLimits } from '#src/pricing-jobs/quota/quota.ts';
 import { removeOldPricingJobs } from '#src/pricing-jobs/retention.ts';
-import { live, outcome, owner, reversed, setup } from './setup.ts';
+import { live, outcome, owner, reversed, setup, reading } from './setup.ts';
 
 test('chunks are stored, priced and read in order; a submitted job is completed when all chunks are priced', async (t) => {
   const { pricing, queued, work, admin } = await setup(t);
@@ -30,8 +30,8 @@ test('chunks are stored, priced and read in order; a submitted job is completed 
   });
   t.is((await pricing.submit(owner, id)).status, 'completed');
   t.is(await outcome(pricing.add(owner, id, 3, Buffer.from('ghi'))), 'precondition_failed');
-  t.is(String((await (await pricing.result(owner, id, 1)).read()).joined()), 'cba');
-  t.is(String((await (await pricing.result(owner, id, 2)).read()).joined()), 'fed');
+  t.is(String((await (await pricing.result(owner, id, 1)).read(reading)).joined()), 'cba');
+  t.is(String((await (await pricing.result(owner, id, 2)).read(reading)).joined()), 'fed');
   t.deepEqual(await admin.query('select count(input)::int as inputs from pricing_chunk'), [{ inputs: 0 }]);
 });
 

@@ -9,6 +9,7 @@ import { pricingJobEntities } from '#src/pricing-jobs/entities.ts';
 import { createPricingJobs, type PricingJobsDeps } from '#src/pricing-jobs/pricing-jobs.ts';
 import { removeCancelledChunks } from '#src/pricing-jobs/retention.ts';
 import { createPricingJobQuota, type PricingJobLimits } from '#src/pricing-jobs/quota/quota.ts';
+import type { ReadingOptions } from '#src/kernel/streams/unread-blocks.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
 import { recordAbuse } from '#testkit/abuse.ts';
 import { databaseSettings, setupDatabase } from '#testkit/database.ts';
@@ -16,6 +17,8 @@ import { recordMetrics } from '#testkit/metrics.ts';
 
 export const owner = 'client:desk';
 export const live = AbortSignal.timeout(60_000);
+/** For results that nobody ceases to wait for. */
+export const reading: ReadingOptions = { signal: live, reserve: () => {} };
 export const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', codeOf);
 
 /** Prices by turning the bytes round; each byte is a row. */

@@ -6,6 +6,7 @@ import { composeCredentialAdmin } from '#src/compose/identity/credential-admin.t
 import { entities } from '#src/compose/data/entities.ts';
 import { impersonalTables, personalTables } from '#src/compose/data/personal-data/personal-tables.ts';
 import { createDatabase } from '#src/database/database.ts';
+import { createByteCount, type ByteCount } from '#src/kernel/memory/byte-count.ts';
 import { noMetrics } from '#src/kernel/catalogue/metrics.ts';
 import { uuidv7 } from '#src/kernel/ids.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
@@ -76,7 +77,7 @@ const open = async (t: ExecutionContext) => {
     audit.record(transaction, { stream: `user:${user}`, action: 'user.signed_in', outcome: 'success', target: user }),
   );
   const { unitOfWork, reader } = database;
-  const parts = { unitOfWork, reader, audit, clock: systemClock };
+  const parts = { unitOfWork, reader, audit, clock: systemClock, unfinishedAnswers: createByteCount() };
   const exportAccount = async (maxRows = 100, maxBytes = 1_000_000): Promise<Exported> => {
     const limits = { maxRows, maxBytes, statementTimeoutMs: 5_000 };
     const pieces = await createAccountExport({ ...parts, ...limits, tables: personalTables })(user);
@@ -102,6 +103,36 @@ const dumpOf = async ({ query }: TestDatabase): Promise<Record<string, string>> 
   }
   return texts;
 };
+
+test('the bytes of an export count until it is complete', async (t) => {
+  const { parts } = await open(t);
+  const count = createByteCount();
+  let most = 0;
+  const unfinishedAnswers: ByteCount = {
+    ...count,
+    add: (bytes) => {
+      const end = count.add(bytes);
+      most = Math.max(most, count.total());
+      return end;
+    },
+  };
+  const limits = { maxRows: 100, maxBytes: 1_000_000, statementTimeoutMs: 5_000 };
+  const pieces = await createAccountExport({ ...parts, unfinishedAnswers, ...limits, tables: personalTables })(user);
+  const { byteLength } = Buffer.concat(pieces);
+  t.true(most > byteLength / 2 && most <= byteLength, `${most} of ${byteLength} bytes`);
+  t.is(count.total(), 0);
+  const failing: UnitOfWork = {
+    run: (options, work) =>
+      parts.unitOfWork.run(options, async (transaction) => {
+        await work(transaction);
+        t.true(count.total() > 0);
+        throw new Error('the commit failed');
+      }),
+  };
+  const failed = { ...parts, unitOfWork: failing, unfinishedAnswers, ...limits, tables: personalTables };
+  await t.throwsAsync(createAccountExport(failed)(user), { message: 'the commit failed' });
+  t.is(count.total(), 0);
+});
 
 test('every table is declared as personal or not, with all its columns', async (t) => {
   const { query } = await setupDatabase(t);

@@ -6,7 +6,8 @@ import { rawRequest } from '../raw-request.ts';
 const api = '/api/v1/calendar';
 const minAccounts = 16;
 
-const connect = async (
+/** Connects the calendar of a person to the one account of Google. */
+export const connectCalendar = async (
   { port, google }: Field,
   { token, address }: Person,
 ): Promise<{ readonly status: number; readonly text: string }> => {
@@ -32,7 +33,7 @@ export const largeCalendars: Attack = {
   orKinds: ['storage_quota'],
   run: async (field) => {
     const people = await field.people.make(Math.max(minAccounts, field.addresses.length));
-    for (const person of people) await mustAnswer(200, () => connect(field, person));
+    for (const person of people) await mustAnswer(200, () => connectCalendar(field, person));
     await each(field, { parallel: people.length }, (number, address) =>
       rawRequest({
         ...field,

@@ -27,7 +27,7 @@ import {
 } from './credentials.ts';
 import { slowRows } from './slow-rows.ts';
 import { idleBodies, leavingClients, manySlowReaders, slowReaders, unreadDocuments } from './sockets.ts';
-import { wideTextsBesideGrids } from './memory.ts';
+import { calendarsBesideWideTexts, wideTextsBesideGrids } from './memory.ts';
 import { forecasts, leavingBesideSearches } from './queues.ts';
 import { jobStorage, manyPages } from './storage.ts';
 import { longTexts } from './texts.ts';
@@ -128,6 +128,7 @@ const withoutKind: readonly Attack[] = [
   searchesAtExpiry,
   explanations,
   wideTextsBesideGrids,
+  calendarsBesideWideTexts,
   unreadDocuments,
   uploads.wideRows,
   uploads.hugeTexts,

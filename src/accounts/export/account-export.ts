@@ -2,6 +2,8 @@ import type { AuditTrail } from '#src/kernel/ports/audit.ts';
 import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { PersonalTables } from '#src/kernel/ports/account/personal-data.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
+import type { ByteCount } from '#src/kernel/memory/byte-count.ts';
+import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 
 export type AccountExportDeps = {
@@ -14,6 +16,8 @@ export type AccountExportDeps = {
   /** Max bytes of the rows of all tables. */
   readonly maxBytes: number;
   readonly statementTimeoutMs: number;
+  /** Counts the bytes of an export until it is complete. Then they count as an answer. */
+  readonly unfinishedAnswers: ByteCount;
 };
 
 /**
@@ -25,10 +29,17 @@ const rowsOfStep = 50;
 /** Everything that the database holds about a user: the bytes of one JSON document. @throws AppError `token_user_unknown` */
 export type ExportAccount = (userId: string) => Promise<Uint8Array[]>;
 
-type Collected = { readonly pieces: Uint8Array[]; readonly truncated: string[]; rows: number; bytes: number };
+type Collected = {
+  readonly pieces: Uint8Array[];
+  readonly truncated: string[];
+  /** End the counts of the pieces. */
+  readonly counts: (() => void)[];
+  rows: number;
+  bytes: number;
+};
 
 export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
-  const { unitOfWork, audit, clock, tables, maxRows, maxBytes, statementTimeoutMs } = deps;
+  const { unitOfWork, audit, clock, tables, maxRows, maxBytes, statementTimeoutMs, unfinishedAnswers } = deps;
 
   // SQL, because names of tables and columns come from the declaration.
   const rowsOf = (table: string, max: number): string => {
@@ -67,10 +78,15 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
 
   /** Adds the rows of a table as a JSON list. At the max of rows or bytes the list ends, and the table is truncated. */
   const addTable = async (query: Query, table: string, userId: string, collected: Collected): Promise<void> => {
-    const write = (text: string): void => void collected.pieces.push(Buffer.from(text));
+    const write = (text: string): void => {
+      const piece = Buffer.from(text);
+      collected.pieces.push(piece);
+      collected.counts.push(unfinishedAnswers.add(piece.byteLength));
+    };
     let rows = 0;
     let isFull = false;
     for await (const step of steps(query, table, userId)) {
+      currentRequest()?.signal.throwIfAborted();
       const kept: string[] = [];
       for (const row of step) {
         const text = JSON.stringify(row);
@@ -90,12 +106,12 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
   };
 
   /** Reads all tables in one state of the database. */
-  const readAll = (id: string): Promise<Collected> =>
+  const readAll = (id: string, counts: Collected['counts']): Promise<Collected> =>
     unitOfWork.run(
       { operation: 'account.export', isolation: 'repeatable read', statementTimeoutMs },
       async ({ query }) => {
         if ((await query('select 1 from user_account where id = $1', [id])).length === 0) throw unknownUser();
-        const collected: Collected = { pieces: [], truncated: [], rows: 0, bytes: 0 };
+        const collected: Collected = { pieces: [], truncated: [], counts, rows: 0, bytes: 0 };
         const filled = await filledTables(query, id);
         for (const [index, table] of Object.keys(tables).entries()) {
           collected.pieces.push(Buffer.from(`${index > 0 ? ',' : ''}${JSON.stringify(table)}:[`));
@@ -106,10 +122,8 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
       },
     );
 
-  return async (userId) => {
-    if (!isAccountId(userId)) throw unknownUser();
-    const id = userId.toLowerCase();
-    const { pieces, truncated, rows } = await readAll(id);
+  const exportOf = async (id: string, counts: Collected['counts']): Promise<Uint8Array[]> => {
+    const { pieces, truncated, rows } = await readAll(id, counts);
     // In a transaction of its own, because two exports at once would conflict in one of `repeatable read`.
     await unitOfWork.run({ operation: 'account.export' }, (transaction) =>
       audit.record(transaction, {
@@ -122,5 +136,15 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
     );
     const head = JSON.stringify({ user_id: id, exported_at: clock.now().toISOString(), truncated });
     return [Buffer.from(`${head.slice(0, -1)},"data":{`), ...pieces, Buffer.from('}}')];
+  };
+
+  return async (userId) => {
+    if (!isAccountId(userId)) throw unknownUser();
+    const counts: Collected['counts'] = [];
+    try {
+      return await exportOf(userId.toLowerCase(), counts);
+    } finally {
+      for (const end of counts) end();
+    }
   };
 };

@@ -18,7 +18,7 @@ import type { KeptBytes, SyncMemory } from './sync-memory.ts';
 export type SyncDeps = StoreQuotas & {
   readonly unitOfWork: UnitOfWork;
   readonly fetchChanges: FetchChanges;
-  readonly memory: SyncMemory;
+  readonly memory: Pick<SyncMemory, 'begin'>;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;

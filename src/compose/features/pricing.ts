@@ -59,7 +59,7 @@ export const composePricing = (
     queueLimit: config.PRICING_QUEUE_LIMIT,
     queueBytes: config.PRICING_QUEUE_BYTES,
     callerLimit: callerLimits(config).tasks,
-    arriving: base.arrivingAnswers,
+    arriving: base.unfinishedAnswers,
     stallMs: config.PRICING_STALL_MS,
   });
   const engines = createEngineFactory({ site: 'event_loop' });

@@ -36,6 +36,9 @@ export type Answers = {
   readonly heldBytes: AnswerBacklog['heldBytes'];
 };
 
+/** An answer that counts. `giveUp` lowers its count by bytes that it has released. */
+type Reserved = { readonly bytes: number; readonly giveUp: (bytes: number) => void };
+
 /**
  * An answer smaller than this does not count if it is the only one of its connection, because it is sent at once or its
  * connection is cut.
@@ -78,15 +81,21 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
     },
   });
 
-  const holdPieces = (ctx: HttpContext, pieces: AnswerPieces, isCompressed: boolean): void => {
-    const bytes = pieces.byteLength + (isCompressed ? compressionBytes : 0);
-    const giveUp = backlog.hold(ctx.state.request, ctx.res, bytes, bytes < largeBytes);
+  const hold = (ctx: HttpContext, bytes: number): Reserved => ({
+    bytes,
+    giveUp: backlog.hold(ctx.state.request, ctx.res, bytes, bytes < largeBytes),
+  });
+
+  const holdPieces = (ctx: HttpContext, pieces: AnswerPieces, isCompressed: boolean, reserved?: Reserved): void => {
+    const bytes = pieces.byteLength + (isCompressed ? compressionBytes : 0) - (reserved?.bytes ?? 0);
+    const rest = bytes > 0 ? hold(ctx, bytes) : undefined;
+    const giveUp = reserved?.giveUp ?? rest?.giveUp;
     // The compression, and what waits to be sent, count until the response closes.
     let releasable = pieces.byteLength - pieces.maxUnsentBytes;
     pieces.onReleased = (released) => {
       const given = Math.min(released, releasable);
       releasable -= given;
-      giveUp(given);
+      giveUp?.(given);
     };
   };
 
@@ -119,12 +128,17 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
     heldBytes: backlog.heldBytes,
     middleware: async (ctx, next) => {
       clientIps.set(ctx.req.socket, ctx.state.request.clientIp);
+      let reserved: Reserved | undefined;
+      ctx.state.reserveAnswer = (bytes) => {
+        // An answer that is held now would count for ever.
+        if (!ctx.res.closed) reserved = hold(ctx, bytes);
+      };
       await next();
       const { body } = ctx;
       if (ctx.method === 'HEAD' || ctx.res.closed) return;
       if (typeof body === 'string' || Buffer.isBuffer(body)) holdWhole(ctx, body);
       const { pieces } = ctx.state;
-      if (body instanceof Readable && pieces !== undefined) holdPieces(ctx, pieces, body !== pieces);
+      if (body instanceof Readable && pieces !== undefined) holdPieces(ctx, pieces, body !== pieces, reserved);
     },
   };
 };

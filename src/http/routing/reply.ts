@@ -160,7 +160,9 @@ const sendUnread = async (
     ctx.length = body.byteLength;
     return;
   }
-  sendBlocks(ctx, route, reply, await body.read(), produces);
+  const { request, reserveAnswer } = ctx.state;
+  const blocks = await body.read({ signal: request.signal, reserve: () => reserveAnswer?.(body.byteLength) });
+  sendBlocks(ctx, route, reply, blocks, produces);
 };
 
 const sendNotModified = (ctx: HttpContext): void => {

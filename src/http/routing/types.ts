@@ -30,6 +30,8 @@ export type HttpState = {
   failure?: AppError;
   /** A large answer before compression. Its pieces are the memory that the answer holds. */
   pieces?: AnswerPieces;
+  /** Counts a large answer before it is read. Undefined: answers are not limited. @throws AppError as `AnswerBacklog.hold` */
+  reserveAnswer?: (bytes: number) => void;
 };
 export type HttpContext = Koa.ParameterizedContext<HttpState>;
 export type HttpMiddleware = Koa.Middleware<HttpState>;

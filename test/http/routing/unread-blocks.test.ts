@@ -1,10 +1,14 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
+import { createAnswers } from '#src/http/answers/answers.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import { systemClock } from '#src/kernel/ports/clock.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
 import { ByteBlocks } from '#src/kernel/streams/byte-blocks.ts';
-import { UnreadBlocks } from '#src/kernel/streams/unread-blocks.ts';
-import { serve } from '../support.ts';
+import { UnreadBlocks, type ReadingOptions } from '#src/kernel/streams/unread-blocks.ts';
+import { eventually } from '#testkit/eventually.ts';
+import { recordMetrics } from '#testkit/metrics.ts';
+import { openRoute, serve } from '../support.ts';
 
 test('stored bytes are read only for a client that gets them and does not have them, and a failed read is an answer of its own', async (t) => {
   let reads = 0;
@@ -47,4 +51,64 @@ test('stored bytes are read only for a client that gets them and does not have t
   const refused = await stored();
   t.is(refused.status, 503);
   t.is(refused.headers.get('etag'), null);
+});
+
+const megabyte = 2 ** 20;
+
+const startReserved = async (t: ExecutionContext) => {
+  const metrics = recordMetrics();
+  const answers = createAnswers({
+    backlog: { maxBytes: 100 * megabyte, maxBytesByCaller: 10 * megabyte, timeoutMs: 60_000 },
+    minBytesPerSecond: 65_536,
+    graceMs: 60_000,
+    clock: systemClock,
+    metrics,
+    abuse: { refused: () => {} },
+  });
+  const outstanding = (): number => metrics.value('volwatch_http_answer_bytes_outstanding');
+  const reads: { readonly signal: AbortSignal; readonly outstanding: number }[] = [];
+  const goOn = Promise.withResolvers<void>();
+  const read = async ({ signal, reserve }: ReadingOptions): Promise<ByteBlocks> => {
+    reserve();
+    reads.push({ signal, outstanding: outstanding() });
+    await goOn.promise;
+    return ByteBlocks.of(Buffer.alloc(6 * megabyte, 'x'));
+  };
+  const route = defineRoute({
+    ...openRoute,
+    method: 'GET',
+    path: '/stored',
+    produces: 'application/octet-stream',
+    request: {},
+    responses: { 200: z.instanceof(UnreadBlocks) },
+    handler: async () => ({ status: 200 as const, body: new UnreadBlocks(6 * megabyte, read) }),
+  });
+  const { call } = await serve(t, { answers, routes: [route] });
+  return { call, outstanding, reads, goOn };
+};
+
+test('stored bytes count once, from before they are read until they are sent; an answer without memory is not read', async (t) => {
+  const { call, outstanding, reads, goOn } = await startReserved(t);
+  const first = call('/api/v1/stored');
+  await eventually(() => reads.length === 1, 'the first one is read');
+  t.is(reads[0]!.outstanding, 6 * megabyte);
+  t.is((await call('/api/v1/stored')).status, 429);
+  t.is(reads.length, 1, 'the second one was refused before it was read');
+  goOn.resolve();
+  const answer = await first;
+  t.true(outstanding() <= 6 * megabyte, 'they do not count twice');
+  t.is((await answer.arrayBuffer()).byteLength, 6 * megabyte);
+  await eventually(() => outstanding() === 0, 'they do not count any more');
+});
+
+test('the reading is told when its client has left', async (t) => {
+  const { call, outstanding, reads, goOn } = await startReserved(t);
+  const client = new AbortController();
+  const left = call('/api/v1/stored', { signal: client.signal });
+  await eventually(() => reads.length === 1, 'it is read');
+  client.abort();
+  await t.throwsAsync(left);
+  await eventually(() => reads[0]!.signal.aborted, 'the signal is aborted');
+  await eventually(() => outstanding() === 0, 'its bytes do not count any more');
+  goOn.resolve();
 });
