@@ -6,6 +6,7 @@ import { collectWhenCalm, setHeapGrowth } from './kernel/memory/collect-when-cal
 import { lowerHelperThreads } from './helper-threads.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
 import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
+import { createRequestMemory } from './kernel/memory/request-memory.ts';
 import { createGiveBackPages } from './kernel/memory/free-pages.ts';
 import { configExitStatus, StartError } from './kernel/start-error.ts';
 
@@ -26,7 +27,7 @@ const start = async (): Promise<void> => {
   const composing = withFileFaults(data, async () => compose(config));
   handleSignals(composing);
   const service = await composing;
-  ({ heldBytes } = service);
+  ({ requestMemory } = service);
   // Before the start, because it serves while it prepares its data.
   await lowerHelperThreads();
   try {
@@ -76,14 +77,18 @@ const handleSignals = (composing: Promise<Service>): void => {
 };
 
 setHeapGrowth();
-let heldBytes = (): number => 0;
+/** Nothing holds memory until the service is composed. */
+let requestMemory = createRequestMemory();
 const memory = {
   collect: createCollectGarbage(),
   giveBackPages: createGiveBackPages(),
-  heldBytes: () => heldBytes(),
+  heldBytes: () => requestMemory.total(),
 };
 collectWhenCalm(memory);
-collectOutsideHeap(memory);
+collectOutsideHeap({
+  ...memory,
+  heldBytes: () => requestMemory.heldBy(['bodies', 'answers', 'unfinished_answers']),
+});
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

@@ -25,6 +25,7 @@ import { composeWebhooks } from './features/webhooks.ts';
 import type { Config } from '../config/index.ts';
 import { codeOf } from '../kernel/catalogue/errors.ts';
 import { unlimitedLookups } from '../kernel/credentials/credential-lookups.ts';
+import type { RequestMemory } from '../kernel/memory/request-memory.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Logger } from '../kernel/ports/logger.ts';
 import { createPricingJobRoutes } from '../pricing-jobs/index.ts';
@@ -33,8 +34,7 @@ export type Service = Pick<Lifecycle, 'start' | 'addresses' | 'stopping' | 'stop
   readonly logger: Logger;
   /** Applies UNIVERSES_FILE again. Never throws. */
   readonly reload: () => Promise<void>;
-  /** Memory that the requests and connections of clients hold at this moment. */
-  readonly heldBytes: () => number;
+  readonly requestMemory: RequestMemory;
 };
 
 const hourMs = 3_600_000;
@@ -266,7 +266,7 @@ export const compose = async (config: Config): Promise<Service> => {
     background: [refreshes, jobs],
     parts: { pricing, provider, calendar, webhooks, cache, auth, ...storage.parts },
   });
-  return { ...lifecycle, reload, logger: base.logger, heldBytes: base.requestMemory.total };
+  return { ...lifecycle, reload, logger: base.logger, requestMemory: base.requestMemory };
 };
 
 /** Reports the database as down until its schema is migrated, because the service cannot use it before. */

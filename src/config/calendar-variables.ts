@@ -79,7 +79,7 @@ export const calendarSections = {
     CALENDAR_SYNC_MEMORY_BYTES: variable(
       integer(1_024, 4_294_967_296),
       '100663296',
-      'Max bytes of the events that all syncs of requests keep in one process until they store them. What bodies and answers hold beyond half of BODIES_LIMIT_BYTES takes up to three quarters of it. Beyond it the largest sync of the network with most bytes is ended with 503 `overloaded`',
+      'Max bytes of the events that all syncs of requests keep in one process until they store them. Beyond it the largest sync of the network with most bytes is ended with 503 `overloaded`',
     ),
     CALENDAR_FUTURE_DAYS: variable(
       integer(1, 36_500),

@@ -145,7 +145,7 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       });
       try {
         const whileWanted = AbortSignal.any([signal, watch.signal]);
-        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length }, whileWanted);
+        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length });
         if (!input) return end('removed');
         const priced = await price(input, whileWanted, { caller, defaults: defaults ?? undefined });
         pauses.end(caller);

@@ -15,24 +15,26 @@ const partBytes = 262_144;
 /**
  * Reads a stored value in parts, so that the event loop can do other work between them. The parts fit together, because
  * a stored value does not change after it is written. They are sent as base64, because the driver reads only texts, and
- * the hexadecimal text of bytes is half as long again.
+ * the hexadecimal text of bytes is half as long again. The line ends of PostgreSQL are removed: with them, the memory of a part is larger
+ * than its bytes, and `ByteBlocks.release` cannot free it.
  * @returns undefined if the job was cancelled or the value removed
  * @throws the reason of `signal`, between two parts
  */
 export const readStoredBytes = async (
   query: Query,
   { column, jobId, number, length }: StoredBytes,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<ByteBlocks | undefined> => {
   const parts: Buffer[] = [];
   for (let start = 0; start < length; start += partBytes) {
-    signal.throwIfAborted();
+    if (signal?.aborted) new ByteBlocks(parts).release();
+    signal?.throwIfAborted();
     const [row] = await query<{ part: string | null }>(
-      `select encode(substring(${column}, $3::int, $4::int), 'base64') as part from pricing_chunk join pricing_job job on job.id = job_id
+      `select translate(encode(substring(${column}, $3::int, $4::int), 'base64'), e'\\n', '') as part from pricing_chunk join pricing_job job on job.id = job_id
        where job_id = $1 and number = $2 and job.status <> 'cancelled'`,
       [jobId, number, start + 1, partBytes],
     );
-    if (!row?.part) return undefined;
+    if (row?.part == null) return undefined;
     parts.push(Buffer.from(row.part, 'base64'));
   }
   return new ByteBlocks(parts);

@@ -1,7 +1,9 @@
 import test from 'ava';
 import { Client } from 'pg';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
+import type { Query } from '#src/kernel/ports/unit-of-work.ts';
 import { runInRequest, type RequestContext } from '#src/kernel/requests/request-context.ts';
+import { readStoredBytes } from '#src/pricing-jobs/stored-bytes.ts';
 import { eventually } from '#testkit/eventually.ts';
 import { live, owner, setup, reading } from './setup.ts';
 
@@ -61,22 +63,45 @@ test('a result is counted before it is read, and not read when it is refused', a
   t.is(await t.throwsAsync(result.read({ signal: live, reserve: refuse })), refusal, 'not that it was removed');
 });
 
-test('no more of a result is read when its client has left', async (t) => {
+test('a result that its client has left is neither counted nor read', async (t) => {
+  const { pricing, work } = await setup(t);
+  const { id } = await pricing.open({ subject: owner, owner });
+  await pricing.add(owner, id, 1, Buffer.from('abc'));
+  await work();
+  const result = await pricing.result(owner, id, 1);
+  const left = new Error('the client left');
+  let reserved = false;
+  const read = result.read({ signal: AbortSignal.abort(left), reserve: () => (reserved = true) });
+  t.is(await t.throwsAsync(read), left);
+  t.false(reserved, 'an answer that is counted now would count for ever');
+});
+
+test('a long result comes in parts, whose memory can be released', async (t) => {
   const { admin, pricing, work } = await setup(t);
   const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   await work();
-  await admin.query(`update pricing_chunk set output = convert_to(repeat('x', 600000), 'UTF8')`);
-  const result = await pricing.result(owner, id, 1);
-  const whole = await result.read(reading);
-  t.is(whole.byteLength, 600_000);
-  t.is(whole.blocks.length, 3, 'parts of 256 KB');
+  await admin.query(`update pricing_chunk set output = decode(repeat('00ff7f', 200000), 'hex')`);
+  const whole = await (await pricing.result(owner, id, 1)).read(reading);
+  t.true(Buffer.alloc(600_000, Buffer.from([0, 255, 127])).equals(Buffer.from(whole.joined())));
+  t.deepEqual(
+    whole.blocks.map(({ byteLength }) => byteLength),
+    [262_144, 262_144, 75_712],
+  );
+  whole.release();
+  await eventually(() => whole.blocks.every(({ byteLength }) => byteLength === 0), 'all memory is released');
+});
+
+test('no more parts are read when the client has left between two of them', async (t) => {
   const client = new AbortController();
   const left = new Error('the client left');
-  const read = result.read({ signal: client.signal, reserve: () => client.abort(left) });
-  t.is(await t.throwsAsync(read), left);
-  let reserved = false;
-  const late = result.read({ signal: client.signal, reserve: () => (reserved = true) });
-  t.is(await t.throwsAsync(late), left);
-  t.false(reserved, 'an answer that is counted now would count for ever');
+  let queries = 0;
+  const query = (async () => {
+    queries += 1;
+    if (queries === 2) client.abort(left);
+    return [{ part: Buffer.alloc(262_144).toString('base64') }];
+  }) as unknown as Query;
+  const stored = { column: 'output', jobId: 'job', number: 1, length: 1_000_000 } as const;
+  t.is(await t.throwsAsync(readStoredBytes(query, stored, client.signal)), left);
+  t.is(queries, 2);
 });

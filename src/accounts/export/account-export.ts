@@ -3,7 +3,6 @@ import type { Clock } from '#src/kernel/ports/clock.ts';
 import type { PersonalTables } from '#src/kernel/ports/account/personal-data.ts';
 import type { Query, UnitOfWork } from '#src/kernel/ports/unit-of-work.ts';
 import type { ByteCount } from '#src/kernel/memory/byte-count.ts';
-import { currentRequest } from '#src/kernel/requests/request-context.ts';
 import { isAccountId, unknownUser } from '#src/kernel/requests/unknown-user.ts';
 
 export type AccountExportDeps = {
@@ -86,7 +85,6 @@ export const createAccountExport = (deps: AccountExportDeps): ExportAccount => {
     let rows = 0;
     let isFull = false;
     for await (const step of steps(query, table, userId)) {
-      currentRequest()?.signal.throwIfAborted();
       const kept: string[] = [];
       for (const row of step) {
         const text = JSON.stringify(row);

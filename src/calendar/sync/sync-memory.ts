@@ -6,8 +6,6 @@ import { currentRequest } from '#src/kernel/requests/request-context.ts';
 export type SyncMemoryDeps = {
   /** Max bytes of the events that all syncs of requests keep at once. */
   readonly maxBytes: number;
-  /** Other memory of requests, which is taken from `maxBytes`. */
-  readonly otherBytes?: () => number;
   readonly abuse: AbuseReport;
   /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
@@ -29,8 +27,6 @@ export type SyncMemory = {
   readonly heldBytes: () => number;
 };
 
-/** Part of `maxBytes` that other memory does not take: by default one calendar of the max size. */
-const minPart = 1 / 4;
 const retryAfter = 10;
 const overloaded = (): AppError =>
   new AppError('overloaded', 'Too many large calendars are being synced', { retryAfter });
@@ -42,13 +38,13 @@ const overloaded = (): AppError =>
  * do not count: their number is the number of jobs.
  */
 export const createSyncMemory = (deps: SyncMemoryDeps): SyncMemory => {
-  const { maxBytes, otherBytes = () => 0, abuse, now = () => performance.now() } = deps;
+  const { maxBytes, abuse, now = () => performance.now() } = deps;
   const networks = new Map<string, Map<AbortController, number>>();
   /** When networks with an ended sync may begin another one, in the order of these times. */
   const waitUntil = new Map<string, number>();
   let total = 0;
 
-  const isFull = (): boolean => total > Math.max(maxBytes * minPart, maxBytes - otherBytes());
+  const isFull = (): boolean => total > maxBytes;
   const sumOf = (syncs: ReadonlyMap<AbortController, number>): number => {
     let sum = 0;
     for (const bytes of syncs.values()) sum += bytes;

@@ -115,15 +115,8 @@ const composeParts = async (base: Base, { unitOfWork, reader }: Database, deps: 
   const accessTokens = createAccessTokens({ unitOfWork, audit, google, cipher, clock, metrics, logger });
   const assertQuota = createEventQuota({ abuse, max: config.CALENDAR_EVENTS_PER_OWNER });
   const assertEventBytes = createEventBytesQuota({ abuse, max: config.CALENDAR_BYTES_PER_OWNER });
-  const { requestMemory } = base;
-  const syncMemory = createSyncMemory({
-    abuse,
-    maxBytes: config.CALENDAR_SYNC_MEMORY_BYTES,
-    // As for answers, half of the memory of bodies is free. What bodies and answers hold beyond it is taken from that of syncs.
-    otherBytes: () =>
-      Math.max(0, requestMemory.heldBy(['bodies', 'answers', 'unfinished_answers']) - config.BODIES_LIMIT_BYTES / 2),
-  });
-  requestMemory.count('syncs', syncMemory.heldBytes);
+  const syncMemory = createSyncMemory({ abuse, maxBytes: config.CALENDAR_SYNC_MEMORY_BYTES });
+  base.requestMemory.count('syncs', syncMemory.heldBytes);
   const sync = createSync({
     unitOfWork,
     assertQuota,

@@ -37,7 +37,7 @@ export type Answers = {
 };
 
 /** An answer that counts. `giveUp` lowers its count by bytes that it has released. */
-type Reserved = { readonly bytes: number; readonly giveUp: (bytes: number) => void };
+type Held = { readonly bytes: number; readonly giveUp: (bytes: number) => void };
 
 /**
  * An answer smaller than this does not count if it is the only one of its connection, because it is sent at once or its
@@ -81,14 +81,15 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
     },
   });
 
-  const hold = (ctx: HttpContext, bytes: number): Reserved => ({
+  const hold = (ctx: HttpContext, bytes: number, required: boolean): Held => ({
     bytes,
-    giveUp: backlog.hold(ctx.state.request, ctx.res, bytes, bytes < largeBytes),
+    giveUp: backlog.hold(ctx.state.request, ctx.res, bytes, required),
   });
 
-  const holdPieces = (ctx: HttpContext, pieces: AnswerPieces, isCompressed: boolean, reserved?: Reserved): void => {
+  const holdPieces = (ctx: HttpContext, pieces: AnswerPieces, isCompressed: boolean, reserved?: Held): void => {
     const bytes = pieces.byteLength + (isCompressed ? compressionBytes : 0) - (reserved?.bytes ?? 0);
-    const rest = bytes > 0 ? hold(ctx, bytes) : undefined;
+    // A reserved answer has been read, so the memory of its compression is no reason to refuse it.
+    const rest = bytes > 0 ? hold(ctx, bytes, reserved !== undefined || bytes < largeBytes) : undefined;
     const giveUp = reserved?.giveUp ?? rest?.giveUp;
     // The compression, and what waits to be sent, count until the response closes.
     let releasable = pieces.byteLength - pieces.maxUnsentBytes;
@@ -128,12 +129,17 @@ export const createAnswers = (deps: AnswersDeps): Answers => {
     heldBytes: backlog.heldBytes,
     middleware: async (ctx, next) => {
       clientIps.set(ctx.req.socket, ctx.state.request.clientIp);
-      let reserved: Reserved | undefined;
+      let reserved: Held | undefined;
       ctx.state.reserveAnswer = (bytes) => {
         // An answer that is held now would count for ever.
-        if (!ctx.res.closed) reserved = hold(ctx, bytes);
+        if (!ctx.res.closed) reserved = hold(ctx, bytes, bytes < largeBytes);
       };
-      await next();
+      try {
+        await next();
+      } catch (error) {
+        reserved?.giveUp(reserved.bytes);
+        throw error;
+      }
       const { body } = ctx;
       if (ctx.method === 'HEAD' || ctx.res.closed) return;
       if (typeof body === 'string' || Buffer.isBuffer(body)) holdWhole(ctx, body);

@@ -9,6 +9,8 @@ type OutsideHeapOptions = {
   readonly minPagesBytes: number;
   /** Min time between two times that pages are given back, because requests use them again. */
   readonly pagesEveryMs: number;
+  /** Max share of the time that collections take. */
+  readonly maxCollecting: number;
 };
 
 /** How often the memory is looked at. */
@@ -18,6 +20,7 @@ const defaults: OutsideHeapOptions = {
   minGarbageBytes: 160 * 2 ** 20,
   minPagesBytes: 192 * 2 ** 20,
   pagesEveryMs: 3_000,
+  maxCollecting: 0.08,
 };
 
 type Memory = Pick<NodeJS.MemoryUsage, 'rss' | 'heapTotal' | 'external'>;
@@ -26,7 +29,7 @@ type OutsideHeapDeps = {
   /** Collects all garbage. */
   readonly collect: () => void;
   readonly giveBackPages: GiveBackPages;
-  /** Memory that requests hold at this moment. It is no garbage. */
+  /** Bodies and answers that requests hold at this moment. They are no garbage. */
   readonly heldBytes: () => number;
   readonly memory?: () => Memory;
   /** Milliseconds of a clock that only goes forward. */
@@ -63,24 +66,29 @@ export const createOutsideHeapLook = ({
   now = () => performance.now(),
   ...given
 }: OutsideHeapDeps & Partial<OutsideHeapOptions>): (() => void) => {
-  const { minResidentBytes, minGarbageBytes, minPagesBytes, pagesEveryMs } = { ...defaults, ...given };
+  const options = { ...defaults, ...given };
+  const { minResidentBytes, minGarbageBytes, minPagesBytes } = options;
   const garbage = createGrowth(minGarbageBytes);
   const pages = createGrowth(minPagesBytes);
-  let gaveBackAt = Number.NEGATIVE_INFINITY;
+  let nextPagesAt = Number.NEGATIVE_INFINITY;
+  let nextCollectionAt = Number.NEGATIVE_INFINITY;
   // Not everything in use is counted, so only growth tells of garbage and of free pages.
-  const garbageIn = ({ external }: Memory): number => external - heldBytes();
+  const notHeldIn = ({ external }: Memory): number => external - heldBytes();
   return () => {
     const found = memory();
     const { rss, heapTotal, external } = found;
     const free = rss - heapTotal - external;
-    const hasGarbage = garbage.isDue(garbageIn(found));
-    const hasPages = pages.isDue(free) && now() - gaveBackAt >= pagesEveryMs;
+    const begun = now();
+    const hasGarbage = garbage.isDue(notHeldIn(found)) && begun >= nextCollectionAt;
+    const hasPages = pages.isDue(free) && begun >= nextPagesAt;
     if (rss < minResidentBytes) return;
     if (hasGarbage) {
       collect();
-      garbage.acted(garbageIn(memory()));
+      const end = now();
+      nextCollectionAt = end + (end - begun) / options.maxCollecting;
+      garbage.acted(notHeldIn(memory()));
     } else if (hasPages) {
-      gaveBackAt = now();
+      nextPagesAt = begun + options.pagesEveryMs;
       giveBackPages();
       pages.acted(free);
     }

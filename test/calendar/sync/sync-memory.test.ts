@@ -6,11 +6,10 @@ import { createSyncMemory } from '#src/calendar/sync/sync-memory.ts';
 const setup = () => {
   const refused: string[] = [];
   const clock = { now: 0 };
-  const others = { bytes: 0 };
   const abuse = { refused: (kind: string) => void refused.push(kind) };
-  const memory = createSyncMemory({ maxBytes: 100, otherBytes: () => others.bytes, abuse, now: () => clock.now });
+  const memory = createSyncMemory({ maxBytes: 100, abuse, now: () => clock.now });
   const from = (clientIp: string) => runInRequest({ clientIp } as RequestContext, memory.begin);
-  return { clock, others, refused, memory, from };
+  return { clock, refused, memory, from };
 };
 
 test('the largest sync of the network that keeps most is ended, and others go on', (t) => {
@@ -63,25 +62,7 @@ test('syncs outside of a request do not count', (t) => {
   scheduled.set(1_000);
   const own = from('192.0.2.1');
   own.set(100);
+  t.is(memory.heldBytes(), 100);
   t.false(own.signal.aborted);
   t.false(scheduled.signal.aborted);
-});
-
-test('syncs leave memory that bodies and answers need, and keep a quarter of their own', (t) => {
-  const { others, memory, from } = setup();
-  const [large, small] = [from('192.0.2.1'), from('198.51.100.1')];
-  large.set(60);
-  small.set(10);
-  t.is(memory.heldBytes(), 70);
-  others.bytes = 30;
-  small.set(10);
-  t.false(large.signal.aborted);
-  others.bytes = 31;
-  small.set(10);
-  t.true(large.signal.aborted);
-  t.is(memory.heldBytes(), 10);
-  others.bytes = 1_000;
-  small.set(25);
-  t.false(small.signal.aborted);
-  t.throws(() => small.set(26), { message: /large calendars/ });
 });

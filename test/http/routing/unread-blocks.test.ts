@@ -1,6 +1,8 @@
+import { EventEmitter } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { createAnswers } from '#src/http/answers/answers.ts';
+import type { HttpContext } from '#src/http/routing/types.ts';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import { systemClock } from '#src/kernel/ports/clock.ts';
 import { defineRoute } from '#src/kernel/requests/route.ts';
@@ -55,10 +57,14 @@ test('stored bytes are read only for a client that gets them and does not have t
 
 const megabyte = 2 ** 20;
 
-const startReserved = async (t: ExecutionContext) => {
+const startReserved = async (
+  t: ExecutionContext,
+  produces = 'application/octet-stream',
+  maxBytesByCaller = 10 * megabyte,
+) => {
   const metrics = recordMetrics();
   const answers = createAnswers({
-    backlog: { maxBytes: 100 * megabyte, maxBytesByCaller: 10 * megabyte, timeoutMs: 60_000 },
+    backlog: { maxBytes: 100 * megabyte, maxBytesByCaller, timeoutMs: 60_000 },
     minBytesPerSecond: 65_536,
     graceMs: 60_000,
     clock: systemClock,
@@ -78,13 +84,13 @@ const startReserved = async (t: ExecutionContext) => {
     ...openRoute,
     method: 'GET',
     path: '/stored',
-    produces: 'application/octet-stream',
+    produces,
     request: {},
     responses: { 200: z.instanceof(UnreadBlocks) },
     handler: async () => ({ status: 200 as const, body: new UnreadBlocks(6 * megabyte, read) }),
   });
   const { call } = await serve(t, { answers, routes: [route] });
-  return { call, outstanding, reads, goOn };
+  return { answers, call, outstanding, reads, goOn };
 };
 
 test('stored bytes count once, from before they are read until they are sent; an answer without memory is not read', async (t) => {
@@ -99,6 +105,30 @@ test('stored bytes count once, from before they are read until they are sent; an
   t.true(outstanding() <= 6 * megabyte, 'they do not count twice');
   t.is((await answer.arrayBuffer()).byteLength, 6 * megabyte);
   await eventually(() => outstanding() === 0, 'they do not count any more');
+});
+
+test('an answer that has been read is not refused for the memory of its compression', async (t) => {
+  const { call, outstanding, goOn } = await startReserved(t, 'text/plain', 6 * megabyte);
+  goOn.resolve();
+  const answer = await call('/api/v1/stored', { headers: { 'Accept-Encoding': 'gzip' } });
+  t.is(answer.status, 200);
+  t.is(answer.headers.get('content-encoding'), 'gzip');
+  t.is((await answer.arrayBuffer()).byteLength, 6 * megabyte);
+  await eventually(() => outstanding() === 0, 'neither counts any more');
+});
+
+test('an answer that could not be read does not count while its error waits to be sent', async (t) => {
+  const { answers, outstanding } = await startReserved(t);
+  const failure = new Error('it was removed');
+  const res = Object.assign(new EventEmitter(), { closed: false });
+  const ctx = { req: { socket: {} }, res, state: { request: { clientIp: '192.0.2.1' } } } as unknown as HttpContext;
+  const work = answers.middleware(ctx, async () => {
+    ctx.state.reserveAnswer?.(6 * megabyte);
+    t.is(outstanding(), 6 * megabyte);
+    throw failure;
+  });
+  t.is(await t.throwsAsync(work), failure);
+  t.is(outstanding(), 0);
 });
 
 test('the reading is told when its client has left', async (t) => {

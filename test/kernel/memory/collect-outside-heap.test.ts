@@ -7,10 +7,20 @@ import { mebibyte } from '#testkit/measures/processes.ts';
 const nothing = { heldBytes: () => 0, giveBackPages: () => {} };
 
 const setup = () => {
-  const state = { rss: 2_000, heapTotal: 500, external: 100, held: 0, now: 0, collections: 0, timesGivenBack: 0 };
+  const state = {
+    rss: 2_000,
+    heapTotal: 500,
+    external: 100,
+    held: 0,
+    now: 0,
+    collectionMs: 0,
+    collections: 0,
+    timesGivenBack: 0,
+  };
   const look = createOutsideHeapLook({
     collect: () => {
       state.collections += 1;
+      state.now += state.collectionMs;
     },
     giveBackPages: () => {
       state.timesGivenBack += 1;
@@ -22,6 +32,7 @@ const setup = () => {
     minGarbageBytes: 200,
     minPagesBytes: 300,
     pagesEveryMs: 3_000,
+    maxCollecting: 0.1,
   });
   look();
   return { state, look };
@@ -64,6 +75,32 @@ test('what requests hold is no garbage until they have ended', (t) => {
   state.held = 0;
   look();
   t.is(state.collections, 1);
+});
+
+test('collections take at most a share of the time', (t) => {
+  const { state, look } = setup();
+  state.collectionMs = 100;
+  state.external = 300;
+  look();
+  t.is(state.collections, 1);
+  state.external = 500;
+  state.now = 1_099;
+  look();
+  t.is(state.collections, 1);
+  state.now = 1_100;
+  look();
+  t.is(state.collections, 2);
+});
+
+test('free pages are given back while a collection must wait', (t) => {
+  const { state, look } = setup();
+  state.collectionMs = 100;
+  state.external = 300;
+  look();
+  state.external = 500;
+  state.rss = 2_800;
+  look();
+  t.deepEqual([state.collections, state.timesGivenBack], [1, 1]);
 });
 
 test('V8 decides alone while the service has little memory', (t) => {
