@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
 import { AppError } from '#src/kernel/catalogue/errors.ts';
 import type { Query } from '#src/kernel/ports/unit-of-work.ts';
@@ -9,11 +9,17 @@ import { live, owner, setup, reading } from './setup.ts';
 
 const request = { clientIp: '192.0.2.1', requestId: 'r', traceId: 't', signal: live, timings: {} };
 
-test('a result is read when it is sent, four at once, and the others wait', async (t) => {
+/** A job with one chunk that is priced. */
+const setupPriced = async (t: ExecutionContext) => {
   const { admin, pricing, work } = await setup(t);
   const { id } = await pricing.open({ subject: owner, owner });
   await pricing.add(owner, id, 1, Buffer.from('abc'));
   await work();
+  return { admin, pricing, id };
+};
+
+test('a result is read when it is sent, four at once, and the others wait', async (t) => {
+  const { admin, pricing, id } = await setupPriced(t);
   const results = await Promise.all(Array.from({ length: 5 }, () => pricing.result(owner, id, 1)));
   const lock = new Client({ connectionString: admin.url });
   await lock.connect();
@@ -40,20 +46,14 @@ test('a result is read when it is sent, four at once, and the others wait', asyn
 });
 
 test('a result that was removed before it was read is not found', async (t) => {
-  const { pricing, work } = await setup(t);
-  const { id } = await pricing.open({ subject: owner, owner });
-  await pricing.add(owner, id, 1, Buffer.from('abc'));
-  await work();
+  const { pricing, id } = await setupPriced(t);
   const result = await pricing.result(owner, id, 1);
   await pricing.cancel(owner, id);
   await t.throwsAsync(result.read(reading), { message: /no result yet/ });
 });
 
 test('a result is counted before it is read, and not read when it is refused', async (t) => {
-  const { pricing, work } = await setup(t);
-  const { id } = await pricing.open({ subject: owner, owner });
-  await pricing.add(owner, id, 1, Buffer.from('abc'));
-  await work();
+  const { pricing, id } = await setupPriced(t);
   const result = await pricing.result(owner, id, 1);
   const refusal = new AppError('overloaded');
   await pricing.cancel(owner, id);
@@ -64,10 +64,7 @@ test('a result is counted before it is read, and not read when it is refused', a
 });
 
 test('a result that its client has left is neither counted nor read', async (t) => {
-  const { pricing, work } = await setup(t);
-  const { id } = await pricing.open({ subject: owner, owner });
-  await pricing.add(owner, id, 1, Buffer.from('abc'));
-  await work();
+  const { pricing, id } = await setupPriced(t);
   const result = await pricing.result(owner, id, 1);
   const left = new Error('the client left');
   let reserved = false;
@@ -77,10 +74,7 @@ test('a result that its client has left is neither counted nor read', async (t) 
 });
 
 test('a long result comes in parts, whose memory can be released', async (t) => {
-  const { admin, pricing, work } = await setup(t);
-  const { id } = await pricing.open({ subject: owner, owner });
-  await pricing.add(owner, id, 1, Buffer.from('abc'));
-  await work();
+  const { admin, pricing, id } = await setupPriced(t);
   await admin.query(`update pricing_chunk set output = decode(repeat('00ff7f', 200000), 'hex')`);
   const whole = await (await pricing.result(owner, id, 1)).read(reading);
   t.true(Buffer.alloc(600_000, Buffer.from([0, 255, 127])).equals(Buffer.from(whole.joined())));

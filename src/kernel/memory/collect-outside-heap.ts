@@ -36,17 +36,17 @@ type OutsideHeapDeps = {
   readonly now?: () => number;
 };
 
-/** Whether a number of bytes has grown by `minBytes`. What stays after the action that followed is no reason for the next one. */
-const createGrowth = (minBytes: number) => {
-  let leastBytes = Number.POSITIVE_INFINITY;
+/** Whether a number of bytes has grown by `minGrowthBytes`. What stays after the action that followed is no reason for the next one. */
+const createGrowth = (minGrowthBytes: number) => {
+  let minSeenBytes = Number.POSITIVE_INFINITY;
   return {
     isDue: (bytes: number): boolean => {
-      leastBytes = Math.min(leastBytes, bytes);
-      return bytes - leastBytes >= minBytes;
+      minSeenBytes = Math.min(minSeenBytes, bytes);
+      return bytes - minSeenBytes >= minGrowthBytes;
     },
-    /** Buffers and pages are free some time after the action: a later look sees less. */
+    /** Buffers and pages are free some time after the action: a later look finds fewer. */
     acted: (bytes: number): void => {
-      leastBytes = bytes;
+      minSeenBytes = bytes;
     },
   };
 };
