@@ -81,7 +81,7 @@ const maxDecoderBytes = 2 ** 24 + maxTableBytes;
 
 /**
  * Part of the time of a place that a network may use without a place behind others: about 300 packed batches of 1,000 rows a minute. It is below the share of
- * each of 50 networks that use all of one place.
+ * each of 50 networks that use all places.
  */
 const freeUnpacking = 0.01;
 
@@ -101,18 +101,18 @@ export const createBodyAdmission = (options: BodyAdmissionOptions, deps: BodyAdm
   });
   // Apart, so that bodies with large windows take no memory from bodies that have none.
   const windows = createBodyMemory({ limit: maxTotalBytes / 2, callerPercent, minAmount: maxDecoderBytes });
-  // One job of each at once, because passwords and signatures need the other two of the four threads.
   const decompression = {
     metrics,
-    concurrency: 1,
     queue: maxBodies,
     freeUse: freeUnpacking,
     detail: 'Too many compressed bodies are being read',
     retryAfter,
   } as const;
   const unpacking = {
-    short: createBoundedWork({ ...decompression, work: 'decompression' }),
-    long: createBoundedWork({ ...decompression, work: 'brotli_decompression' }),
+    // Most of a short job is the wait for a processor and for the event loop, so two of them take little more of the threads than one.
+    short: createBoundedWork({ ...decompression, concurrency: 2, work: 'decompression' }),
+    // A long job keeps its thread for 0.1 s, and passwords and signatures need the others of the four.
+    long: createBoundedWork({ ...decompression, concurrency: 1, work: 'brotli_decompression' }),
   } as const;
   const wasted = createWastedBytes({ maxBytes: maxTotalBytes * minPart });
   const isScarce = (): boolean => memory.total() > maxTotalBytes / 2;
