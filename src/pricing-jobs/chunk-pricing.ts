@@ -145,7 +145,8 @@ export const createChunkPricing = (deps: ChunkPricingDeps): JobHandler => {
       });
       try {
         const whileWanted = AbortSignal.any([signal, watch.signal]);
-        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length });
+        // Not the end of the worker: its pricing ends with that, so that the queue tries again.
+        const input = await readStoredBytes(reader.query, { column: 'input', jobId, number, length }, watch.signal);
         if (!input) return end('removed');
         const priced = await price(input, whileWanted, { caller, defaults: defaults ?? undefined });
         pauses.end(caller);

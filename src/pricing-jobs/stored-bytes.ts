@@ -23,19 +23,24 @@ const partBytes = 262_144;
 export const readStoredBytes = async (
   query: Query,
   { column, jobId, number, length }: StoredBytes,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<ByteBlocks | undefined> => {
   const parts: Buffer[] = [];
-  for (let start = 0; start < length; start += partBytes) {
-    if (signal?.aborted) new ByteBlocks(parts).release();
-    signal?.throwIfAborted();
-    const [row] = await query<{ part: string | null }>(
-      `select translate(encode(substring(${column}, $3::int, $4::int), 'base64'), e'\\n', '') as part from pricing_chunk join pricing_job job on job.id = job_id
-       where job_id = $1 and number = $2 and job.status <> 'cancelled'`,
-      [jobId, number, start + 1, partBytes],
-    );
-    if (row?.part == null) return undefined;
-    parts.push(Buffer.from(row.part, 'base64'));
+  let isComplete = false;
+  try {
+    for (let start = 0; start < length; start += partBytes) {
+      signal.throwIfAborted();
+      const [row] = await query<{ part: string | null }>(
+        `select translate(encode(substring(${column}, $3::int, $4::int), 'base64'), e'\\n', '') as part from pricing_chunk join pricing_job job on job.id = job_id
+         where job_id = $1 and number = $2 and job.status <> 'cancelled'`,
+        [jobId, number, start + 1, partBytes],
+      );
+      if (row?.part == null) return undefined;
+      parts.push(Buffer.from(row.part, 'base64'));
+    }
+    isComplete = true;
+    return new ByteBlocks(parts);
+  } finally {
+    if (!isComplete) new ByteBlocks(parts).release();
   }
-  return new ByteBlocks(parts);
 };
