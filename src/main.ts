@@ -5,9 +5,7 @@ import { collectOutsideHeap } from './kernel/memory/collect-outside-heap.ts';
 import { collectWhenCalm, setHeapGrowth } from './kernel/memory/collect-when-calm.ts';
 import { lowerHelperThreads } from './helper-threads.ts';
 import { withFileFaults } from './kernel/file-faults.ts';
-import { createCollectGarbage } from './kernel/memory/collect-garbage.ts';
-import { createRequestMemory } from './kernel/memory/request-memory.ts';
-import { createGiveBackPages } from './kernel/memory/free-pages.ts';
+import { createMemoryReleases } from './kernel/memory/memory-releases.ts';
 import { configExitStatus, StartError } from './kernel/start-error.ts';
 
 /** Exit status after an uncaught error, and if the service could not be stopped because it was never built. */
@@ -21,13 +19,22 @@ const end = (status: number, logIsWritten: boolean): void => {
   process.kill(process.pid, 'SIGKILL');
 };
 
+const releaseMemory = ({ metrics, requestMemory }: Service): void => {
+  const releases = createMemoryReleases({ metrics });
+  collectWhenCalm({ ...releases, heldBytes: requestMemory.total });
+  collectOutsideHeap({
+    ...releases,
+    heldBytes: () => requestMemory.heldBy(['bodies', 'answers', 'unfinished_answers']),
+  });
+};
+
 const start = async (): Promise<void> => {
   const config = loadConfig();
   const data = { variable: 'VOLWATCH_DIRECTORY', directory: config.VOLWATCH_DIRECTORY };
   const composing = withFileFaults(data, async () => compose(config));
   handleSignals(composing);
   const service = await composing;
-  ({ requestMemory } = service);
+  releaseMemory(service);
   // Before the start, because it serves while it prepares its data.
   await lowerHelperThreads();
   try {
@@ -77,18 +84,6 @@ const handleSignals = (composing: Promise<Service>): void => {
 };
 
 setHeapGrowth();
-/** Nothing holds memory until the service is composed. */
-let requestMemory = createRequestMemory();
-const memory = {
-  collect: createCollectGarbage(),
-  giveBackPages: createGiveBackPages(),
-  heldBytes: () => requestMemory.total(),
-};
-collectWhenCalm(memory);
-collectOutsideHeap({
-  ...memory,
-  heldBytes: () => requestMemory.heldBy(['bodies', 'answers', 'unfinished_answers']),
-});
 start().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);

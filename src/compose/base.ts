@@ -50,8 +50,6 @@ export const composeBase = (config: Config): Base => {
   if (!production) mkdirSync(config.VOLWATCH_DIRECTORY, { recursive: true });
   const build = { version: manifest.version, commit: config.GIT_COMMIT, description: manifest.description };
   const unfinishedAnswers = createByteCount();
-  const requestMemory = createRequestMemory();
-  requestMemory.count('unfinished_answers', unfinishedAnswers.total);
   const telemetry = telemetryRuntime();
   const { serviceName, instanceId } = telemetry;
   const logger = createLogger({ level: config.LOG_LEVEL, instanceId, exportLine: telemetry.exportLine });
@@ -66,6 +64,8 @@ export const composeBase = (config: Config): Base => {
       slowSeconds: config.TRACES_KEPT_FROM_MS / 1_000,
     }),
   });
+  const requestMemory = createRequestMemory({ metrics });
+  requestMemory.count('unfinished_answers', unfinishedAnswers.total);
   const faults = createFaults({ enabled: config.FAULT_INJECTION, metrics, logger });
   const dropped = createDropReport({ metrics, logger, clock: systemClock });
   const addressHash = createAddressHash();

@@ -25,6 +25,7 @@ import { composeWebhooks } from './features/webhooks.ts';
 import type { Config } from '../config/index.ts';
 import { codeOf } from '../kernel/catalogue/errors.ts';
 import { unlimitedLookups } from '../kernel/credentials/credential-lookups.ts';
+import type { Metrics } from '../kernel/catalogue/metrics.ts';
 import type { RequestMemory } from '../kernel/memory/request-memory.ts';
 import type { HealthCheck } from '../kernel/ports/health.ts';
 import type { Logger } from '../kernel/ports/logger.ts';
@@ -34,6 +35,7 @@ export type Service = Pick<Lifecycle, 'start' | 'addresses' | 'stopping' | 'stop
   readonly logger: Logger;
   /** Applies UNIVERSES_FILE again. Never throws. */
   readonly reload: () => Promise<void>;
+  readonly metrics: Metrics;
   readonly requestMemory: RequestMemory;
 };
 
@@ -167,6 +169,7 @@ export const compose = async (config: Config): Promise<Service> => {
       jobs.healthCheck,
     ],
     collectors: [
+      base.requestMemory.collect,
       database.collect,
       createServerConnections({ ...base, reader: database.reader }),
       createTableSizes({ ...base, reader: database.reader, names: Object.keys(tableBounds) }),
@@ -266,7 +269,8 @@ export const compose = async (config: Config): Promise<Service> => {
     background: [refreshes, jobs],
     parts: { pricing, provider, calendar, webhooks, cache, auth, ...storage.parts },
   });
-  return { ...lifecycle, reload, logger: base.logger, requestMemory: base.requestMemory };
+  const { logger, metrics, requestMemory } = base;
+  return { ...lifecycle, reload, logger, metrics, requestMemory };
 };
 
 /** Reports the database as down until its schema is migrated, because the service cannot use it before. */

@@ -1,5 +1,5 @@
-/** What can hold much memory for requests. `unfinished_answers` arrive from pricing processes, or are read from the database. */
-type MemoryHolder = 'bodies' | 'answers' | 'unfinished_answers' | 'syncs' | 'connections';
+import type { MemoryHolder } from '#src/kernel/catalogue/memory.ts';
+import type { Metrics } from '#src/kernel/catalogue/metrics.ts';
 
 /** One account of the memory of all requests, so that a limit can depend on what others hold. See docs/decisions/0414. */
 export type RequestMemory = {
@@ -9,9 +9,11 @@ export type RequestMemory = {
   readonly heldBy: (holders: readonly MemoryHolder[]) => number;
   /** Bytes that all hold together. */
   readonly total: () => number;
+  /** Sets the gauges. */
+  readonly collect: () => void;
 };
 
-export const createRequestMemory = (): RequestMemory => {
+export const createRequestMemory = ({ metrics }: { readonly metrics: Pick<Metrics, 'set'> }): RequestMemory => {
   const counts = new Map<MemoryHolder, () => number>();
   const heldBy = (holders: Iterable<MemoryHolder>): number => {
     let sum = 0;
@@ -22,5 +24,8 @@ export const createRequestMemory = (): RequestMemory => {
     count: (holder, bytes) => void counts.set(holder, bytes),
     heldBy,
     total: () => heldBy(counts.keys()),
+    collect: () => {
+      for (const [holder, bytes] of counts) metrics.set('volwatch_request_memory_bytes', { holder }, bytes());
+    },
   };
 };

@@ -36,6 +36,24 @@ export const process: RowSpec = {
       ],
     },
     {
+      id: 68,
+      kind: 'timeseries',
+      title: 'Memory held by requests',
+      description:
+        'Bytes that requests hold by holder: bodies, answers that are not read, answers that are not complete, events of calendar syncs, connections. Resident memory far above the sum is garbage or free pages, which the service releases above 768 MB.',
+      unit: 'bytes',
+      queries: [{ expr: of('volwatch_request_memory_bytes'), legend: '{{holder}} {{instance}}' }],
+    },
+    {
+      id: 69,
+      kind: 'timeseries',
+      title: 'Time of memory releases',
+      description:
+        'Seconds per second for which the service holds the event loop to collect garbage or to give free pages back by itself. The max is 0.08 for collections under load.',
+      unit: 'share',
+      queries: [{ expr: sumRate(of('volwatch_memory_release_seconds_total'), 'action'), legend: '{{action}}' }],
+    },
+    {
       id: 23,
       kind: 'timeseries',
       title: 'Memory held by request bodies',

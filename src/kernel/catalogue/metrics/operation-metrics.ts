@@ -1,12 +1,13 @@
 import { cacheNames } from '../../ports/cache.ts';
 import { faultModes, faultPoints } from '../faults.ts';
+import { memoryHolders, memoryReleases } from '../memory.ts';
 import { dependencies } from '../../ports/health.ts';
 import { jobQueues } from '../../ports/jobs.ts';
 import { redisModes, redisReasons, redisUses } from '../../ports/redis.ts';
 import { webhookOutcomes } from '../../ports/webhooks.ts';
 import { longDurationBuckets, type MetricDeclaration } from './declaration.ts';
 
-/** Dependencies, caches, jobs, webhooks, telemetry and the build. */
+/** Dependencies, caches, jobs, webhooks, memory, telemetry and the build. */
 export const operationMetrics = {
   volwatch_dependency_up: {
     type: 'gauge',
@@ -107,6 +108,16 @@ export const operationMetrics = {
     help: 'Duration of attempts at webhook deliveries in seconds',
     labels: { outcome: webhookOutcomes },
     buckets: longDurationBuckets,
+  },
+  volwatch_request_memory_bytes: {
+    type: 'gauge',
+    help: 'Bytes that requests hold, by what holds them. unfinished_answers: they arrive from pricing processes or are read from the database',
+    labels: { holder: memoryHolders },
+  },
+  volwatch_memory_release_seconds_total: {
+    type: 'counter',
+    help: 'Seconds for which the service collected garbage or gave free pages back by itself, beside the collections of V8',
+    labels: { action: memoryReleases },
   },
   volwatch_build_info: {
     type: 'gauge',
